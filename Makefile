@@ -1,0 +1,69 @@
+# Everything here sets itself up: a machine needs Python 3.11 or newer with
+# venv (Debian: python3 python3-venv) and make. Whatever is fetched is locked,
+# by version and hash, in requirements/.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help serve test check bench format lock clean setup setup-serve services wheel setup-test
+
+ARGS ?=
+export PYTHON
+export UV_PYTHON_DOWNLOADS := never
+
+BIN := .venv/bin
+WHEELS := build/wheel
+# `-P` keeps the working directory off the import path, so that the tests see
+# what was installed and nothing else.
+PYTEST := python -P -m pytest
+
+help: ## this list
+	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+serve: setup-serve ## run the service; ARGS="--port 8000 --workers 4"
+	@exec $(BIN)/dibs serve $(ARGS)
+
+test: check services setup-test ## check, then test the built wheel; ARGS="-k sqlite -x"
+	@exec .venv-test/bin/$(PYTEST) $(ARGS)
+
+check: setup ## lint, formatting, types, the direction of imports
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check
+	@$(BIN)/mypy --no-error-summary
+	@# Its cache overlooks imports of a module that was added later.
+	@$(BIN)/lint-imports --no-logo --no-cache >build/imports.txt 2>&1 || { cat build/imports.txt; exit 1; }
+	@echo "dibs: lint, formatting, types and imports are in order" >&2
+
+format: setup ## put formatting and import order right
+	@$(BIN)/ruff check --quiet --fix
+	@$(BIN)/ruff format --quiet
+
+bench: setup services ## run the benchmarks; ARGS="-k claim"
+	@exec $(BIN)/$(PYTEST) benchmarks --benchmark-only $(ARGS)
+
+lock: setup ## write requirements/ anew from pyproject.toml; ARGS=--upgrade
+	@scripts/lock $(ARGS)
+
+clean: ## remove what make made; instance/, with its database, stays
+	rm -rf .venv .venv-test build dist .mypy_cache .pytest_cache .ruff_cache .benchmarks .hypothesis
+
+# An environment made for development also serves, and is left as it is.
+setup-serve:
+	@scripts/sync .venv $(if $(shell grep -s dev.txt .venv/.synced),requirements/dev.txt,requirements/serve.txt)
+
+setup: ## only make .venv, with every tool, for working on dibs
+	@mkdir -p build
+	@scripts/sync .venv requirements/dev.txt
+
+# At a developer's desk a missing server means skipped tests, said aloud by
+# pytest; in CI it is a failure.
+services:
+	@scripts/install-services postgresql mariadb || \
+	{ test -z "$$CI" && echo "dibs: going on without the servers that are missing" >&2; }
+
+wheel: setup
+	@rm -rf $(WHEELS)
+	@$(BIN)/uv build --quiet --wheel --offline --no-build-isolation --python $(BIN)/python --out-dir $(WHEELS)
+
+setup-test: wheel
+	@scripts/sync .venv-test requirements/dev.txt $(WHEELS)/*.whl

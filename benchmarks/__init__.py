@@ -1,0 +1,1 @@
+"""What dibs costs, each time beside something whose cost is known."""

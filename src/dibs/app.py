@@ -1,0 +1,52 @@
+"""The service as a WSGI app: `dibs.app:create_app()`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from dotenv import dotenv_values
+from flask import Flask
+from flask_swagger_ui import get_swaggerui_blueprint
+
+from dibs.config import PREFIX, Settings, load
+from dibs.errors import ConfigError
+from dibs.web import register_blueprints
+from dibs.web.bodies import MAX_BODY
+from dibs.web.problems import register_http_error_handlers
+from dibs.wiring import build
+
+
+def settings_from_environment() -> Settings:
+    """The settings of the environment, and of a `.env` file where it is silent.
+
+    Raises:
+        ConfigError: A DIBS_ key is unknown or has a value it does not take.
+    """
+    try:
+        found = {**dotenv_values(".env"), **os.environ}
+    except UnicodeDecodeError:
+        raise ConfigError("the file .env is not in UTF-8") from None
+    return load({key: value for key, value in found.items() if key.startswith(PREFIX)})
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """The service.
+
+    Args:
+        config: DIBS_ keys; the environment's when absent.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+    """
+    settings = settings_from_environment() if config is None else load(config)
+    app = Flask("dibs")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # names are readable in answers
+    register_blueprints(app, build(settings))
+    register_http_error_handlers(app)
+    # Without the badge that a server of others would draw.
+    quiet = {"validatorUrl": None}
+    app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config=quiet))
+    return app

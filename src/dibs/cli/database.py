@@ -1,0 +1,37 @@
+"""`dibs db upgrade` and `dibs check`."""
+
+from __future__ import annotations
+
+import click
+
+from dibs.cli.target import find_target
+from dibs.cli.words import explain
+from dibs.errors import DibsError
+
+
+@click.group()
+def db() -> None:
+    """The database's tables."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Create the tables, or bring them to the newest migration."""
+    target = find_target()
+    target.upgrade()
+    click.echo(f"The tables are up to date: {target.place}")
+
+
+@click.command()
+def check() -> None:
+    """Look whether the live database can keep names unique.
+
+    Constraint, collation, migration and rules version; what is wrong is said
+    with the command that mends it, and the exit status is 1.
+    """
+    target = find_target()
+    try:
+        target.verify()
+    except DibsError as error:
+        raise click.ClickException(f"{target.place}: {explain(error)}") from error
+    click.echo(f"All is well: {target.place}")

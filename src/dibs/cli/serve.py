@@ -1,0 +1,87 @@
+"""`dibs serve`."""
+
+from __future__ import annotations
+
+import socket
+
+import click
+
+from dibs.app import settings_from_environment
+from dibs.cli.words import explain
+from dibs.config import Settings
+from dibs.errors import SchemaError, StoreUnavailable
+from dibs.wiring import create_tables, open_store
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1))
+def serve(host: str, port: int, workers: int) -> None:
+    """Run the registration service until it is told to stop.
+
+    A database without tables gets them first. One that cannot be reached is no
+    reason not to start: requests are answered 503 until it is there.
+    """
+    try:
+        from granian import Granian
+        from granian.constants import Interfaces
+        from granian.log import LogLevels
+    except ModuleNotFoundError as missing:
+        raise click.ClickException("install the server: pip install 'dibs[serve]'") from missing
+    settings = settings_from_environment()
+    refuse_shared_port(host, port)
+    prepare(settings)
+    click.echo(f"dibs: http://{host}:{port} (API: /docs), database {settings.shown_database_url}")
+    Granian(
+        "dibs.app:create_app",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=settings.pool_size,
+        websockets=False,
+        log_level=LogLevels.error,  # it warns of threads, which here wait for the database
+        respawn_failed_workers=True,
+    ).serve()
+
+
+def refuse_shared_port(host: str, port: int) -> None:
+    """See that nobody listens there.
+
+    Granian's workers share their port (SO_REUSEPORT), so a second server would
+    start without a word and take half of the first one's requests.
+
+    Raises:
+        ClickException: The address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(
+                f"cannot listen on {host} port {port} ({error.strerror}): choose another --port"
+            ) from error
+
+
+def prepare(settings: Settings) -> None:
+    """Make a new database ready, and see that an old one is.
+
+    Raises:
+        SchemaError: It is not, and what it needs is not ours to decide.
+    """
+    store, budget = open_store(settings)
+    try:
+        store.verify(deadline=budget.start())
+    except StoreUnavailable as error:
+        click.echo(f"dibs: {explain(error)}; answering 503 until it can", err=True)
+    except SchemaError:
+        if not store.is_empty(deadline=budget.start()):
+            raise
+        create_tables(settings)
+        store.verify(deadline=budget.start())
+    finally:
+        store.close()

@@ -1,0 +1,61 @@
+"""Which database a command is about: the service's, or that of the host app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from dibs.app import settings_from_environment
+from dibs.config import Settings, load
+from dibs.wiring import create_tables, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database.
+
+    Attributes:
+        place: Its address, without a password.
+        upgrade: Creates its tables, or brings them up to date.
+        verify: Raises `SchemaError` when something is wrong with it.
+    """
+
+    place: str
+    upgrade: Callable[[], None]
+    verify: Callable[[], None]
+
+
+def host_app() -> Flask | None:
+    """The app of `flask dibs ...`; none when it is `dibs ...`."""
+    info = click.get_current_context().find_object(ScriptInfo)
+    return info.load_app() if info else None
+
+
+def find_settings() -> Settings:
+    """The settings of the host app, or else of the environment.
+
+    Raises:
+        ConfigError: A DIBS_ key is unknown or has a value it does not take.
+    """
+    app = host_app()
+    return settings_from_environment() if app is None else load(app.config)
+
+
+def find_target() -> Target:
+    """The database that the current command is about.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+    """
+    settings = find_settings()
+
+    def verify() -> None:
+        store, budget = open_store(settings)
+        store.verify(deadline=budget.start())
+        store.close()
+
+    return Target(settings.shown_database_url, lambda: create_tables(settings), verify)

@@ -1,0 +1,18 @@
+"""What the command line says of an error."""
+
+from __future__ import annotations
+
+from dibs.errors import DibsError, StoreUnavailable
+
+
+def explain(error: DibsError) -> str:
+    """The error; of a database that cannot answer, what its driver says of that.
+
+    Only who runs the service reads this: a driver names hosts and ports.
+    """
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if not isinstance(error, StoreUnavailable) or cause is error:
+        return str(error)
+    return f"The database cannot answer: {' '.join(str(cause).split())}"

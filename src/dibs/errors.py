@@ -1,0 +1,204 @@
+"""Everything that can go wrong, as a tree of exceptions with stable codes.
+
+No HTTP here: `dibs.web.problems` alone turns a code into a status. Every
+message is an English sentence that is also the key of its translations;
+`%(name)s` fields are filled from `params`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+class DibsError(Exception):
+    """Something in dibs could not be done.
+
+    Attributes:
+        code: Stable, machine-readable, the same in every language.
+        message: The English sentence; may hold `%(name)s` fields.
+        params: What fills the fields of `message`.
+    """
+
+    code: ClassVar[str] = "error"
+    message: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, detail: str = "", **params: object) -> None:
+        self.params: Mapping[str, object] = params
+        self.detail = detail
+        super().__init__(detail or self.message % params)
+
+
+# --- the name itself ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One rule that a name breaks, and how to mend it.
+
+    Attributes:
+        code: Stable code of the rule, for instance `too_short`.
+        message: English sentence with `%(name)s` fields.
+        params: What fills the fields.
+    """
+
+    code: str
+    message: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message % self.params
+
+
+class InvalidName(DibsError):
+    """The name breaks one rule or more; `reasons` holds every one of them."""
+
+    code = "invalid"
+    message = "That username cannot be used."
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        if not reasons:
+            raise ValueError("InvalidName needs at least one reason")
+        self.reasons = reasons
+        super().__init__(" ".join(str(reason) for reason in reasons))
+
+
+class EmptyName(InvalidName):
+    """No name was given, or only white space."""
+
+    code = "empty"
+    message = "A username is required."
+
+    def __init__(self) -> None:
+        super().__init__((Reason(self.code, self.message),))
+
+
+# --- the password ------------------------------------------------------------
+
+
+class InvalidPassword(DibsError):
+    """The password breaks a rule; `reasons` says which and how to mend it."""
+
+    code = "invalid"
+    message = "That password cannot be used."
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        self.reasons = reasons
+        super().__init__(" ".join(str(reason) for reason in reasons))
+
+
+class PasswordRequired(InvalidPassword):
+    """There must be a password, and none was sent."""
+
+    message = "A password is required."
+
+    def __init__(self) -> None:
+        super().__init__((Reason("password_required", self.message),))
+
+
+class PasswordNotAccepted(InvalidPassword):
+    """Names are registered without a password here, and one was sent."""
+
+    message = "No password is used here; leave it out."
+
+    def __init__(self) -> None:
+        super().__init__((Reason("password_not_accepted", self.message),))
+
+
+# --- somebody has it ---------------------------------------------------------
+
+
+class NameTaken(DibsError):
+    """Somebody holds this name. Its subclasses say in which other way it is not free."""
+
+    code = "taken"
+    message = "A user with that username already exists."
+
+
+class NameLookalike(NameTaken):
+    """Another name that looks the same is held."""
+
+    code = "lookalike"
+    message = "That username looks too much like one that already exists."
+
+
+class NameHeld(NameTaken):
+    """The name is being registered by somebody else."""
+
+    code = "held"
+    message = "That username is being registered by somebody else at the moment."
+
+
+class NameQuarantined(NameTaken):
+    """The name was released a short time ago and is not free yet."""
+
+    code = "quarantined"
+    message = "That username was released a short time ago and is not free yet."
+
+
+class NameReserved(NameTaken):
+    """The name is kept back and cannot be registered."""
+
+    code = "reserved"
+    message = "That username is reserved."
+
+
+# --- the store ---------------------------------------------------------------
+
+
+class StoreError(DibsError):
+    """The database could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot answer now; nothing was changed, and asking again may help.
+
+    Attributes:
+        retry_after: Seconds after which another try makes sense.
+    """
+
+    code = "unavailable"
+    message = "The service cannot answer at the moment. Please try again shortly."
+    retry_after: int = 1
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """COMMIT was sent and its fate is not known; ask again with the same key."""
+
+    code = "outcome_unknown"
+    message = (
+        "It is not known whether the registration was stored. "
+        "Please send the same request again with the same Idempotency-Key."
+    )
+
+
+class TransactionMustRestart(StoreError):
+    """The host's transaction lost against another one; roll it back and run it again."""
+
+    code = "transaction_must_restart"
+    message = "The transaction must be rolled back and run again."
+
+
+class SchemaError(StoreError):
+    """The database is not as dibs needs it; the message names the command that mends it."""
+
+    code = "schema"
+    message = "The database is not set up for dibs."
+
+
+# --- use ---------------------------------------------------------------------
+
+
+class OwnerWithoutIdentity(DibsError):
+    """The owner of a claim has no primary key yet, so the name would be nobody's."""
+
+    code = "owner_without_identity"
+    message = "The owner has no identity yet: add it to the session before claiming a name."
+
+
+class ConfigError(DibsError):
+    """A DIBS_ setting has a value that cannot be used."""
+
+    code = "config"
+    message = "A setting cannot be used."

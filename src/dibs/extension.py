@@ -1,0 +1,246 @@
+"""The Flask extension: names are claimed, checked and released in the app's own transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from flask import Flask, current_app, has_app_context
+from sqlalchemy import MetaData
+
+from dibs.config import load
+from dibs.errors import ConfigError, InvalidName, Reason
+from dibs.names import DEFAULT_POLICY, NamePolicy, Username, parse
+from dibs.registry import refusal
+from dibs.store import Lost, host
+from dibs.store.deletions import release_deleted_owners
+from dibs.store.models import attach, names
+
+MAX_NAMESPACE_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Advice about a name, never a promise: only a claim decides.
+
+    Attributes:
+        name: As it was asked for.
+        canonical: Its canonical form; None when it is not valid.
+        available: Whether a claim would have won at that moment.
+        reason: Why not: the `code` of the error a claim would have raised.
+        reasons: Every rule that an invalid name breaks.
+    """
+
+    name: str
+    canonical: str | None
+    available: bool
+    reason: str | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+class Dibs:
+    """Names for the users of a Flask app, each with one holder at most.
+
+    Everything happens in the transaction of the app's own SQLAlchemy session:
+    a name is claimed when that commits, and free again when it is rolled back.
+    An owner that a session deletes within an app context frees its names.
+
+    Args:
+        session: Gives the session that is current. Default: that of
+            Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
+        metadata: Gets the tables of dibs, so that the app's own `create_all`
+            or migrations make them. Without it `flask dibs db upgrade` does.
+        policy: What a name may look like.
+        namespace: Names are unique within one. Default: `DIBS_NAMESPACE` of
+            the app's config.
+
+    Raises:
+        ConfigError: The namespace cannot be used.
+    """
+
+    def __init__(
+        self,
+        session: Callable[[], host.AnySession] | None = None,
+        *,
+        metadata: MetaData | None = None,
+        policy: NamePolicy = DEFAULT_POLICY,
+        namespace: str | None = None,
+    ) -> None:
+        self._session = session or _flask_sqlalchemy
+        self._policy = policy
+        self._namespace = namespace
+        self._namespaces: WeakKeyDictionary[Flask, str] = WeakKeyDictionary()
+        self._table = names
+        if metadata is not None:
+            attach(metadata)
+            self._table = metadata.tables[names.name]
+
+    def init_app(self, app: Flask, *, api: bool = False, error_handlers: bool = True) -> None:
+        """Let views of this app use dibs; one `Dibs` may serve several apps.
+
+        Args:
+            app: Its config's DIBS_ keys are read now.
+            api: Whether to mount the service's routes too.
+            error_handlers: Whether errors of dibs that a view raises are
+                answered as problem details: 409 for a name that is taken, and so on.
+
+        Raises:
+            ConfigError: A setting cannot be used, or this namespace of the app
+                has a `Dibs` already.
+        """
+        settings = load(app.config)
+        namespace = self._namespace or settings.namespace
+        if len(namespace.encode()) > MAX_NAMESPACE_BYTES:
+            raise ConfigError(f"A namespace takes at most {MAX_NAMESPACE_BYTES} bytes")
+        others: dict[str, Dibs] = app.extensions.setdefault("dibs", {})
+        if others.setdefault(namespace, self) is not self:
+            raise ConfigError(
+                f"This app has a Dibs for the namespace {namespace!r} already; give another one:"
+                " Dibs(namespace=...)"
+            )
+        self._namespaces[app] = namespace
+        if api:
+            _mount_routes(app)
+        elif error_handlers:
+            _answer_errors(app, settings.locale)
+
+    def check(self, name: str) -> Availability:
+        """Whether the name could be claimed now, as the current transaction sees it.
+
+        Raises:
+            TransactionMustRestart: The transaction lost; only a rollback is accepted.
+            StoreUnavailable: The database cannot answer.
+            SchemaError: The database is not set up for dibs.
+        """
+        namespace = self._here()
+        try:
+            username = parse(name, policy=self._policy)
+        except InvalidName as error:
+            return Availability(name, None, False, error.code, error.reasons)
+        row = host.find_in_session(
+            self._session(), username.key, namespace=namespace, bind={"clause": self._table}
+        )
+        if row is None or row.free:
+            return Availability(name, username.canonical, True)
+        return Availability(name, username.canonical, False, refusal(row, username.canonical).code)
+
+    def claim(self, name: str, *, owner: object, kind: str | None = None) -> Username:
+        """Take the name for this owner; it is hers when the app commits.
+
+        Flushes the session, so that a new owner has her primary key. What the
+        flush raises is the app's own. A name that is refused leaves the
+        transaction usable.
+
+        Args:
+            name: As its owner wrote it.
+            owner: A mapped instance that was added to its session, or a plain
+                id: at most 64 characters, not empty.
+            kind: What a plain id is of, `user` by default. A mapped instance's
+                kind is the name of its table.
+
+        Raises:
+            InvalidName: The name breaks a rule.
+            NameTaken: Somebody has the name; the subclass says how.
+            OwnerWithoutIdentity: The name would be nobody's.
+            TransactionMustRestart: The transaction lost; only a rollback is accepted.
+            StoreUnavailable: The database cannot answer; only a rollback is accepted.
+            SchemaError: The database is not set up for dibs.
+        """
+        namespace = self._here()
+        username = parse(name, policy=self._policy)
+        outcome = host.claim_in_session(
+            self._session(), username, owner=owner, kind=kind, namespace=namespace,
+            bind=self._bind,
+        )  # fmt: skip
+        if isinstance(outcome, Lost):
+            raise refusal(outcome.row, username.canonical)
+        return username
+
+    def release(
+        self, name: str | None = None, *, owner: object | None = None, kind: str | None = None
+    ) -> int:
+        """Free one name, or all names of an owner; they are free when the app commits.
+
+        Args:
+            name: The one to free; without it all that the owner has.
+            owner: Frees what this owner holds and nothing else; see `claim`.
+            kind: What a plain id is of.
+
+        Returns:
+            How many names were freed.
+
+        Raises:
+            InvalidName: The name breaks a rule.
+            OwnerWithoutIdentity: The owner has no identity.
+            TransactionMustRestart: The transaction lost; only a rollback is accepted.
+            StoreUnavailable: The database cannot answer; only a rollback is accepted.
+            SchemaError: The database is not set up for dibs.
+        """
+        namespace = self._here()
+        if name is None and owner is None:
+            raise TypeError("release() needs a name, an owner, or both")
+        # A name that was reserved after somebody got it can still be given back.
+        username = None if name is None else parse(name, policy=self._policy, reserved=())
+        return host.release_in_session(
+            self._session(), username, owner=owner, kind=kind, namespace=namespace,
+            bind=self._bind,
+        )  # fmt: skip
+
+    @property
+    def _bind(self) -> Mapping[str, Any]:
+        return host.write_to(self._table)
+
+    def _here(self) -> str:
+        """The namespace in the current app.
+
+        Raises:
+            RuntimeError: There is no current app, or dibs was not put on it.
+        """
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        try:
+            return self._namespaces[app]
+        except KeyError:
+            raise RuntimeError(
+                "The current Flask app is not registered with this Dibs."
+                " Did you forget to call 'init_app'?"
+            ) from None
+
+
+def _flask_sqlalchemy() -> host.AnySession:
+    """The session of whichever extension calls itself `sqlalchemy`.
+
+    Raises:
+        RuntimeError: The app has none.
+    """
+    try:
+        extension = current_app.extensions["sqlalchemy"]
+    except KeyError:
+        raise RuntimeError(
+            "This app has no Flask-SQLAlchemy; say which session to use: Dibs(session=lambda: ...)"
+        ) from None
+    return extension.session  # type: ignore[no-any-return]
+
+
+def _answer_errors(app: Flask, locale: str) -> None:
+    from dibs.web import register_error_handlers
+    from dibs.web.words import init_babel
+
+    init_babel(app, default=locale)
+    register_error_handlers(app)
+
+
+def _mount_routes(app: Flask) -> None:
+    from dibs.web import register_blueprints
+    from dibs.wiring import build
+
+    register_blueprints(app, build(load(app.config)))
+
+
+def _namespaces_in_use() -> tuple[str, ...]:
+    return tuple(current_app.extensions.get("dibs", ())) if has_app_context() else ()
+
+
+# Once for all sessions, so that it also holds in a process that never claimed a name.
+release_deleted_owners(_namespaces_in_use)

@@ -1,0 +1,30 @@
+"""The one part that says yes."""
+
+from dibs.store.deadline import Budget, Deadline
+from dibs.store.records import (
+    DEFAULT_NAMESPACE,
+    Claim,
+    Failed,
+    Lost,
+    NameRow,
+    NewUser,
+    Outcome,
+    Store,
+    UserRow,
+    Won,
+)
+
+__all__ = [
+    "DEFAULT_NAMESPACE",
+    "Budget",
+    "Claim",
+    "Deadline",
+    "Failed",
+    "Lost",
+    "NameRow",
+    "NewUser",
+    "Outcome",
+    "Store",
+    "UserRow",
+    "Won",
+]

@@ -1,0 +1,98 @@
+"""The heart: who gets a name. The same few statements for the service and for host apps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from dibs.store.dialects.base import Dialect, Run, claim_params, key_params, name_row
+from dibs.store.records import Claim, Lost, NameRow, Outcome, Won
+
+# A row that is free when read can be taken by somebody else before our UPDATE;
+# each further round means yet another one was quicker.
+TAKE_OVER_ROUNDS = 5
+
+Place = tuple[str, str]
+
+
+def decide(
+    run: Run, dialect: type[Dialect], claims: Sequence[Claim], *, patient: bool = True
+) -> list[Outcome]:
+    """Insert what is new, take over what is free, and say who has the rest.
+
+    Runs inside the caller's transaction, which alone makes it true. Users are
+    not written here.
+
+    Args:
+        run: Sends the statements.
+        dialect: The database's way of saying them.
+        claims: In any order; worked on in the order of their keys, so that two
+            batches cannot wait for each other in a circle.
+        patient: Whether to wait long for another transaction's locks.
+
+    Returns:
+        One outcome a claim, in the order of the claims.
+    """
+    ordered = sorted(claims, key=place)
+    won, rows = dialect.insert_names(run, ordered, patient=patient)
+    missing = [c for c in ordered if c.token not in won and place(c) not in rows]
+    rows |= read(run, dialect, {place(c) for c in missing})
+    settled = {c.token: _settle(run, dialect, c, c.token in won, rows) for c in ordered}
+    return [settled[claim.token] for claim in claims]
+
+
+def place(claim: Claim) -> Place:
+    """What the database makes unique."""
+    return claim.namespace, claim.username.key
+
+
+def read(run: Run, dialect: type[Dialect], places: set[Place]) -> dict[Place, NameRow]:
+    """The rows at these places, one statement a namespace."""
+    rows: dict[Place, NameRow] = {}
+    for namespace, group in groupby(sorted(places), key=lambda place: place[0]):
+        keys = [key for _, key in group]
+        found = run.rows(dialect.select(len(keys)), key_params(namespace, keys))
+        rows |= {(namespace, row.key): row for row in map(name_row, found)}
+    return rows
+
+
+def _settle(
+    run: Run, dialect: type[Dialect], claim: Claim, won: bool, rows: Mapping[Place, NameRow]
+) -> Outcome:
+    row = rows.get(place(claim))
+    if won:
+        return Won(row or owned(claim, version=1))
+    for _ in range(TAKE_OVER_ROUNDS):
+        if row is None:  # somebody deleted the row by hand between two statements
+            raise RowVanished(claim.username.key)
+        if row.won_by(claim.token):
+            return Won(row)
+        if not row.free:
+            return Lost(row)
+        if run.change(dialect.take_over(), claim_params([claim]) | {"version": row.version}) == 1:
+            return Won(owned(claim, version=row.version + 1))
+        row = read(run, dialect, {place(claim)}).get(place(claim))
+    raise RowVanished(claim.username.key)
+
+
+def owned(claim: Claim, *, version: int) -> NameRow:
+    """The row as a won claim leaves it."""
+    name = claim.username
+    return NameRow(
+        namespace=claim.namespace,
+        key=name.key,
+        canonical=name.canonical,
+        display=name.display,
+        rules_version=name.rules_version,
+        state="owned",
+        owner_kind=claim.owner_kind,
+        owner=claim.owner,
+        claim_token=claim.token,
+        expires_at=None,
+        version=version,
+        free=False,
+    )
+
+
+class RowVanished(Exception):
+    """The row kept changing under us; the transaction is to be run again."""

@@ -1,0 +1,70 @@
+"""How long a request may still take."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A point on the monotonic clock after which nobody waits for the answer any more.
+
+    Attributes:
+        at: Seconds of `time.monotonic()`.
+    """
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """The deadline that many seconds from now."""
+        return cls(time.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Seconds left; negative once it has passed."""
+        return self.at - time.monotonic()
+
+    def allows(self, seconds: float) -> bool:
+        """Whether a step that may take that long would still end in time.
+
+        A step that cannot be cut short is begun only when this holds, so that
+        no answer comes later than the deadline.
+        """
+        return self.remaining() >= seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The time-outs under one request's deadline, in seconds.
+
+    Attributes:
+        deadline: The whole request.
+        connect: Opening a connection. libpq rounds less than 2 s up to 2 s.
+        silence: A server that has sent nothing for so long is taken for frozen.
+            The server's own statement time-out is a little shorter, so that a
+            slow server can still say so itself.
+        lock: Waiting for another transaction on the same name.
+    """
+
+    deadline: float = 5.0
+
+    @property
+    def connect(self) -> float:
+        return max(2.0, 0.4 * self.deadline)
+
+    @property
+    def silence(self) -> float:
+        return 0.4 * self.deadline
+
+    @property
+    def statement(self) -> float:
+        return 0.9 * self.silence
+
+    @property
+    def lock(self) -> float:
+        return 0.2 * self.deadline
+
+    def start(self) -> Deadline:
+        """The deadline of a request that arrives now."""
+        return Deadline.after(self.deadline)

@@ -1,0 +1,78 @@
+"""An owner that a session deletes takes no name with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import InstanceState, Session
+
+from dibs.store.dialects import dialect_for
+from dibs.store.guard import HostStatements, free_names, told_apart
+from dibs.store.host import has_names
+from dibs.store.owners import bind_of, identity_of, kind_of
+
+DELETED = "dibs.deleted"
+MAX_BATCH = 500
+
+States = Sequence[InstanceState[Any]]
+
+
+def release_deleted_owners(namespaces: Callable[[], Collection[str]]) -> None:
+    """From now on free the names of every mapped instance that any session deletes.
+
+    What is deleted past the unit of work (`session.execute(delete(...))`,
+    ON DELETE CASCADE) is not seen.
+
+    Args:
+        namespaces: Those in which names are to be freed at that moment; none
+            where dibs is not in use.
+    """
+
+    @event.listens_for(Session, "before_flush")
+    def forget(session: Session, *_: object) -> None:
+        session.info.pop(DELETED, None)  # left behind by a flush that failed
+
+    @event.listens_for(Session, "persistent_to_deleted")
+    def note(session: Session, instance: object) -> None:
+        if namespaces():
+            session.info.setdefault(DELETED, []).append(inspect(instance))
+
+    @event.listens_for(Session, "after_flush_postexec")
+    def release(session: Session, *_: object) -> None:
+        # Still inside the flush: if this fails, the owner stays too.
+        states = sorted(session.info.pop(DELETED, ()), key=_kind)
+        for kind, group in groupby(states, key=_kind):
+            _release(session, kind, list(group), sorted(namespaces()))
+
+
+def _kind(state: InstanceState[Any]) -> str:
+    return kind_of(state.mapper)
+
+
+def _release(session: Session, kind: str, gone: States, namespaces: Sequence[str]) -> None:
+    connection = session.connection(bind_arguments=dict(bind_of(gone[0].mapper)))
+    with told_apart(connection):
+        if not has_names(connection):
+            return  # a database in which nothing is ever claimed
+        # Not `bounded`: the DELETE has waited for this owner's locks already,
+        # and every deletion in the app would pay for two statements more.
+        run, dialect = HostStatements(connection), dialect_for(connection.dialect.name)
+        ids = sorted(identity_of(state).id for state in gone)
+        for start in range(0, len(ids), MAX_BATCH):
+            where, params = _owned_by(kind, ids[start : start + MAX_BATCH], namespaces)
+            free_names(run, dialect, where, params)
+
+
+def _owned_by(
+    kind: str, ids: Sequence[str], namespaces: Sequence[str]
+) -> tuple[str, dict[str, object]]:
+    owners = {f"owner_{i}": one for i, one in enumerate(ids)}
+    places = {f"namespace_{i}": one for i, one in enumerate(namespaces)}
+    where = (
+        f"owner IN ({', '.join(f':{name}' for name in owners)}) AND owner_kind = :kind"
+        f" AND namespace IN ({', '.join(f':{name}' for name in places)})"
+    )
+    return where, {"kind": kind, **owners, **places}

@@ -1,0 +1,185 @@
+"""The statements of a claim, and what each database says differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy.engine import Connection, Engine
+
+from dibs.store.deadline import Budget
+from dibs.store.records import Claim, NameRow
+
+Params = Mapping[str, object]
+Row = Sequence[Any]
+
+
+class Run(Protocol):
+    """Sends statements inside one transaction; `:name` marks a parameter."""
+
+    def rows(self, sql: str, params: Params) -> Sequence[Row]:
+        """The rows the statement returns."""
+        ...
+
+    def change(self, sql: str, params: Params) -> int:
+        """How many rows the statement changed."""
+        ...
+
+
+NAME_COLUMNS = (
+    "namespace, name_key, canonical, display, rules_version, state,"
+    " owner_kind, owner, claim_token, expires_at, version"
+)
+
+
+class Dialect:
+    """One database's way of saying it.
+
+    Attributes:
+        clock: SQL for the database's own time in integer milliseconds since 1970.
+        begin: What opens a transaction that will write.
+        one_writer: Whether the database lets one transaction write at a time,
+            so that threads of one process may as well queue outside of it.
+    """
+
+    clock: str
+    begin = "BEGIN"
+    one_writer = False
+
+    # --- connections -------------------------------------------------------
+
+    @staticmethod
+    def engine_options(budget: Budget) -> dict[str, Any]:
+        """Keyword arguments of `create_engine` that bound every wait."""
+        raise NotImplementedError
+
+    @staticmethod
+    def listen(engine: Engine, budget: Budget) -> None:
+        """Prepare every new connection of this engine."""
+
+    # --- statements --------------------------------------------------------
+
+    @staticmethod
+    def pass_over(primary_key: str) -> str:
+        """What makes an INSERT pass over a row whose primary key exists."""
+        return f"ON CONFLICT ({primary_key}) DO NOTHING"
+
+    @classmethod
+    def free(cls) -> str:
+        """SQL that is true for a row whose name can be claimed now."""
+        return (
+            f"(state = 'free' OR (state IN ('held', 'quarantined') AND expires_at <= {cls.clock}))"
+        )
+
+    @classmethod
+    def select(cls, count: int, *, lock: bool = False) -> str:
+        """The rows of `count` keys of one namespace, with whether each is free."""
+        keys = ", ".join(f":key_{i}" for i in range(count))
+        return (
+            f"SELECT {NAME_COLUMNS}, CASE WHEN {cls.free()} THEN 1 ELSE 0 END"
+            f" FROM dibs_names WHERE namespace = :namespace AND name_key IN ({keys})"
+            + (" FOR UPDATE" if lock else "")
+        )
+
+    @classmethod
+    def insert(cls, count: int) -> str:
+        """Insert `count` names, passing over those whose key exists."""
+        rows = ", ".join(
+            f"(:namespace_{i}, :key_{i}, :canonical_{i}, :display_{i}, :rules_version_{i}, 'owned',"
+            f" :owner_kind_{i}, :owner_{i}, :token_{i}, NULL, 1, {cls.clock}, {cls.clock})"
+            for i in range(count)
+        )
+        return (
+            f"INSERT INTO dibs_names ({NAME_COLUMNS}, created_at, updated_at)"
+            f" VALUES {rows} {cls.pass_over('namespace, name_key')}"
+        )
+
+    @classmethod
+    def insert_users(cls, count: int) -> str:
+        """Insert `count` users; one that exists was written by this claim's earlier self."""
+        rows = ", ".join(f"(:id_{i}, :password_hash_{i}, {cls.clock})" for i in range(count))
+        return (
+            "INSERT INTO dibs_users (id, password_hash, created_at)"
+            f" VALUES {rows} {cls.pass_over('id')}"
+        )
+
+    @classmethod
+    def take_over(cls) -> str:
+        """Claim a row that is free, unless it has changed since it was read."""
+        return (
+            "UPDATE dibs_names SET canonical = :canonical_0, display = :display_0,"
+            " rules_version = :rules_version_0, state = 'owned', owner_kind = :owner_kind_0,"
+            " owner = :owner_0, claim_token = :token_0, expires_at = NULL,"
+            f" version = version + 1, updated_at = {cls.clock}"
+            " WHERE namespace = :namespace_0 AND name_key = :key_0"
+            f" AND version = :version AND {cls.free()}"
+        )
+
+    @classmethod
+    def release(cls, where: str) -> str:
+        """Free the owned names that `where` chooses."""
+        return (
+            "UPDATE dibs_names SET state = 'free', owner_kind = NULL, owner = NULL,"
+            " claim_token = NULL, expires_at = NULL, version = version + 1,"
+            f" updated_at = {cls.clock} WHERE state = 'owned' AND {where}"
+        )
+
+    @classmethod
+    def insert_names(
+        cls, run: Run, claims: Sequence[Claim], *, patient: bool
+    ) -> tuple[set[str], dict[tuple[str, str], NameRow]]:
+        """Try to insert every claim.
+
+        Args:
+            patient: Whether to wait for another transaction as long as the
+                connection's lock time-out says, or 200 ms at most.
+
+        Returns:
+            The tokens that won, and the rows seen on the way, by namespace and key.
+        """
+        raise NotImplementedError
+
+    # --- state of the database ---------------------------------------------
+
+    @staticmethod
+    def collations(connection: Connection) -> dict[str, str]:
+        """How each column of the primary key is compared, by column."""
+        raise NotImplementedError
+
+    @staticmethod
+    def is_bytewise(collation: str) -> bool:
+        """Whether this way of comparing looks at bytes alone."""
+        raise NotImplementedError
+
+
+def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
+    """The parameters of `Dialect.insert`."""
+    params: dict[str, object] = {}
+    for i, claim in enumerate(claims):
+        name = claim.username
+        params[f"namespace_{i}"] = claim.namespace
+        params[f"key_{i}"] = name.key
+        params[f"canonical_{i}"] = name.canonical
+        params[f"display_{i}"] = name.display
+        params[f"rules_version_{i}"] = name.rules_version
+        params[f"owner_kind_{i}"] = claim.owner_kind
+        params[f"owner_{i}"] = claim.owner
+        params[f"token_{i}"] = claim.token
+    return params
+
+
+def key_params(namespace: str, keys: Sequence[str]) -> dict[str, object]:
+    """The parameters of `Dialect.select`."""
+    return {"namespace": namespace, **{f"key_{i}": key for i, key in enumerate(keys)}}
+
+
+def plain(row: Row) -> list[Any]:
+    """The row's values with VARBINARY, which arrives as bytes, read as text."""
+    return [value.decode() if isinstance(value, bytes) else value for value in row]
+
+
+def name_row(row: Row) -> NameRow:
+    """The value of a row of `Dialect.select`."""
+    values = plain(row)
+    values[-1] = bool(values[-1])
+    return NameRow(*values)

@@ -1,0 +1,101 @@
+"""PostgreSQL through psycopg 3."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection, Engine
+
+from dibs.store.deadline import Budget
+from dibs.store.dialects.base import Dialect, Run
+from dibs.store.dialects.sqlite import insert_returning
+from dibs.store.records import Claim, NameRow
+
+if TYPE_CHECKING:
+    import psycopg
+
+IMPATIENT_MS = 200
+
+
+class PostgreSQL(Dialect):
+    """The server's own isolation level is left as its owner set it.
+
+    Under SERIALIZABLE a loser gets 40001 and its transaction runs again; the
+    answers are the same.
+    """
+
+    clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+    @staticmethod
+    def engine_options(budget: Budget) -> dict[str, Any]:
+        limits = {
+            "statement_timeout": budget.statement,
+            "lock_timeout": budget.lock,
+            # A worker that hangs between two statements must not keep a name locked.
+            "idle_in_transaction_session_timeout": budget.deadline,
+        }
+        options = " ".join(f"-c {key}={round(1000 * value)}" for key, value in limits.items())
+        return {
+            "connect_args": {"connect_timeout": round(budget.connect), "options": options},
+            "use_native_hstore": False,  # would cost a query on every new connection
+        }
+
+    @staticmethod
+    def listen(engine: Engine, budget: Budget) -> None:
+        connection_class = _bounded(budget.silence)
+
+        @event.listens_for(engine, "do_connect")
+        def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
+            del dialect, record
+            return connection_class.connect(*args, **kwargs)
+
+    @classmethod
+    def insert_names(
+        cls, run: Run, claims: Sequence[Claim], *, patient: bool
+    ) -> tuple[set[str], dict[tuple[str, str], NameRow]]:
+        if not patient:
+            run.rows("SELECT set_config('lock_timeout', :ms, true)", {"ms": f"{IMPATIENT_MS}ms"})
+        return insert_returning(cls, run, claims), {}
+
+    @staticmethod
+    def collations(connection: Connection) -> dict[str, str]:
+        query = """
+            SELECT a.attname, COALESCE(c.collname, '')
+            FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
+            WHERE a.attrelid = to_regclass('dibs_names') AND a.attname IN ('namespace', 'name_key')
+        """
+        return {row[0]: row[1] for row in connection.execute(text(query))}
+
+    @staticmethod
+    def is_bytewise(collation: str) -> bool:
+        return collation in ("C", "POSIX", "ucs_basic")
+
+
+def _bounded(silence: float) -> type[psycopg.Connection[Any]]:
+    """A connection class whose every wait for the server ends.
+
+    The server's own time-outs cannot fire while it is frozen or cut off, and
+    neither TCP keep-alives nor tcp_user_timeout notice a stopped process: its
+    kernel goes on acknowledging. So the wait itself is bounded.
+    """
+    import psycopg
+
+    class Bounded(psycopg.Connection[Any]):
+        def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+            return super().wait(_until(time.monotonic() + silence, gen), *args, **kwargs)
+
+    def _until(end: float, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() > end:
+                    raise psycopg.OperationalError("the server has been silent for too long")
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            return done.value
+
+    return Bounded

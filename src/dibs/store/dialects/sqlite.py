@@ -1,0 +1,65 @@
+"""SQLite 3.35 or newer: the embedded default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection, Engine
+
+from dibs.store.deadline import Budget
+from dibs.store.dialects.base import Dialect, Run, claim_params
+from dibs.store.records import Claim, NameRow
+
+
+class SQLite(Dialect):
+    """One file, one writer at a time, many readers."""
+
+    # unixepoch('subsec') would be plainer and needs 3.42; Debian 12 has 3.40.
+    clock = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+    # A transaction that begins as a reader and then writes fails at once when
+    # another one wrote in between (https://www.sqlite.org/isolation.html).
+    begin = "BEGIN IMMEDIATE"
+    one_writer = True
+
+    @staticmethod
+    def engine_options(budget: Budget) -> dict[str, Any]:
+        return {"connect_args": {"timeout": budget.lock}}
+
+    @staticmethod
+    def listen(engine: Engine, budget: Budget) -> None:
+        del budget
+
+        @event.listens_for(engine, "connect")
+        def durable(connection: Any, record: object) -> None:
+            del record
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            # Under WAL, NORMAL may lose acknowledged commits when the power fails.
+            connection.execute("PRAGMA synchronous = FULL").close()
+
+    @classmethod
+    def insert_names(
+        cls, run: Run, claims: Sequence[Claim], *, patient: bool
+    ) -> tuple[set[str], dict[tuple[str, str], NameRow]]:
+        del patient  # there are no row locks: who is in here writes alone
+        return insert_returning(cls, run, claims), {}
+
+    @staticmethod
+    def collations(connection: Connection) -> dict[str, str]:
+        indexes = connection.execute(text("PRAGMA index_list('dibs_names')")).all()
+        found = [row.name for row in indexes if row.origin == "pk"]
+        if not found:
+            return {}
+        columns = connection.execute(text(f"PRAGMA index_xinfo('{found[0]}')")).all()
+        return {row.name: row.coll for row in columns if row.key}
+
+    @staticmethod
+    def is_bytewise(collation: str) -> bool:
+        return collation == "BINARY"
+
+
+def insert_returning(dialect: type[Dialect], run: Run, claims: Sequence[Claim]) -> set[str]:
+    """Insert and learn from the same statement whose rows they are."""
+    sql = dialect.insert(len(claims)) + " RETURNING claim_token"
+    return {row[0] for row in run.rows(sql, claim_params(claims))}

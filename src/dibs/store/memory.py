@@ -1,0 +1,123 @@
+"""The store in one process's memory: for tests, and to see the contract at a glance."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dibs.store.claims import Place, owned, place
+from dibs.store.deadline import Deadline
+from dibs.store.records import (
+    DEFAULT_NAMESPACE,
+    Claim,
+    Lost,
+    NameRow,
+    NewUser,
+    Outcome,
+    UserRow,
+    Won,
+)
+
+
+class MemoryStore:
+    """A dict behind one lock. Nothing outlives the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names: dict[Place, NameRow] = {}
+        self._users: dict[str, tuple[NewUser, int]] = {}
+        self._secret = secrets.token_hex(32)
+
+    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
+        """See `dibs.store.Store.claim_many`."""
+        del deadline
+        with self._lock:
+            return [self._claim(claim) for claim in claims]
+
+    def _claim(self, claim: Claim) -> Outcome:
+        row = self._seen(place(claim))
+        if row is not None and row.won_by(claim.token):
+            return Won(row)
+        if row is not None and not row.free:
+            return Lost(row)
+        won = owned(claim, version=row.version + 1 if row else 1)
+        self._names[place(claim)] = won
+        if claim.user is not None:
+            self._users[claim.user.id] = (claim.user, _now())
+        return Won(won)
+
+    def _seen(self, at: Place) -> NameRow | None:
+        row = self._names.get(at)
+        if row is None or row.expires_at is None or row.state not in ("held", "quarantined"):
+            return row
+        return replace(row, free=row.expires_at <= _now())
+
+    def find(
+        self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> Mapping[str, NameRow]:
+        """See `dibs.store.Store.find`."""
+        del deadline
+        with self._lock:
+            rows = {key: self._seen((namespace, key)) for key in keys}
+        return {key: row for key, row in rows.items() if row is not None}
+
+    def release(
+        self, key: str, *, owner: str, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> bool:
+        """See `dibs.store.Store.release`."""
+        del deadline
+        with self._lock:
+            row = self._names.get((namespace, key))
+            if row is None or row.state != "owned" or row.owner != owner:
+                return False
+            self._names[namespace, key] = replace(
+                row,
+                state="free",
+                owner_kind=None,
+                owner=None,
+                claim_token=None,
+                version=row.version + 1,
+                free=True,
+            )
+            return True
+
+    def user(self, user_id: str, *, deadline: Deadline) -> UserRow | None:
+        """See `dibs.store.Store.user`."""
+        del deadline
+        return next((u for u in self._listed() if u.id == user_id), None)
+
+    def users(self, *, limit: int, after: str | None, deadline: Deadline) -> list[UserRow]:
+        """See `dibs.store.Store.users`."""
+        del deadline
+        return [user for user in self._listed() if user.id > (after or "")][:limit]
+
+    def _listed(self) -> list[UserRow]:
+        with self._lock:
+            owned_by = {
+                row.owner: row.display
+                for row in self._names.values()
+                if row.state == "owned" and row.owner_kind == "user"
+            }
+            return [
+                UserRow(id=user_id, username=owned_by[user_id], created_at=created_at)
+                for user_id, (_, created_at) in sorted(self._users.items())
+                if user_id in owned_by
+            ]
+
+    def verify(self, *, deadline: Deadline) -> None:
+        """Always as needed."""
+
+    def secret(self, *, deadline: Deadline) -> str:
+        """See `dibs.store.Store.secret`."""
+        del deadline
+        return self._secret
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

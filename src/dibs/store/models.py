@@ -1,0 +1,112 @@
+"""The tables. `dibs.store.migrations` creates the same ones; a test compares them.
+
+They carry the prefix `dibs_` because they also live in the databases of host
+apps, where a table called `users` is somebody else's. The column is called
+`name_key` because KEY is a reserved word of MySQL.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    event,
+)
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from dibs.names import RULES_VERSION
+from dibs.store.records import MAX_OWNER
+
+MAX_KEY_BYTES = 1024
+MAX_TOKEN = 64
+
+
+class ByteText(TypeDecorator[str]):
+    """Text that the database compares byte by byte, whatever its locale.
+
+    A linguistic collation would call two different keys equal, or, after an
+    upgrade of the system's ICU, stop finding rows in an index
+    (https://wiki.postgresql.org/wiki/Collations).
+    """
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        name = dialect.name
+        length = self.impl_instance.length  # type: ignore[attr-defined]
+        if name == "postgresql":
+            return postgresql.VARCHAR(length, collation="C")
+        if name in ("mysql", "mariadb"):
+            return mysql.VARBINARY(length)  # type: ignore[return-value]
+        return sqlite.VARCHAR(length, collation="BINARY")
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:
+        return value.encode() if value and dialect.name in ("mysql", "mariadb") else value
+
+    def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> str | None:
+        del dialect
+        return value.decode() if isinstance(value, bytes) else value
+
+
+metadata = MetaData()
+
+names = Table(
+    "dibs_names",
+    metadata,
+    Column("namespace", ByteText(64), primary_key=True),
+    Column("name_key", ByteText(MAX_KEY_BYTES), primary_key=True),
+    Column("canonical", ByteText(MAX_KEY_BYTES), nullable=False),
+    Column("display", ByteText(MAX_KEY_BYTES), nullable=False),
+    Column("rules_version", Integer, nullable=False),
+    Column("state", ByteText(16), nullable=False),
+    Column("owner_kind", ByteText(4 * MAX_OWNER)),
+    Column("owner", ByteText(4 * MAX_OWNER)),
+    Column("claim_token", ByteText(MAX_TOKEN)),
+    Column("expires_at", BigInteger),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("dibs_names_owner", "owner", "owner_kind"),
+)
+
+users = Table(
+    "dibs_users",
+    metadata,
+    Column("id", ByteText(36), primary_key=True),
+    Column("password_hash", ByteText(512)),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+meta = Table(
+    "dibs_meta",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("rules_version", Integer, nullable=False),
+    Column("secret", ByteText(64), nullable=False),
+)
+
+
+def attach(target: MetaData) -> None:
+    """Add the tables to a host's metadata, so that its `create_all` and migrations make them."""
+    for table in metadata.sorted_tables:
+        if table.name not in target.tables:
+            copy = table.to_metadata(target)
+            if table is meta:
+                event.listen(copy, "after_create", _first_row)
+
+
+def _first_row(table: Table, connection: Connection, **options: object) -> None:
+    del options
+    row = {"id": 1, "rules_version": RULES_VERSION, "secret": secrets.token_hex(32)}
+    connection.execute(table.insert(), row)

@@ -1,0 +1,107 @@
+"""Who will own a name: a mapped instance of the host, or a plain id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from sqlalchemy import FromClause, Table, inspect, update
+from sqlalchemy.orm import InstanceState, Mapper, Session
+
+from dibs.errors import OwnerWithoutIdentity
+from dibs.store.records import MAX_OWNER
+
+DEFAULT_KIND = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What the names table keeps of an owner.
+
+    Attributes:
+        kind: The table of a mapped instance, or what its caller says of a plain id.
+        id: The primary key as text.
+    """
+
+    kind: str
+    id: str
+
+
+def identify(owner: object, kind: str | None = None) -> Owner:
+    """The owner as the names table keeps it; to be asked after the flush.
+
+    Raises:
+        OwnerWithoutIdentity: It has no primary key, was deleted, or its primary key is too long.
+        TypeError: A kind was given for a mapped instance.
+    """
+    state = state_of(owner)
+    if state is None:
+        found = Owner(kind or DEFAULT_KIND, str(owner))
+    elif not state.has_identity or state.was_deleted or state.deleted:
+        raise OwnerWithoutIdentity
+    else:
+        found = identity_of(state)
+    if not 0 < len(found.id) <= MAX_OWNER:
+        raise OwnerWithoutIdentity(
+            f"An owner's identity takes 1 to {MAX_OWNER} characters; this one has {len(found.id)}."
+        )
+    return found
+
+
+def identity_of(state: InstanceState[Any]) -> Owner:
+    """The owner that an instance with a primary key is, or was before it was deleted."""
+    _, identity, *_ = state.key or ((), ())
+    parts = [part.hex() if isinstance(part, bytes) else str(part) for part in identity]
+    # A part may hold the separator itself; a key of one column is left as it is.
+    joined = parts[0] if len(parts) == 1 else ":".join(quote(part, safe="") for part in parts)
+    return Owner(kind_of(state.mapper), joined)
+
+
+def kind_of(mapper: Mapper[Any]) -> str:
+    """The same for a class and its subclasses, which share their identities."""
+    table = mapper.base_mapper.local_table
+    return str(getattr(table, "fullname", mapper.base_mapper.class_.__name__))
+
+
+def state_of(owner: object, kind: str | None = None) -> InstanceState[Any] | None:
+    """What SQLAlchemy knows of a mapped instance; None for a plain id.
+
+    Raises:
+        OwnerWithoutIdentity: It is neither, or was never added to a session.
+        TypeError: A kind was given for a mapped instance.
+    """
+    state = inspect(owner, raiseerr=False)
+    if isinstance(state, InstanceState):
+        if kind is not None:
+            # Whoever deletes the instance must find its names without being told the kind.
+            raise TypeError("kind is for a plain id; a mapped owner's kind is its table")
+        if state.transient:
+            raise OwnerWithoutIdentity
+        return state
+    if not isinstance(owner, str | int | UUID):
+        raise OwnerWithoutIdentity(
+            f"A name is owned by a mapped instance, a str, an int or a UUID, not {owner!r}."
+        )
+    return None
+
+
+def session_of(state: InstanceState[Any] | None) -> Session | None:
+    """The session in whose transaction the owner's own row is written."""
+    return state.session if state else None
+
+
+def bind_of(mapper: Mapper[Any]) -> Mapping[str, Any]:
+    """`bind_arguments` of the database in which the mapper's rows are written."""
+    return {"mapper": mapper, **write_to(mapper.base_mapper.local_table)}
+
+
+def write_to(table: FromClause) -> Mapping[str, Any]:
+    """`bind_arguments` of the database that this table is written to.
+
+    The UPDATE is never sent. It tells a session that reads from replicas that
+    this is a write.
+    """
+    return {"clause": update(table) if isinstance(table, Table) else table}

@@ -1,0 +1,166 @@
+"""The store on a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.engine import Engine
+
+from dibs.errors import StoreError
+from dibs.store import schema
+from dibs.store.claims import decide, read
+from dibs.store.deadline import Budget, Deadline
+from dibs.store.dialects import Run
+from dibs.store.dialects.base import plain
+from dibs.store.records import (
+    DEFAULT_NAMESPACE,
+    Claim,
+    Failed,
+    NameRow,
+    Outcome,
+    UserRow,
+    Won,
+)
+from dibs.store.transactions import Restart, Transactions
+
+# A user's name is her only owned row; one name a user is what registration makes.
+USERS = """
+    SELECT u.id, n.display, u.created_at
+    FROM dibs_users u JOIN dibs_names n ON n.owner = u.id
+    WHERE n.owner_kind = 'user' AND n.state = 'owned' AND {where}
+    ORDER BY u.id LIMIT :limit
+"""
+# SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
+MAX_BATCH = 500
+
+
+class SqlStore:
+    """Names and users on SQLite, PostgreSQL, MariaDB or MySQL."""
+
+    def __init__(self, engine: Engine, budget: Budget) -> None:
+        self.engine = engine
+        self._transactions = Transactions(engine, budget)
+        self._dialect = self._transactions.dialect
+        self._secret = ""
+
+    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
+        """See `dibs.store.Store.claim_many`."""
+        if len(claims) == 1:
+            return [self._claim_alone(claims[0], deadline)]
+        outcomes: list[Outcome] = []
+        for start in range(0, len(claims), MAX_BATCH):
+            outcomes += self._claim_batch(claims[start : start + MAX_BATCH], deadline)
+        return outcomes
+
+    def _claim_batch(self, claims: Sequence[Claim], deadline: Deadline) -> list[Outcome]:
+        try:
+            return self._write(claims, deadline, insist=False)
+        except Restart:
+            return self._claim_singly(claims, deadline)
+        except StoreError as error:
+            return [Failed(error)] * len(claims)
+
+    def _claim_singly(self, claims: Sequence[Claim], deadline: Deadline) -> list[Outcome]:
+        """Serve those that nobody blocks first; then wait for the rest."""
+        outcomes: dict[int, Outcome] = {}
+        for i, claim in enumerate(claims):
+            try:
+                outcomes[i] = self._write([claim], deadline, insist=False)[0]
+            except Restart:
+                continue
+            except StoreError as error:
+                outcomes[i] = Failed(error)
+        return [
+            outcomes[i] if i in outcomes else self._claim_alone(claim, deadline)
+            for i, claim in enumerate(claims)
+        ]
+
+    def _claim_alone(self, claim: Claim, deadline: Deadline) -> Outcome:
+        try:
+            return self._write([claim], deadline, insist=True)[0]
+        except StoreError as error:
+            return Failed(error)
+
+    def _write(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
+        def work(run: Run) -> list[Outcome]:
+            outcomes = decide(run, self._dialect, claims, patient=insist)
+            self._insert_users(run, claims, outcomes)
+            return outcomes
+
+        return self._transactions.write(work, changed=_any_won, deadline=deadline, insist=insist)
+
+    def _insert_users(self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
+        won = [
+            claim.user
+            for claim, outcome in zip(claims, outcomes, strict=True)
+            # An earlier request with this token wrote its own user.
+            if claim.user and isinstance(outcome, Won) and outcome.row.owner == claim.owner
+        ]
+        if won:
+            params: dict[str, object] = {}
+            for i, user in enumerate(won):
+                params |= {f"id_{i}": user.id, f"password_hash_{i}": user.password_hash}
+            run.change(self._dialect.insert_users(len(won)), params)
+
+    def find(
+        self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> Mapping[str, NameRow]:
+        """See `dibs.store.Store.find`."""
+        places = {(namespace, key) for key in keys}
+
+        def work(run: Run) -> Mapping[str, NameRow]:
+            return {row.key: row for row in read(run, self._dialect, places).values()}
+
+        return self._transactions.read(work, deadline=deadline)
+
+    def release(
+        self, key: str, *, owner: str, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> bool:
+        """See `dibs.store.Store.release`."""
+        sql = self._dialect.release("namespace = :namespace AND name_key = :key AND owner = :owner")
+        params = {"namespace": namespace, "key": key, "owner": owner}
+        return self._transactions.write(
+            lambda run: run.change(sql, params) == 1, changed=bool, deadline=deadline
+        )
+
+    def user(self, user_id: str, *, deadline: Deadline) -> UserRow | None:
+        """See `dibs.store.Store.user`."""
+        found = self._users("u.id = :id", {"id": user_id, "limit": 1}, deadline)
+        return found[0] if found else None
+
+    def users(self, *, limit: int, after: str | None, deadline: Deadline) -> list[UserRow]:
+        """See `dibs.store.Store.users`."""
+        return self._users("u.id > :after", {"after": after or "", "limit": limit}, deadline)
+
+    def _users(self, where: str, params: Mapping[str, object], deadline: Deadline) -> list[UserRow]:
+        sql = USERS.format(where=where)
+        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return [UserRow(*plain(row)) for row in rows]
+
+    def verify(self, *, deadline: Deadline) -> None:
+        """See `dibs.store.Store.verify`."""
+        self._transactions.inspect(schema.verify, deadline=deadline)
+
+    def is_empty(self, *, deadline: Deadline) -> bool:
+        """Whether none of the tables exists yet.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._transactions.inspect(schema.is_empty, deadline=deadline)
+
+    def secret(self, *, deadline: Deadline) -> str:
+        """See `dibs.store.Store.secret`."""
+        if not self._secret:
+            sql = "SELECT secret FROM dibs_meta WHERE id = 1"
+            rows = self._transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
+            self._secret = plain(rows[0])[0]
+        return self._secret
+
+    def close(self) -> None:
+        """See `dibs.store.Store.close`."""
+        self.engine.dispose()
+
+
+def _any_won(outcomes: Sequence[Outcome]) -> bool:
+    return any(isinstance(outcome, Won) for outcome in outcomes)

@@ -1,0 +1,305 @@
+"""Attempts at a transaction: each ends, and each ending has one meaning."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NoReturn, TypeVar
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from dibs.errors import OutcomeUnknown, SchemaError, StoreUnavailable
+from dibs.store.claims import RowVanished
+from dibs.store.deadline import Budget, Deadline
+from dibs.store.dialects import Run, dialect_for
+from dibs.store.run import DriverRun, OutOfTime
+from dibs.store.violations import Kind, classify
+
+T = TypeVar("T")
+
+UPGRADE = "dibs db upgrade"
+# One connection may have grown old behind a restart; two lost in a row mean
+# that the server is away.
+MAX_LOST = 2
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
+# A server that is back answers in milliseconds: so long is worth waiting for
+# another request that asks it, and no longer.
+HEARSAY = 0.25
+
+
+class Restart(Exception):
+    """The transaction lost against another one; nothing was changed."""
+
+
+class TimedOut(Restart):
+    """The server ended a statement of ours that took too long; nothing was changed."""
+
+
+class Away(Exception):
+    """The server was lost before COMMIT was sent, so nothing was changed."""
+
+
+class CommitLost(Exception):
+    """The server was lost after COMMIT was sent."""
+
+
+class Silence:
+    """Lets one request at a time ask a server that has stopped answering.
+
+    Without it every thread would wait out its whole deadline behind a frozen
+    server, and the requests behind them theirs again. There is no period of
+    grace: whoever comes next may ask, so the first request after the server's
+    return is served; those beside it wait for a moment to hear how it fared.
+    """
+
+    def __init__(self) -> None:
+        self._silent = False
+        self._asking = threading.Lock()
+        self._asked_at: float | None = None
+
+    @contextmanager
+    def ask(self) -> Iterator[None]:
+        """Go ahead, or not.
+
+        Raises:
+            StoreUnavailable: The server is silent and somebody is asking already.
+        """
+        if not self._silent:
+            yield
+            return
+        if not self._asking.acquire(timeout=self._patience()):
+            raise StoreUnavailable
+        if not self._silent:  # whoever asked before us was answered
+            self._asking.release()
+            yield
+            return
+        self._asked_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._asked_at = None
+            self._asking.release()
+
+    def _patience(self) -> float:
+        """Seconds to wait for the one who asks: none once the answer is late."""
+        asked_at = self._asked_at
+        return HEARSAY if asked_at is None else max(0.0, asked_at + HEARSAY - time.monotonic())
+
+    def heard(self) -> None:
+        self._silent = False
+
+    def lost(self) -> None:
+        self._silent = True
+
+
+class Transactions:
+    """Runs units of work on an engine, again where that is safe, and never past the deadline."""
+
+    def __init__(self, engine: Engine, budget: Budget) -> None:
+        self.engine = engine
+        self.dialect = dialect_for(engine.dialect.name)
+        self._budget = budget
+        self._named = engine.dialect.paramstyle in ("named", "qmark")
+        self._silence = Silence()
+        self._writer = threading.Lock() if self.dialect.one_writer else None
+        self._generation = 0
+        event.listen(engine, "connect", self._born)
+        event.listen(engine, "checkout", self._refuse_the_old)
+
+    def _born(self, connection: object, record: ConnectionPoolEntry) -> None:
+        del connection
+        record.info["generation"] = self._generation
+
+    def _refuse_the_old(
+        self, connection: object, record: ConnectionPoolEntry, proxy: object
+    ) -> None:
+        """Have the pool replace what is older than the last loss of the server.
+
+        `Engine.dispose` would do it too, and leave the connections that are in
+        use at that moment to the garbage collector.
+        """
+        del connection, proxy
+        if record.info["generation"] != self._generation:
+            raise DisconnectionError
+
+    def read(self, work: Callable[[Run], T], *, deadline: Deadline) -> T:
+        """Run statements that change nothing, each in a transaction of its own.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._persist(lambda: self._attempt(work, deadline), deadline)
+
+    def write(
+        self,
+        work: Callable[[Run], T],
+        *,
+        changed: Callable[[T], bool],
+        deadline: Deadline,
+        insist: bool = True,
+    ) -> T:
+        """Run a transaction, and run it again when it lost or its COMMIT went unanswered.
+
+        Args:
+            work: Sends the statements; must recognise its own earlier success.
+            changed: Whether its result is something to commit.
+            deadline: When the caller stops waiting.
+            insist: Whether to run it again after it lost against another one.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: COMMIT was sent and its fate is not known.
+            Restart: It lost, nothing was changed, and the caller did not insist.
+        """
+
+        def once() -> T:
+            return self._transaction(work, changed, deadline)
+
+        return self._persist(once, deadline, insist=insist)
+
+    def _transaction(
+        self, work: Callable[[Run], T], changed: Callable[[T], bool], deadline: Deadline
+    ) -> T:
+        committing = False
+
+        def statements(run: Run) -> T:
+            nonlocal committing
+            run.change(self.dialect.begin, {})
+            result = work(run)
+            committing = changed(result)
+            run.change("COMMIT" if committing else "ROLLBACK", {})
+            return result
+
+        try:
+            with self._turn(deadline):
+                return self._attempt(statements, deadline)
+        except (Away, TimedOut) as lost:
+            if committing:
+                raise CommitLost from lost
+            raise
+
+    def inspect(self, work: Callable[[Connection], T], *, deadline: Deadline) -> T:
+        """Look at the database itself, through SQLAlchemy.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+
+        def attempt() -> T:
+            try:
+                with self.engine.connect() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                self._give_up(None, error, 0.0)
+
+        return self._persist(attempt, deadline)
+
+    @contextmanager
+    def _turn(self, deadline: Deadline) -> Iterator[None]:
+        """Queue up where only one can write: a lock is fairer than SQLite's polling."""
+        if self._writer is None:
+            yield
+            return
+        if not self._writer.acquire(timeout=max(0.0, deadline.remaining() - self._budget.silence)):
+            raise StoreUnavailable
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def _attempt(self, work: Callable[[Run], T], deadline: Deadline) -> T:
+        with self._silence.ask():
+            if not deadline.allows(self._budget.connect):
+                raise StoreUnavailable
+            started = time.monotonic()
+            connection = None
+            try:
+                connection = self.engine.raw_connection()
+                driver = connection.driver_connection
+                run = DriverRun(driver, self._named, deadline, self._budget.silence)
+                result = work(run)
+            except BaseException as error:  # noqa: BLE001  # it always raises again
+                self._give_up(connection, error, time.monotonic() - started)
+            connection.close()
+            self._silence.heard()
+            return result
+
+    def _give_up(
+        self, connection: PoolProxiedConnection | None, error: BaseException, seconds: float
+    ) -> NoReturn:
+        """End what is left of an attempt and say what its failure means."""
+        kind = self._kind(error)
+        if kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT):
+            _roll_back(connection)
+            raise (TimedOut if kind is Kind.TIMEOUT else Restart) from error
+        _close(connection)
+        if kind is Kind.AWAY:
+            self._generation += 1  # its siblings in the pool are as dead
+            if seconds >= 0.9 * self._budget.silence:
+                self._silence.lost()
+            raise Away from error
+        if kind is Kind.SCHEMA:
+            raise SchemaError(f"A table of dibs is missing or too old: run `{UPGRADE}`.") from error
+        if isinstance(error, OutOfTime | PoolTimeout):
+            raise StoreUnavailable from error
+        raise error
+
+    def _kind(self, error: BaseException) -> Kind:
+        if isinstance(error, RowVanished):
+            return Kind.RESTART
+        dbapi_error = self.engine.dialect.loaded_dbapi.Error
+        return classify(error) if isinstance(error, (dbapi_error, DBAPIError)) else Kind.OTHER
+
+    def _persist(self, attempt: Callable[[], T], deadline: Deadline, *, insist: bool = True) -> T:
+        lost, unknown, pause = 0, False, FIRST_PAUSE
+        cause: BaseException | None = None
+        while lost < MAX_LOST or unknown:
+            try:
+                return attempt()
+            except (Away, CommitLost) as error:
+                lost, cause = lost + 1, error
+                unknown = unknown or isinstance(error, CommitLost)
+            except Restart as error:
+                if not (insist or unknown):
+                    raise
+                cause = error
+            except StoreUnavailable as error:
+                cause = error
+                if not unknown:
+                    break
+            if not deadline.allows(pause + self._budget.silence):
+                break
+            time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, not a secret
+            pause = min(2 * pause, LONGEST_PAUSE)
+        raise (OutcomeUnknown if unknown else StoreUnavailable) from cause
+
+
+def _close(connection: PoolProxiedConnection | None) -> None:
+    """Close it for good: a closed connection is a rolled-back one, whatever state it was in."""
+    if connection is None:
+        return
+    if isinstance(connection.dbapi_connection, sqlite3.Connection):
+        # SQLite keeps a closed connection, locks and all, until its last cursor is gone
+        # (https://www.sqlite.org/c3ref/close.html), and the error that is raised holds one.
+        with suppress(sqlite3.Error):
+            connection.rollback()
+    connection.invalidate()
+
+
+def _roll_back(connection: PoolProxiedConnection | None) -> None:
+    if connection is None:
+        return
+    try:
+        connection.rollback()
+    except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
+        connection.invalidate()
+    else:
+        connection.close()

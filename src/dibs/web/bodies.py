@@ -1,0 +1,113 @@
+"""Request bodies: strict JSON, and every broken field said at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from flask import Request
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from dibs.errors import EmptyName, Reason
+from dibs.web.problems import BodyInvalid, NotAnObject, NotJson
+
+MAX_BODY = 64 * 1024
+
+NOT_TEXT = "Give %(field)s as a string."
+NOT_A_NUMBER = "Give %(field)s as a whole number from 1 to 100."
+REQUIRED = "The field %(field)s is required."
+UNKNOWN = "There is no field %(field)s; leave it out."
+NOT_AN_ID = "Give %(field)s as it stood in next."
+
+# marshmallow's own messages are replaced by these codes, so that nothing is
+# ever told apart by the text of a message.
+WORDS = {
+    "required": REQUIRED,
+    "not_text": NOT_TEXT,
+    "not_a_number": NOT_A_NUMBER,
+    "unknown": UNKNOWN,
+    "not_an_id": NOT_AN_ID,
+}
+TEXT: dict[str, Any] = {"required": "required", "invalid": "not_text", "null": "not_text"}
+NUMBER: dict[str, Any] = {"required": "required", "invalid": "not_a_number", "null": "not_a_number"}
+
+MESSAGES = tuple(WORDS.values())
+
+
+class Body(Schema):
+    """A body or query whose unknown fields are refused, not passed over."""
+
+    error_messages = {"unknown": "unknown"}  # noqa: RUF012
+
+
+class StrictParser(FlaskParser):
+    """webargs' parser with a stricter reading of JSON."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {}  # noqa: RUF012  # the schema says: refuse
+
+    def _raw_load_json(self, req: Request) -> Any:
+        if not req.is_json:
+            raise UnsupportedMediaType
+        body = read_json(read_body(req))
+        if not isinstance(body, dict):
+            raise NotAnObject
+        return body
+
+    def handle_error(
+        self, error: ValidationError, req: Request, schema: Schema, **options: Any
+    ) -> NoReturn:
+        del req, schema, options
+        (found,) = dict(error.normalized_messages()).values()  # type: ignore[no-untyped-call]
+        if found.get("username") == ["required"]:
+            raise EmptyName from error
+        raise BodyInvalid([_reason(*item) for item in sorted(found.items())]) from error
+
+
+def _reason(field: str, codes: Any) -> tuple[str, Reason]:
+    code = codes[0] if isinstance(codes, list) else "not_text"
+    field = field if len(field) <= 64 else field[:64] + "..."
+    # JSON can spell half a surrogate pair, which no answer in UTF-8 can repeat.
+    field = field.encode(errors="backslashreplace").decode()
+    return field, Reason(code, WORDS.get(code, NOT_TEXT), {"field": field})
+
+
+def read_body(req: Request) -> bytes:
+    """The body, if it is not too large.
+
+    Raises:
+        RequestEntityTooLarge: It is larger than `MAX_BODY`.
+    """
+    req.max_content_length = MAX_BODY
+    body = req.get_data(cache=True)
+    # One that came in chunks is cut off at the limit without a word (werkzeug 3.1).
+    if req.content_length is None and len(body) >= MAX_BODY:
+        raise RequestEntityTooLarge
+    return body
+
+
+def read_json(body: bytes) -> Any:
+    """What the body says, if it says one thing.
+
+    A parser that takes the last of two equal names and a checker that takes
+    the first disagree about what was asked (RFC 8259, 4); NaN is no JSON.
+
+    Raises:
+        NotJson: It is not UTF-8, not JSON, too deeply nested, or says a name twice.
+    """
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise NotJson from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a name stands twice")
+    return fields
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)

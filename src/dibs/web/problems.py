@@ -1,0 +1,233 @@
+"""Errors as RFC 9457 problem details: the only place where a code becomes a status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, json
+from marshmallow import Schema, fields
+from werkzeug.exceptions import HTTPException
+
+from dibs.errors import (
+    DibsError,
+    InvalidName,
+    InvalidPassword,
+    NameReserved,
+    OutcomeUnknown,
+    Reason,
+    SchemaError,
+    StoreUnavailable,
+)
+from dibs.observe.logs import Sparse
+from dibs.web.words import localised, say, together
+
+log = logging.getLogger(__name__)
+log.addFilter(Sparse())
+
+CONTENT_TYPE = "application/problem+json"
+
+STATUS = {
+    "empty": HTTPStatus.BAD_REQUEST,
+    "malformed": HTTPStatus.BAD_REQUEST,
+    "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "taken": HTTPStatus.CONFLICT,
+    "lookalike": HTTPStatus.CONFLICT,
+    "held": HTTPStatus.CONFLICT,
+    "quarantined": HTTPStatus.CONFLICT,
+    "reserved": HTTPStatus.CONFLICT,
+    "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "outcome_unknown": HTTPStatus.SERVICE_UNAVAILABLE,
+    "transaction_must_restart": HTTPStatus.SERVICE_UNAVAILABLE,
+    "schema": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+TITLES = {
+    400: "The request cannot be read",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "The username cannot be had",
+    413: "The request is too large",
+    415: "Wrong content type",
+    422: "A rule is broken",
+    500: "Something went wrong",
+    503: "Please try again shortly",
+}
+
+# What HTTP itself refuses, before any of our own code runs.
+HTTP_ERRORS = {
+    400: ("malformed", "The request cannot be read."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take that method; see the Allow header."),
+    413: ("too_large", "The body is too large; send at most 64 KiB."),
+    415: ("unsupported_media_type", "Send JSON, with the header Content-Type: application/json."),
+    500: ("internal", "Something went wrong on our side."),
+}
+
+MESSAGES = (*TITLES.values(), *(message for _, message in HTTP_ERRORS.values()))
+
+
+class Malformed(DibsError):
+    """The request cannot be read as what it should be."""
+
+    code = "malformed"
+    message = "The request cannot be read."
+
+
+class NotJson(Malformed):
+    """The body is not JSON, or JSON that does not mean one thing."""
+
+    message = "The body is not valid JSON: an object in UTF-8, no name twice, no NaN."
+
+
+class NotAnObject(Malformed):
+    """The body is JSON, but a list, a number, a string, a boolean or null."""
+
+    message = "The body must be a JSON object."
+
+
+class BadIdempotencyKey(Malformed):
+    """The Idempotency-Key cannot be used."""
+
+    message = "An Idempotency-Key takes 16 to 255 printable ASCII characters; make a random one."
+
+
+class BodyInvalid(DibsError):
+    """Fields of the body break rules; `reasons` holds every one, by field."""
+
+    code = "invalid"
+    message = "A field cannot be used."
+
+    def __init__(self, reasons: Sequence[tuple[str, Reason]]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__()
+
+
+class UserNotFound(DibsError):
+    """There is no user with this id."""
+
+    code = "not_found"
+    message = "There is no such user."
+
+
+class ReasonSchema(Schema):
+    """One broken rule."""
+
+    code = fields.String()
+    field = fields.String()
+    detail = fields.String()
+
+
+class Problem(Schema):
+    """RFC 9457 problem details."""
+
+    title = fields.String()
+    status = fields.Integer()
+    detail = fields.String()
+    code = fields.String(metadata={"description": "Stable, the same in every language."})
+    reasons = fields.List(fields.Nested(ReasonSchema))
+    idempotency_key = fields.String(metadata={"description": "What to retry with, if anything."})
+    error = fields.String(metadata={"description": "The detail, for clients that read `error`."})
+    message = fields.String(metadata={"description": "The detail once more."})
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **members: Any,
+) -> Response:
+    """A problem-details response in the reader's language."""
+    body = {
+        "title": say(TITLES[status]) if status in TITLES else HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        **members,
+        "error": detail,
+        "message": detail,
+    }
+    headers = {**localised(), **(headers or {})}
+    return Response(json.dumps(body) + "\n", status, headers, content_type=CONTENT_TYPE)
+
+
+def from_error(error: DibsError) -> Response:
+    """The response that says what this error says."""
+    match error:
+        case InvalidName() if is_reserved(error):
+            return from_error(NameReserved())
+        case InvalidName() | InvalidPassword():
+            name = "username" if isinstance(error, InvalidName) else "password"
+            return _broken(error, [(name, reason) for reason in error.reasons])
+        case BodyInvalid():
+            return _broken(error, error.reasons)
+        case OutcomeUnknown(params=params):
+            key = str(params.get("idempotency_key", ""))
+            return _unavailable(error, idempotency_key=key)
+        case StoreUnavailable():
+            return _unavailable(error)
+        case SchemaError():
+            # The mending command is for who runs the service, not for its users.
+            log.error("%s", error)
+            return _unavailable(StoreUnavailable())
+    status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    if isinstance(error, UserNotFound):
+        status = HTTPStatus.NOT_FOUND
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s", error, exc_info=error)
+    return problem(status, error.code, say(error.message, error.params))
+
+
+def is_reserved(error: InvalidName) -> bool:
+    """Whether nothing is wrong with the name but that it is kept back."""
+    return [reason.code for reason in error.reasons] == [NameReserved.code]
+
+
+def reason_items(reasons: Sequence[tuple[str, Reason]]) -> list[dict[str, str]]:
+    """Each broken rule in the reader's language."""
+    return [
+        {"code": reason.code, "field": name, "detail": say(reason.message, reason.params)}
+        for name, reason in reasons
+    ]
+
+
+def _broken(error: DibsError, reasons: Sequence[tuple[str, Reason]]) -> Response:
+    items = reason_items(reasons)
+    detail = together(item["detail"] for item in items)
+    return problem(STATUS[error.code], error.code, detail, reasons=items)
+
+
+def _unavailable(error: StoreUnavailable, **members: str) -> Response:
+    headers = {"Retry-After": str(error.retry_after)}
+    if key := members.get("idempotency_key"):
+        headers["Idempotency-Key"] = key
+    log.warning("%s: %s", error.code, error.__cause__ or error)
+    return problem(STATUS[error.code], error.code, say(error.message), headers=headers, **members)
+
+
+def from_http(error: HTTPException) -> Response:
+    """What werkzeug refuses, in the same form as everything else."""
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return Response(*_redirect(error))
+    code, detail = HTTP_ERRORS.get(error.code, ("http", error.name))
+    kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
+    return problem(error.code, code, say(detail), headers=kept)
+
+
+def _redirect(error: HTTPException) -> tuple[Any, int, Any]:
+    response = error.get_response()
+    return response.get_data(), response.status_code, list(response.headers)
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Let views raise dibs' own errors; whatever else an app raises stays its own."""
+    app.register_error_handler(DibsError, from_error)
+
+
+def register_http_error_handlers(app: Flask) -> None:
+    """Answer HTTP's own errors as problem details too: for apps that are all ours."""
+    app.register_error_handler(HTTPException, from_http)

@@ -1,0 +1,216 @@
+"""`dibs db upgrade`, `dibs check`, `dibs register`."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from importlib.metadata import version
+
+import pytest
+from click.testing import CliRunner
+
+from dibs.cli import group
+from tests.cli.terminal import Terminal
+
+
+def execute(terminal: Terminal, sql: str) -> None:
+    """Changes the database of this folder."""
+    with sqlite3.connect(terminal.folder / "instance/dibs.db") as connection:
+        connection.execute(sql)
+    connection.close()
+
+
+def test_from_nothing(terminal):
+    """The commands in the order in which one meets them."""
+    terminal.set(password="off")
+    missing = terminal.dibs("check")
+    assert (missing.status, "dibs db upgrade" in missing.err) == (1, True)
+    assert terminal.dibs("db", "upgrade").status == 0
+    assert terminal.dibs("check").status == 0
+    assert terminal.dibs("register", "ada").status == 0
+
+
+def test_an_upgrade_may_be_run_again(terminal):
+    for _ in range(2):
+        said = terminal.dibs("db", "upgrade")
+        assert (said.status, "up to date" in said.out) == (0, True)
+
+
+def test_a_name_is_registered_once(terminal):
+    """The second time it is taken, in any spelling; one sentence, status 1."""
+    terminal.dibs("db", "upgrade")
+    first, second = terminal.dibs("register", "Ada"), terminal.dibs("register", "ADA")
+    assert first.out.split()[0] == "Ada"
+    assert (second.status, second.err) == (1, "dibs: A user with that username already exists.\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "A username is required."),
+        ("a@b", "cannot contain @"),
+        ("ab", "at least 3"),
+        ("ad\udcffa", "U+DCFF"),  # how Python reads an argument that is no UTF-8
+        ("admin", "reserved"),
+    ],
+)
+def test_a_name_that_cannot_be_used(terminal, name, words):
+    terminal.dibs("db", "upgrade")
+    said = terminal.dibs("register", name)
+    assert (said.status, words in said.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "words", "status"),
+    [
+        ("off", [], 0),
+        ("off", ["--password", "correct horse"], 1),
+        ("optional", [], 0),
+        ("required", ["--password", "correct horse"], 0),
+        ("required", ["--password", "short"], 1),
+    ],
+)
+def test_passwords(terminal, mode, words, status):
+    """The same modes as over HTTP."""
+    terminal.set(password=mode)
+    terminal.dibs("db", "upgrade")
+    assert terminal.dibs("register", "ada", *words).status == status
+
+
+def test_a_password_is_asked_for(terminal):
+    """Twice, and not shown."""
+    terminal.set(password="required")
+    terminal.dibs("db", "upgrade")
+    typed = "correct horse\ncorrect horse\n"
+    said = CliRunner().invoke(group, ["register", "ada"], input=typed)
+    assert said.exit_code == 0
+    assert "correct horse" not in said.output
+
+
+# --- check -------------------------------------------------------------------
+
+
+def test_check_without_tables(terminal):
+    """It names the command that makes them; so does register."""
+    for words in (["check"], ["register", "ada"]):
+        said = terminal.dibs(*words)
+        assert (said.status, said.out) == (1, "")
+        assert "run `dibs db upgrade`" in said.err
+
+
+def test_check_with_other_rules(terminal):
+    """Names stored under other rules may have other keys."""
+    terminal.dibs("db", "upgrade")
+    execute(terminal, "UPDATE dibs_meta SET rules_version = 'another'")
+    said = terminal.dibs("check")
+    assert (said.status, "rules version another" in said.err) == (1, True)
+
+
+def test_check_without_the_constraint(terminal):
+    """The one thing that keeps names unique."""
+    terminal.dibs("db", "upgrade")
+    execute(terminal, "ALTER TABLE dibs_names RENAME TO old")
+    execute(terminal, "CREATE TABLE dibs_names AS SELECT * FROM old")
+    said = terminal.dibs("check")
+    assert (said.status, "does not keep names unique" in said.err) == (1, True)
+
+
+def test_check_of_a_database_that_is_away(terminal):
+    """What the driver says, without a password."""
+    terminal.set(database_url="postgresql://ada:secret@127.0.0.1:1/dibs")
+    said = terminal.dibs("check")
+    assert said.status == 1
+    assert "The database cannot answer: connection" in said.err
+    assert "secret" not in said.err
+
+
+# --- settings ----------------------------------------------------------------
+
+COMMANDS = [["check"], ["db", "upgrade"], ["register", "ada"], ["serve"]]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("strategy", "nonsense", "give one of query_then_insert"),
+        ("nonsense", "1", "DIBS_NONSENSE is no setting"),
+        ("database_url", "nonsense", "is not a database address"),
+        ("database_url", "postgresql://db:port/x", "is not a database address"),
+        ("database_url", "oracle://db/x", "does not know the database"),
+        ("database_url", "sqlite://", "in memory"),
+        ("deadline", "nan", "5.0 or more"),
+        ("home", "/dev/null/home", "cannot be made"),
+    ],
+)
+def test_a_setting_that_cannot_be_used(terminal, words, setting, value, says):
+    """One clear sentence and status 1, whatever the command; never a traceback."""
+    terminal.set(**{setting: value})
+    said = terminal.dibs(*words)
+    assert (said.status, said.out) == (1, "")
+    assert says in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [
+        ("postgresql://127.0.0.1/dibs", "psycopg", "dibs[postgresql]"),
+        ("mariadb://127.0.0.1/dibs", "pymysql", "dibs[mysql]"),
+    ],
+)
+def test_a_driver_that_is_missing(terminal, monkeypatch, url, module, extra):
+    """The words to type."""
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    terminal.set(database_url=url)
+    said = terminal.dibs("check")
+    assert (said.status, f"pip install '{extra}'" in said.err) == (1, True)
+
+
+def test_a_server_that_is_missing(terminal, monkeypatch):
+    monkeypatch.setitem(sys.modules, "granian", None)
+    said = terminal.dibs("serve")
+    assert (said.status, "pip install 'dibs[serve]'" in said.err) == (1, True)
+
+
+def test_a_dotenv_file_is_read(terminal):
+    """Of the folder one is in; the environment goes before it."""
+    (terminal.folder / ".env").write_text("DIBS_LOCALE=nonsense\nDIBS_HOME=elsewhere\n")
+    assert "DIBS_LOCALE is 'nonsense'" in terminal.dibs("check").err
+    terminal.set(locale="ja")
+    assert terminal.dibs("db", "upgrade").status == 0
+    assert (terminal.folder / "elsewhere/dibs.db").is_file()
+
+
+def test_a_dotenv_file_that_is_no_text(terminal):
+    (terminal.folder / ".env").write_bytes(b"\xff\xfe")
+    said = terminal.dibs("check")
+    assert (said.status, ".env is not in UTF-8" in said.err) == (1, True)
+
+
+# --- the script --------------------------------------------------------------
+
+
+def test_the_script(terminal):
+    """It is installed, and runs from any folder."""
+    assert terminal.script("--version").out.split()[-1] == version("dibs")
+    assert not list(terminal.folder.iterdir())
+
+
+def test_the_script_ends_with_a_sentence(terminal):
+    terminal.set(strategy="nonsense")
+    said = terminal.script("serve")
+    assert (said.status, said.err.count("\n")) == (1, 1)
+
+
+def test_help_names_every_command(terminal):
+    out = terminal.dibs("--help").out
+    assert all(f"\n  {name} " in out for name in group.commands)
+
+
+@pytest.mark.parametrize("words", [["nope"], ["serve", "--nope"], ["serve", "--port", "0"]])
+def test_what_does_not_exist(terminal, words):
+    """Status 2, as everywhere."""
+    assert terminal.dibs(*words).status == 2

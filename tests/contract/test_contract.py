@@ -1,0 +1,25 @@
+"""Every store passes the one contract."""
+
+import pytest
+
+from dibs.store import NameRow, Store
+from dibs.store.memory import MemoryStore
+from dibs.store.sql import SqlStore
+from dibs.testing import StoreContract
+from tests.contract.rows import put
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def store(self) -> MemoryStore:
+        return MemoryStore()
+
+    def put(self, store: Store, row: NameRow) -> None:
+        assert isinstance(store, MemoryStore)
+        store._names[row.namespace, row.key] = row
+
+
+class TestSqlStore(StoreContract):
+    def put(self, store: Store, row: NameRow) -> None:
+        assert isinstance(store, SqlStore)
+        put(store, row)

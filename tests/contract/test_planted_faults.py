@@ -1,0 +1,113 @@
+"""The contract catches the stores it is there to catch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dibs.store import Claim, Lost, NameRow, Outcome, Won
+from dibs.store.claims import owned, place
+from dibs.store.memory import MemoryStore
+from dibs.testing import StoreContract
+from tests.contract import test_contract
+
+
+class GrantsTwice(MemoryStore):
+    def _claim(self, claim: Claim) -> Outcome:
+        return Won(owned(claim, version=1))
+
+
+class ForgetsTokens(MemoryStore):
+    def _claim(self, claim: Claim) -> Outcome:
+        row = self._names.get(place(claim))
+        return Lost(row) if row and not row.free else super()._claim(claim)
+
+
+class RemembersTokensForEver(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self._won: dict[str, Outcome] = {}
+
+    def _claim(self, claim: Claim) -> Outcome:
+        outcome = self._won.get(claim.token) or super()._claim(claim)
+        if isinstance(outcome, Won):
+            self._won[claim.token] = outcome
+        return outcome
+
+
+class SaysTakenForEver(MemoryStore):
+    def _claim(self, claim: Claim) -> Outcome:
+        row = self._names.get(place(claim))
+        return Lost(row) if row and row.free else super()._claim(claim)
+
+
+class StartsVersionsAnew(MemoryStore):
+    def _claim(self, claim: Claim) -> Outcome:
+        outcome = super()._claim(claim)
+        if isinstance(outcome, Won):
+            outcome = Won(replace(outcome.row, version=1))
+            self._names[place(claim)] = outcome.row
+        return outcome
+
+
+class TakesWhatIsHeld(MemoryStore):
+    def _seen(self, at: tuple[str, str]) -> NameRow | None:
+        row = super()._seen(at)
+        return replace(row, free=True) if row and row.state == "held" else row
+
+
+class ReleasesForAnybody(MemoryStore):
+    def release(self, key: str, *, owner: str, **others: Any) -> bool:
+        row = self._names.get(("default", key))
+        return super().release(key, owner=(row and row.owner) or owner, **others)
+
+
+class AnswersInKeyOrder(MemoryStore):
+    def claim_many(self, claims: Sequence[Claim], **others: Any) -> list[Outcome]:
+        return super().claim_many(sorted(claims, key=place), **others)
+
+
+class WritesLosersToo(MemoryStore):
+    def _claim(self, claim: Claim) -> Outcome:
+        outcome = super()._claim(claim)
+        if claim.user is not None:
+            self._users.setdefault(claim.user.id, (claim.user, 0))
+            row = owned(claim, version=1)
+            self._names[claim.namespace, f"{row.key}+{row.owner}"] = row
+        return outcome
+
+
+class IgnoresCase(MemoryStore):
+    def claim_many(self, claims: Sequence[Claim], **others: Any) -> list[Outcome]:
+        folded = [replace(c, username=replace(c.username, key=place(c)[1].lower())) for c in claims]
+        return super().claim_many(folded, **others)
+
+
+class FindsTooMuch(MemoryStore):
+    def find(self, keys: Sequence[str], **others: Any) -> Mapping[str, NameRow]:
+        found = super().find([k for _, k in self._names], **others)
+        return found if keys else {}
+
+
+CAUGHT: list[tuple[type[MemoryStore], Any]] = [
+    (GrantsTwice, StoreContract.test_the_second_loses_to_the_row_that_was_there),
+    (ForgetsTokens, StoreContract.test_a_token_seen_again_wins_again_for_its_first_owner),
+    (RemembersTokensForEver, StoreContract.test_a_token_is_no_success_after_a_release),
+    (SaysTakenForEver, StoreContract.test_a_released_name_is_won_and_its_version_grows),
+    (StartsVersionsAnew, StoreContract.test_a_released_name_is_won_and_its_version_grows),
+    (TakesWhatIsHeld, StoreContract.test_an_unexpired_hold_or_quarantine_stands),
+    (ReleasesForAnybody, StoreContract.test_only_the_owner_releases),
+    (AnswersInKeyOrder, StoreContract.test_a_batch_answers_in_its_own_order),
+    (WritesLosersToo, StoreContract.test_only_winners_get_a_user),
+    (IgnoresCase, StoreContract.test_keys_are_compared_by_their_bytes),
+    (FindsTooMuch, StoreContract.test_find_returns_what_was_claimed_and_nothing_else),
+]
+
+
+@pytest.mark.parametrize(("broken", "test"), CAUGHT, ids=[broken.__name__ for broken, _ in CAUGHT])
+def test_a_planted_fault_fails_the_contract(broken: type[MemoryStore], test: Any) -> None:
+    """The same test passes for the store as it is and fails for the broken one."""
+    test(test_contract.TestMemoryStore(), MemoryStore())
+    with pytest.raises(AssertionError):
+        test(test_contract.TestMemoryStore(), broken())

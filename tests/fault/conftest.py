@@ -1,0 +1,62 @@
+"""Servers that may be stopped, frozen and killed: these tests' own, never the shared ones."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from dibs.store.schema import upgrade
+from dibs.store.sql import SqlStore
+from tests.backends import SERVED, Served, open_store
+from tests.conftest import missing
+from tests.fault.helpers import BUDGET
+from tests.services import FaultProxy, Server, ServiceMissing
+
+
+@pytest.fixture(scope="session", params=SERVED, ids=str)
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    served = Served(request.param.kind)
+    try:
+        _ = served.server
+    except ServiceMissing as error:
+        missing(error)
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def server(served: Served) -> Iterator[Server]:
+    """A running server, put right again after whatever the test does to it."""
+    yield served.server
+    if served.server._process is None:
+        served.server.start()
+    served.server.thaw()
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    """A database of this test's own, since sessions of another may outlive it for a while."""
+    url = server.create_database()
+    upgrade(url)
+    return url
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqlStore]:
+    """Straight to the server."""
+    store = open_store(url, budget=BUDGET)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[FaultProxy]:
+    with FaultProxy(server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def via(server: Server, url: str, proxy: FaultProxy) -> Iterator[SqlStore]:
+    """Through the proxy, with the same database behind it."""
+    store = open_store(server.url_via(url, proxy.port), budget=BUDGET)
+    yield store
+    store.close()

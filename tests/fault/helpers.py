@@ -1,0 +1,80 @@
+"""What the tests of faults say often."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from sqlalchemy.engine import make_url
+
+from dibs.errors import OutcomeUnknown, StoreUnavailable
+from dibs.store import Budget, Claim, Failed, Outcome, Store
+from dibs.store.sql import SqlStore
+from dibs.testing import a_claim, claim, win
+from tests.race.harness import at_once
+from tests.services import PostgresServer, Server
+
+BUDGET = Budget(deadline=3.0)
+"""Shorter than the default, since every frozen server is waited for in full."""
+
+NOISE_S = 1.5
+"""What a busy machine of two cores may add to a deadline."""
+
+
+def ask(store: Store, wanted: Claim, budget: Budget = BUDGET) -> Outcome:
+    """One claim, under the deadline of a request."""
+    return claim(store, wanted, deadline=budget.start())
+
+
+def ask_all(store: Store, names: list[str], budget: Budget = BUDGET) -> list[Outcome]:
+    """Claims all of these names at the same moment."""
+    return at_once([partial(ask, store, a_claim(name), budget) for name in names])
+
+
+def warm_up(store: SqlStore, connections: int = 8) -> None:
+    """Fills the pool with connections that work."""
+    at_once([lambda: win(store, a_claim(a_claim("x").token))] * connections)
+
+
+def is_unavailable(outcome: Outcome) -> bool:
+    """Refused, and nothing was changed."""
+    return isinstance(outcome, Failed) and type(outcome.error) is StoreUnavailable
+
+
+def is_unknown(outcome: Outcome) -> bool:
+    """Neither yes nor no."""
+    return isinstance(outcome, Failed) and type(outcome.error) is OutcomeUnknown
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """What is in here takes no longer, give or take the machine's noise."""
+    start = time.monotonic()
+    yield
+    assert time.monotonic() - start < seconds + NOISE_S
+
+
+def eventually(condition: Callable[[], object], *, timeout_s: float = 15.0) -> bool:
+    """Whether it comes true."""
+    end = time.monotonic() + timeout_s
+    while not (done := bool(condition())) and time.monotonic() < end:
+        time.sleep(0.01)
+    return done
+
+
+def sessions(server: Server, url: str) -> int:
+    """How many connections the server believes to have to this database."""
+    table, column = (
+        ("pg_stat_activity", "datname")
+        if isinstance(server, PostgresServer)
+        else ("information_schema.processlist", "db")
+    )
+    database = make_url(url).database
+    ((count,),) = server.execute(f"SELECT COUNT(*) FROM {table} WHERE {column} = '{database}'")
+    return int(count)
+
+
+def stored(server: Server, url: str, table: str = "dibs_names") -> int:
+    """How many rows there are."""
+    ((count,),) = server.execute(f"SELECT COUNT(*) FROM {table}", url)
+    return int(count)

@@ -1,0 +1,87 @@
+"""The connection breaks at COMMIT: the one moment at which nobody knows."""
+
+import pytest
+
+from dibs.store import Won
+from dibs.store.sql import SqlStore
+from dibs.testing import a_claim, look_up, lose, win
+from tests.fault.helpers import BUDGET, ask, is_unknown, stored, warm_up, within
+from tests.services import FaultProxy, Server
+from tests.services.proxy import When
+
+pytestmark = pytest.mark.fault
+WHEN = pytest.mark.parametrize("when", ["before", "after"])
+
+
+@pytest.fixture(autouse=True)
+def warm(via: SqlStore) -> None:
+    warm_up(via, 1)
+
+
+@WHEN
+def test_a_commit_cut_once_is_won(
+    server: Server, url: str, proxy: FaultProxy, via: SqlStore, when: When
+) -> None:
+    """Cut before the server saw it or after: one row, one user, and the claim knows."""
+    proxy.cut_at(b"COMMIT", when)
+    wanted = a_claim("ada", user=True)
+    outcome = ask(via, wanted)
+    assert isinstance(outcome, Won)
+    assert outcome.row.owner == wanted.owner
+    assert proxy.hits == 1
+    assert (stored(server, url), stored(server, url, "dibs_users")) == (2, 1)
+
+
+@WHEN
+def test_a_batch_cut_at_commit_is_won(
+    server: Server, url: str, proxy: FaultProxy, via: SqlStore, when: When
+) -> None:
+    """Every claim of it, each by its own token."""
+    proxy.cut_at(b"COMMIT", when)
+    batch = [a_claim(f"n{i}", user=True) for i in range(20)]
+    outcomes = via.claim_many(batch, deadline=BUDGET.start())
+    assert [type(outcome) for outcome in outcomes] == [Won] * 20
+    assert (stored(server, url), stored(server, url, "dibs_users")) == (21, 20)
+
+
+@WHEN
+def test_a_commit_cut_always_is_unknown_and_its_retry_is_won(
+    server: Server, url: str, proxy: FaultProxy, via: SqlStore, store: SqlStore, when: When
+) -> None:
+    """503 with the key to retry with; the retry, on another worker, makes no second user."""
+    proxy.cut_at(b"COMMIT", when, times=None)
+    wanted = a_claim("ada", user=True)
+    with within(BUDGET.deadline):
+        assert is_unknown(ask(via, wanted))
+    written = look_up(store, "ada") is not None
+    assert written is (when == "after")
+    if written:
+        assert lose(store, a_claim("ada")).claim_token == wanted.token
+    assert win(store, a_claim("ada", token=wanted.token, user=True)).claim_token == wanted.token
+    assert (stored(server, url), stored(server, url, "dibs_users")) == (2, 1)
+
+
+@WHEN
+def test_a_release_cut_at_commit_is_done(
+    proxy: FaultProxy, via: SqlStore, store: SqlStore, when: When
+) -> None:
+    """The name is free afterwards, and free once."""
+    row = win(via, a_claim("ada"))
+    assert row.owner is not None
+    proxy.cut_at(b"COMMIT", when)
+    via.release("ada", owner=row.owner, deadline=BUDGET.start())
+    found = look_up(store, "ada")
+    assert found is not None
+    assert (found.state, found.version) == ("free", 2)
+
+
+@WHEN
+def test_a_connection_cut_earlier_is_run_again(
+    server: Server, url: str, proxy: FaultProxy, via: SqlStore, when: When
+) -> None:
+    """At BEGIN or at the INSERT nothing is in doubt."""
+    for statement in (b"BEGIN", b"INSERT INTO dibs_names", b"INSERT INTO dibs_users"):
+        proxy.cut_at(statement, when)
+        assert isinstance(ask(via, a_claim(statement.decode(), user=True)), Won)
+    assert proxy.hits == 3
+    assert (stored(server, url), stored(server, url, "dibs_users")) == (4, 3)

@@ -1,0 +1,262 @@
+"""The service while its database is stopped, killed, frozen, or loses a COMMIT."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from itertools import count
+
+import pytest
+
+from dibs.store.schema import upgrade
+from dibs.testing import soon
+from tests.backends import SERVED, open_store
+from tests.conftest import missing
+from tests.load import Answer, get, register
+from tests.service import Service
+from tests.services import FaultProxy, Server, ServiceMissing
+from tests.services.proxy import When
+
+pytestmark = pytest.mark.fault
+
+FRESH = 20
+REFUSED_WITHIN_S = 2.0
+# The deadline is 5 s; the rest is for a machine that does many things at once.
+ANSWERED_WITHIN_S = 5.0 + 1.0
+CONNECTIONS = {
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE datname = '{}'",
+    "mariadb": "SELECT id FROM information_schema.processlist WHERE db = '{}'",
+}
+numbers = count()
+
+
+class Place:
+    """A database and the service on it."""
+
+    def __init__(self, server: Server, url: str, service: Service) -> None:
+        self.server, self.url, self.service = server, url, service
+
+    def one(self, request: bytes) -> Answer:
+        return self.service.one(request)
+
+    def names(self) -> list[str]:
+        """All names that somebody has, straight from the database; a user has one."""
+        store = open_store(self.url)
+        names = [u.username for u in store.users(limit=10_000, after=None, deadline=soon())]
+        store.close()
+        assert self.server.execute("SELECT COUNT(*) FROM dibs_users", self.url) == [(len(names),)]
+        return names
+
+    def wait_until_left_alone(self) -> None:
+        """Waits until nobody is connected; nothing that was begun is written after that.
+
+        The service closes the connections on which it waited in vain. The
+        server notices when it comes back to them.
+        """
+        database = self.url.rpartition("/")[2]
+        deadline = time.monotonic() + 10
+        while self.server.execute(CONNECTIONS[self.server.name].format(database)):
+            assert time.monotonic() < deadline, "somebody is still connected"
+            time.sleep(0.02)
+
+    @contextmanager
+    def without(self, end: Callable[[Server], None] = Server.stop) -> Iterator[None]:
+        """The server is not there inside the block."""
+        end(self.server)
+        try:
+            yield
+        finally:
+            self.server.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The server stands still inside the block."""
+        self.server.freeze()
+        try:
+            yield
+        finally:
+            self.server.thaw()
+
+
+@pytest.fixture(scope="module", params=[backend.kind for backend in SERVED], ids=lambda k: k.name)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server of this module's own."""
+    try:
+        server = request.param().start()
+    except ServiceMissing as error:
+        missing(error)
+        raise
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def place(server: Server) -> Iterator[Place]:
+    url = server.create_database()
+    upgrade(url)
+    with Service(url) as service:
+        yield Place(server, url, service)
+
+
+@pytest.fixture(scope="module")
+def proxy(server: Server) -> Iterator[FaultProxy]:
+    with FaultProxy(server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def far_place(server: Server, proxy: FaultProxy) -> Iterator[Place]:
+    """A service that reaches its database through the proxy."""
+    url = server.create_database()
+    upgrade(url)
+    with Service(server.url_via(url, proxy.port)) as service:
+        yield Place(server, url, service)
+
+
+def fresh(number: int = FRESH) -> list[str]:
+    """Names that nobody has asked for before."""
+    return [f"name{next(numbers)}" for _ in range(number)]
+
+
+def register_all(place: Place, names: Sequence[str]) -> list[Answer]:
+    """Registers all of them at the same moment."""
+    return place.service.send(*map(register, names))
+
+
+def fill_pools(place: Place) -> str:
+    """Lets every worker open all of its connections; returns a name that is taken."""
+    names = fresh(64)
+    assert {answer.status for answer in register_all(place, names)} == {201}
+    return names[0]
+
+
+def assert_unavailable(answers: Sequence[Answer], *, within_s: float) -> None:
+    for answer in answers:
+        assert (answer.status, answer.code) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.seconds < within_s
+
+
+@pytest.mark.parametrize("end", [Server.stop, Server.kill])
+def test_fresh_names_without_a_database(place: Place, end: Callable[[Server], None]) -> None:
+    """All are refused as unavailable, at once; whoever comes first after its return is served."""
+    fill_pools(place)
+    names = fresh()
+    with place.without(end):
+        assert_unavailable(register_all(place, names), within_s=REFUSED_WITHIN_S)
+        one_by_one = [place.one(register(name)) for name in names]
+        assert_unavailable(one_by_one, within_s=REFUSED_WITHIN_S)
+    assert place.one(register(names[0])).status == 201
+    assert {answer.status for answer in register_all(place, names[1:])} == {201}
+
+
+def test_nobody_is_told_taken_by_a_database_that_is_gone(place: Place) -> None:
+    """Nor free, nor that there are no users; and nobody restarts the service for it."""
+    taken = fill_pools(place)
+    asked = [register(taken), get(f"/usernames/{taken}"), get("/users"), get("/readyz")]
+    with place.without():
+        assert_unavailable(place.service.send(*asked), within_s=REFUSED_WITHIN_S)
+        assert place.one(get("/healthz")).status == 200
+    statuses = [answer.status for answer in place.service.send(*asked)]
+    assert statuses == [409, 200, 200, 200]
+
+
+def test_a_frozen_database(place: Place) -> None:
+    """Everybody is answered in time, and nothing that was refused is written after the thaw."""
+    taken = fill_pools(place)
+    names = fresh()
+    with place.frozen():
+        assert_unavailable(register_all(place, names), within_s=ANSWERED_WITHIN_S)
+        asked = [register(taken), get(f"/usernames/{taken}"), get("/users"), get("/readyz")]
+        assert_unavailable(place.service.send(*asked), within_s=ANSWERED_WITHIN_S)
+    place.wait_until_left_alone()
+    assert not set(names) & set(place.names())
+    assert place.one(register(names[0])).status == 201
+    assert {answer.status for answer in register_all(place, names[1:])} == {201}
+
+
+def test_a_crowd_right_after_the_thaw(place: Place) -> None:
+    """All are served, although every worker took the server for frozen a moment ago."""
+    fill_pools(place)
+    with place.frozen():
+        assert_unavailable(register_all(place, fresh()), within_s=ANSWERED_WITHIN_S)
+    assert {answer.status for answer in register_all(place, fresh())} == {201}
+
+
+def test_a_service_that_starts_before_its_database(place: Place) -> None:
+    """It is alive and not ready, answers 503, and works once the database is there."""
+    (name,) = fresh(1)
+    with ExitStack() as stack:
+        with place.without():
+            service = stack.enter_context(Service(place.url))
+            assert service.one(get("/healthz")).status == 200
+            refused = service.send(register(name), get("/readyz"))
+            assert_unavailable(refused, within_s=REFUSED_WITHIN_S)
+        assert service.one(register(name)).status == 201
+        assert service.one(get("/readyz")).status == 200
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_commit_cut_off_once(far_place: Place, proxy: FaultProxy, when: When) -> None:
+    """The same request finds out what became of it, and there is one user."""
+    (name,) = fresh(1)
+    hits = proxy.hits
+    proxy.cut_at(b"COMMIT", when)
+    assert far_place.one(register(name)).status == 201
+    assert proxy.hits == hits + 1
+    assert far_place.names().count(name) == 1
+
+
+@pytest.mark.parametrize(("when", "own_key"), [("before", 1), ("after", 0), ("swallow", 1)])
+def test_a_commit_that_is_always_lost(
+    far_place: Place, proxy: FaultProxy, when: When, own_key: bool
+) -> None:
+    """The client learns the key to ask with again; the same request then succeeds, once."""
+    (name,) = fresh(1)
+    headers = {"Idempotency_Key": secrets.token_urlsafe()} if own_key else {}
+    proxy.cut_at(b"COMMIT", when, times=None)
+    lost = far_place.one(register(name, **headers))
+    proxy.disarm()
+    proxy.release()
+    key = assert_outcome_unknown(lost)
+    assert key in headers.values() or not own_key
+    assert_settled(far_place, name, key)
+
+
+def test_a_commit_that_a_frozen_server_may_have_got(far_place: Place, proxy: FaultProxy) -> None:
+    """It is carried out after the thaw, and the client's second request is told so."""
+    (name,) = fresh(1)
+    hits = proxy.hits
+    proxy.cut_at(b"COMMIT", "swallow")
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(far_place.one, register(name))
+        assert proxy.wait_for_hits(hits + 1)
+        with far_place.frozen():
+            proxy.release(deliver=True)
+            key = assert_outcome_unknown(waiting.result())
+    assert_settled(far_place, name, key)
+
+
+def assert_outcome_unknown(answer: Answer) -> str:
+    """Checks the answer to a request of which nobody knows whether it was stored.
+
+    Returns:
+        The key to ask with again.
+    """
+    assert (answer.status, answer.code) == (503, "outcome_unknown")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.seconds < ANSWERED_WITHIN_S
+    key = str(answer.json()["idempotency_key"])
+    assert answer.headers["idempotency-key"] == key
+    return key
+
+
+def assert_settled(place: Place, name: str, key: str) -> None:
+    """The client who sends the same again has the name; who only knows the key does not."""
+    again, once_more = (place.one(register(name, Idempotency_Key=key)) for _ in range(2))
+    assert (again.status, again.json()["username"]) == (201, name)
+    assert once_more.json() == again.json()
+    stranger = place.one(register(name.upper(), Idempotency_Key=key))
+    assert (stranger.status, stranger.code) == (409, "taken")
+    assert place.names().count(name) == 1

@@ -1,0 +1,88 @@
+"""Somebody else's transaction, or the server itself, does not let us write."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from dibs.store import Failed, Won
+from dibs.store.dialects import dialect_for
+from dibs.store.dialects.base import claim_params
+from dibs.store.sql import SqlStore
+from dibs.testing import a_claim, look_up, lose, soon
+from tests.backends import open_store
+from tests.fault.helpers import BUDGET, ask, eventually, is_unavailable, within
+from tests.services import PostgresServer, Server
+
+pytestmark = pytest.mark.fault
+OTHERS = ["a", "b", "y", "z"]
+BATCH = ["a", "b", "stuck", "y", "z"]
+
+
+@pytest.fixture
+def stuck(url: str) -> Iterator[Connection]:
+    """A transaction that has written the name `stuck`, and does not end."""
+    engine = create_engine(url, poolclass=NullPool)
+    insert = dialect_for(engine.dialect.name).insert(1)
+    with engine.connect() as connection:
+        connection.execute(text(insert), claim_params([a_claim("stuck")]))
+        yield connection
+
+
+def test_a_stuck_transaction_stalls_one_name_only(stuck: Connection, store: SqlStore) -> None:
+    """Of a batch with that name the others are written at once, and it alone fails."""
+    batch = [a_claim(key, user=True) for key in BATCH]
+    with ThreadPoolExecutor(1) as pool, within(BUDGET.deadline):
+        told = pool.submit(store.claim_many, batch, deadline=BUDGET.start())
+        with within(0.5):
+            assert eventually(lambda: len(store.find(OTHERS, deadline=soon())) == len(OTHERS))
+        outcomes = dict(zip(BATCH, told.result(), strict=True))
+    assert is_unavailable(outcomes.pop("stuck"))
+    assert {type(outcome) for outcome in outcomes.values()} == {Won}
+    stuck.rollback()
+    assert look_up(store, "stuck") is None
+
+
+def test_a_claim_waits_for_the_other_to_end(stuck: Connection, store: SqlStore) -> None:
+    """Who commits first has it."""
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(lose, store, a_claim("stuck"))
+        stuck.commit()
+        assert told.result().key == "stuck"
+
+
+def test_a_claim_gets_what_the_other_gave_up(stuck: Connection, store: SqlStore) -> None:
+    """A name that was nearly taken is free."""
+    assert is_unavailable(ask(store, a_claim("stuck")))
+    stuck.rollback()
+    assert isinstance(ask(store, a_claim("stuck")), Won)
+
+
+def test_a_read_only_server_is_unavailable(server: Server, url: str) -> None:
+    """As in the middle of a failover; reads go on, and afterwards the first claim is won."""
+    store = open_store(url, budget=BUDGET)
+    database = url.rpartition("/")[2]
+    off, on = (
+        (f"ALTER DATABASE {database} SET default_transaction_read_only = {flag}" for flag in "01")
+        if isinstance(server, PostgresServer)
+        else (f"SET GLOBAL read_only = {flag}" for flag in "01")
+    )
+    server.execute(on)
+    outcome = ask(store, a_claim("ada"))
+    assert store.find(["ada"], deadline=soon()) == {}
+    server.execute(off)
+    assert is_unavailable(outcome)
+    assert isinstance(ask(store, a_claim("ada")), Won)
+    store.close()
+
+
+def test_missing_tables_are_named(server: Server) -> None:
+    """Not 'ask again': a command mends it, and asking does not."""
+    store = open_store(server.create_database(), budget=BUDGET)
+    outcome = ask(store, a_claim("ada"))
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "schema"
+    assert "dibs db upgrade" in str(outcome.error)
+    store.close()

@@ -1,0 +1,110 @@
+"""Many at once: threads and processes that start at a barrier, and the count of winners."""
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from multiprocessing.context import ForkServerContext
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
+from typing import TypeVar
+
+from dibs.store import Claim, Lost, NameRow, Outcome, Store, Won
+from dibs.testing import a_claim, claim
+from tests.backends import open_store
+
+T = TypeVar("T")
+
+PATIENCE_S = 60.0
+THREADS_A_PROCESS = 2
+
+
+def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Starts every job at the same moment, each in a thread; returns what they return."""
+    barrier = threading.Barrier(len(jobs), timeout=PATIENCE_S)
+
+    def run(job: Callable[[], T]) -> T:
+        barrier.wait()
+        return job()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(run, jobs))
+
+
+def claim_at_once(stores: Sequence[Store], claims: Sequence[Claim]) -> list[Outcome]:
+    """Sends every claim at the same moment, to the stores in turn."""
+    return at_once([partial(claim, stores[i % len(stores)], one) for i, one in enumerate(claims)])
+
+
+def assert_one_winner(outcomes: Sequence[Outcome]) -> NameRow:
+    """Exactly one has won, and every other one was shown the winner's row; returns it."""
+    (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Won)]
+    assert [o for o in outcomes if o is not winner] == [Lost(winner.row)] * (len(outcomes) - 1)
+    return winner.row
+
+
+def claim_from_processes(url: str, names: Sequence[str], processes: int) -> list[list[Outcome]]:
+    """Claims each name from threads of many processes, all at the same moment.
+
+    Returns:
+        For each name what everybody was told.
+    """
+    context = _processes()
+    barrier = context.Barrier(processes * THREADS_A_PROCESS, timeout=PATIENCE_S)
+    told: SimpleQueue[list[Outcome]] = context.SimpleQueue()
+    workers = [
+        context.Process(target=_claim_each, args=(url, names, barrier, told))
+        for _ in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    answers = [told.get() for _ in range(processes * THREADS_A_PROCESS)]
+    for worker in workers:
+        worker.join()
+    told.close()
+    return [list(outcomes) for outcomes in zip(*answers, strict=True)]
+
+
+def in_processes(job: Callable[[], object], number: int) -> None:
+    """Runs it in so many processes, all starting at the same moment; each must succeed."""
+    context = _processes()
+    barrier = context.Barrier(number, timeout=PATIENCE_S)
+    workers = [context.Process(target=_run_at, args=(barrier, job)) for _ in range(number)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * number
+
+
+def _processes() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _run_at(barrier: Barrier, job: Callable[[], object]) -> None:
+    barrier.wait()
+    job()
+
+
+def _claim_each(
+    url: str, names: Sequence[str], barrier: Barrier, told: "SimpleQueue[list[Outcome]]"
+) -> None:
+    store = open_store(url, pool_size=THREADS_A_PROCESS)
+
+    def claim_all() -> None:
+        outcomes: list[Outcome] = []
+        for name in names:
+            wanted = a_claim(name, user=True)
+            barrier.wait()
+            outcomes.append(claim(store, wanted))
+        told.put(outcomes)
+
+    threads = [threading.Thread(target=claim_all) for _ in range(THREADS_A_PROCESS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.close()

@@ -1,0 +1,151 @@
+"""The service itself, run as its users run it: `dibs serve` in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.load import Answer, Client, get, send
+from tests.services.processes import Guard, kill
+from tests.services.tools import free_port
+
+_START_S, _STOP_S, _TICK_S = 30.0, 15.0, 0.02
+
+
+class ServiceFailed(RuntimeError):
+    """The service did not start or did not end as it should; says what it wrote."""
+
+
+class Service:
+    """A `dibs serve` on a port of its own, in a temporary folder that holds its home.
+
+    Args:
+        database_url: Its database; SQLite in the temporary folder when absent.
+        workers: How many processes answer.
+        settings: DIBS_ settings, by their names in small letters. None of the
+            tests' own environment reaches the service.
+    """
+
+    def __init__(self, database_url: str = "", *, workers: int = 2, **settings: Any) -> None:
+        self.port = free_port()
+        self.workers = workers
+        self.settings = {"database_url": database_url, "password": "off"} | settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
+        self._folder = Path()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> Self:
+        """Starts it and waits until all of its workers listen and /healthz answers.
+
+        Raises:
+            ServiceFailed: It did not come up.
+        """
+        if self._process is not None:
+            raise RuntimeError("the service runs already")
+        self._folder = Path(tempfile.mkdtemp(prefix="dibs-service-"))
+        self._guard = Guard(self._folder)
+        with (self._folder / "service.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command(),
+                cwd=self._folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._guard.watch(self._process.pid)
+        self._wait_until_ready()
+        return self
+
+    def stop(self) -> None:
+        """Asks it to end, and waits for that.
+
+        Raises:
+            ServiceFailed: It had to be killed, or did not end well.
+        """
+        if self._process is None or self._guard is None:
+            return
+        process, self._process = self._process, None
+        process.send_signal(signal.SIGTERM)
+        try:
+            status = process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            kill(process.pid)
+            status = process.wait()
+        log = self.log()
+        self._guard.watch(0)
+        self._guard.release()
+        if status != 0:
+            raise ServiceFailed(f"dibs serve ended with {status}:\n{log[-3000:]}")
+
+    def log(self) -> str:
+        """What it has written so far."""
+        return (self._folder / "service.log").read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """The process above the workers."""
+        assert self._process is not None
+        return self._process.pid
+
+    def send(self, *requests: bytes) -> list[Answer]:
+        """Sends all of them at the same moment, each on a connection of its own."""
+        return send(self.port, *requests)
+
+    def one(self, request: bytes) -> Answer:
+        """Sends one request."""
+        (answer,) = self.send(request)
+        return answer
+
+    def client(self, connections: int = 1) -> Client:
+        """Open connections to it."""
+        return Client(self.port, connections)
+
+    def _command(self) -> list[str]:
+        # Not sys.prefix: the script that stands beside this very interpreter.
+        script = Path(sys.executable).parent / "dibs"
+        return [str(script), "serve", "--port", str(self.port), "--workers", str(self.workers)]
+
+    def _environment(self) -> dict[str, str]:
+        ours = {f"DIBS_{name.upper()}": str(value) for name, value in self.settings.items()}
+        theirs = {k: v for k, v in os.environ.items() if not k.startswith(("DIBS_", "PYTHON"))}
+        return theirs | ours
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_S
+        while _listeners(self.port) < self.workers or not self._is_healthy():
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log = self.log()
+                kill(self._process.pid)
+                raise ServiceFailed(f"dibs serve did not start:\n{log[-3000:]}")
+            time.sleep(_TICK_S)
+
+    def _is_healthy(self) -> bool:
+        try:
+            return self.one(get("/healthz")).status == 200
+        except OSError:
+            return False
+
+
+def _listeners(port: int) -> int:
+    """How many sockets listen on the port: each worker has one of its own."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(fields[1].endswith(f":{port:04X}") and fields[3] == "0A" for fields in lines)

@@ -1,0 +1,52 @@
+"""Programs, ports, settings and errors that all servers share."""
+
+import random
+import shutil
+import socket
+from pathlib import Path
+
+Setting = str | int | float | bool
+# Below 32768, where the kernel takes the ports of outgoing connections from: a
+# server that was stopped would otherwise find its port taken when it comes back.
+_PORTS = range(20_000, 32_000)
+
+
+class ServiceMissing(RuntimeError):
+    """A program that a server needs is not installed: run scripts/install-services."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(f"{program} is not installed: run scripts/install-services")
+
+
+class ServerFailed(RuntimeError):
+    """A server or one of its tools ended when it should not have; says what it wrote."""
+
+
+def option_value(value: Setting) -> str:
+    """Writes a setting the way both servers read it."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def program(name: str, *places: str) -> str:
+    """Finds a program in given places, which may hold `*`, and then on the PATH.
+
+    Raises:
+        ServiceMissing: It is nowhere.
+    """
+    found = [str(path) for place in places for path in Path("/").glob(place.lstrip("/"))]
+    path = max(found, key=lambda one: (len(one), one), default=shutil.which(name))
+    if path is None:
+        raise ServiceMissing(name)
+    return path
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on now, below the kernel's own range."""
+    for port in random.sample(_PORTS, 200):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ServerFailed(f"no free port in {_PORTS}")

@@ -1,0 +1,72 @@
+"""DIBS_ settings: what is taken, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from dibs.config import Settings, documented, load
+from dibs.errors import ConfigError
+
+
+def test_nothing_set_is_the_default():
+    assert load({}) == Settings()
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_an_empty_value_is_the_default(empty):
+    """As in `DIBS_LOCALE= dibs serve`."""
+    assert load({"DIBS_LOCALE": empty, "DIBS_POOL_SIZE": empty}) == Settings()
+
+
+def test_text_becomes_what_it_should_be():
+    found = load({"DIBS_DEADLINE": "7.5", "DIBS_POOL_SIZE": "3", "DIBS_PASSWORD": "off"})
+    assert (found.deadline, found.pool_size, found.password) == (7.5, 3, "off")
+
+
+def test_other_keys_are_not_ours():
+    """`app.config` is full of them."""
+    assert load({"SECRET_KEY": "x", "DEBUG": True}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("DIBS_STRATEGY", "nonsense", "give one of query_then_insert, unique_constraint"),
+        ("DIBS_PASSWORD", "Off", "give one of required, optional, off"),
+        ("DIBS_LOCALE", "fr", "give one of en, zh, ja"),
+        ("DIBS_RATE_LIMITS", "on", "give one of off"),
+        ("DIBS_DEADLINE", "soon", "give a number"),
+        ("DIBS_DEADLINE", "1", "give 5.0 or more"),
+        ("DIBS_DEADLINE", "nan", "give 5.0 or more"),
+        ("DIBS_DEADLINE", "inf", "give 5.0 or more"),
+        ("DIBS_DEADLINE", "-5", "give 5.0 or more"),
+        ("DIBS_POOL_SIZE", "0", "give 1 or more"),
+        ("DIBS_POOL_SIZE", "1.5", "give a whole number"),
+        ("DIBS_NAMESPACE", "x" * 65, "at most 64"),
+        ("DIBS_NAMESPACE", "é" * 33, "at most 64"),
+        ("DIBS_NAMESPACE", "a\n", "printable"),
+        ("DIBS_STRATEGIE", "x", "is no setting; there are DIBS_DATABASE_URL"),
+        ("DIBS_", "x", "is no setting"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(key, value, words):
+    """One sentence that names the key and says what it takes."""
+    with pytest.raises(ConfigError, match=key) as caught:
+        load({key: value})
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_default_database_is_a_file_in_the_home(tmp_path):
+    assert Settings(home=str(tmp_path)).resolved_database_url == f"sqlite:///{tmp_path}/dibs.db"
+
+
+@pytest.mark.parametrize("password", ["secret", "a:b", ""])
+def test_a_shown_address_has_no_password(password):
+    shown = Settings(database_url=f"postgresql://ada:{password}@db/x").shown_database_url
+    assert shown == "postgresql://ada:***@db/x"
+
+
+def test_every_setting_is_explained():
+    assert all(meaning.endswith(".") for _, _, meaning in documented())
+    assert len(documented()) == len(Settings.__dataclass_fields__)

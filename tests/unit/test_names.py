@@ -1,0 +1,289 @@
+"""What `dibs.names` accepts, what it refuses, and what it says then."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from dibs.errors import EmptyName, InvalidName, Reason
+from dibs.names import DEFAULT_POLICY, RULES_VERSION, NamePolicy, Username, parse
+from dibs.names import policy as policy_module
+from dibs.names.canonical import is_settled, normalise
+from dibs.names.policy import RULES, show
+from dibs.names.reserved import RESERVED_KEYS
+
+BROKEN: list[tuple[str | bytes, list[str]]] = [
+    (b"ad\xffa", ["encoding"]),
+    (b"ada\xed\xa0\x80", ["encoding"]),  # a surrogate, encoded as UTF-8 forbids it
+    ("ab", ["too_short"]),
+    ("李明", ["too_short"]),
+    ("q\u0301q\u0301", ["too_short"]),  # four code points, two characters
+    ("a" * 31, ["too_long"]),
+    ("é" * 31, ["too_long"]),
+    ("ß" * 16, ["too_long"]),  # 32 characters once folded
+    ("\ufdfa\ufdfa", ["too_long", "character", "bidi"]),  # one sign that is a whole sentence
+    ("ada" + "\u0301" * 118, ["too_long"]),  # three characters for the eye
+    (" ada", ["white_space"]),
+    ("ada ", ["white_space"]),
+    ("ada lovelace", ["white_space"]),
+    ("ada\u00a0lovelace", ["white_space"]),
+    ("ada\u2028lovelace", ["white_space"]),
+    ("ada\r\n", ["white_space", "control"]),
+    ("ada\x00", ["control"]),
+    ("ada\x7f", ["control"]),
+    ("ad\u200ba", ["control"]),
+    ("ad\u200da", ["control"]),
+    ("ad\u00ada", ["control"]),
+    ("\ufeffada", ["control"]),
+    ("ada\ufe0f", ["control"]),
+    ("ada\u3164", ["control"]),
+    ("ad\u202ea", ["control"]),
+    ("ad\u2066a", ["control"]),
+    ("ada\ud800", ["control"]),
+    ("ada@example.org", ["at_sign"]),
+    ("ada\uff20example", ["at_sign"]),
+    ("ada/lovelace", ["character"]),
+    ("ada\uff0flovelace", ["character"]),
+    ("ada\u2100", ["character"]),
+    ("ada\u00a8", ["character"]),  # NFKC makes a space of it
+    ("ada\U0001f600", ["character"]),
+    ("ada\ue000", ["character"]),  # private use
+    ("ada\u0378", ["character"]),  # unassigned
+    ("ada\uffff", ["character"]),  # noncharacter
+    ("a\u00b7a", ["character"]),  # a middle dot stands between two l only
+    ("\u0301ada", ["character"]),
+    ("ada.\u0301b", ["character"]),
+    (".ada", ["separator_at_end"]),
+    ("ada-", ["separator_at_end"]),
+    ("ada\u2026", ["separator_at_end"]),  # an ellipsis is three dots
+    ("...", ["separator_at_end"]),
+    ("1אבג", ["bidi"]),
+    ("abcאבג", ["bidi"]),
+    ("admin", ["reserved"]),
+    ("ＡＤＭＩＮ", ["reserved"]),
+    ("me", ["too_short", "reserved"]),
+    (".a!@ \u200b", ["white_space", "control", "at_sign", "character", "separator_at_end"]),
+]
+
+SAME_NAME = [
+    ("straße", "STRASSE", "strasse"),
+    ("straße", "STRAẞE", "strasse"),
+    ("Οδυσσεύς", "ΟΔΥΣΣΕΎΣ", "οδυσσεύσ"),
+    ("ｔｅｓｔ", "TEST", "test"),
+    ("\u212bngstrom", "A\u030angstrom", "ångstrom"),
+    ("İstanbul", "I\u0307STANBUL", "i\u0307stanbul"),
+    ("ꭰꭱꭲ", "ᎠᎡᎢ", "ᎠᎡᎢ"),  # Cherokee folds to upper case
+    ("ﬁnch", "FINCH", "finch"),
+    ("ｶﾞｷﾞｸﾞ", "ガギグ", "ガギグ"),
+    ("nguyễn", "NGUYE\u0302\u0303N", "nguyễn"),
+]
+
+
+def reasons(raw: str | bytes, *, policy: NamePolicy = DEFAULT_POLICY) -> tuple[Reason, ...]:
+    """Parse a name that has to be refused, and return why."""
+    with pytest.raises(InvalidName) as refused:
+        parse(raw, policy=policy)
+    return refused.value.reasons
+
+
+@pytest.mark.parametrize(("raw", "codes"), BROKEN, ids=lambda value: ascii(value)[:40])
+def test_every_broken_rule_is_named(raw: str | bytes, codes: list[str]) -> None:
+    """A name is refused for exactly the rules it breaks, all of them at once."""
+    assert sorted(reason.code for reason in reasons(raw)) == sorted(codes)
+
+
+@pytest.mark.parametrize("raw", [row[0] for row in BROKEN], ids=lambda value: ascii(value)[:40])
+def test_a_reason_can_be_printed_and_sent(raw: str | bytes) -> None:
+    """Sentences and params are printable, go through JSON, and can be translated."""
+    for reason in reasons(raw):
+        assert str(reason).isprintable()
+        assert str(reason).isascii()
+        assert json.loads(json.dumps(dict(reason.params))) == reason.params
+        assert reason.message in policy_module.MESSAGES
+
+
+@pytest.mark.parametrize("raw", ["", b"", " ", "\t\r\n", "\u3000\u00a0", b" "])
+def test_blank_is_empty(raw: str | bytes) -> None:
+    """Nothing and white space alone are a missing name, not a wrong one."""
+    with pytest.raises(EmptyName):
+        parse(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "ada", "Ada.Lovelace", "a-b_c.d", "007", "a" * 30, "李小明", "たなか", "田中ー郎",
+        "カ・ナ", "김민준", "Жанна", "Ελένη", "אבג", "محمد", "أحمد٣", "नमस्ते", "ไทยนำ", "l·l",
+        "Zoë", "test_user", "a..b",
+    ],
+)  # fmt: skip
+def test_names_of_the_world_are_accepted(raw: str) -> None:
+    """Letters, marks and numbers of any script make a name; the display form is kept."""
+    assert parse(raw).display == raw
+
+
+@pytest.mark.parametrize("grapheme", ["क्षि", "e\u0302\u0301", "각"], ids=ascii)
+def test_thirty_characters_fit_in_any_script(grapheme: str) -> None:
+    """The limit on code points does not bite before the one on characters."""
+    assert parse(grapheme * 30).display == grapheme * 30
+
+
+@pytest.mark.parametrize(("one", "other", "canonical"), SAME_NAME)
+def test_spellings_of_one_name_share_a_key(one: str, other: str, canonical: str) -> None:
+    """Case, width and composition do not make another name."""
+    assert parse(one).canonical == parse(other).canonical == canonical
+    assert parse(one).key == parse(other).key
+
+
+def test_dotless_i_is_a_letter_of_its_own() -> None:
+    """Unicode folds no dotless i into i, though its upper case is I; the skeleton will."""
+    assert parse("ılgaz").key != parse("ILGAZ").key
+
+
+def test_bytes_and_text_are_the_same_name() -> None:
+    """Bytes are UTF-8."""
+    assert parse("Zoë".encode()) == parse("Zoë") == Username("Zoë", "zoë", "zoë", RULES_VERSION)
+
+
+def test_a_username_is_a_value() -> None:
+    """It cannot be changed, reads as its owner wrote it, and works in sets."""
+    name = parse("Ada")
+    with pytest.raises(FrozenInstanceError):
+        name.key = "eve"  # type: ignore[misc]
+    assert str(name) == "Ada"
+    assert {name, parse("Ada")} == {name}
+
+
+def test_a_subclass_of_str_becomes_plain_text() -> None:
+    """A string that lies about its own lower case is taken by its characters."""
+
+    class Liar(str):
+        def lower(self) -> str:
+            return "admin"
+
+    name = parse(Liar("Ada"))
+    assert (type(name.display), name.key) == (str, "ada")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["a" * 10**6, " " * 10**6, "@" * 10**5, "\u0301" * 10**6, "\ufdfa" * 10**6, b"\xff" * 10**6,
+     "\ufdfa" * 120, "\ud800" * 10**6, "क्षि".encode() * 10**5, b"a" * 481],
+    ids=lambda value: ascii(value)[:20],
+)  # fmt: skip
+def test_a_huge_name_is_only_too_long(raw: str | bytes) -> None:
+    """What is too long to be a name is not looked at further, so it costs no time."""
+    start = time.perf_counter()
+    (reason,) = reasons(raw)
+    assert reason.code == "too_long"
+    assert time.perf_counter() - start < 0.05  # normalising any of these takes longer
+
+
+def test_the_message_counts_what_its_reader_counts() -> None:
+    """Too many characters and too many marks are told apart."""
+    assert [str(reason) for reason in reasons("李" * 200)] == [
+        "A username can have at most 30 characters: please shorten it."
+    ]
+    assert "120 code points" in str(reasons("ada" + "\u0301" * 500)[0])
+
+
+def test_characters_are_named_as_they_were_written() -> None:
+    """The writer of a sign that holds a slash is told of the sign, not of the slash."""
+    (reason,) = reasons("ada\u2100!")
+    assert reason.params == {"characters": "U+2100 !", "separators": ". _ -"}
+
+
+def test_at_most_five_characters_are_shown() -> None:
+    """Each is shown once, and dots say that there are more."""
+    assert show("!!#$%\u200b") == "! # $ % U+200B"
+    assert show("!#$%&*") == "! # $ % & ..."
+
+
+def test_limits_are_the_policys() -> None:
+    """Another policy has other limits and other separators."""
+    short = NamePolicy(min_length=1, max_length=4, separators="~")
+    assert parse("a~b", policy=short).key == "a~b"
+    assert [reason.code for reason in reasons("a.bcd", policy=short)] == ["too_long", "character"]
+
+
+def test_bytes_are_limited_where_columns_are_short() -> None:
+    """A policy for a short column refuses by bytes what it would allow by characters."""
+    narrow = NamePolicy(max_code_points=30, max_bytes=30)
+    assert parse("a" * 30, policy=narrow).key == "a" * 30
+    assert [reason.code for reason in reasons("李" * 11, policy=narrow)] == ["too_long"]
+    assert [reason.code for reason in reasons("李".encode() * 11, policy=narrow)] == ["too_long"]
+
+
+def test_without_separators_none_is_offered() -> None:
+    """The sentence does not end in a list of nothing."""
+    (reason,) = reasons("a.b", policy=NamePolicy(separators=""))
+    assert (
+        str(reason) == "A username can contain letters and numbers only: please remove . from it."
+    )
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"min_length": 0}, {"min_length": 31}, {"max_length": 121}, {"max_bytes": 119},
+     {"separators": "@"}, {"separators": " "}, {"separators": "a"}, {"separators": "\u00b7"}],
+    ids=str,
+)  # fmt: skip
+def test_a_policy_that_contradicts_itself_is_refused(limits: dict[str, object]) -> None:
+    """A mistake in the limits shows at start, not as a strange refusal later."""
+    with pytest.raises(ValueError, match="must"):
+        NamePolicy(**limits)  # type: ignore[arg-type]
+
+
+def test_an_unsettled_spelling_is_refused() -> None:
+    """If a second pass changed a canonical form, the name would have two keys."""
+    (reason,) = policy_module.unstable("STRASSE", "STRASSE", NamePolicy())
+    assert reason.code == "unstable"
+
+
+def test_reserved_names_are_the_callers() -> None:
+    """Any set of keys serves; it is asked with the key, so spelling does not matter."""
+    with pytest.raises(InvalidName, match="reserved"):
+        parse("STRASSE", reserved={"strasse"})
+    assert parse("admin", reserved=()).key == "admin"
+
+
+@pytest.mark.parametrize("word", ["register", "postmaster", "localhost", "null", "me", "root"])
+def test_each_group_of_reserved_names_is_loaded(word: str) -> None:
+    """One word of each group in the file is known to be there."""
+    assert word in RESERVED_KEYS
+
+
+def test_reserved_keys_are_canonical() -> None:
+    """No entry is spelled so that it could never be met; comments are not entries."""
+    assert [key for key in RESERVED_KEYS if normalise(key) != key or "#" in key] == []
+
+
+def test_every_message_is_listed_for_translators() -> None:
+    """A message that is not in MESSAGES would stay English for ever."""
+    constants = {
+        value
+        for name, value in vars(policy_module).items()
+        if name.isupper() and type(value) is str
+    }
+    assert {*policy_module.MESSAGES} == constants | {EmptyName.message}
+    assert len(set(policy_module.MESSAGES)) == len(policy_module.MESSAGES)
+
+
+def test_every_rule_is_asked() -> None:
+    """A rule that is written and not listed would protect nobody."""
+    written = {
+        function
+        for function in vars(policy_module).values()
+        if inspect.isfunction(function) and "Iterator[Reason]" in str(function.__annotations__)
+    }
+    assert set(RULES) == written
+
+
+def test_cherokee_is_settled() -> None:
+    """PRECIS's own lower-casing would undo the folding of Cherokee (RFC 8265, 3.3)."""
+    assert is_settled("ᎠᎡᎢ")
+    assert not is_settled("ꭰꭱꭲ")

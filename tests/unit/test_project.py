@@ -1,0 +1,122 @@
+"""The project itself: its metadata, its locked requirements, its lightest imports."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import metadata
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import dibs
+
+ROOT = Path(__file__).parents[2]
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+SERVED_WITH = ["postgresql", "mysql", "redis", "serve"]
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def locked(path: Path) -> dict[str, Version]:
+    """Every package that a lock file names, with its version."""
+    lines = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", path.read_text(encoding="utf-8"), re.M)
+    return {canonicalize_name(name): Version(version) for name, version in lines}
+
+
+def group(pyproject: dict[str, Any], name: str) -> list[str]:
+    """The requirements of a dependency group, its included groups opened (PEP 735)."""
+    found: list[str] = []
+    for entry in pyproject["dependency-groups"][name]:
+        found += [entry] if isinstance(entry, str) else group(pyproject, entry["include-group"])
+    return found
+
+
+def asked_for(
+    pyproject: dict[str, Any], *, extras: list[str], groups: list[str]
+) -> list[Requirement]:
+    project = pyproject["project"]
+    lines = list(project["dependencies"])
+    lines += [line for extra in extras for line in project["optional-dependencies"][extra]]
+    lines += [line for name in groups for line in group(pyproject, name)]
+    return [Requirement(line) for line in lines]
+
+
+def test_names_load_neither_flask_nor_sqlalchemy():
+    """`dibs.names` can be used where there is no web framework and no database."""
+    heavy = {"flask", "sqlalchemy", "redis", "marshmallow", "werkzeug"}
+    program = f"import sys, dibs.names; print(*{heavy!r} & set(sys.modules))"
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == []
+
+
+def test_version_is_the_one_in_pyproject(pyproject):
+    assert dibs.__version__ == metadata("dibs")["Version"] == pyproject["project"]["version"]
+
+
+def test_unknown_attribute_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = dibs.Nothing
+
+
+def test_types_are_shipped():
+    """Without the marker of PEP 561 a type checker ignores every annotation."""
+    assert files("dibs").joinpath("py.typed").is_file()
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_lock_names_no_place(lock):
+    """A registry's address, or a folder of somebody's machine, would bind everybody to it."""
+    lines = [line.split("#")[0] for line in lock.read_text(encoding="utf-8").splitlines()]
+    assert not [line for line in lines if "://" in line or line.startswith(("-", "/"))]
+    assert "://" not in lock.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_lock_hashes_everything(lock):
+    blocks = re.split(r"^(?=[a-z0-9])", lock.read_text(encoding="utf-8"), flags=re.M)[1:]
+    assert len(blocks) == len(re.findall(r"^[a-z0-9].*==", "\n".join(blocks), re.M)) > 0
+    assert [block for block in blocks if "--hash=sha256:" not in block] == []
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras", "groups"),
+    [
+        ("dev.txt", SERVED_WITH, ["dev"]),
+        ("serve.txt", SERVED_WITH, ["build"]),
+    ],
+)
+def test_lock_satisfies_pyproject(pyproject, lock, extras, groups):
+    """Whoever changes a requirement also runs `make lock`."""
+    versions = locked(ROOT / "requirements" / lock)
+    wanted = asked_for(pyproject, extras=extras, groups=groups)
+    unmet = [
+        str(requirement)
+        for requirement in wanted
+        if (version := versions.get(canonicalize_name(requirement.name))) is None
+        or version not in requirement.specifier
+    ]
+    assert unmet == [], "run `make lock`"
+
+
+def test_every_extra_is_locked(pyproject):
+    assert sorted(pyproject["project"]["optional-dependencies"]) == sorted(SERVED_WITH)
+
+
+def test_what_is_served_was_tested():
+    """No version differs between the environments."""
+    tested = locked(ROOT / "requirements" / "dev.txt").items()
+    for name in ("serve.txt", "uv.txt"):
+        assert locked(ROOT / "requirements" / name).items() <= tested

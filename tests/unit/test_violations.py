@@ -1,0 +1,213 @@
+"""A driver's code decides what an error means; its text never does."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+
+import psycopg
+import pymysql
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from dibs.store.violations import MYSQL, POSTGRESQL, SQLITE, Kind, classify
+from tests.backends import POSTGRESQL as POSTGRESQL_SERVER
+from tests.backends import Backend
+
+
+def psycopg_error(state: str | None) -> psycopg.Error:
+    kind = psycopg.errors.lookup(state) if state else psycopg.OperationalError
+    return kind("duplicate key value violates unique constraint")
+
+
+class OperationalError(Exception):
+    """What psycopg2 and mysqlclient call theirs."""
+
+
+def psycopg2_error(state: str | None) -> Exception:
+    error = OperationalError("text that decides nothing")
+    error.pgcode = state  # type: ignore[attr-defined]
+    return error
+
+
+def sqlite_error(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("UNIQUE constraint failed")
+    error.sqlite_errorcode = code
+    return error
+
+
+def mysql_error(code: int) -> pymysql.err.Error:
+    return pymysql.err.OperationalError(code, "Duplicate entry")
+
+
+EXACT: list[tuple[str | None, Kind]] = [
+    (state, kind) for state, kind in POSTGRESQL.items() if len(state) == 5
+]
+CLASSES: list[tuple[str | None, Kind]] = [
+    ("08006", Kind.AWAY),
+    ("57P01", Kind.AWAY),
+    ("57P03", Kind.AWAY),
+    ("53300", Kind.AWAY),
+    ("53100", Kind.AWAY),
+    ("28P01", Kind.AWAY),
+    ("58030", Kind.AWAY),
+    ("23502", Kind.OTHER),
+    ("23503", Kind.OTHER),
+    ("23514", Kind.OTHER),
+    ("22001", Kind.OTHER),
+    ("42601", Kind.OTHER),
+    ("25P02", Kind.OTHER),
+    (None, Kind.AWAY),
+]
+
+
+@pytest.mark.parametrize(("state", "kind"), EXACT + CLASSES)
+def test_postgresql(state: str | None, kind: Kind) -> None:
+    """By SQLSTATE, from psycopg 3 and from psycopg2; no state at all is a lost connection."""
+    with suppress(KeyError):  # psycopg does not know every state
+        assert classify(psycopg_error(state)) is kind
+    assert classify(psycopg2_error(state)) is kind
+
+
+MYSQL_OTHERS = [(1364, Kind.OTHER), (1406, Kind.OTHER), (1064, Kind.OTHER), (1452, Kind.OTHER)]
+
+
+@pytest.mark.parametrize(("code", "kind"), [*MYSQL.items(), *MYSQL_OTHERS])
+def test_mysql(code: int, kind: Kind) -> None:
+    """By errno, from PyMySQL and from mysqlclient."""
+    assert classify(mysql_error(code)) is kind
+    assert classify(OperationalError(code, "text that decides nothing")) is kind
+
+
+SQLITE_EXTENDED = [
+    (517, Kind.RESTART),  # SQLITE_BUSY_SNAPSHOT
+    (261, Kind.RESTART),  # SQLITE_BUSY_RECOVERY
+    (262, Kind.RESTART),  # SQLITE_LOCKED_SHAREDCACHE
+    (1032, Kind.AWAY),  # SQLITE_READONLY_DBMOVED
+    (778, Kind.AWAY),  # SQLITE_IOERR_WRITE
+    (1299, Kind.OTHER),  # SQLITE_CONSTRAINT_NOTNULL
+    (275, Kind.OTHER),  # SQLITE_CONSTRAINT_CHECK
+    (1, Kind.OTHER),  # SQLITE_ERROR
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), [*SQLITE.items(), *SQLITE_EXTENDED])
+def test_sqlite(code: int, kind: Kind) -> None:
+    """By the extended code, then by the primary one."""
+    assert classify(sqlite_error(code)) is kind
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("1062"), KeyError("23505"), RuntimeError(), OSError()]
+)
+def test_what_is_no_drivers_error_is_a_bug(error: Exception) -> None:
+    """Never 'taken', and never 'ask again'."""
+    assert classify(error) is Kind.OTHER
+
+
+def test_the_error_inside_sqlalchemys_decides() -> None:
+    """A host's connection wraps the driver's errors."""
+    wrapped = DBAPIError("INSERT", {}, psycopg_error("23505"))
+    assert classify(wrapped) is Kind.UNIQUE
+
+
+def test_every_code_has_one_meaning() -> None:
+    """Codes of the design, spelled out."""
+    assert [POSTGRESQL[code] for code in ("23505", "40001", "40P01")] == [
+        Kind.UNIQUE,
+        Kind.RESTART,
+        Kind.RESTART,
+    ]
+    assert [MYSQL[code] for code in (1062, 1213, 1205)] == [
+        Kind.UNIQUE,
+        Kind.RESTART,
+        Kind.RESTART,
+    ]
+    assert [MYSQL[code] for code in (2003, 2006, 2013, 1047)] == [Kind.AWAY] * 4
+    assert [SQLITE[code] for code in (2067, 1555, 5)] == [Kind.UNIQUE, Kind.UNIQUE, Kind.RESTART]
+
+
+# --- errors as the drivers really raise them -----------------------------------
+
+
+@pytest.fixture
+def engine(backend: Backend, empty_url: str) -> Iterator[Engine]:
+    impatient = {
+        "sqlite": {"timeout": 0},
+        "postgresql": {"options": "-c lock_timeout=50"},
+        "mariadb": {"init_command": "SET SESSION innodb_lock_wait_timeout = 1"},
+    }
+    engine = create_engine(empty_url, poolclass=NullPool, connect_args=impatient[backend.name])
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE t (n INT PRIMARY KEY, m INT NOT NULL)"))
+        connection.execute(text("INSERT INTO t VALUES (1, 1)"))
+    yield engine
+    engine.dispose()
+
+
+def raised(connection: Connection, sql: str) -> BaseException:
+    with pytest.raises(DBAPIError) as caught:
+        connection.execute(text(sql))
+    assert caught.value.orig is not None
+    return caught.value.orig
+
+
+REAL = [
+    ("INSERT INTO t VALUES (1, 1)", Kind.UNIQUE),
+    ("INSERT INTO t VALUES (2, NULL)", Kind.OTHER),
+    ("SELEKT 1", Kind.OTHER),
+]
+
+
+@pytest.mark.parametrize(("sql", "kind"), REAL)
+def test_a_real_error(engine: Engine, sql: str, kind: Kind) -> None:
+    """A unique violation is one; its neighbours are bugs."""
+    with engine.connect() as connection:
+        assert classify(raised(connection, sql)) is kind
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM missing", "SELECT missing FROM t"])
+def test_a_missing_table_or_column(backend: Backend, engine: Engine, sql: str) -> None:
+    """SQLite has no code for it, so there `verify` alone can tell."""
+    with engine.connect() as connection:
+        kind = classify(raised(connection, sql))
+    assert kind is (Kind.OTHER if backend.name == "sqlite" else Kind.SCHEMA)
+
+
+def test_a_real_lock(engine: Engine) -> None:
+    """Who waits too long for another transaction may try again."""
+    with engine.connect() as first, engine.connect() as second:
+        first.execute(text("UPDATE t SET m = 2 WHERE n = 1"))
+        assert classify(raised(second, "UPDATE t SET m = 3 WHERE n = 1")) is Kind.RESTART
+
+
+@pytest.mark.parametrize("backend", [POSTGRESQL_SERVER], ids=str, indirect=True)
+def test_a_real_serialization_failure(engine: Engine) -> None:
+    """Somebody changed the row since our transaction looked."""
+    serial = engine.execution_options(isolation_level="REPEATABLE READ")
+    with serial.connect() as first, serial.connect() as second:
+        second.execute(text("SELECT * FROM t"))
+        first.execute(text("UPDATE t SET m = 2 WHERE n = 1"))
+        first.commit()
+        assert classify(raised(second, "UPDATE t SET m = 3 WHERE n = 1")) is Kind.RESTART
+
+
+def test_a_connection_that_is_gone(backend: Backend, engine: Engine) -> None:
+    """Ended by the administrator, or the file was never to be opened."""
+    if backend.name == "sqlite":
+        missing = create_engine("sqlite:////missing/folder/file.db", poolclass=NullPool)
+        with pytest.raises(DBAPIError) as caught:
+            missing.connect()
+        assert classify(caught.value) is Kind.AWAY
+        return
+    own, end = {
+        "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+        "mariadb": ("SELECT connection_id()", "KILL {}"),
+    }[backend.name]
+    with engine.connect() as connection:
+        session = connection.execute(text(own)).scalar_one()
+        url = engine.url.render_as_string(hide_password=False)
+        backend.execute(end.format(session), url)
+        assert classify(raised(connection, "SELECT 1")) is Kind.AWAY
+        connection.invalidate()

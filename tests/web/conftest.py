@@ -1,0 +1,51 @@
+"""Sites for the tests of HTTP: each on an SQLite file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from dibs.accounts import passwords, registration
+from tests.backends import SQLITE
+from tests.web.site import Site
+
+
+@pytest.fixture
+def make_site() -> Iterator[Callable[..., Site]]:
+    """Makes sites; settings are keywords, names alone is the default."""
+    sites: list[tuple[Site, str]] = []
+
+    def make(url: str = "", **settings: str) -> Site:
+        place = url or SQLITE.migrated()
+        sites.append((Site(place, **{"password": "off", **settings}), place))
+        return sites[-1][0]
+
+    yield make
+    for site, place in sites:
+        site.close()
+        SQLITE.drop(place)
+
+
+@pytest.fixture(params=["unique_constraint", "query_then_insert"])
+def strategy(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    """Names alone."""
+    return make_site()
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every password that was hashed."""
+    seen: list[str] = []
+
+    def hash_password(password: str) -> str:
+        seen.append(password)
+        return passwords.hash_password(password)
+
+    monkeypatch.setattr(registration, "hash_password", hash_password)
+    return seen

@@ -1,0 +1,97 @@
+"""The OpenAPI document and the page that shows it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+SILENT = {"/openapi.json", "/docs/", "/docs/{path}", "/static/{filename}"}
+
+
+@pytest.fixture
+def document(site) -> dict[str, Any]:
+    found: dict[str, Any] = site.get("/openapi.json").json
+    return found
+
+
+def test_every_route_is_documented(site, document):
+    """And every method of it that is not HTTP's own."""
+    routes = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in site.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    documented = {
+        (path, method)
+        for path, item in document["paths"].items()
+        for method in item.keys() - {"parameters"}
+    }
+    assert documented == {route for route in routes if route[0] not in SILENT}
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_reference_leads_somewhere(document):
+    """What a generator of clients follows."""
+    references = set(re.findall(r"'\$ref': '#/([^']+)'", str(document)))
+    for reference in references:
+        part = document
+        for key in reference.split("/"):
+            part = part[key]
+    assert len(references) > 5
+
+
+def test_the_body_of_a_registration(document):
+    operation = document["paths"]["/register"]["post"]
+    assert operation["requestBody"]["required"] is True
+    body = document["components"]["schemas"]["RegisterBody"]
+    assert body["required"] == ["username"]
+    assert body["properties"]["password"]["writeOnly"] is True
+    assert body["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("status", ["400", "409", "413", "415", "422", "503", "default"])
+def test_errors_are_documented_as_what_they_are(document, status):
+    """`application/problem+json`, in the form of a Problem."""
+    response = document["paths"]["/register"]["post"]["responses"][status]
+    if "$ref" in response:
+        response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    (content,) = response["content"].items()
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    assert content == ("application/problem+json", schema)
+
+
+def test_answers_hold_what_is_documented(site, document):
+    """No member more than the schema names, in a success and in a refusal."""
+    schemas = document["components"]["schemas"]
+    answers = {
+        "Registered": site.register("ada"),
+        "Problem": site.register("a b"),
+        "Verdict": site.get("/usernames/ada"),
+        "UserPage": site.get("/users"),
+        "User": site.get("/users/" + site.users()[0]["id"]),
+        "Health": site.get("/healthz"),
+    }
+    for name, answer in answers.items():
+        assert answer.json.keys() <= schemas[name]["properties"].keys()
+
+
+def test_success_is_json(document):
+    for path, item in document["paths"].items():
+        for operation in (item[method] for method in item.keys() - {"parameters"}):
+            found = [code for code in operation["responses"] if code.startswith("2")]
+            assert len(found) == 1, path
+            assert list(operation["responses"][found[0]]["content"]) == ["application/json"]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/"])
+def test_the_page_asks_nobody_else(site, path):
+    """Scripts and styles are our own; not even the validator's badge is fetched."""
+    page = site.client.get(path, follow_redirects=True, buffered=True)
+    assert page.status_code == 200
+    assert set(re.findall(r'"(https?://[^/"]+)', page.text)) <= {"http://localhost"}
+    assert '"validatorUrl": null' in page.text
+    for source in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        with site.get(source) as found:
+            assert found.status_code == 200

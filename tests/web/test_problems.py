@@ -1,0 +1,95 @@
+"""Errors, as RFC 9457 has them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dibs.errors import OutcomeUnknown, StoreUnavailable
+from dibs.web.problems import STATUS, TITLES
+from tests.backends import SQLITE
+from tests.web.messages import errors
+from tests.web.site import problem
+
+KEY = "0123456789abcdef"
+
+
+@pytest.fixture
+def broken(site, monkeypatch):
+    """A site whose registration raises what it is told to."""
+
+    def breaks(error):
+        def register(*args, **kwargs):
+            raise error
+
+        monkeypatch.setattr(type(site.parts.registration), "register", register)
+        return site
+
+    return breaks
+
+
+def test_a_database_that_is_away_is_a_503(make_site, tmp_path):
+    """With Retry-After, and no word of where the database is."""
+    site = make_site(f"sqlite:///{tmp_path}/no/such/folder/dibs.db")
+    for answer in (site.register("ada"), site.get("/usernames/ada"), site.get("/users")):
+        problem(answer, 503, "unavailable")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert "folder" not in answer.text
+
+
+def test_health_does_not_ask_the_database(make_site, tmp_path):
+    """A process is not restarted for what its database has; readiness tells of that."""
+    site = make_site(f"sqlite:///{tmp_path}/no/such/folder/dibs.db")
+    assert site.get("/healthz").json == {"status": "ok"}
+    problem(site.get("/readyz"), 503, "unavailable")
+
+
+def test_ready(site):
+    assert site.get("/readyz").json == {"status": "ready"}
+
+
+def test_a_database_without_tables_is_a_503(make_site, caplog):
+    """Its mending is for the log, not for a user to read."""
+    answer = make_site(SQLITE.empty()).get("/readyz")
+    problem(answer, 503, "unavailable")
+    assert "dibs db upgrade" not in answer.text
+    assert "dibs db upgrade" in caplog.text
+
+
+def test_an_unknown_outcome_says_what_to_retry_with(broken):
+    """The client's own key, in the body and in a header."""
+    answer = broken(OutcomeUnknown()).register("ada", Idempotency_Key=KEY)
+    assert problem(answer, 503, "outcome_unknown")["idempotency_key"] == KEY
+    assert answer.headers["Idempotency-Key"] == KEY
+    assert answer.headers["Retry-After"]
+
+
+def test_an_unknown_outcome_gets_a_key_where_there_was_none(broken):
+    answer = broken(OutcomeUnknown()).register("ada")
+    assert len(problem(answer, 503, "outcome_unknown")["idempotency_key"]) >= 16
+
+
+def test_a_bug_is_a_500_and_says_nothing(broken, caplog):
+    """Never "taken"; the log has the traceback, the answer has not."""
+    answer = broken(RuntimeError("hush")).register("ada")
+    problem(answer, 500, "internal")
+    assert "hush" not in answer.text
+    assert "hush" in caplog.text
+
+
+def test_unavailable_is_never_taken(broken):
+    problem(broken(StoreUnavailable()).register("ada"), 503, "unavailable")
+
+
+def test_a_redirect_is_left_alone(site):
+    answer = site.get("/docs")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "http://localhost/docs/")
+
+
+def test_every_error_that_a_client_may_meet_has_a_status():
+    """What has none is a bug or a mistake of the app's: 500."""
+    without = {kind.code for kind in errors()} - STATUS.keys()
+    assert without == {"error", "config", "owner_without_identity", "not_found"}
+
+
+def test_every_status_has_a_title():
+    assert set(STATUS.values()) <= TITLES.keys()
