@@ -10,6 +10,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import create_engine, text
 
 from dibs import Dibs
+from tests.backends import Backend
 
 
 @dataclass
@@ -85,12 +86,29 @@ def close(host: Host) -> None:
             engine.dispose()
 
 
+MADE: dict[str, str] = {}
+
+
 @pytest.fixture
-def host(empty_url: str) -> Iterator[Host]:
-    """The app, its tables made, an app context pushed."""
-    host = make_host(empty_url)
+def app_url(backend: Backend) -> str:
+    """A database with the app's tables and those of dibs, emptied, not made, for each test."""
+    if backend.name not in MADE:
+        url = backend.empty()
+        host = make_host(url)
+        with host.app.app_context():
+            host.db.create_all()
+        close(host)
+        MADE[backend.name] = url
+    user = '"user"' if backend.name == "postgresql" else "user"
+    for table in ("note", user, "dibs_names"):
+        backend.execute(f"DELETE FROM {table}", MADE[backend.name])
+    return MADE[backend.name]
+
+
+@pytest.fixture
+def host(app_url: str) -> Iterator[Host]:
+    """The app, with an app context pushed."""
+    host = make_host(app_url)
     with host.app.app_context():
-        host.db.create_all()
         yield host
-        host.db.session.remove()
     close(host)

@@ -26,12 +26,11 @@ Opens = Callable[..., Session]
 
 
 @pytest.fixture
-def host(empty_url: str, backend) -> Iterator[Host]:
+def host(app_url: str, backend) -> Iterator[Host]:
     """The app, with two users who are committed and have no name yet."""
     impatient = {"connect_args": {"timeout": 0.1}} if backend.name == "sqlite" else {}
-    host = make_host(empty_url, SQLALCHEMY_ENGINE_OPTIONS=impatient)
+    host = make_host(app_url, SQLALCHEMY_ENGINE_OPTIONS=impatient)
     with host.app.app_context():
-        host.db.create_all()
         host.user("ada@example.org")
         host.user("eve@example.org")
         host.dibs.check("Ada")  # the first use looks at the tables

@@ -97,13 +97,14 @@ def spoil_sqlite_collation(url: str) -> None:
     SQLITE.execute(made.replace("BINARY", "NOCASE"), url)
 
 
-def test_table_dropped_later(host: Host):
+def test_table_dropped_later(bare: Host):
     """The engine was found to be fine before; then a statement of ours says so."""
-    ada = host.owned("Ada")
-    host.db.session.execute(text("DROP TABLE dibs_names"))
-    host.db.session.commit()
+    upgrade(bare.url)
+    ada = bare.owned("Ada")
+    bare.db.session.execute(text("DROP TABLE dibs_names"))
+    bare.db.session.commit()
     with pytest.raises(SchemaError, match="flask dibs db upgrade"):
-        host.dibs.claim("Countess", owner=ada)
+        bare.dibs.claim("Countess", owner=ada)
 
 
 def test_hosts_own_migrations_make_the_tables(empty_url: str):

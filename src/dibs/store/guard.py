@@ -10,7 +10,6 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from dibs.errors import SchemaError, StoreUnavailable, TransactionMustRestart
-from dibs.store import schema
 from dibs.store.claims import RowVanished
 from dibs.store.dialects import Dialect, MySQL, Row
 from dibs.store.run import HostRun
@@ -107,7 +106,7 @@ def told_apart(connection: Connection) -> Iterator[None]:
 
 def _give_up(connection: Connection, error: DBAPIError) -> NoReturn:
     kind = classify(error)
-    if kind is Kind.SCHEMA or _is_sqlite_schema_error(connection, error):
+    if kind is Kind.SCHEMA:
         _only_rollback(connection)
         raise SchemaError(f"A table of dibs is missing or too old: run `{UPGRADE}`.") from error
     if kind is Kind.AWAY or error.connection_invalidated:
@@ -117,17 +116,6 @@ def _give_up(connection: Connection, error: DBAPIError) -> NoReturn:
         _only_rollback(connection)
         raise TransactionMustRestart from error
     raise error
-
-
-def _is_sqlite_schema_error(connection: Connection, error: DBAPIError) -> bool:
-    """SQLite says SQLITE_ERROR to a missing table and to much else, so look."""
-    if getattr(error.orig, "sqlite_errorcode", None) != 1:
-        return False
-    try:
-        schema.verify(connection)
-    except SchemaError:
-        return True
-    return False
 
 
 def _only_rollback(connection: Connection) -> None:

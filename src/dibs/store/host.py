@@ -200,6 +200,7 @@ def _verify(connection: Connection, writes: bool) -> None:
         raise SchemaError(str(error).replace(f"`{schema.UPGRADE}`", f"`{UPGRADE}`")) from error
     if not empty:  # or it may be rolled back
         _verified.add(connection.engine.pool)
+        _holding.add(connection.engine.pool)
 
 
 def _lacks_rules(connection: Connection) -> bool:

@@ -16,7 +16,8 @@ from sqlalchemy.pool import NullPool
 
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION
-from dibs.store.dialects import dialect_for
+from dibs.store.deadline import Budget
+from dibs.store.dialects import SQLite, dialect_for
 from dibs.store.engine import parse_url
 from dibs.store.models import meta, metadata, names
 from dibs.store.violations import Kind, classify
@@ -128,6 +129,8 @@ def upgrade(url: str) -> None:
     """
     # Not the service's own engine: a migration may take longer than a request.
     engine = create_engine(parse_url(url), poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        SQLite.listen(engine, Budget())  # a file is WAL from its first day
     try:
         upgrade_engine(engine)
     finally:

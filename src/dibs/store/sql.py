@@ -8,7 +8,7 @@ from sqlalchemy.engine import Engine
 
 from dibs.errors import StoreError
 from dibs.store import schema
-from dibs.store.claims import decide, read
+from dibs.store.claims import decide, place, read
 from dibs.store.deadline import Budget, Deadline
 from dibs.store.dialects import Run
 from dibs.store.dialects.base import plain
@@ -87,7 +87,15 @@ class SqlStore:
             self._insert_users(run, claims, outcomes)
             return outcomes
 
-        return self._transactions.write(work, changed=_any_won, deadline=deadline, insist=insist)
+        def recall(run: Run) -> list[Outcome] | None:
+            rows = read(run, self._dialect, {place(claim) for claim in claims})
+            found = [(claim, rows.get(place(claim))) for claim in claims]
+            won = [Won(row) for claim, row in found if row and row.won_by(claim.token)]
+            return list(won) if len(won) == len(claims) else None
+
+        return self._transactions.write(
+            work, changed=_any_won, recall=recall, deadline=deadline, insist=insist
+        )
 
     def _insert_users(self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
         won = [

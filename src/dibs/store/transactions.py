@@ -21,6 +21,7 @@ from dibs.store.claims import RowVanished
 from dibs.store.deadline import Budget, Deadline
 from dibs.store.dialects import Run, dialect_for
 from dibs.store.run import DriverRun, OutOfTime
+from dibs.store.silence import Silence
 from dibs.store.violations import Kind, classify
 
 T = TypeVar("T")
@@ -30,9 +31,6 @@ UPGRADE = "dibs db upgrade"
 # that the server is away.
 MAX_LOST = 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
-# A server that is back answers in milliseconds: so long is worth waiting for
-# another request that asks it, and no longer.
-HEARSAY = 0.25
 
 
 class Restart(Exception):
@@ -51,53 +49,9 @@ class CommitLost(Exception):
     """The server was lost after COMMIT was sent."""
 
 
-class Silence:
-    """Lets one request at a time ask a server that has stopped answering.
-
-    Without it every thread would wait out its whole deadline behind a frozen
-    server, and the requests behind them theirs again. There is no period of
-    grace: whoever comes next may ask, so the first request after the server's
-    return is served; those beside it wait for a moment to hear how it fared.
-    """
-
-    def __init__(self) -> None:
-        self._silent = False
-        self._asking = threading.Lock()
-        self._asked_at: float | None = None
-
-    @contextmanager
-    def ask(self) -> Iterator[None]:
-        """Go ahead, or not.
-
-        Raises:
-            StoreUnavailable: The server is silent and somebody is asking already.
-        """
-        if not self._silent:
-            yield
-            return
-        if not self._asking.acquire(timeout=self._patience()):
-            raise StoreUnavailable
-        if not self._silent:  # whoever asked before us was answered
-            self._asking.release()
-            yield
-            return
-        self._asked_at = time.monotonic()
-        try:
-            yield
-        finally:
-            self._asked_at = None
-            self._asking.release()
-
-    def _patience(self) -> float:
-        """Seconds to wait for the one who asks: none once the answer is late."""
-        asked_at = self._asked_at
-        return HEARSAY if asked_at is None else max(0.0, asked_at + HEARSAY - time.monotonic())
-
-    def heard(self) -> None:
-        self._silent = False
-
-    def lost(self) -> None:
-        self._silent = True
+def _no_memory(run: Run) -> None:
+    """Recall nothing: for work that may simply be done twice."""
+    del run
 
 
 class Transactions:
@@ -144,6 +98,7 @@ class Transactions:
         *,
         changed: Callable[[T], bool],
         deadline: Deadline,
+        recall: Callable[[Run], T | None] = _no_memory,
         insist: bool = True,
     ) -> T:
         """Run a transaction, and run it again when it lost or its COMMIT went unanswered.
@@ -152,6 +107,9 @@ class Transactions:
             work: Sends the statements; must recognise its own earlier success.
             changed: Whether its result is something to commit.
             deadline: When the caller stops waiting.
+            recall: Looks whether a COMMIT that went unanswered was carried out.
+                None proves nothing, since it may still be on its way; then the
+                transaction runs again and waits for, or loses to, its earlier self.
             insist: Whether to run it again after it lost against another one.
 
         Raises:
@@ -163,7 +121,11 @@ class Transactions:
         def once() -> T:
             return self._transaction(work, changed, deadline)
 
-        return self._persist(once, deadline, insist=insist)
+        def again() -> T:
+            remembered = self._attempt(recall, deadline)
+            return once() if remembered is None else remembered
+
+        return self._persist(once, deadline, again=again, insist=insist)
 
     def _transaction(
         self, work: Callable[[Run], T], changed: Callable[[T], bool], deadline: Deadline
@@ -258,12 +220,19 @@ class Transactions:
         dbapi_error = self.engine.dialect.loaded_dbapi.Error
         return classify(error) if isinstance(error, (dbapi_error, DBAPIError)) else Kind.OTHER
 
-    def _persist(self, attempt: Callable[[], T], deadline: Deadline, *, insist: bool = True) -> T:
+    def _persist(
+        self,
+        attempt: Callable[[], T],
+        deadline: Deadline,
+        *,
+        again: Callable[[], T] | None = None,
+        insist: bool = True,
+    ) -> T:
         lost, unknown, pause = 0, False, FIRST_PAUSE
         cause: BaseException | None = None
         while lost < MAX_LOST or unknown:
             try:
-                return attempt()
+                return again() if unknown and again else attempt()
             except (Away, CommitLost) as error:
                 lost, cause = lost + 1, error
                 unknown = unknown or isinstance(error, CommitLost)

@@ -90,6 +90,9 @@ MYSQL = {
 
 # Extended codes first, then the primary code in the low byte.
 SQLITE = {
+    # SQLITE_ERROR, the answer to a statement that does not fit the tables. Ours are
+    # fixed and tested, so the tables are what is missing or too old.
+    1: Kind.SCHEMA,
     2067: Kind.UNIQUE,  # SQLITE_CONSTRAINT_UNIQUE
     1555: Kind.UNIQUE,  # SQLITE_CONSTRAINT_PRIMARYKEY
     5: Kind.RESTART,  # SQLITE_BUSY

@@ -22,7 +22,7 @@ blueprint = Blueprint("dibs_registration", __name__, description="Take a name.")
 
 
 @blueprint.route("/register", methods=["POST"])
-@blueprint.arguments(RegisterBody)
+@blueprint.arguments(RegisterBody())
 @blueprint.response(201, Registered)
 @blueprint.refuses(400, "The body cannot be read, or holds no name.")
 @blueprint.refuses(409, "The name cannot be had; `code` says why.")

@@ -14,7 +14,7 @@ blueprint = Blueprint("dibs_users", __name__, description="Read users.")
 
 
 @blueprint.route("/users")
-@blueprint.arguments(PageQuery, location="query")
+@blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, UserPage)
 def users(page: dict[str, Any]) -> dict[str, Any]:
     """List users, page by page."""

@@ -26,7 +26,9 @@ class MySQL(Dialect):
     (https://mariadb.com/kb/en/comment-syntax/#executable-comment-syntax).
     """
 
-    clock = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
+    # Not UNIX_TIMESTAMP(NOW()): it goes through local time, and is an hour ahead while the
+    # clocks are about to go back.
+    clock = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
 
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""`dibs serve`, started for real in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.terminal import SCRIPT
+from tests.load import Client, get, register
+from tests.service import Service
+from tests.services.tools import free_port
+
+# As /proc/net/tcp has them.
+ESTABLISHED, LISTEN = "01", "0A"
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """One for the tests that leave it as it was."""
+    with Service() as service:
+        yield service
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    """Returns once it is so."""
+    deadline = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_the_classic(service):
+    """No configuration, no database: registered, then taken, in Chinese."""
+    first = service.one(register("test_user", Accept_Language="zh"))
+    assert (first.status, first.json()["message"]) == (201, "注册成功")
+    second = service.one(register("test_user", Accept_Language="zh"))
+    assert (second.status, second.code, second.json()["error"]) == (409, "taken", "用户名已存在")
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_a_body_in_chunks(service, size):
+    """Without a Content-Length it is read all the same, and measured all the same."""
+    body = json.dumps({"username": "chunked"}).ljust(size).encode()
+    head = b"POST /register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += b"Transfer-Encoding: chunked\r\n\r\n"
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:50], body[50:]))
+    answer = service.one(head + chunks + b"0\r\n\r\n")
+    assert answer.status == (201 if size == 100 else 413)
+
+
+@pytest.mark.parametrize("path", ["/usernames/%FF", "/usernames/%00", "/usernames/" + "x" * 9000])
+def test_odd_addresses(service, path):
+    """The server in front of the app breaks as little as the app."""
+    assert service.one(get(path)).json()["reason"] == "invalid"
+
+
+def test_a_port_in_use_is_refused(service):
+    """Not shared: a second service would take half of the first one's requests."""
+    command = [str(SCRIPT), "serve", "--port", str(service.port)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd="/")
+    assert ran.returncode != 0
+    assert f"port {service.port}" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_sigterm_lets_a_request_end(tmp_path):
+    """A registration that waits for the database when the signal comes is still answered."""
+    with Service(home=str(tmp_path), workers=1) as service, service.client() as client:
+        client.one(register("warm"))
+        with closing(sqlite3.connect(tmp_path / "dibs.db")) as lock, ThreadPoolExecutor() as pool:
+            lock.execute("BEGIN IMMEDIATE")
+            answer = pool.submit(client.one, register("ada"))
+            wait_for(lambda: arrived(service.port))
+            stopped = pool.submit(service.stop)
+            wait_for(lambda: not sockets(service.port, LISTEN))
+            lock.rollback()
+    assert answer.result().status == 201
+    assert stopped.exception() is None
+
+
+def sockets(port: int, state: str) -> list[str]:
+    """What waits to be read or sent on the sockets of a port that are in this state."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    links = [line.split() for line in lines]
+    return [link[4] for link in links if f":{port:04X}" in link[1] + link[2] and link[3] == state]
+
+
+def arrived(port: int) -> bool:
+    """Whether all that was sent to the port has been read by the server."""
+    links = sockets(port, ESTABLISHED)
+    return len(links) > 1 and set(links) == {"00000000:00000000"}
+
+
+def test_sigterm_ends_it_soon():
+    """Within seconds, also with an idle connection open, and with status 0."""
+    service = Service().start()
+    with Client(service.port) as client:
+        client.one(get("/healthz"))
+        started = time.monotonic()
+        service.stop()
+    assert time.monotonic() - started < 5
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", service.port)) != 0
+
+
+def test_a_database_that_is_away(tmp_path):
+    """No reason not to start: 503 until it is there."""
+    url = f"postgresql://ada:secret@127.0.0.1:{free_port()}/dibs"
+    with Service(url, workers=1) as service:
+        assert service.one(register("ada")).code == "unavailable"
+        assert "The database cannot answer" in service.log()
+        assert "secret" not in service.log()

@@ -1,0 +1,141 @@
+"""Every code block of the READMEs and docs/ is run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from dotenv import dotenv_values
+from flask import Flask
+
+from dibs.config import load
+from tests.cli.terminal import Terminal
+from tests.docs.blocks import PAGES, ROOT, blocks, curl, with_answers
+from tests.service import Service
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def name_of(page: Path) -> str:
+    return page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_block_is_of_a_kind_that_is_run(page):
+    """The tests below run all of these kinds."""
+    assert {block.language for block in blocks(page)} <= {"sh", "json", "python", "ini"}
+    programs = {
+        words[0] for block in blocks(page) if block.language == "sh" for words in block.commands()
+    }
+    assert programs <= {"make", "curl", "dibs"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_curl(page):
+    """In their order, on a new service; the answer is the one below, but for the random id."""
+    examples = list(with_answers(page))
+    if not examples:
+        return
+    with Service(password="required", workers=1) as service:
+        for words, expected in examples:
+            answer = curl(words, service.port).json()
+            assert mask(answer) == mask(expected)
+
+
+def mask(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer; of an id it only matters that it is a UUID."""
+    return {key: UUID(value).version if key == "id" else value for key, value in answer.items()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_dibs_commands(page, tmp_path, monkeypatch, capsys):
+    """In their order, in an empty folder."""
+    terminal = Terminal(tmp_path, monkeypatch, capsys)
+    for block in blocks(page):
+        for words in block.commands() if block.language == "sh" else []:
+            if words[0] == "dibs":
+                assert terminal.dibs(*words[1:]).status == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_python(page, tmp_path, monkeypatch):
+    """The app of the page, in an empty folder: the name is had once, in any spelling."""
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(page):
+        if block.language == "python":
+            assert joined(block.text) == [201, 409, 422, 201]
+
+
+def joined(program: str) -> list[int]:
+    """What the example's app answers, one request after the other."""
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(program, names)
+    app: Flask = names["app"]
+    with app.app_context():
+        names["db"].create_all()
+    client = app.test_client()
+    found = [client.post(f"/join/{name}").status_code for name in ("Ada", "ADA", "a", "grace")]
+    with app.app_context():
+        names["db"].engine.dispose()
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_settings(page, tmp_path):
+    """A `.env` that is shown is one that is taken."""
+    for block in blocks(page):
+        if block.language == "ini":
+            (tmp_path / ".env").write_text(block.text)
+            load(dotenv_values(tmp_path / ".env"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_make(page):
+    """Targets that are shown are there.
+
+    They are not run: this may be `make test` itself. What they run is what is
+    tested: see the next two.
+    """
+    for block in blocks(page):
+        for words in block.commands() if block.language == "sh" else []:
+            assert words[0] != "make" or re.search(rf"^{words[1]}:.*##", MAKEFILE, re.M)
+
+
+def recipe(target: str) -> str:
+    """The commands of a target."""
+    found = re.search(rf"^{target}:[^\n]*\n((?:\t[^\n]*\n)+)", MAKEFILE, re.M)
+    assert found
+    return found[1]
+
+
+def test_make_serve_runs_dibs_serve():
+    """Which tests/cli/test_serve.py starts in an empty folder."""
+    assert recipe("serve").strip() == "@exec $(BIN)/dibs serve $(ARGS)"
+
+
+def test_make_test_runs_every_test():
+    """All that pytest finds in tests/, this file too: the recipe chooses none by itself."""
+    assert recipe("test").strip() == "@exec .venv-test/bin/$(PYTEST) $(ARGS)"
+    assert "\nPYTEST := python -P -m pytest\n" in MAKEFILE
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links(page):
+    """A page of ours that is linked to is there."""
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    own = [link for link in links if "://" not in link]
+    assert [link for link in own if not (page.parent / link).exists()] == []
+
+
+def test_the_readmes_say_the_same():
+    """Same links, same answers' members, same number of everything."""
+    english, chinese = (ROOT / "README.md", ROOT / "README.zh.md")
+    kinds = [[block.language for block in blocks(page)] for page in (english, chinese)]
+    assert kinds[0] == kinds[1]
+    texts = [page.read_text(encoding="utf-8") for page in (english, chinese)]
+    links = [set(re.findall(r"\]\(([^)]+)\)", text)) for text in texts]
+    assert links[0] - {"README.zh.md"} == links[1] - {"README.md"}
+    assert len({text.count("\n## ") for text in texts}) == 1

@@ -1,0 +1,82 @@
+"""The reference pages hold what the code has, all of it and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import click
+
+from dibs.cli import group
+from dibs.config import documented
+from dibs.strategies import STRATEGIES
+from dibs.web.problems import HTTP_ERRORS, STATUS
+from tests.docs.blocks import ROOT
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table, without heads."""
+    lines = [
+        line
+        for line in text.splitlines()
+        if line.startswith("| `") or line[:3].strip("| ").isdigit()
+    ]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by what is typed."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    for name, child in command.commands.items():
+        yield from commands(child, f"{path} {name}")
+
+
+def test_every_setting_is_in_the_docs():
+    """Key, default and meaning as config.py has them."""
+    table = [[f"`{key}`", default, meaning] for key, default, meaning in documented()]
+    assert rows(page("settings.md")) == table
+
+
+def test_every_command_is_in_the_docs():
+    headings = re.findall(r"^## `([^`]+)`$", page("cli.md"), re.M)
+    assert sorted(headings) == sorted(path for path, _ in commands(group, "dibs"))
+
+
+def test_every_option_is_in_the_docs():
+    """Under its command, with its default."""
+    sections = dict(re.findall(r"^## `([^`]+)`$(.*?)(?=^## |\Z)", page("cli.md"), re.M | re.S))
+    for path, command in commands(group, "dibs"):
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        documented_here = {row[0].strip("`"): row[1] for row in rows(sections[path])}
+        assert documented_here.keys() == {option.opts[0] for option in options}
+        for option in (option for option in options if option.show_default):
+            assert documented_here[option.opts[0]] == f"`{option.default}`"
+
+
+def test_every_code_is_in_the_docs():
+    """With its status; 404 and 405 are HTTP's own, and a 500 is a bug."""
+    found = {(int(row[0]), row[1].strip("`")) for row in rows(page("errors.md"))}
+    codes = {(int(status), code) for code, status in STATUS.items()}
+    codes |= {(status, code) for status, (code, _) in HTTP_ERRORS.items()}
+    assert found == codes
+
+
+def test_every_strategy_is_in_the_docs():
+    """With the statements that its docstring says, which the contract tests count."""
+    said = {
+        row[0].strip("`"): [int(cell) for cell in row[2:5]] for row in rows(page("strategies.md"))
+    }
+    assert said.keys() == STRATEGIES.keys()
+    for name, strategy in STRATEGIES.items():
+        counts = re.search(
+            r"fresh (\d), taken (\d)(?: and (\d) to say why)?, check (\d)", str(strategy.__doc__)
+        )
+        assert counts
+        fresh, taken, why, check = (int(one or 0) for one in counts.groups())
+        assert said[name] == [fresh, taken + why, check]
