@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask import Flask, current_app, has_app_context
-from sqlalchemy import MetaData
+from sqlalchemy import Engine, MetaData
 
-from dibs.config import load
+from dibs.config import Settings, load
 from dibs.errors import ConfigError, InvalidName, Reason
 from dibs.names import DEFAULT_POLICY, NamePolicy, Username, parse
 from dibs.registry import refusal
@@ -102,7 +102,7 @@ class Dibs:
             )
         self._namespaces[app] = namespace
         if api:
-            _mount_routes(app)
+            _mount_routes(app, self, replace(settings, namespace=namespace))
         elif error_handlers:
             _answer_errors(app, settings.locale)
 
@@ -189,6 +189,11 @@ class Dibs:
         )  # fmt: skip
 
     @property
+    def engine(self) -> Engine:
+        """The engine by which the current app writes names."""
+        return host.engine_of(self._session(), self._bind)
+
+    @property
     def _bind(self) -> Mapping[str, Any]:
         return host.write_to(self._table)
 
@@ -231,11 +236,29 @@ def _answer_errors(app: Flask, locale: str) -> None:
     register_error_handlers(app)
 
 
-def _mount_routes(app: Flask) -> None:
+def _mount_routes(app: Flask, dibs: Dibs, settings: Settings) -> None:
     from dibs.web import register_blueprints
     from dibs.wiring import build
 
-    register_blueprints(app, build(load(app.config)))
+    if not settings.database_url:
+        settings = replace(settings, database_url=_url_of(app, dibs))
+    register_blueprints(app, build(settings))
+
+
+def _url_of(app: Flask, dibs: Dibs) -> str:
+    """The address of the app's own database: routes and claims share one table, or nothing holds.
+
+    Raises:
+        ConfigError: It cannot be told before the first request.
+    """
+    with app.app_context():
+        try:
+            return dibs.engine.url.render_as_string(hide_password=False)
+        except (AttributeError, LookupError, RuntimeError) as error:
+            raise ConfigError(
+                "init_app(api=True) needs to know the app's database: initialise the app's"
+                " SQLAlchemy first, or set DIBS_DATABASE_URL to the same one"
+            ) from error
 
 
 def _namespaces_in_use() -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def test_a_name_is_registered_once(terminal):
     terminal.dibs("db", "upgrade")
     first, second = terminal.dibs("register", "Ada"), terminal.dibs("register", "ADA")
     assert first.out.split()[0] == "Ada"
-    assert (second.status, second.err) == (1, "dibs: A user with that username already exists.\n")
+    assert (second.status, second.err) == (1, "Error: A user with that username already exists.\n")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import click
 
@@ -13,7 +14,17 @@ from dibs.cli.words import explain
 from dibs.errors import DibsError
 
 
-@click.group(name="dibs", context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Commands that say in a sentence what goes wrong, whoever runs them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DibsError as error:
+            raise click.ClickException(explain(error)) from error
+
+
+@click.group(name="dibs", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dibs")
 def group() -> None:
     """Usernames that belong to one person."""
@@ -24,9 +35,6 @@ for command in (serve, db, check, register):
 
 
 def main() -> None:
-    """Run a command; what goes wrong is said in a sentence."""
+    """Run a command."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    try:
-        group(prog_name="dibs")
-    except DibsError as error:
-        raise SystemExit(f"dibs: {explain(error)}") from error
+    group(prog_name="dibs")

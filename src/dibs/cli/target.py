@@ -11,6 +11,9 @@ from flask.cli import ScriptInfo
 
 from dibs.app import settings_from_environment
 from dibs.config import Settings, load
+from dibs.errors import ConfigError
+from dibs.extension import Dibs
+from dibs.store import host, schema
 from dibs.wiring import create_tables, open_store
 
 
@@ -51,6 +54,9 @@ def find_target() -> Target:
     Raises:
         ConfigError: A setting cannot be used.
     """
+    app = host_app()
+    if app is not None and "dibs" in app.extensions:
+        return _of_host(app)
     settings = find_settings()
 
     def verify() -> None:
@@ -59,3 +65,23 @@ def find_target() -> Target:
         store.close()
 
     return Target(settings.shown_database_url, lambda: create_tables(settings), verify)
+
+
+def _of_host(app: Flask) -> Target:
+    """The database in which a host app's extension writes its names."""
+    dibs: Dibs = next(iter(app.extensions["dibs"].values()))
+    with app.app_context():
+        try:
+            engine = dibs.engine
+        except (AttributeError, LookupError, RuntimeError) as error:
+            raise ConfigError(
+                "this app's session exists only during a request; let the app make the tables"
+                " itself: Dibs(session, metadata=...)"
+            ) from error
+
+    def verify() -> None:
+        with engine.connect() as connection:
+            host.verify(connection)
+
+    place = engine.url.render_as_string(hide_password=True)
+    return Target(place, lambda: schema.upgrade_engine(engine), verify)

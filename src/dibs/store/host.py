@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, Engine, inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, scoped_session
@@ -166,6 +166,23 @@ def connect(session: Session, bind: Bind, *, writes: bool = True) -> Connection:
     return connection
 
 
+def verify(connection: Connection) -> None:
+    """See that a host's database is as dibs needs it.
+
+    Raises:
+        SchemaError: It is not; the message names the command that mends it.
+    """
+    try:
+        schema.verify(connection)
+    except SchemaError as error:
+        raise SchemaError(str(error).replace(f"`{schema.UPGRADE}`", f"`{UPGRADE}`")) from error
+
+
+def engine_of(session: AnySession, bind: Bind) -> Engine:
+    """The engine to which these `bind_arguments` lead."""
+    return _plain(session).get_bind(**bind).engine
+
+
 def has_names(connection: Connection) -> bool:
     """Whether this database holds names at all; a host may have others."""
     pool = connection.engine.pool
@@ -192,12 +209,9 @@ def _verify(connection: Connection, writes: bool) -> None:
     empty = _lacks_rules(connection)
     if empty and not writes:
         return  # nothing was ever claimed here
-    try:
-        if empty:
-            _write_rules(connection)
-        schema.verify(connection)
-    except SchemaError as error:
-        raise SchemaError(str(error).replace(f"`{schema.UPGRADE}`", f"`{UPGRADE}`")) from error
+    if empty:
+        _write_rules(connection)
+    verify(connection)
     if not empty:  # or it may be rolled back
         _verified.add(connection.engine.pool)
         _holding.add(connection.engine.pool)

@@ -1,0 +1,64 @@
+"""`flask dibs ...`: the same commands, on the database of a host app."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOST = """
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from dibs import Dibs
+
+app = Flask(__name__)
+app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///host.db"
+db = SQLAlchemy(app)
+dibs = Dibs()
+dibs.init_app(app)
+"""
+REQUEST_ONLY = """
+from flask import Flask, g
+from dibs import Dibs
+
+app = Flask(__name__)
+Dibs(lambda: g.session).init_app(app)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(HOST)
+    return tmp_path
+
+
+def flask(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Type `flask dibs ...` in the app's folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "dibs", *args],
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if not k.startswith("DIBS_")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_host_is_told_what_is_missing_and_how_to_mend_it(folder: Path) -> None:
+    """`check` names the command, and the command makes it well."""
+    before = flask(folder, "check")
+    assert before.returncode == 1
+    assert "run `flask dibs db upgrade`" in before.stderr
+    assert flask(folder, "db", "upgrade").returncode == 0
+    after = flask(folder, "check")
+    assert (after.returncode, "host.db" in after.stdout) == (0, True)
+
+
+def test_a_session_of_requests_alone_is_said_in_words(folder: Path) -> None:
+    """No traceback, and another way."""
+    (folder / "app.py").write_text(REQUEST_ONLY)
+    said = flask(folder, "db", "upgrade")
+    assert said.returncode != 0
+    assert "Dibs(session, metadata=...)" in said.stderr
+    assert "Traceback" not in said.stderr
