@@ -1,0 +1,72 @@
+"""Every strategy on every backend: the same answers, at the cost that the docs state."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from dibs.errors import NameTaken
+from dibs.names import parse
+from dibs.registry import Registry
+from dibs.store import NameRow, NewUser
+from dibs.store.memory import MemoryStore
+from dibs.store.sql import SqlStore
+from dibs.strategies import STRATEGIES
+from dibs.testing import soon
+from tests.backends import Backend
+from tests.contract.statements import statements
+
+# Statements of a fresh name, a taken one and a check; COMMIT and the user's row apart.
+COSTS = {"query_then_insert": (2, 1, 1), "unique_constraint": (1, 2, 1)}
+
+
+@pytest.fixture(params=STRATEGIES)
+def strategy(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_every_strategy_has_a_stated_cost() -> None:
+    """A new one states what it costs."""
+    assert COSTS.keys() == STRATEGIES.keys()
+
+
+def register(registry: Registry, name: str, *, costly: bool = False) -> NameRow:
+    """What registration asks of a registry, without the password."""
+    username, token, user = parse(name), uuid.uuid4().hex, NewUser(str(uuid.uuid4()))
+    registry.look(username, token=token, costly=costly, deadline=soon())
+    return registry.claim(
+        username, token=token, owner_kind="user", owner=user.id, user=user, deadline=soon()
+    )
+
+
+def test_what_a_strategy_costs(backend: Backend, store: SqlStore, strategy: str) -> None:
+    """As in the table of docs/strategies.md; the MySQL family's INSERT needs a locking read."""
+    registry = Registry(store, STRATEGIES[strategy](store))
+    fresh, taken, check = COSTS[strategy]
+    with statements(backend, store) as seen_fresh:
+        register(registry, "ada")
+    with statements(backend, store) as seen_taken, pytest.raises(NameTaken):
+        register(registry, "ADA")
+    with statements(backend, store) as seen_check:
+        assert isinstance(registry.check(parse("Ada"), deadline=soon()), NameTaken)
+    extra = 1 if backend.name == "mariadb" else 0
+    assert (len(seen_fresh), len(seen_taken), len(seen_check)) == (fresh + extra, taken, check)
+
+
+def test_a_taken_name_costs_no_hash(strategy: str) -> None:
+    """Before something costly every strategy looks, and refuses."""
+    store = MemoryStore()
+    registry = Registry(store, STRATEGIES[strategy](store))
+    register(registry, "ada", costly=True)
+    with pytest.raises(NameTaken):
+        registry.look(parse("Ada"), token="another", costly=True, deadline=soon())
+
+
+def test_a_released_name_is_free_for_the_next(strategy: str) -> None:
+    """The look before the insert takes a free row for what it is."""
+    store = MemoryStore()
+    registry = Registry(store, STRATEGIES[strategy](store))
+    first = register(registry, "ada")
+    assert registry.release(parse("ADA"), owner=str(first.owner), deadline=soon())
+    assert register(registry, "Ada").owner != first.owner
