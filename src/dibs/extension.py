@@ -102,7 +102,7 @@ class Dibs:
             )
         self._namespaces[app] = namespace
         if api:
-            _mount_routes(app, self, replace(settings, namespace=namespace))
+            _mount_routes(app, self, namespace)
         elif error_handlers:
             _answer_errors(app, settings.locale)
 
@@ -236,13 +236,23 @@ def _answer_errors(app: Flask, locale: str) -> None:
     register_error_handlers(app)
 
 
-def _mount_routes(app: Flask, dibs: Dibs, settings: Settings) -> None:
+def _mount_routes(app: Flask, dibs: Dibs, namespace: str) -> None:
     from dibs.web import register_blueprints
     from dibs.wiring import build
 
-    if not settings.database_url:
-        settings = replace(settings, database_url=_url_of(app, dibs))
-    register_blueprints(app, build(settings))
+    register_blueprints(app, build(replace(service_settings(app, dibs), namespace=namespace)))
+
+
+def service_settings(app: Flask, dibs: Dibs) -> Settings:
+    """The settings for the service's own parts in a host app: they write to its database.
+
+    Raises:
+        ConfigError: A setting cannot be used, or the database cannot be told.
+    """
+    settings = load(app.config)
+    if settings.database_url:
+        return settings
+    return replace(settings, database_url=_url_of(app, dibs))
 
 
 def _url_of(app: Flask, dibs: Dibs) -> str:

@@ -62,3 +62,12 @@ def test_a_session_of_requests_alone_is_said_in_words(folder: Path) -> None:
     assert said.returncode != 0
     assert "Dibs(session, metadata=...)" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_the_host_registers_in_its_own_database(folder: Path) -> None:
+    """Not in one beside it; and the service is not served from here."""
+    flask(folder, "db", "upgrade")
+    first, second = (flask(folder, "register", "ada", "--password", "x" * 12) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert [path.name for path in folder.rglob("*.db")] == ["host.db"]
+    assert "dibs serve" in flask(folder, "serve").stderr

@@ -26,7 +26,7 @@ def name_of(page: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_is_of_a_kind_that_is_run(page):
     """The tests below run all of these kinds."""
-    assert {block.language for block in blocks(page)} <= {"sh", "json", "python", "ini"}
+    assert {block.language for block in blocks(page)} <= {"sh", "json", "python", "text", "ini"}
     programs = {
         words[0] for block in blocks(page) if block.language == "sh" for words in block.commands()
     }
@@ -61,26 +61,29 @@ def test_dibs_commands(page, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_python(page, tmp_path, monkeypatch):
-    """The app of the page, in an empty folder: the name is had once, in any spelling."""
+def test_python(page, tmp_path, monkeypatch, capsys):
+    """In an empty folder: an app takes a name once, a program prints what is shown below it."""
     monkeypatch.chdir(tmp_path)
-    for block in blocks(page):
+    shown = blocks(page)
+    for at, block in enumerate(shown):
         if block.language == "python":
-            assert joined(block.text) == [201, 409, 422, 201]
+            names: dict[str, Any] = {"__name__": "example"}
+            exec(block.text, names)
+            if shown[at + 1 : at + 2] and shown[at + 1].language == "text":
+                assert capsys.readouterr().out == shown[at + 1].text
+            else:
+                assert joined(names) == [201, 409, 422, 201]
+            (names.get("engine") or names["engine_of_db"]).dispose()
 
 
-def joined(program: str) -> list[int]:
+def joined(names: dict[str, Any]) -> list[int]:
     """What the example's app answers, one request after the other."""
-    names: dict[str, Any] = {"__name__": "example"}
-    exec(program, names)
     app: Flask = names["app"]
     with app.app_context():
         names["db"].create_all()
+        names["engine_of_db"] = names["db"].engine
     client = app.test_client()
-    found = [client.post(f"/join/{name}").status_code for name in ("Ada", "ADA", "a", "grace")]
-    with app.app_context():
-        names["db"].engine.dispose()
-    return found
+    return [client.post(f"/join/{name}").status_code for name in ("Ada", "ADA", "a", "grace")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

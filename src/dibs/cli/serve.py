@@ -7,6 +7,7 @@ import socket
 import click
 
 from dibs.app import settings_from_environment
+from dibs.cli.target import host_app
 from dibs.cli.words import explain
 from dibs.config import Settings
 from dibs.errors import SchemaError, StoreUnavailable
@@ -29,6 +30,10 @@ def serve(host: str, port: int, workers: int) -> None:
         from granian.log import LogLevels
     except ModuleNotFoundError as missing:
         raise click.ClickException("install the server: pip install 'dibs[serve]'") from missing
+    if host_app() is not None:
+        raise click.ClickException(
+            "`flask dibs` is about your own app; the service is run by `dibs serve`"
+        )
     settings = settings_from_environment()
     refuse_shared_port(host, port)
     prepare(settings)

@@ -12,7 +12,7 @@ from flask.cli import ScriptInfo
 from dibs.app import settings_from_environment
 from dibs.config import Settings, load
 from dibs.errors import ConfigError
-from dibs.extension import Dibs
+from dibs.extension import Dibs, service_settings
 from dibs.store import host, schema
 from dibs.wiring import create_tables, open_store
 
@@ -38,6 +38,11 @@ def host_app() -> Flask | None:
     return info.load_app() if info else None
 
 
+def extension_of(app: Flask) -> Dibs | None:
+    """The app's own Dibs, the first if it has several."""
+    return next(iter(app.extensions.get("dibs", {}).values()), None)
+
+
 def find_settings() -> Settings:
     """The settings of the host app, or else of the environment.
 
@@ -45,7 +50,10 @@ def find_settings() -> Settings:
         ConfigError: A DIBS_ key is unknown or has a value it does not take.
     """
     app = host_app()
-    return settings_from_environment() if app is None else load(app.config)
+    if app is None:
+        return settings_from_environment()
+    dibs = extension_of(app)
+    return load(app.config) if dibs is None else service_settings(app, dibs)
 
 
 def find_target() -> Target:
@@ -55,8 +63,9 @@ def find_target() -> Target:
         ConfigError: A setting cannot be used.
     """
     app = host_app()
-    if app is not None and "dibs" in app.extensions:
-        return _of_host(app)
+    dibs = None if app is None else extension_of(app)
+    if app is not None and dibs is not None:
+        return _of_host(app, dibs)
     settings = find_settings()
 
     def verify() -> None:
@@ -67,9 +76,8 @@ def find_target() -> Target:
     return Target(settings.shown_database_url, lambda: create_tables(settings), verify)
 
 
-def _of_host(app: Flask) -> Target:
+def _of_host(app: Flask, dibs: Dibs) -> Target:
     """The database in which a host app's extension writes its names."""
-    dibs: Dibs = next(iter(app.extensions["dibs"].values()))
     with app.app_context():
         try:
             engine = dibs.engine
