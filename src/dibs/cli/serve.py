@@ -35,8 +35,8 @@ def serve(host: str, port: int, workers: int) -> None:
             "`flask dibs` is about your own app; the service is run by `dibs serve`"
         )
     settings = settings_from_environment()
-    refuse_shared_port(host, port)
     prepare(settings)
+    refuse_shared_port(host, port)
     click.echo(f"dibs: http://{host}:{port} (API: /docs), database {settings.shown_database_url}")
     Granian(
         "dibs.app:create_app",
