@@ -74,8 +74,8 @@ class Service:
         self._wait_until_ready()
         return self
 
-    def stop(self) -> None:
-        """Asks it to end, and waits for that.
+    def stop(self, *, ask: bool = True) -> None:
+        """Asks it to end, unless somebody did, and waits for that.
 
         Raises:
             ServiceFailed: It had to be killed, or did not end well.
@@ -83,7 +83,8 @@ class Service:
         if self._process is None or self._guard is None:
             return
         process, self._process = self._process, None
-        process.send_signal(signal.SIGTERM)
+        if ask:
+            process.send_signal(signal.SIGTERM)
         try:
             status = process.wait(_STOP_S)
         except subprocess.TimeoutExpired:

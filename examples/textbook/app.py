@@ -2,6 +2,9 @@
 
 Who comes second is told so with a 409, whatever the moment; `Ada` and `ada` are
 one name; a database that is away is a 503. `diff before.py app.py` shows the lines.
+
+Start it on a new database: in one that before.py made, the column is still UNIQUE, which
+answers first, with a 500, and the names in it are not claimed yet.
 """
 
 import os

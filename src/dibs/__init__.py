@@ -6,26 +6,55 @@ where there is neither Flask nor a database.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dibs.extension import Dibs
+    from dibs.errors import (
+        ConfigError,
+        DibsError,
+        InvalidName,
+        NameLookalike,
+        NameReserved,
+        NameTaken,
+        Reason,
+        SchemaError,
+        StoreUnavailable,
+        TransactionMustRestart,
+    )
+    from dibs.extension import Availability, Dibs
+    from dibs.names import NamePolicy
 
     __version__: str
 
-__all__ = ["Dibs", "__version__"]
+__all__ = [
+    "Availability",
+    "ConfigError",
+    "Dibs",
+    "DibsError",
+    "InvalidName",
+    "NameLookalike",
+    "NamePolicy",
+    "NameReserved",
+    "NameTaken",
+    "Reason",
+    "SchemaError",
+    "StoreUnavailable",
+    "TransactionMustRestart",
+    "__version__",
+]
+
+_HOMES = {"Availability": "dibs.extension", "Dibs": "dibs.extension", "NamePolicy": "dibs.names"}
 
 
 def __getattr__(name: str) -> object:
-    """Import `Dibs`, or look up the installed version, on first use (PEP 562)."""
-    if name == "Dibs":
-        from dibs.extension import Dibs
-
-        return Dibs
+    """Import what is named in `__all__`, or look up the version, on first use (PEP 562)."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("dibs")
+    if name in __all__:
+        return getattr(import_module(_HOMES.get(name, "dibs.errors")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dotenv import dotenv_values
-from flask import Flask
+from flask import Flask, redirect
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from dibs.config import PREFIX, Settings, load
@@ -48,5 +48,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     register_http_error_handlers(app)
     # Without the badge that a server of others would draw.
     quiet = {"validatorUrl": None}
+    app.add_url_rule("/", "home", lambda: redirect("/docs/"))  # who opens it looks for the API
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config=quiet))
     return app

@@ -16,6 +16,7 @@ PREFIX = "DIBS_"
 Strategy = Literal["query_then_insert", "unique_constraint"]
 Password = Literal["required", "optional", "off"]
 Locale = Literal["en", "zh", "ja"]
+Lookalikes = Literal["standard", "strict", "off"]
 
 # Below this the database's own time-outs would be rounded up past the deadline.
 SHORTEST_DEADLINE = 5.0
@@ -42,6 +43,11 @@ class Settings:
     )
     strategy: Strategy = _setting(
         "unique_constraint", "What happens before the insert; every one ends in the same insert."
+    )
+    lookalikes: Lookalikes = _setting(
+        "standard",
+        "Which names count as one because they look alike; chosen before the first name is"
+        " stored, and kept.",
     )
     password: Password = _setting(
         "required", "Whether `POST /register` takes a password, may take one, or refuses it."
@@ -78,8 +84,12 @@ class Settings:
 
     @property
     def shown_database_url(self) -> str:
-        """The same without its password, for people to read."""
-        return re.sub(r"//([^:/@]*):[^@]*@", r"//\1:***@", self.resolved_database_url)
+        """The same without its password, for people to read.
+
+        Rather too much is hidden than a part of a password that has an @ in it.
+        """
+        shown = re.sub(r"//([^:/]*):.*@", r"//\1:***@", self.resolved_database_url)
+        return re.sub(r"(passw[^=&]*)=[^&]*", r"\1=***", shown)
 
 
 def load(source: Mapping[str, Any]) -> Settings:

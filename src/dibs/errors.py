@@ -7,7 +7,7 @@ message is an English sentence that is also the key of its translations;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -106,6 +106,17 @@ class PasswordNotAccepted(InvalidPassword):
         super().__init__((Reason("password_not_accepted", self.message),))
 
 
+class InvalidNameAndPassword(InvalidName):
+    """Both break rules; `reasons` holds all of them, `by_field` says whose each is."""
+
+    def __init__(self, name: InvalidName, password: InvalidPassword) -> None:
+        self.by_field = (
+            *(("username", reason) for reason in name.reasons),
+            *(("password", reason) for reason in password.reasons),
+        )
+        super().__init__((*name.reasons, *password.reasons))
+
+
 # --- somebody has it ---------------------------------------------------------
 
 
@@ -114,6 +125,9 @@ class NameTaken(DibsError):
 
     code = "taken"
     message = "A user with that username already exists."
+
+    # Other names, as `name` and `method`, filled in by who asked for them.
+    suggestions: Sequence[Mapping[str, str]] = ()
 
 
 class NameLookalike(NameTaken):
@@ -141,7 +155,7 @@ class NameReserved(NameTaken):
     """The name is kept back and cannot be registered."""
 
     code = "reserved"
-    message = "That username is reserved."
+    message = "This username is reserved: please choose another one."
 
 
 # --- the store ---------------------------------------------------------------

@@ -12,7 +12,15 @@ from sqlalchemy import Engine, MetaData
 
 from dibs.config import Settings, load
 from dibs.errors import ConfigError, InvalidName, Reason
-from dibs.names import DEFAULT_POLICY, NamePolicy, Username, parse
+from dibs.names import (
+    DEFAULT_POLICY,
+    Lookalikes,
+    NamePolicy,
+    Parser,
+    Username,
+    parse_existing,
+    rules_version,
+)
 from dibs.registry import refusal
 from dibs.store import Lost, host
 from dibs.store.deletions import release_deleted_owners
@@ -52,7 +60,9 @@ class Dibs:
             Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
         metadata: Gets the tables of dibs, so that the app's own `create_all`
             or migrations make them. Without it `flask dibs db upgrade` does.
-        policy: What a name may look like.
+        policy: What a new name may look like, with the app's own rules.
+        lookalikes: Which names count as one because they look alike: chosen
+            before the first name is stored, and kept.
         namespace: Names are unique within one. Default: `DIBS_NAMESPACE` of
             the app's config.
 
@@ -66,15 +76,17 @@ class Dibs:
         *,
         metadata: MetaData | None = None,
         policy: NamePolicy = DEFAULT_POLICY,
+        lookalikes: Lookalikes = "standard",
         namespace: str | None = None,
     ) -> None:
         self._session = session or _flask_sqlalchemy
-        self._policy = policy
+        self._names = Parser(policy=policy, lookalikes=lookalikes)
+        self.lookalikes = lookalikes
         self._namespace = namespace
         self._namespaces: WeakKeyDictionary[Flask, str] = WeakKeyDictionary()
         self._table = names
         if metadata is not None:
-            attach(metadata)
+            attach(metadata, rules_version(lookalikes))
             self._table = metadata.tables[names.name]
 
     def init_app(self, app: Flask, *, api: bool = False, error_handlers: bool = True) -> None:
@@ -100,6 +112,8 @@ class Dibs:
                 f"This app has a Dibs for the namespace {namespace!r} already; give another one:"
                 " Dibs(namespace=...)"
             )
+        if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
+            raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
         self._namespaces[app] = namespace
         if api:
             _mount_routes(app, self, namespace)
@@ -114,14 +128,12 @@ class Dibs:
             StoreUnavailable: The database cannot answer.
             SchemaError: The database is not set up for dibs.
         """
-        namespace = self._here()
+        home = self._home({"clause": self._table})
         try:
-            username = parse(name, policy=self._policy)
+            username = self._names.parse(name)
         except InvalidName as error:
             return Availability(name, None, False, error.code, error.reasons)
-        row = host.find_in_session(
-            self._session(), username.key, namespace=namespace, bind={"clause": self._table}
-        )
+        row = host.find_in_session(self._session(), username.key, home=home)
         if row is None or row.free:
             return Availability(name, username.canonical, True)
         return Availability(name, username.canonical, False, refusal(row, username.canonical).code)
@@ -148,12 +160,11 @@ class Dibs:
             StoreUnavailable: The database cannot answer; only a rollback is accepted.
             SchemaError: The database is not set up for dibs.
         """
-        namespace = self._here()
-        username = parse(name, policy=self._policy)
+        home = self._home(self._bind)
+        username = self._names.parse(name)
         outcome = host.claim_in_session(
-            self._session(), username, owner=owner, kind=kind, namespace=namespace,
-            bind=self._bind,
-        )  # fmt: skip
+            self._session(), username, owner=owner, kind=kind, home=home
+        )
         if isinstance(outcome, Lost):
             raise refusal(outcome.row, username.canonical)
         return username
@@ -178,15 +189,12 @@ class Dibs:
             StoreUnavailable: The database cannot answer; only a rollback is accepted.
             SchemaError: The database is not set up for dibs.
         """
-        namespace = self._here()
+        home = self._home(self._bind)
         if name is None and owner is None:
             raise TypeError("release() needs a name, an owner, or both")
-        # A name that was reserved after somebody got it can still be given back.
-        username = None if name is None else parse(name, policy=self._policy, reserved=())
-        return host.release_in_session(
-            self._session(), username, owner=owner, kind=kind, namespace=namespace,
-            bind=self._bind,
-        )  # fmt: skip
+        # A name that newer rules would refuse can still be given back.
+        username = None if name is None else parse_existing(name, lookalikes=self.lookalikes)
+        return host.release_in_session(self._session(), username, owner=owner, kind=kind, home=home)
 
     @property
     def engine(self) -> Engine:
@@ -196,6 +204,14 @@ class Dibs:
     @property
     def _bind(self) -> Mapping[str, Any]:
         return host.write_to(self._table)
+
+    @property
+    def rules_version(self) -> int:
+        """The version of the rules by which names get their keys."""
+        return rules_version(self.lookalikes)
+
+    def _home(self, bind: Mapping[str, Any]) -> host.Home:
+        return host.Home(self._here(), bind, self.rules_version)
 
     def _here(self) -> str:
         """The namespace in the current app.
@@ -249,7 +265,7 @@ def service_settings(app: Flask, dibs: Dibs) -> Settings:
     Raises:
         ConfigError: A setting cannot be used, or the database cannot be told.
     """
-    settings = load(app.config)
+    settings = replace(load(app.config), lookalikes=dibs.lookalikes)
     if settings.database_url:
         return settings
     return replace(settings, database_url=_url_of(app, dibs))

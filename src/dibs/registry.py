@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
 from dibs.errors import (
+    InvalidName,
     NameHeld,
     NameLookalike,
     NameQuarantined,
     NameReserved,
     NameTaken,
+    StoreUnavailable,
 )
-from dibs.names import Username
+from dibs.names import RESERVED, Lookalikes, Parser, Username, parse, parse_existing
+from dibs.names.suggest import Suggestion, candidates
 from dibs.store import (
     DEFAULT_NAMESPACE,
     Claim,
@@ -22,6 +30,12 @@ from dibs.store import (
     Won,
 )
 from dibs.strategies import Strategy
+
+# Names like the one that is wanted are often taken too; so many are asked for at once.
+CANDIDATES = 12
+SUGGESTIONS = 5
+
+MIXED = {"mixed_scripts"}
 
 REFUSALS: dict[str, type[NameTaken]] = {
     "held": NameHeld,
@@ -45,11 +59,73 @@ class Registry:
     """Names of one namespace."""
 
     def __init__(
-        self, store: Store, strategy: Strategy, *, namespace: str = DEFAULT_NAMESPACE
+        self,
+        store: Store,
+        strategy: Strategy,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        lookalikes: Lookalikes = "standard",
     ) -> None:
         self._store = store
         self._strategy = strategy
         self._namespace = namespace
+        self._lookalikes = lookalikes
+        self._reserved = RESERVED
+        self._names = Parser(lookalikes=lookalikes)
+
+    def reserve_routes(self, words: Iterable[str]) -> None:
+        """Keep the first parts of a service's own addresses from becoming names.
+
+        For start-up, before the first name is parsed.
+        """
+        self._reserved = RESERVED.with_routes(words)
+        self._names = Parser(reserved=self._reserved, lookalikes=self._lookalikes)
+
+    def parse(self, raw: str, *, deadline: Deadline) -> Username:
+        """Make a `Username` of what somebody wants to be called.
+
+        Raises:
+            InvalidName: The name breaks a rule; `reasons` holds all of them.
+            NameLookalike: It does so only by mixing scripts, and looks like a name that
+                somebody has: which says more.
+        """
+        try:
+            return self._names.parse(raw)
+        except InvalidName as error:
+            if {reason.code for reason in error.reasons} == MIXED:
+                self._refuse_lookalike(raw, deadline)
+            raise
+
+    def _refuse_lookalike(self, raw: str, deadline: Deadline) -> None:
+        with suppress(InvalidName, StoreUnavailable):
+            alike = parse_existing(raw, lookalikes=self._lookalikes)
+            if taken := self.check(alike, deadline=deadline):
+                raise taken
+
+    def suggest(self, raw: str, *, deadline: Deadline) -> list[Suggestion]:
+        """Other names like this one that were free a moment ago; none if the database cannot say.
+
+        One query, whatever the number. Free names say nothing of who exists.
+        """
+        try:
+            wanted = parse(raw, reserved=(), lookalikes=self._lookalikes)
+            made = candidates(
+                wanted,
+                seed_minute=int(time.time() // 60),
+                count=CANDIDATES,
+                reserved=self._reserved,
+                lookalikes=self._lookalikes,
+            )
+            keys = [self._names.parse(one.name).key for one in made]
+            found = self._store.find(keys, namespace=self._namespace, deadline=deadline)
+        except (InvalidName, StoreUnavailable):
+            return []
+        free = [
+            one
+            for one, key in zip(made, keys, strict=True)
+            if (row := found.get(key)) is None or row.free
+        ]
+        return free[:SUGGESTIONS]
 
     def check(self, username: Username, *, deadline: Deadline) -> NameTaken | None:
         """Why the name cannot be had now, or None: advice, never a promise.
@@ -62,7 +138,13 @@ class Registry:
         return None if row is None or row.free else refusal(row, username.canonical)
 
     def look(
-        self, username: Username, *, token: str, costly: bool, deadline: Deadline
+        self,
+        username: Username,
+        *,
+        token: str,
+        costly: bool,
+        by_staff: bool = False,
+        deadline: Deadline,
     ) -> NameRow | None:
         """What the strategy asks before the insert.
 
@@ -70,6 +152,7 @@ class Registry:
             username: The parsed name.
             token: Which request asks.
             costly: Whether a password hash comes next, which a taken name must not cost.
+            by_staff: Whether a reserved name may be had.
             deadline: When the caller stops waiting.
 
         Returns:
@@ -82,7 +165,7 @@ class Registry:
         row = self._strategy.holder(
             username.key, namespace=self._namespace, costly=costly, deadline=deadline
         )
-        if row is None or row.free:
+        if row is None or row.free or (by_staff and row.state == "reserved"):
             return None
         if row.won_by(token):
             return row
@@ -96,6 +179,7 @@ class Registry:
         owner_kind: str,
         owner: str,
         user: NewUser | None = None,
+        by_staff: bool = False,
         deadline: Deadline,
     ) -> NameRow:
         """Take the name: the insert in which every strategy ends.
@@ -106,6 +190,7 @@ class Registry:
             owner_kind: What will own the name.
             owner: Which one.
             user: Written in the same transaction.
+            by_staff: Whether a reserved name may be had.
             deadline: When the caller stops waiting.
 
         Returns:
@@ -116,21 +201,68 @@ class Registry:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known.
         """
-        claim = Claim(username, owner_kind, owner, token, self._namespace, user)
+        claim = Claim(username, owner_kind, owner, token, self._namespace, user, by_staff=by_staff)
+        return self._settled(claim, deadline)
+
+    def reserve(self, raw: str, *, reason: str, deadline: Deadline) -> NameRow:
+        """Keep a name back, for staff to give away.
+
+        Args:
+            raw: The name.
+            reason: Why; at most 64 characters.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            InvalidName: The name breaks a rule, or nobody may have it anyway.
+            NameTaken: Somebody has the name, or it is reserved already.
+            StoreUnavailable: Nothing was changed.
+        """
+        username = self.parse(raw, deadline=deadline)
+        token = secrets.token_hex(16)
+        claim = Claim(username, "staff", reason, token, self._namespace, state="reserved")
+        return self._settled(claim, deadline)
+
+    def unreserve(self, raw: str, *, deadline: Deadline) -> bool:
+        """Free a reserved name, and say whether it was one.
+
+        Raises:
+            InvalidName: There can be no such name.
+            StoreUnavailable: It is not known to be free; asking again is safe.
+        """
+        username = parse_existing(raw, lookalikes=self._lookalikes)
+        return self._store.unreserve(username.key, namespace=self._namespace, deadline=deadline)
+
+    def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
+        """The row of exactly this name, if somebody has it; a look-alike is somebody else.
+
+        Raises:
+            InvalidName: There can be no such name.
+            StoreUnavailable: The database cannot answer.
+        """
+        username = parse_existing(raw, lookalikes=self._lookalikes)
+        found = self._store.find([username.key], namespace=self._namespace, deadline=deadline)
+        row = found.get(username.key)
+        return row if row is not None and row.canonical == username.canonical else None
+
+    def _settled(self, claim: Claim, deadline: Deadline) -> NameRow:
         match self._strategy.claim(claim, deadline=deadline):
             case Failed(error):
                 raise error
             case Lost(row):
-                raise refusal(row, username.canonical)
+                raise refusal(row, claim.username.canonical)
             case Won(row):
                 return row
 
-    def release(self, username: Username, *, owner: str, deadline: Deadline) -> bool:
+    def release(self, raw: str, *, owner: str, deadline: Deadline) -> bool:
         """Free the name if this owner holds it, and say whether it did.
 
         Raises:
+            InvalidName: There can be no such name.
             StoreUnavailable: It is not known to be released; asking again is safe.
         """
+        row = self.holder(raw, deadline=deadline)
+        if row is None:
+            return False
         return self._store.release(
-            username.key, owner=owner, namespace=self._namespace, deadline=deadline
+            row.key, owner=owner, namespace=self._namespace, deadline=deadline
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from dibs.accounts.registration import Registration
 from dibs.config import Settings
 from dibs.errors import ConfigError
+from dibs.names import rules_version
 from dibs.registry import Registry
 from dibs.store import Budget, Store
 from dibs.store.engine import connect
@@ -39,7 +41,9 @@ def build(settings: Settings) -> Parts:
     """
     store, budget = open_store(settings)
     strategy = STRATEGIES[settings.strategy](store)
-    registry = Registry(store, strategy, namespace=settings.namespace)
+    registry = Registry(
+        store, strategy, namespace=settings.namespace, lookalikes=settings.lookalikes
+    )
     registration = Registration(
         registry, store, mode=settings.password, secret_key=settings.secret_key
     )
@@ -55,7 +59,8 @@ def open_store(settings: Settings) -> tuple[SqlStore, Budget]:
     budget = Budget(settings.deadline)
     _make_home(settings)
     engine = connect(settings.resolved_database_url, budget=budget, pool_size=settings.pool_size)
-    return SqlStore(engine, budget), budget
+    version = rules_version(settings.lookalikes)
+    return SqlStore(engine, budget, rules_version=version), budget
 
 
 def create_tables(settings: Settings) -> None:
@@ -66,13 +71,17 @@ def create_tables(settings: Settings) -> None:
         StoreUnavailable: The database cannot answer.
     """
     _make_home(settings)
-    upgrade(settings.resolved_database_url)
+    upgrade(settings.resolved_database_url, rules_version(settings.lookalikes))
 
 
 def _make_home(settings: Settings) -> None:
+    """Make the default database's folder and file, for nobody else to read."""
     if settings.database_url:
         return
+    home = Path(settings.home)
     try:
-        Path(settings.home).mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite would let everybody read it; its -wal and -shm are made as it is.
+        os.close(os.open(home / "dibs.db", os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise ConfigError(f"DIBS_HOME {settings.home} cannot be made: {error.strerror}") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
 import sys
 from importlib.metadata import version
 
@@ -10,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from dibs.cli import group
-from tests.cli.terminal import Terminal
+from dibs.config import load
+from tests.cli.terminal import SCRIPT, Terminal
 
 
 def execute(terminal: Terminal, sql: str) -> None:
@@ -81,10 +84,67 @@ def test_a_password_is_asked_for(terminal):
     """Twice, and not shown."""
     terminal.set(password="required")
     terminal.dibs("db", "upgrade")
-    typed = "correct horse\ncorrect horse\n"
-    said = CliRunner().invoke(group, ["register", "ada"], input=typed)
-    assert said.exit_code == 0
-    assert "correct horse" not in said.output
+    ours, theirs = os.openpty()
+    command = [str(SCRIPT), "register", "ada"]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as asking:
+        os.close(theirs)
+        said = b""
+        for prompt in (b"Password: ", b"confirmation: "):
+            while not said.endswith(prompt):  # what is typed earlier is thrown away
+                said += os.read(ours, 1000)
+            os.write(ours, b"correct horse\n")
+        assert asking.wait(20) == 0
+    os.close(ours)
+    assert b"correct horse" not in said
+
+
+def test_a_password_from_a_pipe(terminal):
+    """Not on the command line, where every user of the machine sees it."""
+    terminal.set(password="required")
+    terminal.dibs("db", "upgrade")
+    words = ["register", "ada", "--password-stdin"]
+    assert CliRunner().invoke(group, words, input="correct horse\n").exit_code == 0
+    both = CliRunner().invoke(group, [*words, "--password", "x"], input="correct horse\n")
+    assert both.exit_code == 2
+
+
+def test_a_password_that_cannot_be_asked_for(terminal):
+    """Without a terminal: one sentence that names the way."""
+    terminal.set(password="required")
+    terminal.dibs("db", "upgrade")
+    said = CliRunner().invoke(group, ["register", "ada"], input="")
+    assert (said.exit_code, said.output.count("\n")) == (1, 1)
+    assert "--password-stdin" in said.output
+
+
+def test_the_file_is_private(terminal):
+    """Whoever else has an account there cannot read it."""
+    terminal.dibs("db", "upgrade")
+    home = terminal.folder / "instance"
+    with sqlite3.connect(home / "dibs.db") as connection:
+        connection.execute("UPDATE dibs_meta SET id = id")
+        connection.commit()
+        modes = {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()}
+    connection.close()
+    assert modes == dict.fromkeys(["dibs.db", "dibs.db-wal", "dibs.db-shm"], 0o600)
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://ada:s3cr@et@db/x", "postgresql://ad@a:s3cret@db/x?password=s3cret"]
+)
+def test_a_password_is_never_shown(url):
+    shown = load({"DIBS_DATABASE_URL": url}).shown_database_url
+    assert not any(part in shown for part in ("s3cr", "et@"))
+
+
+def test_an_at_sign_in_a_password(terminal):
+    """Its rest would be taken for the host, and be told to everybody."""
+    terminal.set(database_url="postgresql://ada:s3cr@et@127.0.0.1:1/x")
+    said = terminal.dibs("check")
+    assert (said.status, "%40" in said.err, "et@" in said.err) == (1, True, False)
 
 
 # --- check -------------------------------------------------------------------
@@ -96,6 +156,11 @@ def test_check_without_tables(terminal):
         said = terminal.dibs(*words)
         assert (said.status, said.out) == (1, "")
         assert "run `dibs db upgrade`" in said.err
+
+
+def test_check_makes_nothing(terminal):
+    terminal.dibs("check")
+    assert not list(terminal.folder.iterdir())
 
 
 def test_check_with_other_rules(terminal):
@@ -140,7 +205,7 @@ COMMANDS = [["check"], ["db", "upgrade"], ["register", "ada"], ["serve"]]
         ("database_url", "oracle://db/x", "does not know the database"),
         ("database_url", "sqlite://", "in memory"),
         ("deadline", "nan", "5.0 or more"),
-        ("home", "/dev/null/home", "cannot be made"),
+        ("home", "/dev/null/home", "/dev/null/home"),
     ],
 )
 def test_a_setting_that_cannot_be_used(terminal, words, setting, value, says):
@@ -172,7 +237,8 @@ def test_a_driver_that_is_missing(terminal, monkeypatch, url, module, extra):
 def test_a_server_that_is_missing(terminal, monkeypatch):
     monkeypatch.setitem(sys.modules, "granian", None)
     said = terminal.dibs("serve")
-    assert (said.status, "pip install 'dibs[serve]'" in said.err) == (1, True)
+    assert (said.status, "its extra `serve`" in said.err) == (1, True)
+    assert not list(terminal.folder.iterdir())
 
 
 def test_a_dotenv_file_is_read(terminal):

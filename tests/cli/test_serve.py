@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.cli.terminal import SCRIPT
 from tests.load import Client, get, register
-from tests.service import Service
+from tests.service import Service, ServiceFailed
 from tests.services.tools import free_port
 
 # As /proc/net/tcp has them.
@@ -63,13 +65,14 @@ def test_odd_addresses(service, path):
     assert service.one(get(path)).json()["reason"] == "invalid"
 
 
-def test_a_port_in_use_is_refused(service):
+def test_a_port_in_use_is_refused(service, tmp_path):
     """Not shared: a second service would take half of the first one's requests."""
     command = [str(SCRIPT), "serve", "--port", str(service.port)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd="/")
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path)
     assert ran.returncode != 0
     assert f"port {service.port}" in ran.stderr
     assert "Traceback" not in ran.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_sigterm_lets_a_request_end(tmp_path):
@@ -112,6 +115,44 @@ def test_sigterm_ends_it_soon():
         assert probe.connect_ex(("127.0.0.1", service.port)) != 0
 
 
+@pytest.mark.parametrize("signals", [(signal.SIGINT,), (signal.SIGINT,) * 2, (signal.SIGTERM,)])
+def test_a_terminal_ends_it(signals):
+    """Ctrl-C goes to every process at once, also while workers are starting."""
+    for delay in (0, 0.3):
+        service = Service().start()
+        time.sleep(delay)
+        for one in signals:
+            os.killpg(service.pid, one)
+        started = time.monotonic()
+        service.stop(ask=False)
+        assert time.monotonic() - started < 3
+
+
+def test_sigterm_during_start_up(tmp_path):
+    """A worker that is still loading the app does not miss it."""
+    port = free_port()
+    command = [str(SCRIPT), "serve", "--port", str(port)]
+    for _ in range(3):
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+            wait_for(lambda: bool(sockets(port, LISTEN)))
+            process.terminate()
+            assert process.wait(5) == 0
+
+
+def test_workers_die_with_their_parent():
+    """An orphan would go on answering on the port."""
+    service = Service().start()
+    os.kill(service.pid, signal.SIGKILL)
+    wait_for(lambda: not sockets(service.port, LISTEN))
+    with suppress(ServiceFailed):
+        service.stop()
+
+
+def test_the_front_door(service):
+    """A browser finds the API's pages."""
+    assert service.one(get("/")).status == 302
+
+
 def test_a_database_that_is_away(tmp_path):
     """No reason not to start: 503 until it is there."""
     url = f"postgresql://ada:secret@127.0.0.1:{free_port()}/dibs"
@@ -119,3 +160,4 @@ def test_a_database_that_is_away(tmp_path):
         assert service.one(register("ada")).code == "unavailable"
         assert "The database cannot answer" in service.log()
         assert "secret" not in service.log()
+        assert "unavailable: connection failed" in service.log()

@@ -80,7 +80,7 @@ class WritesLosersToo(MemoryStore):
 
 class IgnoresCase(MemoryStore):
     def claim_many(self, claims: Sequence[Claim], **others: Any) -> list[Outcome]:
-        folded = [replace(c, username=replace(c.username, key=place(c)[1].lower())) for c in claims]
+        folded = [replace(c, username=c.username._replace(key=place(c)[1].lower())) for c in claims]
         return super().claim_many(folded, **others)
 
 

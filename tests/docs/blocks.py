@@ -9,12 +9,12 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "README.zh.md", *(ROOT / "docs").glob("*.md")])
+UUID4 = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -40,13 +40,27 @@ def blocks(page: Path) -> list[Block]:
     return [Block(*found) for found in BLOCK.findall(page.read_text(encoding="utf-8"))]
 
 
-def with_answers(page: Path) -> Iterator[tuple[list[str], Any]]:
-    """Each curl of a page and the JSON that stands below it."""
+def with_answers(page: Path, port: int) -> Iterator[tuple[list[str], str]]:
+    """Each curl of a page to this port, and the JSON that stands below it."""
     found = blocks(page)
     for block, following in zip(found, [*found[1:], Block("", "")], strict=False):
         for words in block.commands() if block.language == "sh" else []:
-            if words[0] == "curl":
-                yield words, json.loads(following.text)
+            if words[0] == "curl" and f"127.0.0.1:{port}/" in " ".join(words):
+                assert following.language == "json"
+                yield words, following.text
+
+
+def is_shown(answer: str, shown: str) -> bool:
+    """Whether this is the answer that is shown: on one line to the letter, but for a random id.
+
+    What is shown on several lines is the same JSON, with the same methods of suggestions if any.
+    """
+    if "\n" not in shown.strip():
+        return UUID4.sub("...", answer.strip()) == UUID4.sub("...", shown.strip())
+    real, said = json.loads(answer), json.loads(shown)
+    offers, wanted = real.pop("suggestions", []), said.pop("suggestions", [])
+    methods = {one["method"] for one in offers}
+    return bool(real == said and all(one["method"] in methods for one in wanted))
 
 
 def curl(words: list[str], port: int) -> httpx.Response:
@@ -56,8 +70,9 @@ def curl(words: list[str], port: int) -> httpx.Response:
     parser.add_argument("-s", action="store_true")
     parser.add_argument("-H", action="append", default=[])
     parser.add_argument("-d")
+    parser.add_argument("-X")
     given = parser.parse_args(words[1:])
     headers = dict(line.split(": ", 1) for line in given.H)
     url = given.url.replace("127.0.0.1:5000", f"127.0.0.1:{port}")
-    method = "GET" if given.d is None else "POST"
+    method = given.X or ("GET" if given.d is None else "POST")
     return httpx.request(method, url, headers=headers, content=given.d, timeout=30)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
+import dibs
+import dibs.errors
 from dibs.cli import group
 from dibs.config import documented
+from dibs.errors import EmptyName
 from dibs.strategies import STRATEGIES
+from dibs.web.bodies import WORDS
 from dibs.web.problems import HTTP_ERRORS, STATUS
 from tests.docs.blocks import ROOT
+
+PACKAGE = Path(dibs.__file__).parent
 
 
 def page(name: str) -> str:
@@ -61,10 +68,26 @@ def test_every_option_is_in_the_docs():
 
 def test_every_code_is_in_the_docs():
     """With its status; 404 and 405 are HTTP's own, and a 500 is a bug."""
-    found = {(int(row[0]), row[1].strip("`")) for row in rows(page("errors.md"))}
+    table = [row for row in rows(page("errors.md")) if row[0].isdigit()]
+    found = {(int(row[0]), row[1].strip("`")) for row in table}
     codes = {(int(status), code) for code, status in STATUS.items()}
     codes |= {(status, code) for status, (code, _) in HTTP_ERRORS.items()}
     assert found == codes
+
+
+def test_every_reason_is_in_the_docs():
+    """Every code that a `Reason` is made with, anywhere."""
+    found = {row[0].strip("`") for row in rows(page("errors.md")) if not row[0].isdigit()}
+    sources = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
+    codes = {code for text in sources for code in re.findall(r'Reason\(\s*"(\w+)"', text)}
+    assert found == codes | WORDS.keys() | {EmptyName.code}
+
+
+def test_every_export_is_there():
+    """`from dibs import ...` finds each name, and errors are the very same as in `dibs.errors`."""
+    assert all(getattr(dibs, name) for name in dibs.__all__)
+    assert dibs.NameTaken is dibs.errors.NameTaken
+    assert set(dibs.__all__) <= set(dir(dibs))
 
 
 def test_every_strategy_is_in_the_docs():

@@ -272,7 +272,7 @@ def test_charset_of_the_connection_does_not_matter(host: Host):
     engine = create_engine(host.url + "?charset=latin1")
     with Session(engine) as session:
         host.dibs._session = lambda: session
-        host.dibs.claim("Ärger-д", owner=1)
+        host.dibs.claim("Ärger-李", owner=1)
         session.commit()
     engine.dispose()
-    assert host.names() == {"Ärger-д": "owned"}
+    assert host.names() == {"Ärger-李": "owned"}

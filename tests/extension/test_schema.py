@@ -10,6 +10,7 @@ from alembic.operations import Operations
 from sqlalchemy import event, text
 
 from dibs.errors import SchemaError
+from dibs.names import RULES_VERSION
 from dibs.store.schema import upgrade
 from tests.backends import SQLITE, Backend
 from tests.extension.conftest import Host, close, make_host
@@ -120,7 +121,7 @@ def test_hosts_own_migrations_make_the_tables(empty_url: str):
         host.dibs.claim("Ada", owner=1)
         host.db.session.rollback()
         host.owned("Ada")
-        assert host.committed("SELECT id, rules_version FROM dibs_meta") == [(1, 1)]
+        assert host.committed("SELECT id, rules_version FROM dibs_meta") == [(1, RULES_VERSION)]
         host.owned("Eve", "eve@example.org")
         assert host.names() == {"Ada": "owned", "Eve": "owned"}
         host.db.session.remove()

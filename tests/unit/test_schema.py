@@ -151,7 +151,7 @@ def test_other_rules_are_refused(engine: Engine) -> None:
     """The same name could get two keys."""
     message = refusal(engine, f"UPDATE dibs_meta SET rules_version = {RULES_VERSION + 1}")
     assert f"rules version {RULES_VERSION + 1}" in message
-    assert "Install the dibs that has those rules" in message
+    assert "install the dibs that has those rules" in message
 
 
 def test_a_lost_rules_version_is_refused(engine: Engine) -> None:
@@ -226,3 +226,22 @@ def test_sqlite_makes_its_file(tmp_path) -> None:
     url = f"sqlite:///{tmp_path}/new.db"
     upgrade(url)
     assert SQLITE.execute("SELECT COUNT(*) FROM dibs_names", url) == [(0,)]
+
+
+def test_tables_of_create_all_are_adopted(backend: Backend, empty_url: str) -> None:
+    """Also after an upgrade that failed and left an empty version table."""
+    engine = create_engine(empty_url, poolclass=NullPool)
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"))
+    upgrade(empty_url)
+    assert_upgraded_once(empty_url)
+
+
+def test_some_tables_without_a_migration_are_refused(backend: Backend, empty_url: str) -> None:
+    """One sentence, and nothing is left behind."""
+    engine = create_engine(empty_url, poolclass=NullPool)
+    metadata.tables["dibs_names"].create(engine)
+    with pytest.raises(SchemaError, match="though other tables of dibs exist"):
+        upgrade(empty_url)
+    assert inspect(engine).get_table_names() == ["dibs_names"]

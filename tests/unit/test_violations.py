@@ -52,10 +52,10 @@ CLASSES: list[tuple[str | None, Kind]] = [
     ("53100", Kind.AWAY),
     ("28P01", Kind.AWAY),
     ("58030", Kind.AWAY),
-    ("23502", Kind.OTHER),
+    ("23502", Kind.SCHEMA),
     ("23503", Kind.OTHER),
     ("23514", Kind.OTHER),
-    ("22001", Kind.OTHER),
+    ("22001", Kind.SCHEMA),
     ("42601", Kind.OTHER),
     ("25P02", Kind.OTHER),
     (None, Kind.AWAY),
@@ -70,7 +70,7 @@ def test_postgresql(state: str | None, kind: Kind) -> None:
     assert classify(psycopg2_error(state)) is kind
 
 
-MYSQL_OTHERS = [(1364, Kind.OTHER), (1406, Kind.OTHER), (1064, Kind.OTHER), (1452, Kind.OTHER)]
+MYSQL_OTHERS = [(1364, Kind.SCHEMA), (1406, Kind.SCHEMA), (1064, Kind.OTHER), (1452, Kind.OTHER)]
 
 
 @pytest.mark.parametrize(("code", "kind"), [*MYSQL.items(), *MYSQL_OTHERS])
@@ -86,7 +86,7 @@ SQLITE_EXTENDED = [
     (262, Kind.RESTART),  # SQLITE_LOCKED_SHAREDCACHE
     (1032, Kind.AWAY),  # SQLITE_READONLY_DBMOVED
     (778, Kind.AWAY),  # SQLITE_IOERR_WRITE
-    (1299, Kind.OTHER),  # SQLITE_CONSTRAINT_NOTNULL
+    (1299, Kind.SCHEMA),  # SQLITE_CONSTRAINT_NOTNULL
     (275, Kind.OTHER),  # SQLITE_CONSTRAINT_CHECK
     (1, Kind.SCHEMA),  # SQLITE_ERROR
 ]
@@ -155,13 +155,13 @@ def raised(connection: Connection, sql: str) -> BaseException:
 
 REAL = [
     ("INSERT INTO t VALUES (1, 1)", Kind.UNIQUE),
-    ("INSERT INTO t VALUES (2, NULL)", Kind.OTHER),
+    ("INSERT INTO t VALUES (2, NULL)", Kind.SCHEMA),
 ]
 
 
 @pytest.mark.parametrize(("sql", "kind"), REAL)
 def test_a_real_error(engine: Engine, sql: str, kind: Kind) -> None:
-    """A unique violation is one; its neighbours are bugs."""
+    """A unique violation is one; a column that wants a value is not ours."""
     with engine.connect() as connection:
         assert classify(raised(connection, sql)) is kind
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 
 from dibs.accounts import passwords, registration
+from dibs.names import Lookalikes, rules_version
+from dibs.store.schema import upgrade
 from tests.backends import SQLITE
 from tests.web.site import Site
 
@@ -17,7 +20,9 @@ def make_site() -> Iterator[Callable[..., Site]]:
     sites: list[tuple[Site, str]] = []
 
     def make(url: str = "", **settings: str) -> Site:
-        place = url or SQLITE.migrated()
+        place = url or (SQLITE.empty() if "lookalikes" in settings else SQLITE.migrated())
+        if "lookalikes" in settings:
+            upgrade(place, rules_version(cast(Lookalikes, settings["lookalikes"])))
         sites.append((Site(place, **{"password": "off", **settings}), place))
         return sites[-1][0]
 

@@ -206,6 +206,20 @@ def test_every_broken_rule_is_named_at_once(site):
     assert {reason["code"] for reason in reasons} >= {"control", "at_sign", "separator_at_end"}
 
 
+@pytest.mark.parametrize("password", [None, "short"])
+def test_name_and_password_are_refused_together(make_site, hashed, password):
+    """One answer has the reasons of both; a name that is only missing goes first."""
+    site = make_site(password="required")
+    site.sql.clear()
+    reasons = problem(site.register("-a", password), 422, "invalid")["reasons"]
+    assert [reason["field"] for reason in reasons] == ["username", "username", "password"]
+    problem(site.register("", password), 400, "empty")
+    assert problem(site.register("admin", password), 422, "invalid")["reasons"][0]["code"] == (
+        "reserved"
+    )
+    assert (hashed, site.sql) == ([], [])
+
+
 def test_a_long_field_is_not_repeated(site):
     """An answer is no larger for what was sent."""
     assert len(site.send(named("ada", **{"k" * 60_000: 1})).data) < 1000
@@ -238,7 +252,7 @@ def test_options_are_told(site, path):
     assert "OPTIONS" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/register/", "/users/", "/usernames/", "/USERS"])
+@pytest.mark.parametrize("path", ["/nope", "/register/", "/users/", "/usernames/", "/USERS"])
 def test_an_unknown_address_is_a_404(site, path):
     problem(site.get(path), 404, "not_found")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-SILENT = {"/openapi.json", "/docs/", "/docs/{path}", "/static/{filename}"}
+SILENT = {"/", "/openapi.json", "/docs/", "/docs/{path}", "/static/{filename}"}
 
 
 @pytest.fixture
@@ -42,13 +42,57 @@ def test_every_reference_leads_somewhere(document):
     assert len(references) > 5
 
 
-def test_the_body_of_a_registration(document):
+@pytest.mark.parametrize(
+    ("mode", "fields", "required"),
+    [
+        ("required", {"username", "password"}, ["username", "password"]),
+        ("optional", {"username", "password"}, ["username"]),
+        ("off", {"username"}, ["username"]),
+    ],
+)
+def test_the_body_of_a_registration(make_site, mode, fields, required):
+    """As DIBS_PASSWORD has it, with lengths that refuse nothing that is taken."""
+    document = make_site(password=mode).get("/openapi.json").json
     operation = document["paths"]["/register"]["post"]
     assert operation["requestBody"]["required"] is True
     body = document["components"]["schemas"]["RegisterBody"]
-    assert body["required"] == ["username"]
-    assert body["properties"]["password"]["writeOnly"] is True
+    assert body["required"] == required
+    assert body["properties"].keys() == fields
     assert body["additionalProperties"] is False
+    assert body["properties"]["username"]["maxLength"] == 120
+    if password := body["properties"].get("password"):
+        assert (password["minLength"], password["maxLength"]) == (8, 256)
+        assert password["writeOnly"] is True
+
+
+def test_headers_are_documented(document):
+    """What may be sent with a registration, and what comes back."""
+    operation = document["paths"]["/register"]["post"]
+    sent = {one["name"] for one in operation["parameters"] if one["in"] == "header"}
+    assert sent == {"Idempotency-Key", "Accept-Language"}
+    assert "Retry-After" in operation["responses"]["503"]["headers"]
+    assert "Location" in operation["responses"]["201"]["headers"]
+
+
+def test_patterns_are_ones_that_javascript_reads(document):
+    """JSON Schema has the regular expressions of ECMA-262."""
+    patterns = re.findall(r"'pattern': '([^']+)'", str(document))
+    assert patterns
+    assert all(pattern[0] == "^" and pattern[-1] == "$" for pattern in patterns)
+
+
+def test_every_tag_and_schema_is_used(document):
+    """And is called what a reader calls it."""
+    tags = {tag["name"] for tag in document["tags"]}
+    used = {
+        tag
+        for item in document["paths"].values()
+        for method in item.keys() - {"parameters"}
+        for tag in item[method]["tags"]
+    }
+    assert tags == used == {"Registration", "Names", "Users", "Health"}
+    for name in document["components"]["schemas"]:
+        assert f"#/components/schemas/{name}'" in str(document)
 
 
 @pytest.mark.parametrize("status", ["400", "409", "413", "415", "422", "503", "default"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 
+from dibs import Dibs, NameTaken
 from dibs.errors import OutcomeUnknown, StoreUnavailable
 from dibs.web.problems import STATUS, TITLES
 from tests.backends import SQLITE
@@ -86,9 +88,21 @@ def test_a_redirect_is_left_alone(site):
 
 
 def test_every_error_that_a_client_may_meet_has_a_status():
-    """What has none is a bug or a mistake of the app's: 500."""
+    """What has none is a bug or a mistake of the app's: 500. `schema` is for the log alone."""
     without = {kind.code for kind in errors()} - STATUS.keys()
-    assert without == {"error", "config", "owner_without_identity", "not_found"}
+    assert without == {"error", "config", "owner_without_identity", "not_found", "schema"}
+
+
+def test_a_host_app_s_problems_are_readable_too():
+    """Whatever its own JSON escapes."""
+    app = Flask("host")
+    Dibs(lambda: None).init_app(app)  # type: ignore[arg-type, return-value]
+
+    @app.get("/")
+    def view():
+        raise NameTaken
+
+    assert "用户名已存在" in app.test_client().get("/", headers={"Accept-Language": "zh"}).text
 
 
 def test_every_status_has_a_title():

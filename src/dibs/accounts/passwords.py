@@ -28,12 +28,15 @@ def validate(password: str) -> None:
     Raises:
         InvalidPassword: It is too short, too long, or no text.
     """
+    broken = []
     if len(password) < MIN_LENGTH:
-        raise InvalidPassword((Reason("password_too_short", TOO_SHORT, {"min": MIN_LENGTH}),))
+        broken.append(Reason("password_too_short", TOO_SHORT, {"min": MIN_LENGTH}))
     if len(password) > MAX_LENGTH:
-        raise InvalidPassword((Reason("password_too_long", TOO_LONG, {"max": MAX_LENGTH}),))
+        broken.append(Reason("password_too_long", TOO_LONG, {"max": MAX_LENGTH}))
     if any("\ud800" <= char <= "\udfff" for char in password):
-        raise InvalidPassword((Reason("password_not_text", NOT_TEXT),))
+        broken.append(Reason("password_not_text", NOT_TEXT))
+    if broken:
+        raise InvalidPassword(tuple(broken))
 
 
 def hash_password(password: str) -> str:

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dibs.accounts.passwords import hash_password, validate
-from dibs.errors import PasswordNotAccepted, PasswordRequired
-from dibs.names import parse
+from dibs.errors import (
+    EmptyName,
+    InvalidName,
+    InvalidNameAndPassword,
+    InvalidPassword,
+    PasswordNotAccepted,
+    PasswordRequired,
+)
+from dibs.names import Username
 from dibs.registry import Registry
 from dibs.store import Deadline, NewUser, Store
 
@@ -42,7 +49,13 @@ class Registration:
         self._secret_key = secret_key
 
     def register(
-        self, name: str, password: str | None, *, request: tuple[bytes, ...], deadline: Deadline
+        self,
+        name: str,
+        password: str | None,
+        *,
+        request: tuple[bytes, ...],
+        by_staff: bool = False,
+        deadline: Deadline,
     ) -> Registered:
         """Make a user with this name.
 
@@ -55,6 +68,7 @@ class Registration:
             password: As typed, or None.
             request: What makes this request this one: route, caller,
                 idempotency key, body. The same request again gets the same user.
+            by_staff: Whether a reserved name may be had.
             deadline: When the caller stops waiting.
 
         Raises:
@@ -62,15 +76,19 @@ class Registration:
             InvalidPassword: The password breaks a rule.
             PasswordRequired: There is none, and there must be one.
             PasswordNotAccepted: There is one, and names are registered without.
+            InvalidNameAndPassword: Both are wrong.
             NameTaken: Somebody has the name; the subclass says how.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
-        username = parse(name)
-        self._check_password(password)
+        username = self._parse(name, password, deadline)
         token = self._token(request, deadline)
         row = self._registry.look(
-            username, token=token, costly=password is not None, deadline=deadline
+            username,
+            token=token,
+            costly=password is not None,
+            by_staff=by_staff,
+            deadline=deadline,
         )
         if row is None:
             user = NewUser(str(uuid.uuid4()), None if password is None else hash_password(password))
@@ -80,9 +98,25 @@ class Registration:
                 owner_kind="user",
                 owner=user.id,
                 user=user,
+                by_staff=by_staff,
                 deadline=deadline,
             )
         return Registered(id=str(row.owner), username=row.display)
+
+    def _parse(self, name: str, password: str | None, deadline: Deadline) -> Username:
+        """The name, if both can be used; where there is no name, nothing else is said."""
+        try:
+            username = self._registry.parse(name, deadline=deadline)
+        except EmptyName:
+            raise
+        except InvalidName as wrong_name:
+            try:
+                self._check_password(password)
+            except InvalidPassword as wrong_password:
+                raise InvalidNameAndPassword(wrong_name, wrong_password) from None
+            raise
+        self._check_password(password)
+        return username
 
     def _check_password(self, password: str | None) -> None:
         if password is None:

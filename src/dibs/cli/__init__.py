@@ -9,7 +9,9 @@ import click
 
 from dibs.cli.database import check, db
 from dibs.cli.register import register
+from dibs.cli.reserve import reserve
 from dibs.cli.serve import serve
+from dibs.cli.staff import staff
 from dibs.cli.words import explain
 from dibs.errors import DibsError
 
@@ -30,7 +32,7 @@ def group() -> None:
     """Usernames that belong to one person."""
 
 
-for command in (serve, db, check, register):
+for command in (serve, db, check, register, reserve, staff):
     group.add_command(command)
 
 

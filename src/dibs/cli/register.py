@@ -3,25 +3,79 @@
 from __future__ import annotations
 
 import secrets
+import sys
+from collections.abc import Callable
 
 import click
 
 from dibs.cli.target import find_settings
+from dibs.config import Settings
 from dibs.wiring import build
+
+Command = Callable[..., None]
+
+
+def password_options(command: Command) -> Command:
+    """Let a command be given a password, by `password` and `password_stdin`."""
+    visible = click.option(
+        "--password", help="The password; other users of this machine may see it."
+    )
+    hidden = click.option(
+        "--password-stdin", is_flag=True, help="Read the password from standard input."
+    )
+    return visible(hidden(command))
 
 
 @click.command()
 @click.argument("name")
-@click.option("--password", help="Asked for when it is left out and one is required.")
-def register(name: str, password: str | None) -> None:
-    """Register a user, and print her id."""
+@password_options
+def register(name: str, password: str | None, password_stdin: bool) -> None:
+    """Register a user; print the name and the id.
+
+    A password that is required and not given is asked for.
+    """
+    register_user(name, password, from_stdin=password_stdin)
+
+
+def register_user(
+    name: str, password: str | None, *, from_stdin: bool, by_staff: bool = False
+) -> None:
+    """Register, and print the name and the id.
+
+    Raises:
+        DibsError: The name or the password cannot be had, or the database cannot answer.
+    """
     settings = find_settings()
-    if password is None and settings.password == "required":  # noqa: S105  # a mode
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    if from_stdin:
+        password = _read(password)
     parts = build(settings)
     parts.store.verify(deadline=parts.budget.start())
-    request = (b"dibs register", secrets.token_bytes(16))
+    if password is None:
+        password = _ask(settings)
     user = parts.registration.register(
-        name, password, request=request, deadline=parts.budget.start()
+        name,
+        password,
+        request=(b"dibs register", secrets.token_bytes(16)),
+        by_staff=by_staff,
+        deadline=parts.budget.start(),
     )
     click.echo(f"{user.username} {user.id}")
+
+
+def _read(given: str | None) -> str:
+    """The first line, without its end: `echo` and a file's last line have one."""
+    if given is not None:
+        raise click.UsageError("give --password or --password-stdin, not both")
+    line: str = sys.stdin.readline()
+    return line.rstrip("\r\n")
+
+
+def _ask(settings: Settings) -> str | None:
+    if settings.password != "required":  # noqa: S105  # a mode
+        return None
+    if not sys.stdin.isatty():
+        raise click.ClickException(
+            "there is no terminal to ask for a password: give --password-stdin or --password"
+        )
+    answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return answer

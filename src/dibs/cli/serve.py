@@ -3,44 +3,69 @@
 from __future__ import annotations
 
 import socket
+from errno import EACCES, EADDRINUSE
+from math import ceil
 
 import click
 
 from dibs.app import settings_from_environment
+from dibs.cli.stopping import GRACE, on_stop, worker_app
 from dibs.cli.target import host_app
 from dibs.cli.words import explain
 from dibs.config import Settings
 from dibs.errors import SchemaError, StoreUnavailable
+from dibs.store.engine import parse_url
 from dibs.wiring import create_tables, open_store
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--workers", default=2, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--port",
+    default=5000,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Port to listen on; one in use is refused.",
+)
+@click.option(
+    "--workers",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Processes that answer.",
+)
 def serve(host: str, port: int, workers: int) -> None:
     """Run the registration service until it is told to stop.
 
     A database without tables gets them first. One that cannot be reached is no
     reason not to start: requests are answered 503 until it is there.
     """
-    try:
-        from granian import Granian
-        from granian.constants import Interfaces
-        from granian.log import LogLevels
-    except ModuleNotFoundError as missing:
-        raise click.ClickException("install the server: pip install 'dibs[serve]'") from missing
     if host_app() is not None:
         raise click.ClickException(
             "`flask dibs` is about your own app; the service is run by `dibs serve`"
         )
+    try:
+        import granian  # noqa: F401  # an extra; a sentence goes before the database's tables
+    except ModuleNotFoundError as missing:
+        raise click.ClickException(
+            "the server is not installed; install dibs with its extra `serve`"
+        ) from missing
     settings = settings_from_environment()
-    prepare(settings)
+    parse_url(settings.resolved_database_url)  # what it cannot use is said first
     refuse_shared_port(host, port)
-    click.echo(f"dibs: http://{host}:{port} (API: /docs), database {settings.shown_database_url}")
-    Granian(
-        "dibs.app:create_app",
-        factory=True,
+    prepare(settings)
+    click.echo(f"dibs: {address(host, port)} (API: /docs), database {settings.shown_database_url}")
+    run(settings, host, port, workers)
+
+
+def run(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Answer requests until a signal says to stop."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    server = Granian(
+        "dibs",  # a name for the process; what it runs is `worker_app`
         address=host,
         port=port,
         interface=Interfaces.WSGI,
@@ -49,7 +74,11 @@ def serve(host: str, port: int, workers: int) -> None:
         websockets=False,
         log_level=LogLevels.error,  # it warns of threads, which here wait for the database
         respawn_failed_workers=True,
-    ).serve()
+        # Longer than any request may take: only a client that never ends is cut off.
+        workers_kill_timeout=ceil(settings.deadline + GRACE),
+    )
+    on_stop(server.signal_handler_interrupt)
+    server.serve(target_loader=worker_app, wrap_loader=False)
 
 
 def refuse_shared_port(host: str, port: int) -> None:
@@ -67,9 +96,16 @@ def refuse_shared_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            about_port = error.errno in (EADDRINUSE, EACCES)
             raise click.ClickException(
-                f"cannot listen on {host} port {port} ({error.strerror}): choose another --port"
+                f"cannot listen on {host} port {port} ({error.strerror}):"
+                f" choose another {'--port' if about_port else '--host'}"
             ) from error
+
+
+def address(host: str, port: int) -> str:
+    """The service's address, for a browser."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def prepare(settings: Settings) -> None:

@@ -69,6 +69,7 @@ def find_target() -> Target:
     settings = find_settings()
 
     def verify() -> None:
+        schema.require_file(settings.resolved_database_url)
         store, budget = open_store(settings)
         store.verify(deadline=budget.start())
         store.close()
@@ -88,8 +89,9 @@ def _of_host(app: Flask, dibs: Dibs) -> Target:
             ) from error
 
     def verify() -> None:
+        schema.require_file(engine.url, f"flask {schema.UPGRADE}")
         with engine.connect() as connection:
-            host.verify(connection)
+            host.verify(connection, dibs.rules_version)
 
     place = engine.url.render_as_string(hide_password=True)
-    return Target(place, lambda: schema.upgrade_engine(engine), verify)
+    return Target(place, lambda: schema.upgrade_engine(engine, dibs.rules_version), verify)

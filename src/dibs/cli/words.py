@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dibs.errors import DibsError, StoreUnavailable
+from dibs.observe.logs import root_of
 
 
 def explain(error: DibsError) -> str:
@@ -10,9 +11,7 @@ def explain(error: DibsError) -> str:
 
     Only who runs the service reads this: a driver names hosts and ports.
     """
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
+    cause = root_of(error)
     if not isinstance(error, StoreUnavailable) or cause is error:
         return str(error)
     return f"The database cannot answer: {' '.join(str(cause).split())}"

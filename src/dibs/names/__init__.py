@@ -1,7 +1,25 @@
 """From what somebody typed to a username that can be compared. Pure: no I/O, no Flask."""
 
-from dibs.names.canonical import RULES_VERSION
-from dibs.names.policy import DEFAULT_POLICY, NamePolicy
-from dibs.names.username import Username, parse
+from dibs.names.limits import DEFAULT_POLICY, NamePolicy, Rule
+from dibs.names.reserved import RESERVED, Reserved, is_reserved
+from dibs.names.skeleton import MAX_KEY_BYTES, RULES_VERSION, Lookalikes, rules_version
+from dibs.names.username import Parser, Username, Verdicts, parse, parse_existing, verdicts
 
-__all__ = ["DEFAULT_POLICY", "RULES_VERSION", "NamePolicy", "Username", "parse"]
+__all__ = [
+    "DEFAULT_POLICY",
+    "MAX_KEY_BYTES",
+    "RESERVED",
+    "RULES_VERSION",
+    "Lookalikes",
+    "NamePolicy",
+    "Parser",
+    "Reserved",
+    "Rule",
+    "Username",
+    "Verdicts",
+    "is_reserved",
+    "parse",
+    "parse_existing",
+    "rules_version",
+    "verdicts",
+]

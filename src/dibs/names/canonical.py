@@ -1,27 +1,20 @@
 """The canonical form: the one spelling of a name that rules are checked on.
 
 Two names are one name when their keys are equal, so everything that decides
-a key is here and carries one version number.
+a key is here, in `skeleton` and in `tables`, and carries one version number.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING, cast
 
-from precis_i18n.bidi import bidi_rule, has_rtl
-from precis_i18n.context import context_rule_error
-from precis_i18n.derived import CONTEXTJ, CONTEXTO, PVALID, derived_property
-from precis_i18n.unicode import UnicodeData
+from dibs.names.tables import character
 
-RULES_VERSION = 1
-"""Grows whenever one name could get another key, or a valid name becomes invalid."""
+if TYPE_CHECKING:
+    from precis_i18n.unicode import UnicodeData
 
 MAX_ROUNDS = 3
-
-# Python's own Unicode data for now. Characters younger than the oldest supported Python's
-# Unicode (3.11: 14.0) are to be refused, and tables of one stated version to be read instead,
-# when the tables for the skeleton are generated; this is the one place to hand them in.
-_UNICODE = UnicodeData()
 
 
 def normalise(text: str) -> str:
@@ -35,11 +28,16 @@ def normalise(text: str) -> str:
     repeated until nothing changes, at most three times; ask `is_settled`
     whether that was enough.
     """
+    return settle(text)[0]
+
+
+def settle(text: str) -> tuple[str, bool]:
+    """Return the canonical form, and whether a further pass would leave it as it is."""
     for _ in range(MAX_ROUNDS):
         before, text = text, _one_round(text)
         if before == text:
-            break
-    return text
+            return text, True
+    return text, is_settled(text)
 
 
 def is_settled(text: str) -> bool:
@@ -48,8 +46,50 @@ def is_settled(text: str) -> bool:
 
 
 def _one_round(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return unicodedata.normalize("NFKC", folded)
+    # Decomposed before it is folded, for the sake of U+0345: folding `ᾼ͂` composed puts its
+    # accent on the iota, and the title case of `ᾷ` gets another key (Unicode 3.13, D145).
+    compatible = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text))
+    return unicodedata.normalize("NFKC", compatible.casefold())
+
+
+def too_new(text: str) -> list[str]:
+    """Return the characters that Unicode 14.0 does not have.
+
+    A younger Python would normalise and fold them otherwise than an older one
+    (U+1CCD6 becomes a plain `a` from Python 3.14 on), and one name would have two keys.
+    """
+    return [char for char in text if char > "\x7f" and character(char).kind == "new"]
+
+
+class _Facts:
+    """Answers what precis_i18n asks of a character, from our table instead of Python's."""
+
+    @staticmethod
+    def bidirectional(char: str) -> str:
+        return character(char).bidi
+
+    @staticmethod
+    def arabic_indic(point: int) -> bool:
+        return character(chr(point)).zero == 0x660
+
+    @staticmethod
+    def extended_arabic_indic(point: int) -> bool:
+        return character(chr(point)).zero == 0x6F0
+
+    @staticmethod
+    def greek_script(point: int) -> bool:
+        return character(chr(point)).script == "Greek"
+
+    @staticmethod
+    def hebrew_script(point: int) -> bool:
+        return character(chr(point)).script == "Hebrew"
+
+    @staticmethod
+    def hiragana_katakana_han_script(point: int) -> bool:
+        return character(chr(point)).script in ("Hiragana", "Katakana", "Han")
+
+
+_FACTS = cast("UnicodeData", _Facts())
 
 
 def refused_by_precis(canonical: str) -> set[str]:
@@ -69,10 +109,13 @@ def refused_by_precis(canonical: str) -> set[str]:
 
 
 def _is_valid_at(canonical: str, at: int) -> bool:
-    derived, _ = derived_property(ord(canonical[at]), _UNICODE)
-    if derived in (CONTEXTJ, CONTEXTO):
-        return not context_rule_error(canonical, at, _UNICODE)
-    return derived == PVALID
+    kind = character(canonical[at]).kind
+    if kind != "context":
+        return kind != "refused"  # `unusual` and `new` ones have rules of their own
+    # Loaded here because an ASCII name never needs it.
+    from precis_i18n.context import context_rule_error
+
+    return not context_rule_error(canonical, at, _FACTS)
 
 
 def keeps_bidi_rule(canonical: str) -> bool:
@@ -81,13 +124,8 @@ def keeps_bidi_rule(canonical: str) -> bool:
     The rule is RFC 5893, section 2; as RFC 8265, 3.3 says, it is applied to
     names that hold a right-to-left character and to no others.
     """
-    return not has_rtl(canonical, _UNICODE) or bidi_rule(canonical, _UNICODE)
+    if canonical.isascii():
+        return True
+    from precis_i18n.bidi import bidi_rule, has_rtl
 
-
-def key_of(canonical: str) -> str:
-    """Return what the database makes unique.
-
-    Today this is the canonical form. The place is kept for its UTS #39
-    skeleton, under which names that look alike get one key.
-    """
-    return canonical
+    return not has_rtl(canonical, _FACTS) or bidi_rule(canonical, _FACTS)

@@ -1,123 +1,78 @@
-"""What a username may look like: limits as data, and every rule as a small function.
+"""What a new username may look like: every rule as a small function.
 
 A rule takes the display form, the canonical form and the policy, and yields a
-`Reason` for what it finds wrong. Every message stands here once, says the rule
-and how to mend the name, and is the key of its translations.
+`Reason` for what it finds wrong.
 """
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
-from unicodedata import category
+from functools import cache, lru_cache
+from itertools import groupby, pairwise
+from typing import Any
 
-import regex
+from dibs.errors import Reason
+from dibs.names.canonical import (
+    is_settled,
+    keeps_bidi_rule,
+    normalise,
+    refused_by_precis,
+)
+from dibs.names.canonical import (
+    too_new as young,
+)
+from dibs.names.doubt import Doubt, doubts
+from dibs.names.limits import DEFAULT_POLICY, NamePolicy, Rule
+from dibs.names.messages import (
+    AT_SIGN,
+    BIDI,
+    CAPITALS,
+    CHARACTER,
+    CHARACTER_NO_SEPARATORS,
+    CONTROL,
+    LOOSE_MARK,
+    MARKS,
+    MESSAGES,
+    MIXED_DIGITS,
+    MIXED_SCRIPTS,
+    NUMERIC_ONLY,
+    SEPARATOR_AT_END,
+    SEPARATOR_DOUBLED,
+    SUFFIX,
+    TOO_BIG,
+    TOO_LONG,
+    TOO_NEW,
+    TOO_SHORT,
+    UNSTABLE,
+    UNUSUAL,
+    WHITE_SPACE,
+)
+from dibs.names.scripts import is_dense, mixed_scripts, number_systems
+from dibs.names.skeleton import key_of, plain_skeleton
+from dibs.names.tables import OLDEST, character
 
-from dibs.errors import EmptyName, Reason
-from dibs.names.canonical import is_settled, keeps_bidi_rule, normalise, refused_by_precis
-
-ENCODING = "A username must be valid UTF-8: please type it again or save it as UTF-8."
-TOO_SHORT = "A username needs at least %(min)s characters: please make it longer."
-TOO_LONG = "A username can have at most %(max)s characters: please shorten it."
-TOO_BIG = (
-    "A username can take up at most %(max_code_points)s code points and %(max_bytes)s bytes, "
-    "every accent and joined sign counted: please use fewer of them."
-)
-WHITE_SPACE = "A username cannot contain white space: please remove %(characters)s from it."
-CONTROL = (
-    "A username cannot contain invisible or control characters: "
-    "please remove %(characters)s from it."
-)
-AT_SIGN = "A username cannot contain @, so that it is no email address: please leave it out."
-CHARACTER = (
-    "A username can contain letters, numbers and %(separators)s: "
-    "please remove %(characters)s from it."
-)
-CHARACTER_NO_SEPARATORS = (
-    "A username can contain letters and numbers only: please remove %(characters)s from it."
-)
-LOOSE_MARK = (
-    "In a username a combining mark must follow a letter or a number: "
-    "please remove %(characters)s or put a letter before it."
-)
-SEPARATOR_AT_END = (
-    "A username cannot begin or end with %(separators)s: please put a letter or a number there."
-)
-BIDI = (
-    "A username with right-to-left letters must begin with a letter, end with a letter or a "
-    "number, and mix neither two directions nor two kinds of digits: "
-    "please write it in one direction."
-)
-UNSTABLE = "A username must have one settled spelling: please use plainer letters."
-RESERVED = "This username is reserved: please choose another one."
-
-MESSAGES = (
-    EmptyName.message, ENCODING, TOO_SHORT, TOO_LONG, TOO_BIG, WHITE_SPACE, CONTROL, AT_SIGN,
-    CHARACTER, CHARACTER_NO_SEPARATORS, LOOSE_MARK, SEPARATOR_AT_END, BIDI, UNSTABLE, RESERVED,
-)  # fmt: skip
-"""Every message a `Reason` about a name can have, for the translators."""
+__all__ = ["DEFAULT_POLICY", "MESSAGES", "RULES", "NamePolicy", "Rule", "broken_rules", "show"]
 
 MAX_SHOWN = 5
-_graphemes = regex.compile(r"\X").findall
-# Cc holds NUL, CR and LF, Cs the lone surrogates; the zero-width characters, the bidi controls
-# and the fillers that look like nothing are default-ignorable (Unicode 5.21).
-_hidden = regex.compile(r"[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}]").findall
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamePolicy:
-    """The limits of a username.
+@cache
+def _find(pattern: str) -> Callable[[str], list[Any]]:
+    # Loading it takes as long as everything else together, and ASCII names never need it.
+    import regex
 
-    Attributes:
-        min_length: Fewest characters, in graphemes (UAX #29), of the canonical form.
-        max_length: Most characters, in graphemes, of display and canonical form.
-        max_code_points: Most code points of either form. Four for each grapheme, which
-            Devanagari and decomposed Vietnamese stay below, and stacks of marks do not.
-        max_bytes: Most bytes of either form in UTF-8; sizes the database's columns.
-        separators: ASCII punctuation allowed between letters and numbers.
-
-    Raises:
-        ValueError: The limits contradict each other, or a separator is not
-            ASCII punctuation, or it is `@`.
-    """
-
-    min_length: int = 3
-    max_length: int = 30
-    max_code_points: int = 120
-    max_bytes: int = 480
-    separators: str = "._-"
-
-    def __post_init__(self) -> None:
-        limits = (1, self.min_length, self.max_length, self.max_code_points, self.max_bytes)
-        if list(limits) != sorted(limits):
-            raise ValueError(
-                "limits must grow: 1, min_length, max_length, max_code_points, max_bytes"
-            )
-        if not set(self.separators) <= set(string.punctuation) - {"@"}:
-            raise ValueError("separators must be ASCII punctuation other than @")
-
-    def is_plain(self, text: str) -> bool:
-        """Tell whether `text` is ASCII and breaks no rule, without asking the rules.
-
-        Most names are; for them the canonical form is the lower case and
-        PRECIS, five times as slow at the least, has nothing to add (RFC 8264, 9.11).
-        """
-        if not self.min_length <= len(text) <= self.max_length:
-            return False
-        return _plain(self.separators)(text) is not None
+    return regex.compile(pattern).findall
 
 
-DEFAULT_POLICY = NamePolicy()
+def _graphemes(text: str) -> list[str]:
+    return _find(r"\X")(text)
 
 
-@lru_cache(maxsize=16)
-def _plain(separators: str) -> Callable[[str], re.Match[str] | None]:
-    inner = re.escape(separators)
-    return re.compile(rf"[A-Za-z0-9](?:[A-Za-z0-9{inner}]*[A-Za-z0-9])?").fullmatch
+def _hidden(text: str) -> list[str]:
+    # Cc holds NUL, CR and LF, Cs the lone surrogates; the zero-width characters, the bidi
+    # controls and fillers that look like nothing are default-ignorable (Unicode 5.21).
+    return _find(r"[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}]")(text)
 
 
 def count(text: str) -> int:
@@ -134,9 +89,7 @@ def show(characters: Collection[str]) -> str:
     return " ".join(shown[:MAX_SHOWN] + ["..."] * (len(shown) > MAX_SHOWN))
 
 
-# --- the rules ---------------------------------------------------------------
-
-Rule = Callable[[str, str, NamePolicy], Iterator[Reason]]
+# --- how long ----------------------------------------------------------------
 
 
 def too_long(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -152,14 +105,26 @@ def too_long(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reaso
         or len(head.encode("utf-8", "surrogatepass")) > policy.max_bytes
         for head in heads
     ):
-        limits = {"max_code_points": policy.max_code_points, "max_bytes": policy.max_bytes}
-        yield Reason("too_long", TOO_BIG, limits)
+        yield too_big(policy)
+
+
+def too_big(policy: NamePolicy) -> Reason:
+    """Return the reason for a name that is short for the eye and long for the database."""
+    limits = {"max_code_points": policy.max_code_points, "max_bytes": policy.max_bytes}
+    return Reason("too_long", TOO_BIG, limits)
 
 
 def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """The canonical form, which all spellings share, has enough characters."""
-    if count(canonical) < policy.min_length:
+    length = count(canonical)
+    if length < policy.min_length and not canonical.isascii():
+        # In a script without an alphabet even one sign can be a name: Khmer Ly, Hindi Mo.
+        length = sum(1 + len(sign) if is_dense(sign[0]) else 1 for sign in _graphemes(canonical))
+    if length < policy.min_length:
         yield Reason("too_short", TOO_SHORT, {"min": policy.min_length})
+
+
+# --- which characters --------------------------------------------------------
 
 
 def white_space(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -174,13 +139,19 @@ def control(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason
         yield Reason("control", CONTROL, {"characters": show(found)})
 
 
+def too_new(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No character that some supported Python does not know, or a key would depend on it."""
+    if found := young(display):
+        yield Reason("too_new", TOO_NEW, {"characters": show(found), "unicode": OLDEST})
+
+
 def at_sign(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No `@`: a login form must be able to tell a name from an email address."""
     if "@" in canonical:
         yield Reason("at_sign", AT_SIGN)
 
 
-def character(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+def allowed_character(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """Only letters, marks, decimal numbers (PRECIS, RFC 8264) and the separators."""
     allowed = {*string.ascii_letters, *string.digits, *policy.separators}
     ascii_refused = {char for char in canonical if char <= "\x7f" and char not in allowed}
@@ -203,15 +174,37 @@ def _as_written(display: str, refused: set[str]) -> list[str]:
     return [char for char in written or sorted(refused) if not (char.isspace() or _hidden(char))]
 
 
+def unusual(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No character that only scholars, or nobody, write (UTS #39, 3.1, with its rarer letters)."""
+    found = {char for char in canonical if char > "\x7f" and character(char).kind == "unusual"}
+    if found := set(_as_written(display, found)):
+        yield Reason("unusual", UNUSUAL, {"characters": show(sorted(found))})
+
+
 def loose_mark(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No mark without a letter, or it would sit on whatever is printed before the name."""
     # The first character follows "", which is in every string, so in the separators too.
     if found := [
         char
         for before, char in pairwise(("", *canonical))
-        if before in policy.separators and category(char).startswith("M")
+        if before in policy.separators and character(char).mark
     ]:
         yield Reason("character", LOOSE_MARK, {"characters": show(found)})
+
+
+def marks(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No heap of marks, and none twice: the second of two cannot be seen (UTS #39, 5.4)."""
+    if canonical.isascii():
+        return
+    runs = ["".join(run) for mark, run in groupby(canonical, lambda c: character(c).mark) if mark]
+    for run in runs:
+        if len(run) > policy.max_marks or any(one == other for one, other in pairwise(run)):
+            limits = {"max": policy.max_marks, "characters": show(run)}
+            yield Reason("marks", MARKS, limits)
+            return
+
+
+# --- how they stand together -------------------------------------------------
 
 
 def separator_at_end(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -221,9 +214,57 @@ def separator_at_end(display: str, canonical: str, policy: NamePolicy) -> Iterat
         yield Reason("separator_at_end", SEPARATOR_AT_END, {"separators": separators})
 
 
+def separator_doubled(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """Nobody counts the lines in `a__b`, and `..` is a folder."""
+    ours = policy.separators
+    if any(one in ours and other in ours for one, other in pairwise(canonical)):
+        yield Reason("separator_doubled", SEPARATOR_DOUBLED, {"separators": " ".join(ours)})
+
+
+def suffix(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """/ada.json is the data of `ada`, not the page of somebody else."""
+    if canonical.endswith(policy.suffixes):
+        found = next(ending for ending in policy.suffixes if canonical.endswith(ending))
+        yield Reason("suffix", SUFFIX, {"suffix": found})
+
+
+def numeric_only(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """/users/1234 is one by its id, and most long numbers are somebody's telephone."""
+    others = [char for char in canonical if char not in policy.separators]
+    if not policy.numeric and others and all(character(c).zero is not None for c in others):
+        yield Reason("numeric_only", NUMERIC_ONLY)
+
+
+def one_script(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """A Cyrillic letter among Latin ones deceives; nobody's name needs it (UTS #39, 5.2)."""
+    if not canonical.isascii() and (found := mixed_scripts(canonical)):
+        yield Reason("mixed_scripts", MIXED_SCRIPTS, {"scripts": ", ".join(found)})
+
+
+def one_kind_of_digits(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """A Bengali four looks like an 8 (UTS #39, 5.3)."""
+    if not canonical.isascii() and len(number_systems(canonical)) > 1:
+        yield Reason("mixed_digits", MIXED_DIGITS)
+
+
+def capitals(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """The key sees small letters, so a name in capitals may not look like a Latin one.
+
+    Cyrillic `вов` is like no Latin name, but its capitals are read as BOB. With a small letter
+    in it (the Russian Vera is `Bepa` to the eye) it is how people write their names.
+    """
+    if canonical.isascii() or not display.isupper():
+        return
+    latin = plain_skeleton(display)
+    if latin.isascii() and key_of(latin.casefold()) != key_of(canonical):
+        yield Reason("capitals", CAPITALS, {"latin": latin})
+
+
 def bidi(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """A right-to-left name is read in one order by everybody (RFC 5893)."""
-    if not keeps_bidi_rule(canonical):
+    # Of a character that is refused the direction does not matter.
+    known = all(character(char).bidi for char in canonical)
+    if known and not keeps_bidi_rule(canonical):
         yield Reason("bidi", BIDI)
 
 
@@ -234,17 +275,47 @@ def unstable(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reaso
 
 
 RULES: tuple[Rule, ...] = (
-    too_short, too_long, white_space, control, at_sign, character, loose_mark, separator_at_end,
-    bidi, unstable,
+    too_short, too_long, white_space, control, too_new, at_sign, allowed_character, unusual,
+    loose_mark, marks, separator_at_end, separator_doubled, suffix, numeric_only, one_script,
+    one_kind_of_digits, capitals, bidi, unstable,
 )  # fmt: skip
+"""Every rule for new names, in the order in which reasons are given."""
 
 
-def broken_rules(display: str, canonical: str, policy: NamePolicy) -> tuple[Reason, ...]:
+_WHEN: dict[Rule, Doubt] = {
+    too_short: Doubt.SHORT,
+    allowed_character: Doubt.SIGN,
+    loose_mark: Doubt.MARK,
+    marks: Doubt.MARK,
+    separator_at_end: Doubt.SIGN,
+    separator_doubled: Doubt.SIGN,
+    suffix: Doubt.SIGN,
+    numeric_only: Doubt.NUMBER,
+    one_script: Doubt.SCRIPTS,
+    one_kind_of_digits: Doubt.DIGIT,
+    capitals: Doubt.CAPITALS,
+    bidi: Doubt.RIGHT_TO_LEFT,
+}
+"""The one doubt that a rule settles; without an entry, it is asked when anything may be wrong."""
+
+
+@lru_cache(maxsize=1024)
+def _rules_for(found: int) -> tuple[Rule, ...]:
+    if found & Doubt.ANYTHING:
+        return RULES
+    return tuple(rule for rule in RULES if rule in _WHEN and found & _WHEN[rule])
+
+
+def broken_rules(
+    display: str, canonical: str, policy: NamePolicy, *, settled: bool = False
+) -> tuple[Reason, ...]:
     """Return a reason for every rule that the name breaks, not only the first.
 
     Args:
         display: The name as it was written, not empty.
         canonical: Its canonical form, not empty.
         policy: The limits.
+        settled: Whether the canonical form is known to be stable.
     """
-    return tuple(reason for rule in RULES for reason in rule(display, canonical, policy))
+    rules = _rules_for(doubts(display, canonical, policy)) if settled else RULES
+    return tuple(reason for rule in rules for reason in rule(display, canonical, policy))

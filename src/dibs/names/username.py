@@ -1,26 +1,39 @@
-"""The username as a value, and the one door by which it comes in."""
+"""The username as a value, and the doors by which it comes in."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 from dibs.errors import EmptyName, InvalidName, Reason
-from dibs.names.canonical import RULES_VERSION, key_of, normalise
-from dibs.names.policy import (
-    DEFAULT_POLICY,
-    ENCODING,
-    RESERVED,
-    NamePolicy,
-    broken_rules,
-    too_long,
+from dibs.names.canonical import settle
+from dibs.names.canonical import too_new as young
+from dibs.names.limits import DEFAULT_POLICY, NamePolicy
+from dibs.names.messages import CONTROL, ENCODING, RESERVED, UNSTABLE
+from dibs.names.policy import broken_rules, show, too_big, too_long, too_new
+from dibs.names.reserved import RESERVED as BUILT_IN
+from dibs.names.reserved import Reserved
+from dibs.names.skeleton import (
+    MAX_KEY_BYTES,
+    Lookalikes,
+    is_too_long,
+    key_of,
+    rules_version,
 )
-from dibs.names.reserved import RESERVED_KEYS
+
+MAX_REMEMBERED = 4096
+"""How many names are remembered."""
+
+MAX_REMEMBERED_LENGTH = 120
+"""And how long they may be, in code points: 4 MB at the worst."""
+
+# What the database can hold, whatever a policy says.
+_STORED = NamePolicy(max_length=1024, max_code_points=1024, max_bytes=MAX_KEY_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Username:
-    """A name that keeps every rule.
+class Username(NamedTuple):
+    """A name with its key. A tuple, since one is made in a third of what a dataclass takes.
 
     Attributes:
         display: The name as its owner wrote it, character for character.
@@ -38,38 +51,201 @@ class Username:
         return self.display
 
 
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Two answers to "is this a username?".
+
+    Attributes:
+        valid_for_new: Whether somebody may take it today.
+        valid_for_existing: Whether somebody may have it from earlier times.
+        reasons: Why it is not valid for new ones.
+    """
+
+    valid_for_new: bool
+    valid_for_existing: bool
+    reasons: tuple[Reason, ...] = ()
+
+
+class Parser:
+    """One service's rules; remembers the names that it found valid.
+
+    Args:
+        policy: The limits.
+        reserved: The names that nobody may have, or the keys of such names.
+        lookalikes: Which names are one; see `key_of`.
+
+    Raises:
+        ValueError: There is no such mode of look-alikes.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: NamePolicy = DEFAULT_POLICY,
+        reserved: Container[str] = BUILT_IN,
+        lookalikes: Lookalikes = "standard",
+    ) -> None:
+        self._policy = policy
+        self._reserved = reserved
+        self._lookalikes = lookalikes
+        self._version = rules_version(lookalikes)
+        # A host's own rules and sets may change their minds, so their answers are not kept.
+        self._lasting = type(reserved) is Reserved and not policy.extra_rules
+        self._plain = self._fast_path() if self._lasting else _no_name
+        self._seen: dict[str, Username] = {}
+
+    def parse(self, raw: str | bytes) -> Username:
+        """Make a `Username` of what somebody wants to be called; see `parse`."""
+        text = raw if type(raw) is str else _decoded(raw, self._policy)
+        seen = self._seen
+        name = seen.get(text)
+        if name is not None:
+            return name
+        name = self._plain(text) or self._ruled(text)
+        if self._lasting and len(text) <= MAX_REMEMBERED_LENGTH:
+            if len(seen) >= MAX_REMEMBERED:
+                # Which names come again is not known; to keep count would cost each of them.
+                seen.clear()
+            seen[text] = name
+        return name
+
+    def _fast_path(self) -> Callable[[str], Username | None]:
+        """Return what makes a name in a microsecond if nothing can be wrong with it.
+
+        Most names are such. Here the parser's parts are local variables, and the questions
+        that letters and digits answer are asked in place: calls would cost half as much again.
+        """
+        policy, reserved = self._policy, cast("Reserved", self._reserved)
+        is_plain, suspects, suspicious = policy.is_plain, reserved.suspects, reserved.suspicious
+        shortest, longest, numeric = policy.min_length, policy.max_length, policy.numeric
+        standard, mode, version = self._lookalikes == "standard", self._lookalikes, self._version
+        make_tuple = tuple.__new__
+
+        def make(text: str) -> Username | None:
+            letters = text.isalnum() and text.isascii()
+            if letters:
+                if not shortest <= len(text) <= longest or (text.isdigit() and not numeric):
+                    return None
+            elif not is_plain(text):
+                return None
+            # NFKC leaves ASCII alone, and its full case folding is its lower case.
+            canonical = text.lower()
+            key = canonical.replace("m", "rn").replace("1", "l").replace("0", "O")
+            bare = key.replace("i", "l").replace("O", "o")
+            if bare in suspicious if letters else suspects(key):
+                return None
+            kept = key if standard else key_of(canonical, mode)
+            return make_tuple(Username, (text, canonical, kept, version))
+
+        return make
+
+    def _ruled(self, text: str) -> Username:
+        canonical, settled = _normalised(text, self._policy)
+        reasons = broken_rules(text, canonical, self._policy, settled=settled)
+        return self._finished(text, canonical, key_of(canonical, self._lookalikes), reasons)
+
+    def _finished(
+        self, text: str, canonical: str, key: str, reasons: tuple[Reason, ...]
+    ) -> Username:
+        for rule in self._policy.extra_rules:
+            reasons += tuple(rule(text, canonical, self._policy))
+        if is_too_long(key):
+            reasons += (too_big(self._policy),)
+        if isinstance(self._reserved, Reserved):
+            if group := self._reserved.group_of(canonical):
+                reasons += (Reason("reserved", RESERVED, {"group": group}),)
+        elif key in self._reserved:
+            reasons += (Reason("reserved", RESERVED),)
+        if reasons:
+            raise InvalidName(reasons)
+        return Username(text, canonical, key, self._version)
+
+
+def _no_name(text: str) -> None:
+    del text
+
+
+_DEFAULT = Parser()
+
+
 def parse(
     raw: str | bytes,
     *,
     policy: NamePolicy = DEFAULT_POLICY,
-    reserved: Container[str] = RESERVED_KEYS,
+    reserved: Container[str] = BUILT_IN,
+    lookalikes: Lookalikes = "standard",
 ) -> Username:
-    """Make a `Username` of what somebody sent.
+    """Make a `Username` of what somebody wants to be called from now on.
 
-    A common ASCII name costs one or two microseconds, and a hostile one less than
-    a thousand: what is too long to be a name is not looked at further.
+    A common ASCII name costs one or two microseconds, a name seen before a fifth of one, and
+    a hostile one less than a thousand: what is too long to be a name is not looked at further.
+    A service that does not live by the defaults keeps a `Parser`.
 
     Args:
         raw: The name; bytes are decoded as UTF-8.
         policy: The limits.
-        reserved: The keys that nobody may have.
+        reserved: The names that nobody may have, or the keys of such names.
+        lookalikes: Which names are one; see `key_of`.
 
     Raises:
         EmptyName: There is no name, or only white space.
         InvalidName: The name breaks a rule; `reasons` holds all of them, or
             only `encoding` or `too_long` when that kept the others from being asked.
     """
-    text = raw if type(raw) is str else _decoded(raw, policy)
-    plain = policy.is_plain(text)
-    # NFKC leaves ASCII alone, and its full case folding is its lower case.
-    canonical = text.lower() if plain else _normalised(text, policy)
-    reasons = () if plain else broken_rules(text, canonical, policy)
-    key = key_of(canonical)
-    if key in reserved:
-        reasons = (*reasons, Reason("reserved", RESERVED))
+    if policy is DEFAULT_POLICY and reserved is BUILT_IN and lookalikes == "standard":
+        return _DEFAULT.parse(raw)
+    return Parser(policy=policy, reserved=reserved, lookalikes=lookalikes).parse(raw)
+
+
+def parse_existing(raw: str | bytes, *, lookalikes: Lookalikes = "standard") -> Username:
+    """Make a `Username` of a name that somebody may have had for years.
+
+    For look-ups (login, profile): rules for new names, which come and go, never make an
+    existing one unreachable. Only what can have no key at all is refused.
+
+    Args:
+        raw: The name; bytes are decoded as UTF-8.
+        lookalikes: Which names are one; see `key_of`.
+
+    Raises:
+        EmptyName: There is no name, or only what cannot be seen.
+        InvalidName: No database could hold it, or its key would depend on Python's version.
+    """
+    text = raw if type(raw) is str else _decoded(raw, _STORED)
+    canonical, settled = _normalised(text, _STORED)
+    reasons = tuple(too_new(text, canonical, _STORED)) if young(text) else ()
+    if bad := [char for char in text if char < " " or "\ud800" <= char <= "\udfff"]:
+        reasons += (Reason("control", CONTROL, {"characters": show(bad)}),)
+    if not settled:
+        reasons += (Reason("unstable", UNSTABLE),)
+    key = key_of(canonical, lookalikes)
+    if is_too_long(key):
+        reasons += (too_big(_STORED),)
     if reasons:
         raise InvalidName(reasons)
-    return Username(text, canonical, key, RULES_VERSION)
+    if not key:
+        raise EmptyName
+    return Username(text, canonical, key, rules_version(lookalikes))
+
+
+def verdicts(
+    raw: str | bytes,
+    *,
+    policy: NamePolicy = DEFAULT_POLICY,
+    reserved: Container[str] = BUILT_IN,
+) -> Verdicts:
+    """Say whether a name is valid for a new user, and whether for an existing one."""
+    try:
+        parse(raw, policy=policy, reserved=reserved)
+    except InvalidName as refused:
+        reasons = refused.reasons
+    else:
+        return Verdicts(valid_for_new=True, valid_for_existing=True)
+    try:
+        parse_existing(raw)
+    except InvalidName:
+        return Verdicts(valid_for_new=False, valid_for_existing=False, reasons=reasons)
+    return Verdicts(valid_for_new=False, valid_for_existing=True, reasons=reasons)
 
 
 def _decoded(raw: str | bytes, policy: NamePolicy) -> str:
@@ -86,8 +262,8 @@ def _decoded(raw: str | bytes, policy: NamePolicy) -> str:
         raise InvalidName((Reason("encoding", ENCODING),)) from error
 
 
-def _normalised(text: str, policy: NamePolicy) -> str:
-    """Return the canonical form, unless there is nothing or far too much.
+def _normalised(text: str, policy: NamePolicy) -> tuple[str, bool]:
+    """Return the canonical form and whether it is settled, unless there is nothing or far too much.
 
     Raises:
         EmptyName: There is no name, or only white space.
@@ -96,9 +272,9 @@ def _normalised(text: str, policy: NamePolicy) -> str:
     _refuse_huge(text, policy)
     if not text or text.isspace():
         raise EmptyName
-    canonical = normalise(text)
+    canonical, settled = settle(text)
     _refuse_huge(canonical, policy)  # U+FDFA alone becomes eighteen characters.
-    return canonical
+    return canonical, settled
 
 
 def _refuse_huge(form: str, policy: NamePolicy) -> None:

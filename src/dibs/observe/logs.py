@@ -7,6 +7,13 @@ import threading
 import time
 
 
+def root_of(error: BaseException) -> BaseException:
+    """What it all began with: a driver's own error, which tells the most."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 class Sparse(logging.Filter):
     """Lets each kind of line through once a period, saying how many it held back.
 

@@ -67,9 +67,10 @@ def _settle(
             raise RowVanished(claim.username.key)
         if row.won_by(claim.token):
             return Won(row)
-        if not row.free:
+        if not row.open_to(claim):
             return Lost(row)
-        if run.change(dialect.take_over(), claim_params([claim]) | {"version": row.version}) == 1:
+        sql = dialect.take_over(by_staff=claim.by_staff)
+        if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
             return Won(owned(claim, version=row.version + 1))
         row = read(run, dialect, {place(claim)}).get(place(claim))
     raise RowVanished(claim.username.key)
@@ -84,7 +85,7 @@ def owned(claim: Claim, *, version: int) -> NameRow:
         canonical=name.canonical,
         display=name.display,
         rules_version=name.rules_version,
-        state="owned",
+        state=claim.state,
         owner_kind=claim.owner_kind,
         owner=claim.owner,
         claim_token=claim.token,

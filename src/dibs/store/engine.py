@@ -33,6 +33,8 @@ def parse_url(url: str) -> URL:
             "DIBS_DATABASE_URL is not a database address; try"
             " sqlite:///dibs.db or postgresql://user:password@host/database"
         ) from None
+    if "@" in (parsed.host or ""):  # where the rest of the password is, for all to read
+        raise ConfigError("DIBS_DATABASE_URL has an @ in its user or password; write it as %40")
     parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
     dialect_for(parsed.get_backend_name())
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
@@ -19,8 +20,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import Pool
 
-from dibs.errors import SchemaError, StoreUnavailable
-from dibs.names import RULES_VERSION, Username
+from dibs.errors import ConfigError, SchemaError, StoreUnavailable
+from dibs.names import Username
 from dibs.store import schema
 from dibs.store.claims import decide, read
 from dibs.store.dialects import Dialect, dialect_for
@@ -46,6 +47,21 @@ _verified: WeakSet[Pool] = WeakSet()
 _holding: WeakSet[Pool] = WeakSet()
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a host keeps its names.
+
+    Attributes:
+        namespace: Names are unique within one.
+        bind: `bind_arguments` that choose the database.
+        rules_version: The one that names are parsed by.
+    """
+
+    namespace: str
+    bind: Bind
+    rules_version: int
+
+
 # --- what a host can ask for ---------------------------------------------------
 
 
@@ -55,8 +71,7 @@ def claim_in_session(
     *,
     owner: object,
     kind: str | None,
-    namespace: str,
-    bind: Bind,
+    home: Home,
 ) -> Outcome:
     """Try to take the name in the host's transaction, which goes on whatever the answer is.
 
@@ -65,8 +80,7 @@ def claim_in_session(
         username: The parsed name.
         owner: A mapped instance, or a plain id.
         kind: What a plain id is of.
-        namespace: Names are unique within one.
-        bind: `bind_arguments` that choose the database for a plain id.
+        home: Where names are kept; a mapped owner's own database goes before its `bind`.
 
     Raises:
         OwnerWithoutIdentity: The name would be nobody's.
@@ -74,17 +88,17 @@ def claim_in_session(
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    session, bind = _home(session, owner, kind, bind)
-    connection = connect(session, bind)
+    session, bind = _at(session, owner, kind, home.bind)
+    connection = connect(session, bind, home.rules_version)
     # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
     session.flush()
     who = identify(owner, kind)
-    claim = Claim(username, who.kind, who.id, secrets.token_hex(16), namespace)
+    claim = Claim(username, who.kind, who.id, secrets.token_hex(16), home.namespace)
     with told_apart(connection), bounded(connection) as run:
         return decide(run, _dialect(connection), [claim])[0]
 
 
-def find_in_session(session: AnySession, key: str, *, namespace: str, bind: Bind) -> NameRow | None:
+def find_in_session(session: AnySession, key: str, *, home: Home) -> NameRow | None:
     """The row of this key as the host's transaction sees it.
 
     Raises:
@@ -92,10 +106,11 @@ def find_in_session(session: AnySession, key: str, *, namespace: str, bind: Bind
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    connection = connect(_plain(session), bind, writes=False)
+    connection = connect(_plain(session), home.bind, home.rules_version, writes=False)
+    place = (home.namespace, key)
     with told_apart(connection):
-        found = read(HostStatements(connection), _dialect(connection), {(namespace, key)})
-    return found.get((namespace, key))
+        found = read(HostStatements(connection), _dialect(connection), {place})
+    return found.get(place)
 
 
 def release_in_session(
@@ -104,8 +119,7 @@ def release_in_session(
     *,
     owner: object | None,
     kind: str | None,
-    namespace: str,
-    bind: Bind,
+    home: Home,
 ) -> int:
     """Free one name, or all names of an owner, in the host's transaction.
 
@@ -118,10 +132,10 @@ def release_in_session(
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    session, bind = _home(session, owner, kind, bind)
-    connection = connect(session, bind)
+    session, bind = _at(session, owner, kind, home.bind)
+    connection = connect(session, bind, home.rules_version)
     session.flush()
-    where, params = "namespace = :namespace", {"namespace": namespace}
+    where, params = "namespace = :namespace", {"namespace": home.namespace}
     if username is not None:
         # The key says whether a name is free, never whose it is.
         where += " AND name_key = :key AND canonical = :canonical"
@@ -137,7 +151,7 @@ def release_in_session(
 # --- the host's connection -----------------------------------------------------
 
 
-def connect(session: Session, bind: Bind, *, writes: bool = True) -> Connection:
+def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = True) -> Connection:
     """The connection of the host's transaction, to a database known to be set up.
 
     It is asked for before the host's flush, so that a server that is away is
@@ -146,6 +160,7 @@ def connect(session: Session, bind: Bind, *, writes: bool = True) -> Connection:
     Args:
         session: The host's.
         bind: `bind_arguments` that choose the database.
+        rules_version: The one that names are parsed by.
         writes: Whether something may be written.
 
     Raises:
@@ -162,18 +177,18 @@ def connect(session: Session, bind: Bind, *, writes: bool = True) -> Connection:
         raise StoreUnavailable from error
     if connection.engine.pool not in _verified:
         with told_apart(connection):
-            _verify(connection, writes)
+            _verify(connection, rules_version, writes)
     return connection
 
 
-def verify(connection: Connection) -> None:
+def verify(connection: Connection, rules_version: int) -> None:
     """See that a host's database is as dibs needs it.
 
     Raises:
         SchemaError: It is not; the message names the command that mends it.
     """
     try:
-        schema.verify(connection)
+        schema.verify(connection, rules_version)
     except SchemaError as error:
         raise SchemaError(str(error).replace(f"`{schema.UPGRADE}`", f"`{UPGRADE}`")) from error
 
@@ -191,27 +206,35 @@ def has_names(connection: Connection) -> bool:
     return pool in _holding
 
 
-def _home(
+def _at(
     session: AnySession, owner: object | None, kind: str | None, bind: Bind
 ) -> tuple[Session, Bind]:
     """The session and the database in which the owner's own row lives."""
     state = state_of(owner, kind) if owner is not None else None
     here = session_of(state) or _plain(session)
-    return here, bind_of(state.mapper) if state else bind
+    if state is None:
+        return here, bind
+    theirs = bind_of(state.mapper)
+    if here.get_bind(**theirs).engine.url != here.get_bind(**bind).engine.url:
+        raise ConfigError(
+            f"{state.mapper.class_.__name__} lives in another database than the names, and one"
+            " constraint cannot span two: give Dibs the metadata of the owners' database"
+        )
+    return here, theirs
 
 
 def _plain(session: AnySession) -> Session:
     return session() if isinstance(session, scoped_session) else session
 
 
-def _verify(connection: Connection, writes: bool) -> None:
+def _verify(connection: Connection, rules_version: int, writes: bool) -> None:
     """On the host's own connection: a second one could be the same one, as in StaticPool."""
     empty = _lacks_rules(connection)
     if empty and not writes:
         return  # nothing was ever claimed here
     if empty:
-        _write_rules(connection)
-    verify(connection)
+        _write_rules(connection, rules_version)
+    verify(connection, rules_version)
     if not empty:  # or it may be rolled back
         _verified.add(connection.engine.pool)
         _holding.add(connection.engine.pool)
@@ -224,9 +247,9 @@ def _lacks_rules(connection: Connection) -> bool:
     return connection.execute(select(meta.c.id)).first() is None
 
 
-def _write_rules(connection: Connection) -> None:
+def _write_rules(connection: Connection, rules_version: int) -> None:
     sql = "INSERT INTO dibs_meta (id, rules_version, secret) VALUES (1, :version, :secret) "
-    params = {"version": RULES_VERSION, "secret": secrets.token_hex(32)}
+    params = {"version": rules_version, "secret": secrets.token_hex(32)}
     with bounded(connection) as run:
         run.change(sql + _dialect(connection).pass_over("id"), params)
 

@@ -29,6 +29,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._names: dict[Place, NameRow] = {}
         self._users: dict[str, tuple[NewUser, int]] = {}
+        self._roles: dict[str, str | None] = {}
         self._secret = secrets.token_hex(32)
 
     def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
@@ -41,7 +42,7 @@ class MemoryStore:
         row = self._seen(place(claim))
         if row is not None and row.won_by(claim.token):
             return Won(row)
-        if row is not None and not row.free:
+        if row is not None and not row.open_to(claim):
             return Lost(row)
         won = owned(claim, version=row.version + 1 if row else 1)
         self._names[place(claim)] = won
@@ -73,36 +74,76 @@ class MemoryStore:
             row = self._names.get((namespace, key))
             if row is None or row.state != "owned" or row.owner != owner:
                 return False
-            self._names[namespace, key] = replace(
-                row,
-                state="free",
-                owner_kind=None,
-                owner=None,
-                claim_token=None,
-                version=row.version + 1,
-                free=True,
-            )
+            self._free(row)
             return True
 
-    def user(self, user_id: str, *, deadline: Deadline) -> UserRow | None:
+    def _free(self, row: NameRow) -> None:
+        self._names[row.namespace, row.key] = replace(
+            row,
+            state="free",
+            owner_kind=None,
+            owner=None,
+            claim_token=None,
+            version=row.version + 1,
+            free=True,
+        )
+
+    def unreserve(
+        self, key: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> bool:
+        """See `dibs.store.Store.unreserve`."""
+        del deadline
+        with self._lock:
+            row = self._names.get((namespace, key))
+            if row is None or row.state != "reserved":
+                return False
+            self._free(row)
+            return True
+
+    def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
+        """See `dibs.store.Store.reserved`."""
+        del deadline
+        with self._lock:
+            rows = [row for at, row in self._names.items() if at[0] == namespace]
+        return sorted((r for r in rows if r.state == "reserved"), key=lambda row: row.key)
+
+    def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
+        """See `dibs.store.Store.set_role`."""
+        del deadline
+        if user_id not in self._users:
+            return False
+        self._roles[user_id] = role
+        return True
+
+    def user(
+        self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> UserRow | None:
         """See `dibs.store.Store.user`."""
         del deadline
-        return next((u for u in self._listed() if u.id == user_id), None)
+        return next((u for u in self._listed(namespace) if u.id == user_id), None)
 
-    def users(self, *, limit: int, after: str | None, deadline: Deadline) -> list[UserRow]:
+    def users(
+        self,
+        *,
+        limit: int,
+        after: str | None,
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: Deadline,
+    ) -> list[UserRow]:
         """See `dibs.store.Store.users`."""
         del deadline
-        return [user for user in self._listed() if user.id > (after or "")][:limit]
+        return [user for user in self._listed(namespace) if user.id > (after or "")][:limit]
 
-    def _listed(self) -> list[UserRow]:
+    def _listed(self, namespace: str) -> list[UserRow]:
         with self._lock:
             owned_by = {
                 row.owner: row.display
                 for row in self._names.values()
                 if row.state == "owned" and row.owner_kind == "user"
+                if row.namespace == namespace
             }
             return [
-                UserRow(id=user_id, username=owned_by[user_id], created_at=created_at)
+                UserRow(user_id, owned_by[user_id], created_at, self._roles.get(user_id))
                 for user_id, (_, created_at) in sorted(self._users.items())
                 if user_id in owned_by
             ]

@@ -8,6 +8,7 @@ apps, where a table called `users` is somebody else's. The column is called
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 from sqlalchemy import (
     BigInteger,
@@ -24,10 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from dibs.names import RULES_VERSION
+from dibs.names import MAX_KEY_BYTES
 from dibs.store.records import MAX_OWNER
 
-MAX_KEY_BYTES = 1024
 MAX_TOKEN = 64
 
 
@@ -85,6 +85,7 @@ users = Table(
     metadata,
     Column("id", ByteText(36), primary_key=True),
     Column("password_hash", ByteText(512)),
+    Column("role", ByteText(16)),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -97,16 +98,16 @@ meta = Table(
 )
 
 
-def attach(target: MetaData) -> None:
+def attach(target: MetaData, rules_version: int) -> None:
     """Add the tables to a host's metadata, so that its `create_all` and migrations make them."""
     for table in metadata.sorted_tables:
         if table.name not in target.tables:
             copy = table.to_metadata(target)
             if table is meta:
-                event.listen(copy, "after_create", _first_row)
+                event.listen(copy, "after_create", partial(_first_row, rules_version))
 
 
-def _first_row(table: Table, connection: Connection, **options: object) -> None:
+def _first_row(version: int, table: Table, connection: Connection, **options: object) -> None:
     del options
-    row = {"id": 1, "rules_version": RULES_VERSION, "secret": secrets.token_hex(32)}
+    row = {"id": 1, "rules_version": version, "secret": secrets.token_hex(32)}
     connection.execute(table.insert(), row)

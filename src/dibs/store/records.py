@@ -40,6 +40,8 @@ class Claim:
         token: Which request asks; a row that carries it is this request's own.
         namespace: Names are unique within one.
         user: Written together with the name when the claim is won.
+        state: What the row becomes: `owned`, or `reserved` for staff to give away.
+        by_staff: Whether a reserved name may be had.
     """
 
     username: Username
@@ -48,6 +50,8 @@ class Claim:
     token: str
     namespace: str = DEFAULT_NAMESPACE
     user: NewUser | None = None
+    state: State = "owned"
+    by_staff: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < len(self.owner) <= MAX_OWNER or not 0 < len(self.owner_kind) <= MAX_OWNER:
@@ -85,7 +89,11 @@ class NameRow:
         Every later change of a row clears or replaces its token, so a name that
         was released since is nobody's earlier success.
         """
-        return self.state == "owned" and self.claim_token == token
+        return self.state in ("owned", "reserved") and self.claim_token == token
+
+    def open_to(self, claim: Claim) -> bool:
+        """Whether this claim may take the row over."""
+        return self.free or (claim.by_staff and self.state == "reserved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +140,13 @@ class UserRow:
 
     Attributes:
         created_at: Milliseconds of the database's clock since 1970.
+        role: `staff`, or None.
     """
 
     id: str
     username: str
     created_at: int
+    role: str | None = None
 
 
 class Store(Protocol):
@@ -171,16 +181,51 @@ class Store(Protocol):
         """
         ...
 
-    def user(self, user_id: str, *, deadline: Deadline) -> UserRow | None:
-        """The user with this id.
+    def unreserve(
+        self, key: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> bool:
+        """Free the name if it is reserved, and say whether it was.
+
+        Raises:
+            StoreUnavailable: It is not known to be free; asking again is safe.
+        """
+        ...
+
+    def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
+        """Every reserved name, in the order of their keys.
 
         Raises:
             StoreUnavailable: The database cannot answer.
         """
         ...
 
-    def users(self, *, limit: int, after: str | None, deadline: Deadline) -> list[UserRow]:
-        """Up to `limit` users in the order of their ids, past the id `after`.
+    def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
+        """Give a user this role, or none, and say whether there is such a user.
+
+        Raises:
+            StoreUnavailable: It is not known to be done; asking again is safe.
+        """
+        ...
+
+    def user(
+        self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> UserRow | None:
+        """The user with this id, if her name is in this namespace.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        ...
+
+    def users(
+        self,
+        *,
+        limit: int,
+        after: str | None,
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: Deadline,
+    ) -> list[UserRow]:
+        """Up to `limit` users of a namespace in the order of their ids, past the id `after`.
 
         Raises:
             StoreUnavailable: The database cannot answer.

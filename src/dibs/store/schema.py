@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, select
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -24,6 +26,7 @@ from dibs.store.violations import Kind, classify
 
 VERSION_TABLE = "dibs_alembic_version"
 UPGRADE = "dibs db upgrade"
+EMPTY_META = f"The table {meta.name} is empty: run `{UPGRADE}`."
 UPGRADE_TRIES = 6
 MIGRATIONS = Path(__file__).parent / "migrations"
 PRIMARY_KEY = ["namespace", "name_key"]
@@ -32,8 +35,12 @@ PRIMARY_KEY = ["namespace", "name_key"]
 _one_at_a_time = threading.Lock()
 
 
-def verify(connection: Connection) -> None:
+def verify(connection: Connection, rules_version: int = RULES_VERSION) -> None:
     """See that tables, constraint, collation, migrations and rules version are right.
+
+    Args:
+        connection: To the database.
+        rules_version: The one that names are parsed by.
 
     Raises:
         SchemaError: They are not; the message names the command that mends it.
@@ -42,7 +49,25 @@ def verify(connection: Connection) -> None:
     _verify_constraint(connection)
     _verify_collation(connection)
     _verify_migration(connection)
-    _verify_rules(connection)
+    _verify_rules(connection, rules_version)
+
+
+def require_file(url: str | URL, mending: str = UPGRADE) -> None:
+    """See that an SQLite database has its file: to look for it in there would make one.
+
+    Args:
+        url: The database's address.
+        mending: The command that makes it.
+
+    Raises:
+        SchemaError: It has none.
+    """
+    parsed = parse_url(url) if isinstance(url, str) else url
+    file = parsed.database or ":memory:"
+    if parsed.get_backend_name() != "sqlite" or file == ":memory:" or file.startswith("file:"):
+        return
+    if not Path(file).exists():
+        raise SchemaError(f"The file {file} does not exist: run `{mending}`.")
 
 
 def is_empty(connection: Connection) -> bool:
@@ -99,8 +124,7 @@ def _verify_migration(connection: Connection) -> None:
     """A host may create the tables itself; then there is no version to compare."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    current, newest = context.get_current_revision(), newest_revision()
+    current, newest = _revision(connection), newest_revision()
     if current != newest:
         raise SchemaError(
             f"The database is at migration {current or 'none'}, this dibs needs {newest}:"
@@ -108,19 +132,25 @@ def _verify_migration(connection: Connection) -> None:
         )
 
 
-def _verify_rules(connection: Connection) -> None:
+def _revision(connection: Connection) -> str | None:
+    """The migration that the database is at, if that is noted."""
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
+
+
+def _verify_rules(connection: Connection, rules_version: int) -> None:
     active = connection.execute(select(meta.c.rules_version)).scalar()
     if active is None:
-        raise SchemaError(f"The table {meta.name} is empty: run `{UPGRADE}`.")
-    if active != RULES_VERSION:
+        raise SchemaError(EMPTY_META)
+    if active != rules_version:
         raise SchemaError(
             f"The names in this database were stored under rules version {active}, and this"
-            f" dibs has version {RULES_VERSION}: the same name could get two keys. Install the"
-            " dibs that has those rules."
+            f" dibs has version {rules_version}: the same name could get two keys. Set"
+            " DIBS_LOOKALIKES as it was, or install the dibs that has those rules."
         )
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, rules_version: int = RULES_VERSION) -> None:
     """Create the tables in the database at this address, or bring them to the newest migration.
 
     Raises:
@@ -132,12 +162,12 @@ def upgrade(url: str) -> None:
     if engine.dialect.name == "sqlite":
         SQLite.listen(engine, Budget())  # a file is WAL from its first day
     try:
-        upgrade_engine(engine)
+        upgrade_engine(engine, rules_version)
     finally:
         engine.dispose()
 
 
-def upgrade_engine(engine: Engine) -> None:
+def upgrade_engine(engine: Engine, rules_version: int = RULES_VERSION) -> None:
     """Create the tables, or bring them to the newest migration.
 
     Servers that start at the same moment may all do this: who comes second
@@ -145,24 +175,68 @@ def upgrade_engine(engine: Engine) -> None:
 
     Raises:
         StoreUnavailable: The database cannot answer.
+        SchemaError: There are tables that no migration of ours made.
     """
     for last in (*[False] * (UPGRADE_TRIES - 1), True):
         try:
             with _one_at_a_time, engine.connect() as connection:
-                command.upgrade(_config(connection), "head")
+                _upgrade(connection, rules_version)
             return
+        except SchemaError:  # or somebody else is in the middle of making them
+            if last:
+                raise
         except DBAPIError as error:
             if classify(error) is Kind.AWAY:
                 raise StoreUnavailable from error
             if last:
                 raise
-            time.sleep(0.5)
+        time.sleep(0.5)
 
 
-def _config(connection: Connection) -> Config:
+def _upgrade(connection: Connection, rules_version: int) -> None:
+    config = _config(connection, rules_version)
+    made_elsewhere = _revision(connection) is None and not is_empty(connection)
+    if made_elsewhere:
+        _verify_like_newest(connection)
+    connection.rollback()  # Alembic commits only what it began
+    if made_elsewhere:
+        command.stamp(config, "head")
+    else:
+        command.upgrade(config, "head")
+    _write_rules(connection, rules_version)
+
+
+def _verify_like_newest(connection: Connection) -> None:
+    """Tables that `create_all` made need nothing but the note that they are there.
+
+    Raises:
+        SchemaError: They are not what this dibs makes; nothing was changed.
+    """
+    try:
+        _verify_tables(connection)
+    except SchemaError as error:
+        what = str(error).partition(": run")[0]
+        raise SchemaError(
+            f"{what}, though other tables of dibs exist and no migration that made them is"
+            " noted. Drop those, or make the rest as dibs has it, and try again."
+        ) from error
+    _verify_constraint(connection)
+    _verify_collation(connection)
+
+
+def _write_rules(connection: Connection, rules_version: int) -> None:
+    """Put the one row back that somebody lost."""
+    if connection.execute(select(meta.c.id)).first() is None:
+        row = {"id": 1, "rules_version": rules_version, "secret": secrets.token_hex(32)}
+        connection.execute(meta.insert(), row)
+    connection.commit()
+
+
+def _config(connection: Connection, rules_version: int) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
+    config.attributes["rules_version"] = rules_version  # what a new database starts with
     return config
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.engine import Engine
 
-from dibs.errors import StoreError
+from dibs.errors import SchemaError, StoreError
+from dibs.names import RULES_VERSION
 from dibs.store import schema
 from dibs.store.claims import decide, place, read
 from dibs.store.deadline import Budget, Deadline
 from dibs.store.dialects import Run
-from dibs.store.dialects.base import plain
+from dibs.store.dialects.base import name_row, plain
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,
@@ -25,9 +26,9 @@ from dibs.store.transactions import Restart, Transactions
 
 # A user's name is her only owned row; one name a user is what registration makes.
 USERS = """
-    SELECT u.id, n.display, u.created_at
+    SELECT u.id, n.display, u.created_at, u.role
     FROM dibs_users u JOIN dibs_names n ON n.owner = u.id
-    WHERE n.owner_kind = 'user' AND n.state = 'owned' AND {where}
+    WHERE n.owner_kind = 'user' AND n.state = 'owned' AND n.namespace = :namespace AND {where}
     ORDER BY u.id LIMIT :limit
 """
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
@@ -37,11 +38,15 @@ MAX_BATCH = 500
 class SqlStore:
     """Names and users on SQLite, PostgreSQL, MariaDB or MySQL."""
 
-    def __init__(self, engine: Engine, budget: Budget) -> None:
+    def __init__(
+        self, engine: Engine, budget: Budget, *, rules_version: int = RULES_VERSION
+    ) -> None:
         self.engine = engine
         self._transactions = Transactions(engine, budget)
         self._dialect = self._transactions.dialect
+        self._rules_version = rules_version
         self._secret = ""
+        self._verified = -1
 
     def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
         """See `dibs.store.Store.claim_many`."""
@@ -82,6 +87,8 @@ class SqlStore:
             return Failed(error)
 
     def _write(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
+        self._verify_once(deadline)
+
         def work(run: Run) -> list[Outcome]:
             outcomes = decide(run, self._dialect, claims, patient=insist)
             self._insert_users(run, claims, outcomes)
@@ -96,6 +103,16 @@ class SqlStore:
         return self._transactions.write(
             work, changed=_any_won, recall=recall, deadline=deadline, insist=insist
         )
+
+    def _verify_once(self, deadline: Deadline) -> None:
+        """Grant nothing in a database that was never seen to keep names unique.
+
+        Again after each loss of the server: it may have come back as another one.
+        """
+        generation = self._transactions.generation
+        if self._verified != generation:
+            self.verify(deadline=deadline)
+            self._verified = generation
 
     def _insert_users(self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
         won = [
@@ -127,18 +144,54 @@ class SqlStore:
         """See `dibs.store.Store.release`."""
         sql = self._dialect.release("namespace = :namespace AND name_key = :key AND owner = :owner")
         params = {"namespace": namespace, "key": key, "owner": owner}
+        return self._change(sql, params, deadline)
+
+    def unreserve(
+        self, key: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> bool:
+        """See `dibs.store.Store.unreserve`."""
+        where = "namespace = :namespace AND name_key = :key"
+        sql = self._dialect.release(where, state="reserved")
+        return self._change(sql, {"namespace": namespace, "key": key}, deadline)
+
+    def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
+        """See `dibs.store.Store.reserved`."""
+        sql = self._dialect.select_where("namespace = :namespace AND state = 'reserved'")
+        rows = self._transactions.read(
+            lambda run: run.rows(f"{sql} ORDER BY name_key", {"namespace": namespace}),
+            deadline=deadline,
+        )
+        return [name_row(row) for row in rows]
+
+    def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
+        """See `dibs.store.Store.set_role`."""
+        sql = "UPDATE dibs_users SET role = :role WHERE id = :id"
+        return self._change(sql, {"role": role, "id": user_id}, deadline)
+
+    def _change(self, sql: str, params: Mapping[str, object], deadline: Deadline) -> bool:
         return self._transactions.write(
             lambda run: run.change(sql, params) == 1, changed=bool, deadline=deadline
         )
 
-    def user(self, user_id: str, *, deadline: Deadline) -> UserRow | None:
+    def user(
+        self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> UserRow | None:
         """See `dibs.store.Store.user`."""
-        found = self._users("u.id = :id", {"id": user_id, "limit": 1}, deadline)
+        params = {"namespace": namespace, "id": user_id, "limit": 1}
+        found = self._users("u.id = :id", params, deadline)
         return found[0] if found else None
 
-    def users(self, *, limit: int, after: str | None, deadline: Deadline) -> list[UserRow]:
+    def users(
+        self,
+        *,
+        limit: int,
+        after: str | None,
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: Deadline,
+    ) -> list[UserRow]:
         """See `dibs.store.Store.users`."""
-        return self._users("u.id > :after", {"after": after or "", "limit": limit}, deadline)
+        params = {"namespace": namespace, "after": after or "", "limit": limit}
+        return self._users("u.id > :after", params, deadline)
 
     def _users(self, where: str, params: Mapping[str, object], deadline: Deadline) -> list[UserRow]:
         sql = USERS.format(where=where)
@@ -147,7 +200,9 @@ class SqlStore:
 
     def verify(self, *, deadline: Deadline) -> None:
         """See `dibs.store.Store.verify`."""
-        self._transactions.inspect(schema.verify, deadline=deadline)
+        self._transactions.inspect(
+            lambda connection: schema.verify(connection, self._rules_version), deadline=deadline
+        )
 
     def is_empty(self, *, deadline: Deadline) -> bool:
         """Whether none of the tables exists yet.
@@ -162,6 +217,8 @@ class SqlStore:
         if not self._secret:
             sql = "SELECT secret FROM dibs_meta WHERE id = 1"
             rows = self._transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
+            if not rows:
+                raise SchemaError(schema.EMPTY_META)
             self._secret = plain(rows[0])[0]
         return self._secret
 

@@ -64,13 +64,13 @@ class Transactions:
         self._named = engine.dialect.paramstyle in ("named", "qmark")
         self._silence = Silence()
         self._writer = threading.Lock() if self.dialect.one_writer else None
-        self._generation = 0
+        self.generation = 0
         event.listen(engine, "connect", self._born)
         event.listen(engine, "checkout", self._refuse_the_old)
 
     def _born(self, connection: object, record: ConnectionPoolEntry) -> None:
         del connection
-        record.info["generation"] = self._generation
+        record.info["generation"] = self.generation
 
     def _refuse_the_old(
         self, connection: object, record: ConnectionPoolEntry, proxy: object
@@ -81,7 +81,7 @@ class Transactions:
         use at that moment to the garbage collector.
         """
         del connection, proxy
-        if record.info["generation"] != self._generation:
+        if record.info["generation"] != self.generation:
             raise DisconnectionError
 
     def read(self, work: Callable[[Run], T], *, deadline: Deadline) -> T:
@@ -144,7 +144,8 @@ class Transactions:
             with self._turn(deadline):
                 return self._attempt(statements, deadline)
         except (Away, TimedOut) as lost:
-            if committing:
+            # A COMMIT that SQLite refused, for instance on a full disk, was rolled back.
+            if committing and not self.dialect.one_writer:
                 raise CommitLost from lost
             raise
 
@@ -156,11 +157,15 @@ class Transactions:
         """
 
         def attempt() -> T:
-            try:
-                with self.engine.connect() as connection:
-                    return work(connection)
-            except DBAPIError as error:
-                self._give_up(None, error, 0.0)
+            started = time.monotonic()
+            with self._silence.ask():
+                try:
+                    with self.engine.connect() as connection:
+                        found = work(connection)
+                except (DBAPIError, PoolTimeout) as error:
+                    self._give_up(None, error, time.monotonic() - started)
+                self._silence.heard()
+                return found
 
         return self._persist(attempt, deadline)
 
@@ -204,7 +209,8 @@ class Transactions:
             raise (TimedOut if kind is Kind.TIMEOUT else Restart) from error
         _close(connection)
         if kind is Kind.AWAY:
-            self._generation += 1  # its siblings in the pool are as dead
+            if connection is not None:
+                self.generation += 1  # its siblings in the pool are as dead
             if seconds >= 0.9 * self._budget.silence:
                 self._silence.lost()
             raise Away from error

@@ -33,7 +33,11 @@ POSTGRESQL = {
     "57014": Kind.TIMEOUT,  # query_canceled: our statement_timeout
     "25006": Kind.AWAY,  # read_only_sql_transaction: a standby, mid-failover
     "25P03": Kind.AWAY,  # idle_in_transaction_session_timeout
+    "42501": Kind.AWAY,  # insufficient_privilege: somebody is working on the rights
     "42P01": Kind.SCHEMA,  # undefined_table
+    "42P10": Kind.SCHEMA,  # invalid_column_reference: there is no such primary key
+    "22001": Kind.SCHEMA,  # string_data_right_truncation: a column is too short
+    "23502": Kind.SCHEMA,  # not_null_violation: a column that is not ours
     "42703": Kind.SCHEMA,  # undefined_column
     "3D000": Kind.AWAY,  # invalid_catalog_name: the database is being restored
     "08": Kind.AWAY,  # connection_exception
@@ -50,6 +54,15 @@ MYSQL = {
     1020: Kind.RESTART,  # ER_CHECKREAD: innodb_snapshot_isolation, default from MariaDB 11.6.2
     1146: Kind.SCHEMA,  # ER_NO_SUCH_TABLE
     1054: Kind.SCHEMA,  # ER_BAD_FIELD_ERROR
+    1048: Kind.SCHEMA,  # ER_BAD_NULL_ERROR: the same
+    1364: Kind.SCHEMA,  # ER_NO_DEFAULT_FOR_FIELD: a column that is not ours
+    1406: Kind.SCHEMA,  # ER_DATA_TOO_LONG: a column is too short
+    1142: Kind.AWAY,  # ER_TABLEACCESS_DENIED_ERROR: somebody is working on the rights
+    1143: Kind.AWAY,  # ER_COLUMNACCESS_DENIED_ERROR
+    1227: Kind.AWAY,  # ER_SPECIFIC_ACCESS_DENIED_ERROR
+    1820: Kind.AWAY,  # ER_MUST_CHANGE_PASSWORD
+    1862: Kind.AWAY,  # ER_MUST_CHANGE_PASSWORD_LOGIN
+    4151: Kind.AWAY,  # ER_ACCOUNT_HAS_BEEN_LOCKED (MariaDB)
     0: Kind.AWAY,  # PyMySQL: the connection is closed
     1021: Kind.AWAY,  # ER_DISK_FULL
     1037: Kind.AWAY,  # ER_OUTOFMEMORY
@@ -93,6 +106,7 @@ SQLITE = {
     # SQLITE_ERROR, the answer to a statement that does not fit the tables. Ours are
     # fixed and tested, so the tables are what is missing or too old.
     1: Kind.SCHEMA,
+    1299: Kind.SCHEMA,  # SQLITE_CONSTRAINT_NOTNULL: a column that is not ours
     2067: Kind.UNIQUE,  # SQLITE_CONSTRAINT_UNIQUE
     1555: Kind.UNIQUE,  # SQLITE_CONSTRAINT_PRIMARYKEY
     5: Kind.RESTART,  # SQLITE_BUSY

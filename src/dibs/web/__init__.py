@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask
 from flask_smorest import Api
 
@@ -11,6 +13,13 @@ from dibs.web.words import init_babel
 from dibs.wiring import Parts
 
 BLUEPRINTS = (registration.blueprint, names.blueprint, users.blueprint, health.blueprint)
+# A blueprint's own name is for `url_for` in a host app; these are for readers.
+TAGS = [
+    {"name": title, "description": blueprint.description}
+    for title, blueprint in zip(
+        ("Registration", "Names", "Users", "Health"), BLUEPRINTS, strict=True
+    )
+]
 
 __all__ = ["register_blueprints", "register_error_handlers"]
 
@@ -27,6 +36,9 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         super()._register_responses()
         self.DEFAULT_RESPONSE_CONTENT_TYPE = usual
 
+    def _register_pagination_header(self) -> None:
+        """Leave it out: pages are told by `next`."""
+
     def _register_error_handlers(self) -> None:
         """Leave them to `dibs.web.problems`."""
 
@@ -41,6 +53,22 @@ def register_blueprints(app: Flask, parts: Parts, *, url_prefix: str = "") -> No
     app.config.setdefault("OPENAPI_VERSION", "3.1.0")
     app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
     app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
-    api = DibsApi(app)
+    api = DibsApi(app, spec_kwargs={"tags": TAGS})
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint, url_prefix=url_prefix)
+    _say_password(api.spec, parts.settings.password)
+    parts.registry.reserve_routes(_first_parts(app))
+
+
+def _say_password(spec: Any, mode: str) -> None:
+    """DIBS_PASSWORD, as the OpenAPI page has it: required, optional, or no such field."""
+    body = spec.components.schemas["RegisterBody"]
+    if mode == "required":
+        body["required"] = ["username", "password"]
+    if mode == "off":
+        del body["properties"]["password"]
+
+
+def _first_parts(app: Flask) -> set[str]:
+    """What every address of the app begins with: `users` for /users/<id>."""
+    return {rule.rule.strip("/").partition("/")[0] for rule in app.url_map.iter_rules()}

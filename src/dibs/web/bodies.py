@@ -18,8 +18,8 @@ MAX_BODY = 64 * 1024
 NOT_TEXT = "Give %(field)s as a string."
 NOT_A_NUMBER = "Give %(field)s as a whole number from 1 to 100."
 REQUIRED = "The field %(field)s is required."
-UNKNOWN = "There is no field %(field)s; leave it out."
-NOT_AN_ID = "Give %(field)s as it stood in next."
+UNKNOWN = "Unknown field %(field)s; leave it out."
+NOT_AN_ID = "`%(field)s` must be the `next` of an earlier page."
 
 # marshmallow's own messages are replaced by these codes, so that nothing is
 # ever told apart by the text of a message.

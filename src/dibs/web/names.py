@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from dibs.errors import DibsError, InvalidName, NameReserved
-from dibs.names import parse
-from dibs.web.base import Blueprint, parts
-from dibs.web.problems import is_reserved, reason_items
+from dibs.errors import InvalidName, NameTaken
+from dibs.store import Deadline
+from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint, parts
+from dibs.web.problems import reason_items
 from dibs.web.schemas import Verdict
+from dibs.web.suggestions import as_taken, other_names
 from dibs.web.words import localised, say, together
+
+NOTHING_AGAINST: dict[str, Any] = {
+    "reason": None,
+    "message": None,
+    "reasons": [],
+    "suggestions": [],
+}
 
 blueprint = Blueprint("dibs_names", __name__, description="Ask about a name.")
 
 
-@blueprint.route("/usernames/<path:name>")
-@blueprint.response(200, Verdict)
+@blueprint.route("/usernames/<path:name>", tags=["Names"])
+@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
+@blueprint.response(200, Verdict, headers=LANGUAGE)
+@blueprint.refuses(503, "The database cannot answer; see Retry-After.")
 def check(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Say whether a name can be had: advice, never a promise."""
     return verdict(name), 200, {"Cache-Control": "no-store", **localised()}
@@ -27,34 +37,31 @@ def verdict(name: str) -> dict[str, Any]:
     Raises:
         StoreUnavailable: The database cannot answer.
     """
+    deadline = parts().budget.start()
+    said: dict[str, Any] = {"name": name, "canonical": None, "renamed_to": None}
     try:
-        username = parse(name)
-    except InvalidName as error:
-        shown: DibsError = NameReserved() if is_reserved(error) else error
-        reasons = reason_items([("username", reason) for reason in error.reasons])
-        detail = together(item["detail"] for item in reasons)
-        return _verdict(name, None, reason=shown.code, message=detail, reasons=reasons)
-    taken = parts().registry.check(username, deadline=parts().budget.start())
-    if taken is None:
-        return _verdict(name, username.canonical)
-    return _verdict(name, username.canonical, reason=taken.code, message=say(taken.message))
+        username = parts().registry.parse(name, deadline=deadline)
+        said["canonical"] = username.canonical
+        refused: InvalidName | NameTaken | None = parts().registry.check(
+            username, deadline=deadline
+        )
+    except (InvalidName, NameTaken) as error:
+        refused = error
+    said["available"] = refused is None
+    return said | (_why_not(refused, deadline, name) if refused else NOTHING_AGAINST)
 
 
-def _verdict(
-    name: str,
-    canonical: str | None,
-    *,
-    reason: str | None = None,
-    message: str | None = None,
-    reasons: list[dict[str, str]] | None = None,
-) -> dict[str, Any]:
+def _why_not(refused: InvalidName | NameTaken, deadline: Deadline, name: str) -> dict[str, Any]:
+    taken = as_taken(refused)
+    if taken is not None:
+        others = other_names(name, deadline)
+        message = say(taken.message)
+        return {"reason": taken.code, "message": message, "reasons": [], "suggestions": others}
+    broken = refused.reasons if isinstance(refused, InvalidName) else ()
+    reasons = reason_items([("username", reason) for reason in broken])
     return {
-        "name": name,
-        "canonical": canonical,
-        "available": reason is None,
-        "reason": reason,
-        "message": message,
-        "reasons": reasons or [],
-        "renamed_to": None,
+        "reason": refused.code,
+        "message": together(item["detail"] for item in reasons),
+        "reasons": reasons,
         "suggestions": [],
     }

@@ -14,14 +14,16 @@ from werkzeug.exceptions import HTTPException
 from dibs.errors import (
     DibsError,
     InvalidName,
+    InvalidNameAndPassword,
     InvalidPassword,
     NameReserved,
+    NameTaken,
     OutcomeUnknown,
     Reason,
     SchemaError,
     StoreUnavailable,
 )
-from dibs.observe.logs import Sparse
+from dibs.observe.logs import Sparse, root_of
 from dibs.web.words import localised, say, together
 
 log = logging.getLogger(__name__)
@@ -41,17 +43,16 @@ STATUS = {
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "outcome_unknown": HTTPStatus.SERVICE_UNAVAILABLE,
     "transaction_must_restart": HTTPStatus.SERVICE_UNAVAILABLE,
-    "schema": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 TITLES = {
-    400: "The request cannot be read",
+    400: "Bad request",
     404: "Not found",
     405: "Method not allowed",
-    409: "The username cannot be had",
+    409: "This username is not available",
     413: "The request is too large",
     415: "Wrong content type",
-    422: "A rule is broken",
+    422: "The input is not valid",
     500: "Something went wrong",
     503: "Please try again shortly",
 }
@@ -79,7 +80,9 @@ class Malformed(DibsError):
 class NotJson(Malformed):
     """The body is not JSON, or JSON that does not mean one thing."""
 
-    message = "The body is not valid JSON: an object in UTF-8, no name twice, no NaN."
+    message = (
+        "The body is not valid JSON. Send one UTF-8 object, without duplicate keys and without NaN."
+    )
 
 
 class NotAnObject(Malformed):
@@ -120,6 +123,13 @@ class ReasonSchema(Schema):
     detail = fields.String()
 
 
+class SuggestionSchema(Schema):
+    """A name that was free a moment ago."""
+
+    name = fields.String()
+    method = fields.String(metadata={"description": "digits, separator, word or initials"})
+
+
 class Problem(Schema):
     """RFC 9457 problem details."""
 
@@ -128,6 +138,7 @@ class Problem(Schema):
     detail = fields.String()
     code = fields.String(metadata={"description": "Stable, the same in every language."})
     reasons = fields.List(fields.Nested(ReasonSchema))
+    suggestions = fields.List(fields.Nested(SuggestionSchema))
     idempotency_key = fields.String(metadata={"description": "What to retry with, if anything."})
     error = fields.String(metadata={"description": "The detail, for clients that read `error`."})
     message = fields.String(metadata={"description": "The detail once more."})
@@ -152,7 +163,9 @@ def problem(
         "message": detail,
     }
     headers = {**localised(), **(headers or {})}
-    return Response(json.dumps(body) + "\n", status, headers, content_type=CONTENT_TYPE)
+    # Whatever the host app's own JSON does, names and sentences stay readable.
+    text = json.dumps(body, ensure_ascii=False)
+    return Response(text + "\n", status, headers, content_type=CONTENT_TYPE)
 
 
 def from_error(error: DibsError) -> Response:
@@ -160,6 +173,8 @@ def from_error(error: DibsError) -> Response:
     match error:
         case InvalidName() if is_reserved(error):
             return from_error(NameReserved())
+        case InvalidNameAndPassword():
+            return _broken(error, error.by_field)
         case InvalidName() | InvalidPassword():
             name = "username" if isinstance(error, InvalidName) else "password"
             return _broken(error, [(name, reason) for reason in error.reasons])
@@ -174,6 +189,9 @@ def from_error(error: DibsError) -> Response:
             # The mending command is for who runs the service, not for its users.
             log.error("%s", error)
             return _unavailable(StoreUnavailable())
+        case NameTaken(suggestions=[_, *_]):
+            status, others = STATUS[error.code], error.suggestions
+            return problem(status, error.code, say(error.message), suggestions=others)
     status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     if isinstance(error, UserNotFound):
         status = HTTPStatus.NOT_FOUND
@@ -205,7 +223,7 @@ def _unavailable(error: StoreUnavailable, **members: str) -> Response:
     headers = {"Retry-After": str(error.retry_after)}
     if key := members.get("idempotency_key"):
         headers["Idempotency-Key"] = key
-    log.warning("%s: %s", error.code, error.__cause__ or error)
+    log.warning("%s: %s", error.code, " ".join(str(root_of(error)).split()))
     return problem(STATUS[error.code], error.code, say(error.message), headers=headers, **members)
 
 

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+import re
 
+from marshmallow import Schema, ValidationError, fields, validate
+
+from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from dibs.names import DEFAULT_POLICY
 from dibs.web.bodies import NUMBER, TEXT, Body
+from dibs.web.problems import SuggestionSchema
 
 MAX_PAGE = 100
 ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
+def _is_id(value: str) -> None:
+    # Not `Regexp`: what Python calls \\Z is `$` to everybody who reads the OpenAPI page.
+    if not re.fullmatch(ID, value):
+        raise ValidationError("not_an_id")
+
+
 class RegisterBody(Body):
     """The body of `POST /register`."""
 
-    username = fields.String(required=True, error_messages=TEXT)
-    password = fields.String(load_only=True, error_messages=TEXT)
+    username = fields.String(
+        required=True,
+        error_messages=TEXT,
+        metadata={
+            "minLength": 1,
+            "maxLength": DEFAULT_POLICY.max_code_points,
+            "description": f"{DEFAULT_POLICY.min_length} to {DEFAULT_POLICY.max_length}"
+            " characters as a reader counts them.",
+            "examples": ["ada"],
+        },
+    )
+    password = fields.String(
+        load_only=True,
+        error_messages=TEXT,
+        metadata={
+            "minLength": MIN_LENGTH,
+            "maxLength": MAX_LENGTH,
+            "format": "password",
+            "examples": ["correct horse battery"],
+        },
+    )
 
 
 class Registered(Schema):
@@ -34,8 +64,10 @@ class Verdict(Schema):
     reason = fields.String(allow_none=True)
     message = fields.String(allow_none=True)
     reasons = fields.List(fields.Dict())
-    renamed_to = fields.String(allow_none=True)
-    suggestions = fields.List(fields.Dict())
+    renamed_to = fields.String(
+        allow_none=True, metadata={"description": "For later; always null yet."}
+    )
+    suggestions = fields.List(fields.Nested(SuggestionSchema))
 
 
 class Health(Schema):
@@ -62,8 +94,8 @@ class PageQuery(Body):
     after = fields.String(
         load_default=None,
         error_messages=TEXT,
-        validate=validate.Regexp(rf"{ID}\Z", error="not_an_id"),
-        metadata={"description": "What `next` of the page before said."},
+        validate=_is_id,
+        metadata={"description": "The `next` of an earlier page.", "pattern": f"^{ID}$"},
     )
 
 

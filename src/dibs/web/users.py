@@ -13,7 +13,7 @@ from dibs.web.schemas import ID, PageQuery, UserPage, UserSchema
 blueprint = Blueprint("dibs_users", __name__, description="Read users.")
 
 
-@blueprint.route("/users")
+@blueprint.route("/users", tags=["Users"])
 @blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, UserPage)
 def users(page: dict[str, Any]) -> dict[str, Any]:
@@ -21,7 +21,10 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
     limit = page["limit"]
     # One more than is shown tells whether there is a next page.
     found = parts().store.users(
-        limit=limit + 1, after=page["after"], deadline=parts().budget.start()
+        limit=limit + 1,
+        after=page["after"],
+        namespace=parts().settings.namespace,
+        deadline=parts().budget.start(),
     )
     shown = found[:limit]
     return {
@@ -30,14 +33,17 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/users/<user_id>")
+@blueprint.route("/users/<user_id>", tags=["Users"])
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(404, "There is no such user.")
 def user(user_id: str) -> dict[str, str]:
     """Show one user."""
     # What is no id is not asked for: a NUL, for one, is an error to PostgreSQL.
     is_id = re.fullmatch(ID, user_id) is not None
-    found = parts().store.user(user_id, deadline=parts().budget.start()) if is_id else None
+    if not is_id:
+        raise UserNotFound
+    namespace, deadline = parts().settings.namespace, parts().budget.start()
+    found = parts().store.user(user_id, namespace=namespace, deadline=deadline)
     if found is None:
         raise UserNotFound
     return public(found)

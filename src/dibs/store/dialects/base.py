@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection, Engine
 
 from dibs.store.deadline import Budget
-from dibs.store.records import Claim, NameRow
+from dibs.store.records import Claim, NameRow, State
 
 Params = Mapping[str, object]
 Row = Sequence[Any]
@@ -75,17 +75,23 @@ class Dialect:
     def select(cls, count: int, *, lock: bool = False) -> str:
         """The rows of `count` keys of one namespace, with whether each is free."""
         keys = ", ".join(f":key_{i}" for i in range(count))
+        sql = cls.select_where(f"namespace = :namespace AND name_key IN ({keys})")
+        return sql + (" FOR UPDATE" if lock else "")
+
+    @classmethod
+    def select_where(cls, where: str) -> str:
+        """The rows that `where` chooses, with whether each is free."""
         return (
             f"SELECT {NAME_COLUMNS}, CASE WHEN {cls.free()} THEN 1 ELSE 0 END"
-            f" FROM dibs_names WHERE namespace = :namespace AND name_key IN ({keys})"
-            + (" FOR UPDATE" if lock else "")
+            f" FROM dibs_names WHERE {where}"
         )
 
     @classmethod
     def insert(cls, count: int) -> str:
         """Insert `count` names, passing over those whose key exists."""
         rows = ", ".join(
-            f"(:namespace_{i}, :key_{i}, :canonical_{i}, :display_{i}, :rules_version_{i}, 'owned',"
+            f"(:namespace_{i}, :key_{i}, :canonical_{i}, :display_{i}, :rules_version_{i},"
+            f" :state_{i},"
             f" :owner_kind_{i}, :owner_{i}, :token_{i}, NULL, 1, {cls.clock}, {cls.clock})"
             for i in range(count)
         )
@@ -104,24 +110,29 @@ class Dialect:
         )
 
     @classmethod
-    def take_over(cls) -> str:
-        """Claim a row that is free, unless it has changed since it was read."""
+    def take_over(cls, *, by_staff: bool = False) -> str:
+        """Claim a row that is free, unless it has changed since it was read.
+
+        Args:
+            by_staff: Whether a reserved one may be had too.
+        """
+        may = f"({cls.free()} OR state = 'reserved')" if by_staff else cls.free()
         return (
             "UPDATE dibs_names SET canonical = :canonical_0, display = :display_0,"
-            " rules_version = :rules_version_0, state = 'owned', owner_kind = :owner_kind_0,"
+            " rules_version = :rules_version_0, state = :state_0, owner_kind = :owner_kind_0,"
             " owner = :owner_0, claim_token = :token_0, expires_at = NULL,"
             f" version = version + 1, updated_at = {cls.clock}"
             " WHERE namespace = :namespace_0 AND name_key = :key_0"
-            f" AND version = :version AND {cls.free()}"
+            f" AND version = :version AND {may}"
         )
 
     @classmethod
-    def release(cls, where: str) -> str:
-        """Free the owned names that `where` chooses."""
+    def release(cls, where: str, *, state: State = "owned") -> str:
+        """Free the names in this state that `where` chooses."""
         return (
             "UPDATE dibs_names SET state = 'free', owner_kind = NULL, owner = NULL,"
             " claim_token = NULL, expires_at = NULL, version = version + 1,"
-            f" updated_at = {cls.clock} WHERE state = 'owned' AND {where}"
+            f" updated_at = {cls.clock} WHERE state = '{state}' AND {where}"
         )
 
     @classmethod
@@ -162,6 +173,7 @@ def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
         params[f"canonical_{i}"] = name.canonical
         params[f"display_{i}"] = name.display
         params[f"rules_version_{i}"] = name.rules_version
+        params[f"state_{i}"] = claim.state
         params[f"owner_kind_{i}"] = claim.owner_kind
         params[f"owner_{i}"] = claim.owner
         params[f"token_{i}"] = claim.token

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 
+from dibs.errors import SchemaError
 from dibs.store.deadline import Budget
 from dibs.store.dialects.base import Dialect, Run, claim_params, key_params, name_row
 from dibs.store.records import Claim, NameRow
@@ -38,10 +39,14 @@ class MySQL(Dialect):
     @staticmethod
     def listen(engine: Engine, budget: Budget) -> None:
         lock = max(1, round(budget.lock))  # InnoDB counts whole seconds
+        # One statement, for on a slow network each is one more wait. At REPEATABLE READ,
+        # the default, the row that beat ours would be invisible.
         statement = (
             f"SET SESSION innodb_lock_wait_timeout = {lock}"
             f" /*M! , max_statement_time = {budget.statement:.3f},"
-            f" idle_transaction_timeout = {max(1, round(budget.deadline))} */"
+            f" idle_transaction_timeout = {max(1, round(budget.deadline))},"
+            " tx_isolation = 'READ-COMMITTED' */"
+            " /*!80000 , transaction_isolation = 'READ-COMMITTED' */"
         )
 
         if engine.dialect.driver == "pymysql":
@@ -57,8 +62,6 @@ class MySQL(Dialect):
             del record
             with connection.cursor() as cursor:
                 cursor.execute(statement)
-                # At REPEATABLE READ the row that beat ours would be invisible.
-                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
     @staticmethod
     def pass_over(primary_key: str) -> str:
@@ -81,8 +84,11 @@ class MySQL(Dialect):
             keys = sorted({claim.username.key for claim in group})
             found = run.rows(cls.select(len(keys), lock=True), key_params(namespace, keys))
             rows |= {(namespace, row.key): row for row in map(name_row, found)}
-        won = {row.claim_token for row in rows.values() if row.state == "owned"}
-        return {claim.token for claim in claims if claim.token in won}, rows
+            if len(found) > len(keys):
+                raise SchemaError("The table dibs_names keeps no name unique: run `dibs check`.")
+        seen = {row.claim_token: row for row in rows.values()}
+        won = {c.token for c in claims if c.token in seen and seen[c.token].won_by(c.token)}
+        return won, rows
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:

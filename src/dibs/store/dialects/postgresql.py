@@ -31,25 +31,27 @@ class PostgreSQL(Dialect):
 
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
-        limits = {
-            "statement_timeout": budget.statement,
-            "lock_timeout": budget.lock,
-            # A worker that hangs between two statements must not keep a name locked.
-            "idle_in_transaction_session_timeout": budget.deadline,
-        }
-        options = " ".join(f"-c {key}={round(1000 * value)}" for key, value in limits.items())
         return {
-            "connect_args": {"connect_timeout": round(budget.connect), "options": options},
+            "connect_args": {"connect_timeout": round(budget.connect)},
             "use_native_hstore": False,  # would cost a query on every new connection
         }
 
     @staticmethod
     def listen(engine: Engine, budget: Budget) -> None:
         connection_class = _bounded(budget.silence)
+        limits = {
+            "statement_timeout": budget.statement,
+            "lock_timeout": budget.lock,
+            # A worker that hangs between two statements must not keep a name locked.
+            "idle_in_transaction_session_timeout": budget.deadline,
+        }
+        ours = " ".join(f"-c {key}={round(1000 * value)}" for key, value in limits.items())
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
             del dialect, record
+            # After the address's own, which may say in which schema the tables are.
+            kwargs["options"] = f"{kwargs.get('options', '')} {ours}".strip()
             return connection_class.connect(*args, **kwargs)
 
     @classmethod

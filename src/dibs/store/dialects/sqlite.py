@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from dibs.store.deadline import Budget
 from dibs.store.dialects.base import Dialect, Run, claim_params
@@ -30,13 +33,22 @@ class SQLite(Dialect):
     @staticmethod
     def listen(engine: Engine, budget: Budget) -> None:
         del budget
+        path = engine.url.database or ""
 
         @event.listens_for(engine, "connect")
-        def durable(connection: Any, record: object) -> None:
-            del record
+        def durable(connection: Any, record: ConnectionPoolEntry) -> None:
+            record.info["file"] = _file_at(path)
             connection.execute("PRAGMA journal_mode = WAL").close()
             # Under WAL, NORMAL may lose acknowledged commits when the power fails.
             connection.execute("PRAGMA synchronous = FULL").close()
+
+        @event.listens_for(engine, "checkout")
+        def same_file(connection: object, record: ConnectionPoolEntry, proxy: object) -> None:
+            del connection, proxy
+            # SQLite goes on writing to a file that was deleted or replaced, and two
+            # workers on two files would each give a name away.
+            if record.info["file"] != _file_at(path):
+                raise DisconnectionError
 
     @classmethod
     def insert_names(
@@ -57,6 +69,14 @@ class SQLite(Dialect):
     @staticmethod
     def is_bytewise(collation: str) -> bool:
         return collation == "BINARY"
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def insert_returning(dialect: type[Dialect], run: Run, claims: Sequence[Claim]) -> set[str]:

@@ -6,7 +6,7 @@ Revision ID: 0001
 import secrets
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
 
 from dibs.store.models import ByteText
 
@@ -45,7 +45,8 @@ def upgrade() -> None:
         sa.Column("rules_version", sa.Integer, nullable=False),
         sa.Column("secret", ByteText(64), nullable=False),
     )
-    op.bulk_insert(meta, [{"id": 1, "rules_version": 1, "secret": secrets.token_hex(32)}])
+    version = context.config.attributes["rules_version"]
+    op.bulk_insert(meta, [{"id": 1, "rules_version": version, "secret": secrets.token_hex(32)}])
 
 
 def downgrade() -> None:

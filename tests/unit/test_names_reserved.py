@@ -1,0 +1,72 @@
+"""Which names are reserved, in which spellings, and which are not for all their likeness."""
+
+from __future__ import annotations
+
+import pytest
+
+from dibs.errors import InvalidName
+from dibs.names import RESERVED, is_reserved, parse
+from dibs.names.canonical import normalise
+from dibs.names.reserved import RESERVED_KEYS, load
+
+RESERVED_NAMES = [
+    ("register", "routes"), ("postmaster", "roles"), ("security", "roles"), ("localhost", "hosts"),
+    ("null", "values"), ("undefined", "values"), ("me", "values"), ("root", "roles"),
+    ("dibs", "dibs"), ("ADMIN", "roles"), ("ａdmin", "roles"), ("Ädmin", "roles"),
+    ("ad.min", "roles"), ("a-d-m-i-n", "roles"), ("admins", "roles"), ("adm1n", "roles"),
+    ("adrnin", "roles"), ("moderat0rs", "roles"), ("арр", "routes"),
+]  # fmt: skip
+FREE = [
+    "roots",
+    "horne",
+    "ali",
+    "pros",
+    "h-rs",
+    "mine",
+    "gift",
+    "pop",
+    "held",
+    "nil",
+    "adam",
+    "tea.m",
+]
+
+
+@pytest.mark.parametrize(("name", "group"), RESERVED_NAMES, ids=ascii)
+def test_a_reserved_name_says_why(name, group):
+    assert is_reserved(normalise(name)) == group
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_what_only_resembles_one_is_free(name):
+    """People are called so."""
+    assert is_reserved(name) is None
+
+
+@pytest.mark.parametrize("mode", ["standard", "strict", "off"])
+def test_reserved_names_do_not_depend_on_the_mode(mode):
+    """Without look-alikes nobody is staff either, and with them Ali is not `all`."""
+    with pytest.raises(InvalidName) as refused:
+        parse("Adm1n", lookalikes=mode)
+    assert refused.value.reasons[0].params == {"group": "roles"}
+    assert parse("Ali", lookalikes=mode).canonical == "ali"
+
+
+def test_a_service_adds_its_own_routes():
+    """The built-in names are left as they are."""
+    ours = RESERVED.with_routes(["usernames", "Zürich", "no such/name", ""])
+    assert ours.group_of("zürich") == "routes"
+    assert is_reserved("zürich") is None
+    with pytest.raises(InvalidName, match="reserved"):
+        parse("ZÜRICH", reserved=ours)
+
+
+def test_every_word_is_reachable():
+    """No entry is spelled so that it could never be met."""
+    assert [word for word in RESERVED if normalise(word) != word or word not in RESERVED] == []
+    assert 600 < len(RESERVED_KEYS) <= len(RESERVED)
+
+
+def test_a_word_without_a_group_is_a_mistake():
+    with pytest.raises(ValueError, match="no heading"):
+        load("admin\n[roles]\n")

@@ -1,0 +1,71 @@
+"""Suggestions: valid, different, steady, and never rude."""
+
+from __future__ import annotations
+
+import pytest
+
+from dibs.errors import InvalidName
+from dibs.names import NamePolicy, parse
+from dibs.names.suggest import COUNT, candidates, said
+
+NAMES = [
+    "alice", "AdaLovelace", "ada.lovelace99", "x-y", "a" * 30, "李明", "田中", "さくら", "김민준",
+    "Анна", "Ελένη", "محمد", "أحمد٣", "אבג", "राम", "ไทยนำ", "ქეთი", "ᎠᎡᎢ", "ｆｕｌｌ", "Cassandra",
+    "Michelle", "Dick",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_suggestions_are_names_that_can_be_had(name):
+    """Each keeps every rule, and no two share a key with each other or with the name."""
+    username = parse(name, reserved=())
+    found = candidates(username, seed_minute=7)
+    keys = {parse(suggestion.name).key for suggestion in found}
+    assert len(keys - {username.key}) == len(found) == COUNT
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_suggestions_are_steady_for_a_minute(name):
+    username = parse(name, reserved=())
+    assert candidates(username, seed_minute=7) == candidates(username, seed_minute=7)
+    assert candidates(username, seed_minute=7) != candidates(username, seed_minute=8)
+
+
+@pytest.mark.parametrize("minute", range(50))
+def test_suggestions_add_nothing_rude(minute):
+    """What is not in the name is not put in, and no number that means something is."""
+    for name in ("alice", "cassie", "AdaLovelace", "Анна", "李明", "nat"):
+        own = said(name)
+        for suggestion in candidates(parse(name), seed_minute=minute):
+            assert said(suggestion.name) <= own
+            assert not set(suggestion.name) & set("01689")
+
+
+def test_a_rude_name_gets_no_suggestions():
+    """The service does not go on where somebody else stopped; `5h1t` is written differently."""
+    for rude in ("fuckyou", "5h1thead", "n.a.z.i", "х.у.й"):
+        assert candidates(parse(rude), seed_minute=1) == []
+
+
+def test_methods_fit_the_name():
+    """Initials come of two words only, and digits are those that the name has."""
+    methods = {s.method for s in candidates(parse("AdaLovelace"), seed_minute=1)}
+    assert methods == {"digits", "separator", "word", "initials"}
+    arabic = candidates(parse("أحمد٣"), seed_minute=1)
+    assert not any(char.isascii() and char.isdigit() for s in arabic for char in s.name)
+
+
+def test_suggestions_keep_the_hosts_rules():
+    """No room for a separator, hardly room for a digit."""
+    narrow = NamePolicy(max_length=6, separators="")
+    found = candidates(parse("alice", policy=narrow), seed_minute=1, policy=narrow)
+    assert found
+    assert all(parse(s.name, policy=narrow) for s in found)
+    strict = candidates(parse("alice"), seed_minute=1, lookalikes="strict")
+    assert len({parse(s.name, lookalikes="strict").key for s in strict}) == COUNT
+
+
+def test_reserved_names_are_not_suggested():
+    with pytest.raises(InvalidName):
+        parse("ad-min")
+    assert "ad-min" not in {s.name for s in candidates(parse("adMin", reserved=()), seed_minute=1)}
