@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,10 @@ from dibs.web.bodies import MAX_BODY
 from dibs.web.problems import register_http_error_handlers
 from dibs.wiring import build
 
+# Kubernetes gives every container DIBS_PORT and the like when a Service is called `dibs`
+# (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+ORCHESTRATED = re.compile(r"DIBS_(PORT(_.*)?|SERVICE_(HOST|PORT)(_.*)?)").fullmatch
+
 
 def settings_from_environment() -> Settings:
     """The settings of the environment, and of a `.env` file where it is silent.
@@ -28,7 +33,7 @@ def settings_from_environment() -> Settings:
         found = {**dotenv_values(".env"), **os.environ}
     except UnicodeDecodeError:
         raise ConfigError("the file .env is not in UTF-8") from None
-    return load({key: value for key, value in found.items() if key.startswith(PREFIX)})
+    return load({k: v for k, v in found.items() if k.startswith(PREFIX) and not ORCHESTRATED(k)})
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:

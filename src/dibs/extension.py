@@ -67,7 +67,7 @@ class Dibs:
             the app's config.
 
     Raises:
-        ConfigError: The namespace cannot be used.
+        ConfigError: The namespace or the metadata cannot be used.
     """
 
     def __init__(
@@ -86,6 +86,10 @@ class Dibs:
         self._namespaces: WeakKeyDictionary[Flask, str] = WeakKeyDictionary()
         self._table = names
         if metadata is not None:
+            if metadata.schema is not None:
+                raise ConfigError(
+                    "The tables of dibs have no schema of their own: give a MetaData() without one"
+                )
             attach(metadata, rules_version(lookalikes))
             self._table = metadata.tables[names.name]
 

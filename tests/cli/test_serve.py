@@ -14,8 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
+import click
 import pytest
 
+from dibs.cli.serve import numeric
 from tests.cli.terminal import SCRIPT
 from tests.load import Client, get, register
 from tests.service import Service, ServiceFailed
@@ -161,3 +163,17 @@ def test_a_database_that_is_away(tmp_path):
         assert "The database cannot answer" in service.log()
         assert "secret" not in service.log()
         assert "unavailable: connection failed" in service.log()
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("localhost", "127.0.0.1"), ("127.0.0.1", "127.0.0.1")]
+)
+def test_a_host_may_be_a_name(host, shown):
+    """Granian takes addresses alone."""
+    assert numeric(host) in (shown, "::1")
+
+
+def test_a_host_that_does_not_exist_is_said():
+    """In a sentence."""
+    with pytest.raises(click.ClickException, match="there is no host"):
+        numeric("no.such.host.invalid")

@@ -124,7 +124,7 @@ def test_owner_that_was_never_added_is_refused(host: Host):
         host.dibs.claim("Ada", owner=host.User(email="ada@example.org"))
 
 
-@pytest.mark.parametrize("owner", [None, "", "x" * 65, 1.5, object()])
+@pytest.mark.parametrize("owner", [None, "", "x" * 65, 1.5, True, object()])
 def test_owner_that_is_nobody_is_refused(host: Host, owner):
     with pytest.raises(OwnerWithoutIdentity):
         host.dibs.claim("Ada", owner=owner)

@@ -52,6 +52,7 @@ def serve(host: str, port: int, workers: int) -> None:
         ) from missing
     settings = settings_from_environment()
     parse_url(settings.resolved_database_url)  # what it cannot use is said first
+    host = numeric(host)
     refuse_shared_port(host, port)
     prepare(settings)
     click.echo(f"dibs: {address(host, port)} (API: /docs), database {settings.shown_database_url}")
@@ -101,6 +102,18 @@ def refuse_shared_port(host: str, port: int) -> None:
                 f"cannot listen on {host} port {port} ({error.strerror}):"
                 f" choose another {'--port' if about_port else '--host'}"
             ) from error
+
+
+def numeric(host: str) -> str:
+    """The host's IP address, the only form that Granian takes.
+
+    Raises:
+        ClickException: There is no such host.
+    """
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise click.ClickException(f"there is no host {host}: choose another --host") from error
 
 
 def address(host: str, port: int) -> str:

@@ -71,7 +71,7 @@ def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
     except ModuleNotFoundError as missing:
         extra = "postgresql" if parsed.get_backend_name() == "postgresql" else "mysql"
         raise ConfigError(
-            f"the driver {missing.name} is not installed: pip install 'dibs[{extra}]'"
+            f"the driver {missing.name} is not installed; install dibs with its extra `{extra}`"
         ) from missing
     dialect.listen(engine, budget)
     return engine

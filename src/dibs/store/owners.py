@@ -81,7 +81,7 @@ def state_of(owner: object, kind: str | None = None) -> InstanceState[Any] | Non
         if state.transient:
             raise OwnerWithoutIdentity
         return state
-    if not isinstance(owner, str | int | UUID):
+    if not isinstance(owner, str | int | UUID) or isinstance(owner, bool):
         raise OwnerWithoutIdentity(
             f"A name is owned by a mapped instance, a str, an int or a UUID, not {owner!r}."
         )
