@@ -20,7 +20,7 @@ import dibs
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-SERVED_WITH = ["postgresql", "mysql", "redis", "serve"]
+SERVED_WITH = ["postgresql", "mysql", "redis", "filter", "serve"]
 
 
 @pytest.fixture(scope="module")
