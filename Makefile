@@ -23,8 +23,10 @@ help: ## this list
 serve: setup-serve ## run the service; ARGS="--port 8000 --workers 4"
 	@exec $(BIN)/dibs serve $(ARGS)
 
+# More workers than most machines have processors, since the slowest tests wait:
+# for deadlines, and for servers that stand still. ARGS="-n 0 --pdb" has none.
 test: check services setup-test ## check, then test the built wheel; ARGS="-k sqlite -x"
-	@exec .venv-test/bin/$(PYTEST) $(ARGS)
+	@exec .venv-test/bin/$(PYTEST) -n 4 $(ARGS)
 
 check: setup ## lint, formatting, types, the direction of imports
 	@$(BIN)/ruff check --quiet
@@ -58,7 +60,7 @@ setup: ## only make .venv, with every tool, for working on dibs
 # At a developer's desk a missing server means skipped tests, said aloud by
 # pytest; in CI it is a failure.
 services:
-	@scripts/install-services postgresql mariadb || \
+	@scripts/install-services postgresql mariadb redis || \
 	{ test -z "$$CI" && echo "dibs: going on without the servers that are missing" >&2; }
 
 wheel: setup

@@ -21,8 +21,10 @@ def hello() -> dict[str, str]:
 class Hello(Service):
     """The app above on the server that `dibs serve` runs on, with its workers and threads."""
 
+    app = "benchmarks.hello:app"
+
     def _command(self) -> list[str]:
         options = f"--interface wsgi --port {self.port} --workers {self.workers}"
         options += f" --blocking-threads {Settings().pool_size} --no-ws --log-level error"
         granian = str(Path(sys.executable).parent / "granian")
-        return [granian, *options.split(), "--working-dir", str(ROOT), "benchmarks.hello:app"]
+        return [granian, *options.split(), "--working-dir", str(ROOT), self.app]

@@ -15,7 +15,7 @@ from dibs.store.schema import upgrade
 from dibs.store.sql import SqlStore
 from tests.services import MariaDBServer, PostgresServer, Server
 
-TABLES = ("dibs_names", "dibs_users")
+TABLES = ("dibs_members", "dibs_teams", "dibs_sessions", "dibs_names", "dibs_users")
 
 
 class Backend(ABC):

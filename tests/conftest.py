@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 pytest.register_assert_rewrite("dibs.testing")
 
@@ -17,6 +19,25 @@ def missing(error: ServiceMissing) -> None:
     if os.environ.get("CI"):
         pytest.fail(str(error))
     pytest.skip(str(error))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of many workers none shall be left with the slowest tests in the end: they come first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not any(map(item.get_closest_marker, ("race", "fault"))))
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Tests of one file on one database go to one worker: they share what is slow to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        return file + "".join(backend.name for backend in BACKENDS if backend.name in test)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    """Used by `pytest -n`, as in `make test`; without `-n` tests run one after the other."""
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

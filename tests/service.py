@@ -34,7 +34,11 @@ class Service:
     def __init__(self, database_url: str = "", *, workers: int = 2, **settings: Any) -> None:
         self.port = free_port()
         self.workers = workers
-        self.settings = {"database_url": database_url, "password": "off"} | settings
+        self.settings = {
+            "database_url": database_url,
+            "password": "off",
+            "rate_limits": "off",
+        } | settings
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
         self._folder = Path()

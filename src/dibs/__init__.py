@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dibs.accounts.policy import Reading
     from dibs.errors import (
         ConfigError,
         DibsError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     )
     from dibs.extension import Availability, Dibs
     from dibs.names import NamePolicy
+    from dibs.web.auth import current_user, login_optional, login_required
 
     __version__: str
 
@@ -37,14 +39,26 @@ __all__ = [
     "NamePolicy",
     "NameReserved",
     "NameTaken",
+    "Reading",
     "Reason",
     "SchemaError",
     "StoreUnavailable",
     "TransactionMustRestart",
     "__version__",
+    "current_user",
+    "login_optional",
+    "login_required",
 ]
 
-_HOMES = {"Availability": "dibs.extension", "Dibs": "dibs.extension", "NamePolicy": "dibs.names"}
+_HOMES = {
+    "Availability": "dibs.extension",
+    "Dibs": "dibs.extension",
+    "NamePolicy": "dibs.names",
+    "Reading": "dibs.accounts.policy",
+    "current_user": "dibs.web.auth",
+    "login_optional": "dibs.web.auth",
+    "login_required": "dibs.web.auth",
+}
 
 
 def __getattr__(name: str) -> object:

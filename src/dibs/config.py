@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
 from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
+from dibs import rates
 from dibs.errors import ConfigError
 
 PREFIX = "DIBS_"
 
-Strategy = Literal["query_then_insert", "unique_constraint"]
+Strategy = Literal[
+    "auto", "query_then_insert", "unique_constraint", "cache_aside", "membership_filter"
+]
 Password = Literal["required", "optional", "off"]
 Locale = Literal["en", "zh", "ja"]
 Lookalikes = Literal["standard", "strict", "off"]
@@ -41,8 +45,15 @@ class Settings:
         "Address of the database: `sqlite:///file`, `postgresql://...`, `mysql://...` or"
         " `mariadb://...`. Default: `dibs.db` in DIBS_HOME.",
     )
+    redis_url: str = _setting(
+        "",
+        "Address of Redis, which remembers names that are taken: `redis://`, `rediss://`,"
+        " `unix://`, `redis+sentinel://` or `redis+cluster://`. Without it nothing is shared.",
+    )
     strategy: Strategy = _setting(
-        "unique_constraint", "What happens before the insert; every one ends in the same insert."
+        "auto",
+        "What happens before the insert; every one ends in the same insert. `auto` is"
+        " `cache_aside` with DIBS_REDIS_URL, and `unique_constraint` without.",
     )
     lookalikes: Lookalikes = _setting(
         "standard",
@@ -51,6 +62,32 @@ class Settings:
     )
     password: Password = _setting(
         "required", "Whether `POST /register` takes a password, may take one, or refuses it."
+    )
+    password_min_length: int = _setting(
+        8, "Fewest characters of a password; NIST asks for 15 where nothing else protects a login."
+    )
+    service_words: str = _setting(
+        "", "Words, between spaces, that no password may be made of: the service's own name."
+    )
+    breaches: Literal["off", "pwned"] = _setting(
+        "off",
+        "`pwned` refuses passwords known from leaks; the first 5 digits of each one's SHA-1 are"
+        " sent to Have I Been Pwned. While that is away, nothing is refused.",
+    )
+    argon2_memory_kib: int = _setting(19456, "Memory of a password's hash, in KiB.")
+    argon2_passes: int = _setting(2, "Passes over that memory.")
+    argon2_lanes: int = _setting(1, "Lanes of it.")
+    token_secret: str = _setting(
+        "", "Secret of HS256, 32 characters or more. Without it tokens are signed with Ed25519."
+    )
+    keys_file: str = _setting(
+        "", "File of the Ed25519 keys, the same on every server. Default: `keys.json` in DIBS_HOME."
+    )
+    issuer: str = _setting("dibs", "Who signs access tokens.")
+    audience: str = _setting("dibs", "Whom they are for.")
+    access_seconds: int = _setting(300, "How long an access token lives, in seconds.")
+    refresh_seconds: int = _setting(
+        2_592_000, "How long a session lives that is not refreshed, in seconds."
     )
     locale: Locale = _setting("en", "Language of answers to clients that ask for none of ours.")
     deadline: float = _setting(
@@ -65,22 +102,47 @@ class Settings:
         " servers on one database share through it.",
     )
     namespace: str = _setting("default", "Names are unique within one namespace.")
-    rate_limits: Literal["off"] = _setting("off", "Limits on requests; `off` until they are built.")
+    rate_limits: str = _setting(
+        "on",
+        "How many requests are let through: `on` as built in, `off` all of them, or what differs:"
+        " `login=10/minute,100/hour; check=60/minute`.",
+    )
+    trusted_proxies: int = _setting(
+        0, "Proxies in front of the service, whose X-Forwarded-For and -Proto are believed."
+    )
 
     def __post_init__(self) -> None:
         if not SHORTEST_DEADLINE <= self.deadline < inf:
             raise ConfigError(f"DIBS_DEADLINE is {self.deadline}; give {SHORTEST_DEADLINE} or more")
         if self.pool_size < 1:
             raise ConfigError(f"DIBS_POOL_SIZE is {self.pool_size}; give 1 or more")
+        rates.parse(self.rate_limits)
+        if self.trusted_proxies < 0:
+            raise ConfigError(f"DIBS_TRUSTED_PROXIES is {self.trusted_proxies}; give 0 or more")
+        for name in ("access_seconds", "refresh_seconds"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 1 or more")
         if not self.namespace.isprintable() or len(self.namespace.encode()) > LONGEST_NAMESPACE:
             raise ConfigError(
                 f"DIBS_NAMESPACE takes printable characters, at most {LONGEST_NAMESPACE} bytes"
             )
 
     @property
+    def resolved_keys_file(self) -> Path:
+        """The file of the signing keys."""
+        return Path(self.keys_file) if self.keys_file else Path(self.home).absolute() / "keys.json"
+
+    @property
     def resolved_database_url(self) -> str:
         """The database's address, the default one if none is set."""
         return self.database_url or f"sqlite:///{Path(self.home).absolute() / 'dibs.db'}"
+
+    @property
+    def resolved_strategy(self) -> str:
+        """The strategy that is used."""
+        if self.strategy != "auto":
+            return self.strategy
+        return "cache_aside" if self.redis_url else "unique_constraint"
 
     @property
     def shown_database_url(self) -> str:
@@ -102,7 +164,8 @@ def load(source: Mapping[str, Any]) -> Settings:
     known = {PREFIX + f.name.upper(): f for f in fields(Settings)}
     given = {key: value for key, value in source.items() if key.startswith(PREFIX)}
     if unknown := sorted(given.keys() - known.keys()):
-        raise ConfigError(f"{unknown[0]} is no setting; there are {', '.join(sorted(known))}")
+        near = get_close_matches(unknown[0], known, n=1) or ["one of those in docs/settings.md"]
+        raise ConfigError(f"{unknown[0]} is no setting; do you mean {near[0]}?")
     values = {
         known[key].name: _read(key, value, types[known[key].name])
         for key, value in given.items()

@@ -117,6 +117,21 @@ class InvalidNameAndPassword(InvalidName):
         super().__init__((*name.reasons, *password.reasons))
 
 
+class Overloaded(DibsError):
+    """Too many passwords wait to be hashed; nothing was changed, and asking again may help.
+
+    Attributes:
+        retry_after: Seconds after which another try makes sense.
+    """
+
+    code = "overloaded"
+    message = "Too many people register or log in at the moment. Please try again shortly."
+
+    def __init__(self, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
 # --- somebody has it ---------------------------------------------------------
 
 
@@ -159,6 +174,83 @@ class NameReserved(NameTaken):
 
 
 # --- the store ---------------------------------------------------------------
+
+
+class Unauthenticated(DibsError):
+    """Nobody has said who asks, or not in a way that is believed."""
+
+    code = "unauthenticated"
+    message = "This needs an access token; log in and send it as a Bearer token."
+
+
+class InvalidToken(Unauthenticated):
+    """The token is none of this service's, or not for this use."""
+
+    code = "token_invalid"
+    message = "The token is not valid. Please log in again."
+
+
+class TokenExpired(InvalidToken):
+    """The token was valid."""
+
+    code = "token_expired"
+    message = "The token has expired; refresh it, or log in again."
+
+
+class SessionEnded(InvalidToken):
+    """The sign-in that the token is of has ended: by logout, a new password, or theft."""
+
+    code = "session_ended"
+    message = "This session has ended. Please log in again."
+
+
+class LoginFailed(Unauthenticated):
+    """No such user, another password, or a user who may not come in: which, is not said."""
+
+    code = "login_failed"
+    message = "The username or the password is wrong."
+
+
+class NotAllowed(DibsError):
+    """Who asks is known, and may not do that."""
+
+    code = "forbidden"
+    message = "You may not do that."
+
+
+class WrongPassword(NotAllowed):
+    """The current password, which a change needs, is another one."""
+
+    code = "wrong_password"
+    message = "The current password is wrong or missing."
+
+
+class UserNotFound(DibsError):
+    """There is no such user."""
+
+    code = "not_found"
+    message = "There is no such user."
+
+
+class TeamNotFound(DibsError):
+    """There is no such team."""
+
+    code = "not_found"
+    message = "There is no such team."
+
+
+class SessionNotFound(DibsError):
+    """There is no such session, or it is somebody else's."""
+
+    code = "not_found"
+    message = "There is no such session."
+
+
+class LastOwner(DibsError):
+    """A team would be left without anybody who may change it."""
+
+    code = "last_owner"
+    message = "A team needs an owner; make another member one first."
 
 
 class StoreError(DibsError):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from flask import Flask, current_app, has_app_context
 from sqlalchemy import Engine, MetaData
 
+from dibs.cache import Layers
 from dibs.config import Settings, load
+from dibs.deadline import CACHE_SECONDS, Deadline
 from dibs.errors import ConfigError, InvalidName, Reason
 from dibs.names import (
     DEFAULT_POLICY,
@@ -24,7 +28,11 @@ from dibs.names import (
 from dibs.registry import refusal
 from dibs.store import Lost, host
 from dibs.store.deletions import release_deleted_owners
+from dibs.store.freed import Freed, on_freed
 from dibs.store.models import attach, names
+
+if TYPE_CHECKING:
+    from dibs.accounts.policy import Reading
 
 MAX_NAMESPACE_BYTES = 64
 
@@ -93,7 +101,14 @@ class Dibs:
             attach(metadata, rules_version(lookalikes))
             self._table = metadata.tables[names.name]
 
-    def init_app(self, app: Flask, *, api: bool = False, error_handlers: bool = True) -> None:
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        api: bool = False,
+        error_handlers: bool = True,
+        reading: Reading | None = None,
+    ) -> None:
         """Let views of this app use dibs; one `Dibs` may serve several apps.
 
         Args:
@@ -101,6 +116,7 @@ class Dibs:
             api: Whether to mount the service's routes too.
             error_handlers: Whether errors of dibs that a view raises are
                 answered as problem details: 409 for a name that is taken, and so on.
+            reading: Who may read what by these routes; names are public by default.
 
         Raises:
             ConfigError: A setting cannot be used, or this namespace of the app
@@ -119,8 +135,10 @@ class Dibs:
         if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
         self._namespaces[app] = namespace
+        if settings.redis_url and not api:
+            app.extensions.setdefault("dibs.cache", _shared_cache(app, self))
         if api:
-            _mount_routes(app, self, namespace)
+            _mount_routes(app, self, namespace, reading)
         elif error_handlers:
             _answer_errors(app, settings.locale)
 
@@ -256,11 +274,29 @@ def _answer_errors(app: Flask, locale: str) -> None:
     register_error_handlers(app)
 
 
-def _mount_routes(app: Flask, dibs: Dibs, namespace: str) -> None:
+def _mount_routes(app: Flask, dibs: Dibs, namespace: str, reading: Reading | None) -> None:
     from dibs.web import register_blueprints
     from dibs.wiring import build
 
-    register_blueprints(app, build(replace(service_settings(app, dibs), namespace=namespace)))
+    settings = replace(service_settings(app, dibs), namespace=namespace)
+    register_blueprints(app, build(settings, reading=reading))
+
+
+def _shared_cache(app: Flask, dibs: Dibs) -> Layers:
+    from dibs.wiring import open_cache
+
+    return open_cache(service_settings(app, dibs))
+
+
+def _tell_cache(names: Sequence[Freed]) -> None:
+    """Let no cache refuse what the current app's transaction frees."""
+    cache = current_app.extensions.get("dibs.cache") if has_app_context() else None
+    if cache is None:
+        return
+    deadline = Deadline.after(CACHE_SECONDS)
+    for namespace, group in groupby(sorted(names), key=attrgetter("namespace")):
+        versions = {name.key: name.version for name in group}
+        cache.forget(namespace, versions, deadline=deadline)
 
 
 def service_settings(app: Flask, dibs: Dibs) -> Settings:
@@ -297,3 +333,4 @@ def _namespaces_in_use() -> tuple[str, ...]:
 
 # Once for all sessions, so that it also holds in a process that never claimed a name.
 release_deleted_owners(_namespaces_in_use)
+on_freed(_tell_cache)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
+from dibs.cache import Layers
 from dibs.errors import (
     InvalidName,
     NameHeld,
@@ -16,7 +17,7 @@ from dibs.errors import (
     NameTaken,
     StoreUnavailable,
 )
-from dibs.names import RESERVED, Lookalikes, Parser, Username, parse, parse_existing
+from dibs.names import RESERVED, Lookalikes, Parser, Username, parse_existing
 from dibs.names.suggest import Suggestion, candidates
 from dibs.store import (
     DEFAULT_NAMESPACE,
@@ -25,11 +26,12 @@ from dibs.store import (
     Failed,
     Lost,
     NameRow,
+    NewTeam,
     NewUser,
     Store,
     Won,
 )
-from dibs.strategies import Strategy
+from dibs.strategies import Holder, Strategy
 
 # Names like the one that is wanted are often taken too; so many are asked for at once.
 CANDIDATES = 12
@@ -44,7 +46,7 @@ REFUSALS: dict[str, type[NameTaken]] = {
 }
 
 
-def refusal(row: NameRow, canonical: str) -> NameTaken:
+def refusal(row: Holder, canonical: str) -> NameTaken:
     """Why the name cannot be had, read from the row that was there.
 
     The key says that the name is not free; who has it is told by the canonical
@@ -63,23 +65,26 @@ class Registry:
         store: Store,
         strategy: Strategy,
         *,
+        cache: Layers | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         lookalikes: Lookalikes = "standard",
     ) -> None:
         self._store = store
         self._strategy = strategy
+        # Told of what is freed whatever the strategy: other processes may have another one.
+        self._cache = cache or Layers()
         self._namespace = namespace
         self._lookalikes = lookalikes
-        self._reserved = RESERVED
         self._names = Parser(lookalikes=lookalikes)
+        # Who wants a reserved name is told of others too.
+        self._wishes = Parser(reserved=(), lookalikes=lookalikes)
 
     def reserve_routes(self, words: Iterable[str]) -> None:
         """Keep the first parts of a service's own addresses from becoming names.
 
         For start-up, before the first name is parsed.
         """
-        self._reserved = RESERVED.with_routes(words)
-        self._names = Parser(reserved=self._reserved, lookalikes=self._lookalikes)
+        self._names = Parser(reserved=RESERVED.with_routes(words), lookalikes=self._lookalikes)
 
     def parse(self, raw: str, *, deadline: Deadline) -> Username:
         """Make a `Username` of what somebody wants to be called.
@@ -108,23 +113,17 @@ class Registry:
         One query, whatever the number. Free names say nothing of who exists.
         """
         try:
-            wanted = parse(raw, reserved=(), lookalikes=self._lookalikes)
             made = candidates(
-                wanted,
+                self._wishes.parse(raw),
+                parser=self._names,
                 seed_minute=int(time.time() // 60),
                 count=CANDIDATES,
-                reserved=self._reserved,
-                lookalikes=self._lookalikes,
             )
-            keys = [self._names.parse(one.name).key for one in made]
+            keys = [one.key for one in made]
             found = self._store.find(keys, namespace=self._namespace, deadline=deadline)
         except (InvalidName, StoreUnavailable):
             return []
-        free = [
-            one
-            for one, key in zip(made, keys, strict=True)
-            if (row := found.get(key)) is None or row.free
-        ]
+        free = [one for one in made if (row := found.get(one.key)) is None or row.free]
         return free[:SUGGESTIONS]
 
     def check(self, username: Username, *, deadline: Deadline) -> NameTaken | None:
@@ -143,6 +142,7 @@ class Registry:
         *,
         token: str,
         costly: bool,
+        repeatable: bool = False,
         by_staff: bool = False,
         deadline: Deadline,
     ) -> NameRow | None:
@@ -152,6 +152,7 @@ class Registry:
             username: The parsed name.
             token: Which request asks.
             costly: Whether a password hash comes next, which a taken name must not cost.
+            repeatable: Whether this may be the repetition of a request that won.
             by_staff: Whether a reserved name may be had.
             deadline: When the caller stops waiting.
 
@@ -163,11 +164,15 @@ class Registry:
             StoreUnavailable: The database cannot answer.
         """
         row = self._strategy.holder(
-            username.key, namespace=self._namespace, costly=costly, deadline=deadline
+            username.key,
+            namespace=self._namespace,
+            costly=costly,
+            first=not (repeatable or by_staff),
+            deadline=deadline,
         )
         if row is None or row.free or (by_staff and row.state == "reserved"):
             return None
-        if row.won_by(token):
+        if isinstance(row, NameRow) and row.won_by(token):
             return row
         raise refusal(row, username.canonical)
 
@@ -179,6 +184,7 @@ class Registry:
         owner_kind: str,
         owner: str,
         user: NewUser | None = None,
+        team: NewTeam | None = None,
         by_staff: bool = False,
         deadline: Deadline,
     ) -> NameRow:
@@ -190,6 +196,7 @@ class Registry:
             owner_kind: What will own the name.
             owner: Which one.
             user: Written in the same transaction.
+            team: The same.
             by_staff: Whether a reserved name may be had.
             deadline: When the caller stops waiting.
 
@@ -201,7 +208,16 @@ class Registry:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known.
         """
-        claim = Claim(username, owner_kind, owner, token, self._namespace, user, by_staff=by_staff)
+        claim = Claim(
+            username,
+            owner_kind,
+            owner,
+            token,
+            self._namespace,
+            user,
+            by_staff=by_staff,
+            team=team,
+        )
         return self._settled(claim, deadline)
 
     def reserve(self, raw: str, *, reason: str, deadline: Deadline) -> NameRow:
@@ -229,8 +245,11 @@ class Registry:
             InvalidName: There can be no such name.
             StoreUnavailable: It is not known to be free; asking again is safe.
         """
-        username = parse_existing(raw, lookalikes=self._lookalikes)
-        return self._store.unreserve(username.key, namespace=self._namespace, deadline=deadline)
+        row = self._row(raw, deadline)[1]
+        if row is None:
+            return False
+        self._ask_database_about(row, deadline)
+        return self._store.unreserve(row.key, namespace=self._namespace, deadline=deadline)
 
     def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
         """The row of exactly this name, if somebody has it; a look-alike is somebody else.
@@ -239,10 +258,13 @@ class Registry:
             InvalidName: There can be no such name.
             StoreUnavailable: The database cannot answer.
         """
+        username, row = self._row(raw, deadline)
+        return row if row is not None and row.canonical == username.canonical else None
+
+    def _row(self, raw: str, deadline: Deadline) -> tuple[Username, NameRow | None]:
         username = parse_existing(raw, lookalikes=self._lookalikes)
         found = self._store.find([username.key], namespace=self._namespace, deadline=deadline)
-        row = found.get(username.key)
-        return row if row is not None and row.canonical == username.canonical else None
+        return username, found.get(username.key)
 
     def _settled(self, claim: Claim, deadline: Deadline) -> NameRow:
         match self._strategy.claim(claim, deadline=deadline):
@@ -261,8 +283,19 @@ class Registry:
             StoreUnavailable: It is not known to be released; asking again is safe.
         """
         row = self.holder(raw, deadline=deadline)
-        if row is None:
-            return False
-        return self._store.release(
-            row.key, owner=owner, namespace=self._namespace, deadline=deadline
-        )
+        while row is not None and row.state == "owned" and row.owner == owner:
+            self._ask_database_about(row, deadline)
+            if self._store.release(
+                row.key,
+                owner=owner,
+                version=row.version,
+                namespace=self._namespace,
+                deadline=deadline,
+            ):
+                return True
+            row = self.holder(raw, deadline=deadline)
+        return False
+
+    def _ask_database_about(self, row: NameRow, deadline: Deadline) -> None:
+        """Let no cache refuse a name that is about to be freed, before that is committed."""
+        self._cache.forget(self._namespace, {row.key: row.version + 1}, deadline=deadline)

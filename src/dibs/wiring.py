@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dibs.accounts.build import Accounts, make_accounts
+from dibs.accounts.policy import Reading
 from dibs.accounts.registration import Registration
+from dibs.cache import Layers, NameFilter, NoFilter, TakenCache
 from dibs.config import Settings
 from dibs.errors import ConfigError
 from dibs.names import rules_version
+from dibs.observe.counters import Counters
 from dibs.registry import Registry
 from dibs.store import Budget, Store
 from dibs.store.engine import connect
+from dibs.store.feed import NamespaceFeed
 from dibs.store.schema import upgrade
 from dibs.store.sql import SqlStore
-from dibs.strategies import STRATEGIES
+from dibs.strategies import STRATEGIES, Sources
+
+if TYPE_CHECKING:
+    from dibs.cache.filter import Recipe
+    from dibs.cache.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +41,106 @@ class Parts:
     settings: Settings
     budget: Budget
     store: Store
+    cache: Layers
+    filter: NameFilter
     registry: Registry
-    registration: Registration
+    accounts: Accounts
+
+    @property
+    def registration(self) -> Registration:
+        """How users register."""
+        return self.accounts.registration
 
 
-def build(settings: Settings) -> Parts:
+def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     """Put the parts together; no connection is opened yet.
+
+    Args:
+        settings: What can be set.
+        reading: Who may read what; safe by default.
 
     Raises:
         ConfigError: The database's address cannot be used.
     """
     store, budget = open_store(settings)
-    strategy = STRATEGIES[settings.strategy](store)
+    counters = Counters()
+    cache = Layers(_shared_cache(settings, store, counters), counters)
+    filter_ = _filter(settings, store, budget, counters)
+    strategy = STRATEGIES[settings.resolved_strategy](Sources(store, cache, filter_))
     registry = Registry(
-        store, strategy, namespace=settings.namespace, lookalikes=settings.lookalikes
+        store,
+        strategy,
+        cache=cache,
+        namespace=settings.namespace,
+        lookalikes=settings.lookalikes,
     )
-    registration = Registration(
-        registry, store, mode=settings.password, secret_key=settings.secret_key
+    accounts = make_accounts(settings, store, registry, cache, reading)
+    return Parts(settings, budget, store, cache, filter_, registry, accounts)
+
+
+def open_cache(settings: Settings) -> Layers:
+    """The caches alone, for who frees names elsewhere; the database is asked for its secret.
+
+    Raises:
+        ConfigError: An address cannot be used.
+    """
+    counters = Counters()
+    store, _ = open_store(settings)
+    return Layers(_shared_cache(settings, store, counters), counters)
+
+
+def _shared_cache(settings: Settings, store: Store, counters: Counters) -> TakenCache | None:
+    if not settings.redis_url:
+        return None
+    try:
+        from dibs.cache.address import Address
+        from dibs.cache.link import Link
+        from dibs.cache.redis import RedisCache
+    except ImportError as error:
+        raise ConfigError("DIBS_REDIS_URL needs redis-py: pip install 'dibs[redis]'") from error
+    link = Link(Address(settings.redis_url), connections=settings.pool_size, counters=counters)
+    return RedisCache(
+        link, secret=lambda deadline: store.secret(deadline=deadline), counters=counters
     )
-    return Parts(settings, budget, store, registry, registration)
+
+
+def _filter(settings: Settings, store: Store, budget: Budget, counters: Counters) -> NameFilter:
+    if settings.resolved_strategy != "membership_filter":
+        return NoFilter()
+    feed, recipe, shelf = filter_parts(settings, store, budget)
+    from dibs.cache.follower import Follower
+
+    return Follower(
+        feed,
+        recipe=recipe,
+        shelf=shelf,
+        namespace=settings.namespace,
+        counters=counters,
+        near=settings.deadline + 1,
+    )
+
+
+def filter_parts(
+    settings: Settings, store: Store, budget: Budget
+) -> tuple[NamespaceFeed, Callable[[str], Recipe], Shelf]:
+    """What a filter is made of: the names, what makes its recipe, and where it is kept.
+
+    Raises:
+        ConfigError: Its library is not installed.
+    """
+    try:
+        from dibs.cache.filter import Recipe
+        from dibs.cache.shelf import Shelf
+    except ImportError as error:
+        raise ConfigError(
+            "DIBS_STRATEGY=membership_filter needs rbloom: pip install 'dibs[filter]'"
+        ) from error
+    rules = rules_version(settings.lookalikes)
+    return (
+        NamespaceFeed(store, budget, settings.namespace),
+        partial(Recipe, namespace=settings.namespace, rules=rules),
+        Shelf(Path(settings.home).absolute(), settings.namespace),
+    )
 
 
 def open_store(settings: Settings) -> tuple[SqlStore, Budget]:

@@ -198,7 +198,7 @@ COMMANDS = [["check"], ["db", "upgrade"], ["register", "ada"], ["serve"]]
 @pytest.mark.parametrize(
     ("setting", "value", "says"),
     [
-        ("strategy", "nonsense", "give one of query_then_insert"),
+        ("strategy", "nonsense", "give one of auto, query_then_insert"),
         ("nonsense", "1", "DIBS_NONSENSE is no setting"),
         ("database_url", "nonsense", "is not a database address"),
         ("database_url", "postgresql://db:port/x", "is not a database address"),

@@ -34,6 +34,73 @@ def test_staff_give_it_away(ready: Terminal) -> None:
     assert ready.dibs("reserve", "list").out == ""
 
 
+@pytest.mark.parametrize("name", ["puma", "n1ke.", "ad.min"])
+def test_only_what_is_reserved_is_given_away(ready: Terminal, name) -> None:
+    """What is not goes by `dibs register`."""
+    refused = ready.dibs("reserve", "assign", name)
+    assert (refused.status, "Traceback" in refused.err) == (1, False)
+    assert ready.dibs("reserve", "list").out == ""
+
+
+def test_a_lookalike_does_not_use_up_what_was_kept(ready: Terminal) -> None:
+    """They share a row, and the staff meant the other."""
+    ready.dibs("reserve", "add", "lolly")
+    refused = ready.dibs("reserve", "assign", "1o11y")
+    assert (refused.status, "lolly" in refused.err) == (1, True)
+    assert ready.dibs("reserve", "assign", "Lolly").status == 0
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 65, "a\udcff", "a\nb"])
+def test_a_reason_that_cannot_be_kept_is_a_mistake(ready: Terminal, reason) -> None:
+    assert ready.dibs("reserve", "add", "nike", "--reason", reason).status == 2
+    assert ready.dibs("reserve", "list").out == ""
+
+
+def test_a_refused_name_stops_nothing_and_is_told_at_the_end(ready: Terminal) -> None:
+    """Every name is tried, and the status says that not all went well."""
+    added = ready.dibs("reserve", "add", "apple", "", "a\udcff", "admin", "google", "Apple")
+    assert added.status == 1
+    assert added.out == "apple: reserved\ngoogle: reserved\nApple: was reserved already\n"
+    assert ready.dibs("reserve", "add", "apple").status == 0
+    assert ready.dibs("reserve", "add").status == 2
+    removed = ready.dibs("reserve", "remove", "apple", "", "google")
+    assert (removed.status, removed.out) == (1, "apple: free\ngoogle: free\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("reserve", "list"),
+        ("reserve", "add", "nike"),
+        ("reserve", "remove", "nike"),
+        ("reserve", "assign", "nike"),
+        ("staff", "grant", "nike"),
+    ],
+    ids=" ".join,
+)
+def test_a_database_is_looked_at_first(terminal: Terminal, words) -> None:
+    """None is made by asking, and under other rules it is left alone."""
+    assert terminal.dibs(*words).status == 1
+    assert list(terminal.folder.rglob("*.sqlite*")) + list(terminal.folder.rglob("*.db")) == []
+    terminal.dibs("db", "upgrade")
+    terminal.dibs("reserve", "add", "google")
+    terminal.set(lookalikes="strict")
+    refused = terminal.dibs(*words[:-1], "g00gle") if len(words) > 2 else terminal.dibs(*words)
+    assert (refused.status, "rules version" in refused.err) == (1, True)
+    terminal.set(lookalikes="standard")
+    assert terminal.dibs("reserve", "list").out == "google\tstaff\n"
+
+
+def test_a_file_is_utf_8_with_or_without_a_mark(ready: Terminal) -> None:
+    """Some editors begin a file with a byte order mark, and some save it as something else."""
+    (ready.folder / "marked.txt").write_bytes(b"\xef\xbb\xbfnike\r\npuma\r\n")
+    assert ready.dibs("reserve", "add", "--file", "marked.txt").status == 0
+    (ready.folder / "latin.txt").write_bytes(b"adidas\nm\xfcller\n")
+    refused = ready.dibs("reserve", "add", "--file", "latin.txt")
+    assert (refused.status, "UTF-8 in line 2" in refused.err) == (2, True)
+    assert ready.dibs("reserve", "list").out == "nike\tstaff\npuma\tstaff\n"
+
+
 def test_a_file_of_names(ready: Terminal, tmp_path) -> None:
     """One a line; what somebody has stays hers, and is said."""
     ready.dibs("register", "adidas")

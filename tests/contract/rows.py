@@ -12,6 +12,6 @@ from dibs.store.sql import SqlStore
 def put(store: SqlStore, row: NameRow) -> None:
     """Writes a row as it is, past every rule."""
     values = asdict(row) | {"name_key": row.key, "created_at": 0, "updated_at": 0}
-    del values["key"], values["free"]
+    del values["key"], values["free"], values["expires_in"]
     with store.engine.connect() as connection:
         connection.execute(insert(names).values(values))

@@ -15,6 +15,8 @@ import httpx
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "README.zh.md", *(ROOT / "docs").glob("*.md")])
 UUID4 = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# What no two answers have in common: tokens, and moments.
+NEW = re.compile(r'("\w+_(?:token|at)": ?")[^"]+"')
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -50,13 +52,29 @@ def with_answers(page: Path, port: int) -> Iterator[tuple[list[str], str]]:
                 yield words, following.text
 
 
+def masked(answer: str) -> str:
+    """An answer without what is random in it."""
+    return UUID4.sub("...", NEW.sub(r'\1..."', answer.strip()))
+
+
+def tokens_in(answer: str) -> dict[str, str]:
+    """The tokens of an answer, by the names of the variables that a page puts them into."""
+    members = json.loads(answer)
+    return {name.upper(): text for name, text in members.items() if name.endswith("_token")}
+
+
+def filled_in(words: list[str], variables: dict[str, str]) -> list[str]:
+    """The words of a command, its `$VARIABLES` replaced."""
+    return [re.sub(r"\$([A-Z_]+)", lambda found: variables[found[1]], word) for word in words]
+
+
 def is_shown(answer: str, shown: str) -> bool:
     """Whether this is the answer that is shown: on one line to the letter, but for a random id.
 
     What is shown on several lines is the same JSON, with the same methods of suggestions if any.
     """
     if "\n" not in shown.strip():
-        return UUID4.sub("...", answer.strip()) == UUID4.sub("...", shown.strip())
+        return masked(answer) == masked(shown)
     real, said = json.loads(answer), json.loads(shown)
     offers, wanted = real.pop("suggestions", []), said.pop("suggestions", [])
     methods = {one["method"] for one in offers}

@@ -55,7 +55,7 @@ class Place:
         server notices when it comes back to them.
         """
         database = self.url.rpartition("/")[2]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while self.server.execute(CONNECTIONS[self.server.name].format(database)):
             assert time.monotonic() < deadline, "somebody is still connected"
             time.sleep(0.02)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.race
 SPELLINGS = [
     case(form)
     for case in (str.lower, str.upper, str.title)
-    for form in ("zoës", "zoe\u0308s", "ｚｏëｓ", "zoëſ")
+    for form in ("zoës", "zoe\u0308s", "ｚｏëｓ", "zｏës")
 ]
 assert len({parse(spelling).key for spelling in SPELLINGS}) == 1
 

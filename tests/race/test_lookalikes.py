@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 
 import pytest
 
 from dibs.names import parse
-from dibs.store import Claim, Lost, NewUser, Won
+from dibs.store import Budget, Claim, Lost, NewUser, Won
 from dibs.store.sql import SqlStore
 from dibs.testing import soon
+from tests.backends import open_store
 from tests.race.harness import at_once
 
 pytestmark = pytest.mark.race
@@ -26,6 +28,14 @@ EACH = 8
 def wish(name: str) -> Claim:
     user = NewUser(str(uuid.uuid4()))
     return Claim(parse(name), "user", user.id, uuid.uuid4().hex, user=user)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqlStore]:
+    """With a connection for each, and time enough on a busy disk."""
+    store = open_store(url, pool_size=2 * EACH, budget=Budget(20))
+    yield store
+    store.close()
 
 
 @pytest.mark.parametrize("pair", PAIRS)

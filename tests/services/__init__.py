@@ -1,19 +1,26 @@
-"""Real database servers for tests, and a proxy that fails on purpose.
+"""Real servers for tests, and a proxy that fails on purpose.
 
 `scripts/install-services` installs the programs. Every server runs in a
 temporary folder, on a port of its own, and is gone when the tests are.
 """
 
-from .base import Server
+from .base import Daemon, Server
 from .mariadb import MariaDBServer
 from .postgres import PostgresServer
 from .proxy import FaultProxy
+from .redis import RedisServer
+from .redis_topologies import RedisCluster, RedisSentinel, RedisTopology
 from .tools import ServerFailed, ServiceMissing
 
 __all__ = [
+    "Daemon",
     "FaultProxy",
     "MariaDBServer",
     "PostgresServer",
+    "RedisCluster",
+    "RedisSentinel",
+    "RedisServer",
+    "RedisTopology",
     "Server",
     "ServerFailed",
     "ServiceMissing",

@@ -20,11 +20,8 @@ from .tools import ServerFailed, Setting, free_port
 _START_S, _STOP_S = 60.0, 30.0
 
 
-class Server(ABC):
-    """One database server in a temporary folder, on 127.0.0.1, with its defaults.
-
-    Durability is left as it is by default (fsync on): tests of crashes mean
-    nothing without it. `port` stays the same over stop and start.
+class Daemon(ABC):
+    """One server program in a temporary folder, on 127.0.0.1. Its port never changes.
 
     Args:
         settings: Server settings by name, for the command line. Those given to
@@ -113,31 +110,6 @@ class Server(ABC):
             self._guard.release()
         self._guard = self._folder = None
 
-    # Databases.
-
-    def create_database(self) -> str:
-        """Makes an empty database; returns its SQLAlchemy URL.
-
-        The URL's user owns that database and is nobody on the server otherwise:
-        what works in a test then needs no privilege in production.
-        """
-        database = f"db_{secrets.token_hex(6)}"
-        self._create(database)
-        return self._url(database)
-
-    @abstractmethod
-    def drop_database(self, url: str) -> None:
-        """Removes a database, breaking off whoever is connected to it."""
-
-    @abstractmethod
-    def execute(self, sql: str, database: str | None = None) -> list[tuple[Any, ...]]:
-        """Runs one statement as the server's administrator, committed; returns its rows.
-
-        Args:
-            sql: The statement, without parameters.
-            database: The name or the URL of a database.
-        """
-
     @staticmethod
     def url_via(url: str, port: int) -> str:
         """Returns the same URL through another port, such as a proxy's."""
@@ -147,19 +119,11 @@ class Server(ABC):
 
     @abstractmethod
     def _initialise(self) -> None:
-        """Makes the data directory."""
+        """Puts what the server needs into its folder."""
 
     @abstractmethod
     def _command(self) -> list[str]:
         """Returns the program and its arguments."""
-
-    @abstractmethod
-    def _create(self, database: str) -> None:
-        """Makes an empty database."""
-
-    @abstractmethod
-    def _url(self, database: str) -> str:
-        """Returns a database's SQLAlchemy URL."""
 
     @abstractmethod
     def _is_ready(self) -> bool:
@@ -169,10 +133,15 @@ class Server(ABC):
 
     @property
     def folder(self) -> Path:
-        """The server's own folder: `data`, and `server.log`."""
+        """The server's own folder: its data, and `server.log`."""
         if self._folder is None:
             raise RuntimeError(f"{self.name} was never started, or is closed")
         return self._folder
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has been neither stopped nor killed since."""
+        return self._process is not None
 
     def log(self) -> str:
         """Returns what the server has written so far."""
@@ -248,3 +217,42 @@ class Server(ABC):
                 self.kill()
                 raise ServerFailed(f"{self.name} did not start:\n{tail}")
             time.sleep(0.02)
+
+
+class Server(Daemon):
+    """One database server, with its defaults.
+
+    Durability is left as it is by default (fsync on): tests of crashes mean
+    nothing without it.
+    """
+
+    def create_database(self) -> str:
+        """Makes an empty database; returns its SQLAlchemy URL.
+
+        The URL's user owns that database and is nobody on the server otherwise:
+        what works in a test then needs no privilege in production.
+        """
+        database = f"db_{secrets.token_hex(6)}"
+        self._create(database)
+        return self._url(database)
+
+    @abstractmethod
+    def drop_database(self, url: str) -> None:
+        """Removes a database, breaking off whoever is connected to it."""
+
+    @abstractmethod
+    def execute(self, sql: str, database: str | None = None) -> list[tuple[Any, ...]]:
+        """Runs one statement as the server's administrator, committed; returns its rows.
+
+        Args:
+            sql: The statement, without parameters.
+            database: The name or the URL of a database.
+        """
+
+    @abstractmethod
+    def _create(self, database: str) -> None:
+        """Makes an empty database."""
+
+    @abstractmethod
+    def _url(self, database: str) -> str:
+        """Returns a database's SQLAlchemy URL."""

@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks connections at a chosen statement."""
+"""A TCP proxy that breaks connections at a chosen statement, answers falsely, or is slow."""
 
 import re
 import socket
@@ -20,9 +20,9 @@ class FaultProxy:
     """Forwards 127.0.0.1:`port` to another port of this machine, until told otherwise.
 
     It looks for a statement in what the client sends, whatever the protocol:
-    PostgreSQL's Query and Parse and MySQL's COM_QUERY carry the text as it is.
-    So parameters are searched too, and a prepared statement is seen only when
-    it is prepared.
+    PostgreSQL's Query and Parse, MySQL's COM_QUERY and Redis's commands carry
+    the text as it is. So parameters are searched too, and a prepared statement
+    is seen only when it is prepared. Of TLS it sees nothing.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -30,6 +30,7 @@ class FaultProxy:
         self._changed = threading.Condition()
         self._fault: _Fault | None = None
         self._hits = 0
+        self._delay_s = 0.0
         self._links: set[_Link] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._listener.getsockname()[1]
@@ -61,8 +62,32 @@ class FaultProxy:
         with self._changed:
             self._fault = _Fault(statement, _pattern(statement), when, times)
 
+    def stray_at(self, statement: bytes, reply: bytes, times: int | None = 1) -> None:
+        """Arms the proxy to answer a statement with what it was not asked for.
+
+        The server's own answer follows. So each later statement on that
+        connection gets the answer of the one before, as when a client gave up
+        waiting and used the connection again.
+
+        Args:
+            statement: The bytes to look for; see `cut_at`.
+            reply: What to say, in the server's protocol.
+            times: How often it fires; None means always.
+        """
+        with self._changed:
+            self._fault = _Fault(statement, _pattern(statement), "stray", times, reply)
+
+    def delay_replies(self, seconds: float) -> None:
+        """Holds back whatever the server says for so long, packet by packet; 0 ends that.
+
+        What is held back when the delay changes goes its way at once.
+        """
+        with self._changed:
+            self._delay_s = seconds
+            self._changed.notify_all()
+
     def disarm(self) -> None:
-        """Forwards everything again. What hangs goes on hanging: see `release`."""
+        """Forwards every statement again. What hangs goes on hanging: see `release`."""
         with self._changed:
             self._fault = None
 
@@ -97,6 +122,7 @@ class FaultProxy:
         # A thread that waits in accept() is only woken by the shutdown.
         _close(self._listener)
         self.cut_all()
+        self.delay_replies(0)
 
     def match(self, watch: "_Watch", data: bytes) -> "_Fault | None":
         """Returns the fault to apply to these bytes, and counts it as used up."""
@@ -114,6 +140,12 @@ class FaultProxy:
         with self._changed:
             self._hits += 1
             self._changed.notify_all()
+
+    def hold(self) -> None:
+        """Waits for as long as replies are delayed now."""
+        with self._changed:
+            delay_s = self._delay_s
+            self._changed.wait_for(lambda: self._delay_s != delay_s, delay_s)
 
     def forget(self, link: "_Link") -> None:
         """Takes note that a connection has ended."""
@@ -146,8 +178,9 @@ class FaultProxy:
 class _Fault:
     statement: bytes
     pattern: re.Pattern[bytes]
-    when: When
+    when: When | Literal["stray"]
     times: int | None
+    reply: bytes = b""
 
 
 class _Watch:
@@ -211,16 +244,19 @@ class _Link:
         with suppress(OSError):
             while data := self._client.recv(_CHUNK):
                 fault = self._proxy.match(watch, data)
-                if fault is not None and not self._apply(fault.when):
+                if fault is not None and not self._apply(fault):
                     break
                 self._server.sendall(data)
         self.close()
 
-    def _apply(self, when: When) -> bool:
+    def _apply(self, fault: _Fault) -> bool:
         """Does what a fault asks for; tells whether the statement goes to the server."""
-        if when == "after":
+        if fault.when == "after":
             self._cut_on_reply = True
-        elif when == "before":
+        elif fault.when == "stray":
+            self._client.sendall(fault.reply)
+            self._proxy.fired()
+        elif fault.when == "before":
             self._proxy.fired()
             self.close()
             return False
@@ -237,6 +273,7 @@ class _Link:
                 if self._cut_on_reply:
                     self._drain()
                     break
+                self._proxy.hold()
                 self._flows.wait()
                 self._client.sendall(data)
         if self._cut_on_reply:

@@ -1,5 +1,6 @@
 """Programs, ports, settings and errors that all servers share."""
 
+import os
 import random
 import shutil
 import socket
@@ -8,7 +9,11 @@ from pathlib import Path
 Setting = str | int | float | bool
 # Below 32768, where the kernel takes the ports of outgoing connections from: a
 # server that was stopped would otherwise find its port taken when it comes back.
-_PORTS = range(20_000, 32_000)
+# And every worker of pytest-xdist has ports of its own, lest one takes what belongs
+# to another's server while that is stopped.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_PORTS = range(20_000 + _WORKER % _WORKERS, 32_000, _WORKERS)
 
 
 class ServiceMissing(RuntimeError):

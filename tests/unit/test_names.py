@@ -70,6 +70,17 @@ BROKEN: list[tuple[str | bytes, list[str]]] = [
     ("ada.json", ["suffix"]),
     ("Ada.PHP", ["suffix"]),
     ("ａｄａ．ｇｉｔ", ["suffix"]),
+    ("ada.tar.xz", ["suffix"]),
+    ("ada.phtml", ["suffix"]),
+    ("ada.lock", ["suffix"]),
+    ("ada.md", ["suffix"]),
+    ("ada.sh", ["suffix"]),
+    ("བསོད་ནམས་", ["separator_at_end"]),
+    ("བསོད་་ནམས", ["separator_doubled"]),
+    ("カ・・ナ", ["separator_doubled"]),
+    ("カナ・", ["separator_at_end"]),
+    ("迪丽热巴·a", ["character"]),
+    ("א\u05b0בג", ["unusual"]),  # a point that Yiddish does not use
     ("007", ["numeric_only"]),
     ("20-01", ["numeric_only"]),
     ("٤٥٦٧", ["bidi", "numeric_only"]),
@@ -207,10 +218,10 @@ def test_a_subclass_of_str_becomes_plain_text() -> None:
 )  # fmt: skip
 def test_a_huge_name_is_only_too_long(raw: str | bytes) -> None:
     """What is too long to be a name is not looked at further, so it costs no time."""
-    start = time.perf_counter()
+    start = time.thread_time()
     (reason,) = reasons(raw)
     assert reason.code == "too_long"
-    assert time.perf_counter() - start < 0.05  # normalising any of these takes longer
+    assert time.thread_time() - start < 0.05  # normalising any of these takes longer
 
 
 def test_the_message_counts_what_its_reader_counts() -> None:
@@ -259,7 +270,10 @@ def test_without_separators_none_is_offered() -> None:
 @pytest.mark.parametrize(
     "limits",
     [{"min_length": 0}, {"min_length": 31}, {"max_length": 121}, {"max_bytes": 119},
-     {"separators": "@"}, {"separators": " "}, {"separators": "a"}, {"separators": "\u00b7"}],
+     {"suffixes": [".json"]}, {"suffixes": (".JSON",)}, {"suffixes": ("",)},
+     {"suffixes": ".json"}, {"suffixes": (b".json",)}, {"extra_rules": [len]},
+     {"extra_rules": (None,)}, {"separators": "@"},
+     {"separators": " "}, {"separators": "a"}, {"separators": "\u00b7"}],
     ids=str,
 )  # fmt: skip
 def test_a_policy_that_contradicts_itself_is_refused(limits: dict[str, object]) -> None:

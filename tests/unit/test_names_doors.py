@@ -76,6 +76,21 @@ def test_a_hosts_rule_may_change_its_mind():
         parser.parse("ada")
 
 
+def gives_none(display, canonical, policy):
+    return None
+
+
+def gives_text(display, canonical, policy):
+    yield "no cats"
+
+
+@pytest.mark.parametrize("rule", [gives_none, lambda *_: True, gives_text], ids=["1", "2", "3"])
+def test_a_rule_that_gives_no_reasons_is_named(rule):
+    """At once, and not where the reason is shown."""
+    with pytest.raises(TypeError, match=rule.__qualname__):
+        parse("Ada", policy=NamePolicy(extra_rules=(rule,)))
+
+
 def test_numbers_can_be_let_in():
     assert parse("007", policy=NamePolicy(numeric=True)).canonical == "007"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dibs.errors import InvalidName
-from dibs.names import NamePolicy, parse
+from dibs.names import NamePolicy, Parser, parse
 from dibs.names.suggest import COUNT, candidates, said
 
 NAMES = [
@@ -47,6 +49,29 @@ def test_a_rude_name_gets_no_suggestions():
         assert candidates(parse(rude), seed_minute=1) == []
 
 
+@pytest.mark.parametrize("name", ["a.nus", "d.ick", "rap.e"])
+def test_a_dot_is_not_taken_out_of_a_rude_word(name):
+    """Only the word as it stands is hers, and what a separator keeps apart stays so."""
+    plain = name.replace(".", "")
+    for minute in range(20):
+        found = candidates(parse(name), seed_minute=minute)
+        assert found
+        assert not any(plain in s.name for s in found)
+
+
+@pytest.mark.parametrize("name", ["ad.min", "admins", "sales", "админ", "官方"])
+def test_a_role_gets_no_suggestions(name):
+    """`ad.min57` would be believed to be staff too."""
+    assert candidates(parse(name, reserved=()), seed_minute=1) == []
+
+
+def test_a_long_indic_name_is_cut_between_its_letters():
+    """Not after the sign that joins a letter to the next one."""
+    name = "क्षत्रि" * 15
+    for suggestion in candidates(parse(name), seed_minute=1):
+        assert not re.search("\u094d([^\u0900-\u0963]|$)", suggestion.name), ascii(suggestion.name)
+
+
 def test_methods_fit_the_name():
     """Initials come of two words only, and digits are those that the name has."""
     methods = {s.method for s in candidates(parse("AdaLovelace"), seed_minute=1)}
@@ -58,10 +83,10 @@ def test_methods_fit_the_name():
 def test_suggestions_keep_the_hosts_rules():
     """No room for a separator, hardly room for a digit."""
     narrow = NamePolicy(max_length=6, separators="")
-    found = candidates(parse("alice", policy=narrow), seed_minute=1, policy=narrow)
+    found = candidates(parse("alice", policy=narrow), seed_minute=1, parser=Parser(policy=narrow))
     assert found
     assert all(parse(s.name, policy=narrow) for s in found)
-    strict = candidates(parse("alice"), seed_minute=1, lookalikes="strict")
+    strict = candidates(parse("alice"), seed_minute=1, parser=Parser(lookalikes="strict"))
     assert len({parse(s.name, lookalikes="strict").key for s in strict}) == COUNT
 
 
@@ -69,3 +94,12 @@ def test_reserved_names_are_not_suggested():
     with pytest.raises(InvalidName):
         parse("ad-min")
     assert "ad-min" not in {s.name for s in candidates(parse("adMin", reserved=()), seed_minute=1)}
+
+
+def test_suggestions_are_not_remembered():
+    """Nobody asked for them, and a dozen each time would push out the names that come again."""
+    parser = Parser()
+    name = parser.parse("alice")
+    found = candidates(name, parser=parser, seed_minute=1)
+    assert list(parser._seen) == ["alice"]
+    assert [parser.parse(one.name).key for one in found] == [one.key for one in found]

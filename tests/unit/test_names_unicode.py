@@ -169,7 +169,7 @@ def test_ascii_names_load_neither_the_table_nor_what_it_needs():
 def test_nobody_waits_for_a_hostile_name():
     """The dearest names that are not too long to be looked at: a thousandth of a second."""
     for raw in ("\ufdfa", "쮔" * 30, "ạ̀" * 30, "é\u200d" * 30, "\U0001f468\u200d" * 15, "ﷺ" * 6):
-        start = time.perf_counter()
+        start = time.thread_time()
         with pytest.raises(InvalidName):
             parse(f"{raw}@")
-        assert time.perf_counter() - start < 0.1
+        assert time.thread_time() - start < 0.1

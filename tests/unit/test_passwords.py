@@ -1,15 +1,43 @@
-"""Passwords: what is accepted, and how it is hashed."""
+"""Passwords: what is accepted, and the doors to hashing."""
 
 from __future__ import annotations
 
 import argon2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dibs.accounts.passwords import hash_password, validate
-from dibs.errors import InvalidPassword
+from dibs.accounts import hashes
+from dibs.accounts.acceptance import common_passwords
+from dibs.accounts.passwords import (
+    MIN_LENGTH_NIST,
+    Argon2,
+    HashingQueue,
+    Passwords,
+    Rules,
+    hash_password,
+    validate,
+    verify,
+)
+from dibs.errors import InvalidPassword, Overloaded
+from dibs.names.canonical import normalise
+
+QUICK = Argon2(memory_kib=8, passes=1)
+LEAKED = "leaked horse battery"
 
 
-@pytest.mark.parametrize("password", ["x" * 8, "x" * 256, "é" * 256, "😀" * 8, " " * 8, "\x00" * 8])
+def reasons(password: str, *, rules: Rules | None = None, **kwargs: str) -> list[str]:
+    """The codes of what is wrong with a password."""
+    try:
+        (rules or Rules()).validate(password, **kwargs)
+    except InvalidPassword as error:
+        return [reason.code for reason in error.reasons]
+    return []
+
+
+@pytest.mark.parametrize(
+    "password", ["qz" * 4, "qz" * 128, "é" * 256, "😀" * 8, " " * 8, "\x00" * 8, "mnzxkwpq"]
+)
 def test_accepted(password):
     """Any characters, counted in code points (NIST SP 800-63B-4, 3.1.1.2)."""
     validate(password)
@@ -22,6 +50,7 @@ def test_accepted(password):
         ("x" * 7, "password_too_short"),
         ("x" * 257, "password_too_long"),
         ("😀" * 257, "password_too_long"),
+        ("x" * 100_000, "password_too_long"),
         ("x" * 8 + "\ud800", "password_not_text"),
     ],
 )
@@ -32,9 +61,101 @@ def test_refused(password, code):
 
 
 def test_a_refusal_does_not_repeat_the_password():
-    with pytest.raises(InvalidPassword) as caught:
-        validate("hunter2")
-    assert "hunter2" not in str(caught.value)
+    for password in ("hunter2", "password123", "ada12345"):
+        with pytest.raises(InvalidPassword) as caught:
+            validate(password, name="ada")
+        assert password not in str(caught.value)
+
+
+def test_the_least_length_can_be_set():
+    rules = Rules(min_length=MIN_LENGTH_NIST)
+    assert reasons("mnzxkwpqmnzxkw", rules=rules) == ["password_too_short"]
+    assert reasons("mnzxkwpqmnzxkwp", rules=rules) == []
+
+
+@pytest.mark.parametrize("lengths", [{"min_length": 7}, {"min_length": 65}, {"max_length": 63}])
+def test_lengths_that_nobody_should_set(lengths):
+    """ASVS 5.0, 6.2.1 and 6.2.9: at least 8, and 64 are permitted."""
+    with pytest.raises(ValueError, match="length"):
+        Rules(**lengths)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["password", "PassWord123", "ｐａｓｓｗｏｒｄ", " qwertyuiop ", "12345678", "xxxxxxxx",
+     "friend of emily", "1q2w3e4r5t6y"],
+)  # fmt: skip
+def test_common_ones_are_refused(password):
+    """In any case and width."""
+    assert reasons(password) == ["password_common"]
+
+
+def test_the_list_of_common_ones():
+    """It is compared as it was made: normalised, long enough, without white space around."""
+    words = common_passwords()
+    assert len(words) == 8354
+    assert all(len(word) >= 8 and word == normalise(word).strip() for word in words)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["Ada.Lovelace", "ada.lovelace1", "AdaLovelace1815", "ecalevol.ada", "ada.lovelaceADALOVELACE",
+     "!!ada_lovelace", "a d a lovelace 1815"],
+)  # fmt: skip
+def test_the_name_is_refused(password):
+    """Also backwards, doubled, and with a date or a few signs around it."""
+    assert reasons(password, name="Ada.Lovelace") == ["password_is_name"]
+
+
+@pytest.mark.parametrize("password", ["dibsdibs", "DIBS2026!", "dibs-tallyho", "ohyllat1"])
+def test_the_service_is_refused(password):
+    rules = Rules(service_words=("Tallyho",))
+    assert reasons(password, rules=rules, name="ada") == ["password_is_service"]
+
+
+def test_a_name_of_two_characters():
+    assert reasons("小明小明小明1984", name="小明") == ["password_is_name"]
+
+
+def test_name_and_service_together():
+    assert reasons("ada@dibs2026", name="ada") == ["password_is_name"]
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["ada loves numbers", "ada 0044 20 7946 0958", "nobody dibsed it", "canada 49 north"],
+)
+def test_a_name_within_more_is_accepted(password):
+    assert reasons(password, name="ada") == []
+
+
+def test_every_reason_at_once():
+    assert reasons("ada1", name="ada") == ["password_too_short", "password_is_name"]
+    assert reasons("ada\ud800", name="ada") == [
+        "password_too_short",
+        "password_not_text",
+        "password_is_name",
+    ]
+
+
+@given(st.text(), st.text())
+def test_any_text_is_judged(password, name):
+    reasons(password, name=name)
+
+
+@pytest.mark.parametrize(("seen", "found"), [(3, ["password_leaked"]), (0, []), (None, [])])
+def test_leaked_ones_are_refused(seen, found):
+    """None means that the list could not be asked: then it is accepted."""
+    rules = Rules(breaches=lambda password: seen if password == LEAKED else None)
+    assert reasons(LEAKED, rules=rules) == found
+
+
+def test_the_list_of_leaks_is_asked_last():
+    """Not about what is refused anyway: a question takes time, and says a little."""
+    asked: list[str] = []
+    rules = Rules(breaches=lambda password: asked.append(password))
+    assert reasons("password", rules=rules) == ["password_common"]
+    assert asked == []
 
 
 def test_the_hash():
@@ -42,6 +163,14 @@ def test_the_hash():
     first, second = hash_password("correct horse"), hash_password("correct horse")
     assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert first != second
+    assert verify("correct horse", first).ok
+    assert not verify("correct house", first).ok
+
+
+def test_parameters_can_be_set():
+    stored = hash_password("correct horse", argon2=Argon2(memory_kib=32, passes=3, lanes=2))
+    assert stored.startswith("$argon2id$v=19$m=32,t=3,p=2$")
+    argon2.PasswordHasher().verify(stored, "correct horse")
 
 
 def test_composed_and_decomposed_are_one_password():
@@ -55,3 +184,23 @@ def test_width_and_case_are_kept():
     for other in ("CORRECT HORSE", "ｃorrect horse"):
         with pytest.raises(argon2.exceptions.VerifyMismatchError):
             argon2.PasswordHasher().verify(hash_password("correct horse"), other)
+
+
+def test_a_service_hashes_and_verifies():
+    passwords = Passwords(argon2=QUICK)
+    passwords.warm_up()
+    passwords.validate("correct horse", name="ada")
+    stored = passwords.hash("correct horse", remaining=5)
+    assert passwords.verify("correct horse", stored, remaining=5) == hashes.Verdict(ok=True)
+    assert not passwords.verify("correct house", stored, remaining=5).ok
+    assert not passwords.verify("correct horse", stored, disabled=True, remaining=5).ok
+    assert not passwords.verify("correct horse", None, remaining=5).ok
+
+
+def test_a_service_hashes_in_its_queue():
+    """Nothing is hashed for who has no time left, whatever is asked."""
+    passwords = Passwords(argon2=QUICK, queue=HashingQueue())
+    with pytest.raises(Overloaded):
+        passwords.hash("correct horse", remaining=0)
+    with pytest.raises(Overloaded):
+        passwords.verify("correct horse", None, remaining=0)

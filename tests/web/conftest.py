@@ -7,7 +7,8 @@ from typing import cast
 
 import pytest
 
-from dibs.accounts import passwords, registration
+from dibs.accounts import hashes, passwords
+from dibs.accounts.kdf import Argon2
 from dibs.names import Lookalikes, rules_version
 from dibs.store.schema import upgrade
 from tests.backends import SQLITE
@@ -48,9 +49,11 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every password that was hashed."""
     seen: list[str] = []
 
-    def hash_password(password: str) -> str:
-        seen.append(password)
-        return passwords.hash_password(password)
+    make = hashes.make
 
-    monkeypatch.setattr(registration, "hash_password", hash_password)
+    def hash_password(password: str, argon2: Argon2) -> str:
+        seen.append(password)
+        return make(password, argon2)
+
+    monkeypatch.setattr(passwords, "make", hash_password)
     return seen

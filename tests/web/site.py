@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
@@ -10,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from dibs.app import create_app
 from dibs.wiring import Parts
+from tests.backends import path_of
 
 PASSWORD = "correct horse battery"
 
@@ -27,7 +29,10 @@ class Site:
 
     def __init__(self, url: str, **settings: str) -> None:
         keys = {f"DIBS_{name.upper()}": value for name, value in settings.items()}
-        self.app = create_app({"DIBS_DATABASE_URL": url, **keys})
+        home = str(Path(path_of(url)).parent)  # where the keys are made that sign tokens
+        # Most tests ask more often than anybody may.
+        usual = {"DIBS_DATABASE_URL": url, "DIBS_HOME": home, "DIBS_RATE_LIMITS": "off"}
+        self.app = create_app({**usual, **keys})
         self.client = self.app.test_client()
         self.sql: list[str] = []
         self.parts: Parts = self.app.extensions["dibs.parts"]

@@ -43,6 +43,10 @@ def test_mixed_scripts_that_look_like_somebody_are_called_that(site):
         ("strict", "paypal", "paypaI", 409),
         ("strict", "google", "g00gle", 409),
         ("off", "user1", "userl", 201),
+        ("standard", "MAMA", "\ua4df\ua4ee\ua4df\ua4ee", 409),  # Lisu
+        ("standard", "\u0110\u1eb7ng", "\u00d0\u1eb7ng", 409),  # an Icelandic letter
+        ("standard", "Max", "\u041c\u0430\u0445", 409),  # Cyrillic
+        ("standard", "fun", "\u017fun", 422),
     ],
 )
 def test_how_much_must_differ_is_a_setting(make_site, lookalikes, first, second, status):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from dibs.web.schemas import PlainTeamSchema, PlainUserSchema, TeamSchema, UserSchema
 
 SILENT = {"/", "/openapi.json", "/docs/", "/docs/{path}", "/static/{filename}"}
 
@@ -90,7 +93,7 @@ def test_every_tag_and_schema_is_used(document):
         for method in item.keys() - {"parameters"}
         for tag in item[method]["tags"]
     }
-    assert tags == used == {"Registration", "Names", "Users", "Health"}
+    assert tags == used == {"Registration", "Names", "Sessions", "Users", "Teams", "Health"}
     for name in document["components"]["schemas"]:
         assert f"#/components/schemas/{name}'" in str(document)
 
@@ -121,12 +124,79 @@ def test_answers_hold_what_is_documented(site, document):
         assert answer.json.keys() <= schemas[name]["properties"].keys()
 
 
-def test_success_is_json(document):
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and operation."""
     for path, item in document["paths"].items():
-        for operation in (item[method] for method in item.keys() - {"parameters"}):
-            found = [code for code in operation["responses"] if code.startswith("2")]
-            assert len(found) == 1, path
-            assert list(operation["responses"][found[0]]["content"]) == ["application/json"]
+        for method in item.keys() - {"parameters"}:
+            yield method.upper(), path, item[method]
+
+
+def test_success_is_json(document):
+    """Or nothing at all."""
+    for _, path, operation in operations(document):
+        (found,) = [code for code in operation["responses"] if code.startswith("2")]
+        content = list(operation["responses"][found].get("content", ()))
+        assert content == ([] if found == "204" else ["application/json"]), path
+
+
+def test_every_status_is_documented(document):
+    """What a login, a body, an id and the database can lead to."""
+    for method, path, operation in operations(document):
+        found = operation["responses"].keys()
+        if operation.get("security"):
+            assert "401" in found, path
+            assert method == "GET" or "403" in found, path
+        if "requestBody" in operation:
+            assert {"400", "413", "415", "422"} <= found, path
+        if "_id}" in path:
+            assert "404" in found, path
+        if path not in ("/healthz", "/.well-known/jwks.json"):
+            assert "503" in found, path
+
+
+def test_every_way_to_log_in_is_described(document):
+    """What an operation names is there, and nothing is there for nothing."""
+    schemes = document["components"]["securitySchemes"]
+    used = {
+        name
+        for _, _, operation in operations(document)
+        for way in operation.get("security", ())
+        for name in way
+    }
+    assert used == schemes.keys() == {"bearer", "cookie", "refresh", "refresh_cookie"}
+
+
+def test_names_have_a_format(document):
+    """Which the rules of `names/` are behind: for a user's and a team's, asked for or shown."""
+    schemas = document["components"]["schemas"]
+    for schema, field in (
+        ("RegisterBody", "username"),
+        ("LoginBody", "username"),
+        ("User", "username"),
+        ("PlainUser", "username"),
+        ("TeamBody", "name"),
+        ("Team", "name"),
+        ("PlainTeam", "name"),
+    ):
+        if schema in schemas:
+            assert schemas[schema]["properties"][field]["format"] == "dibs-username"
+
+
+def test_the_tutorial_s_schemas():
+    """An id only comes out, a password only goes in; users have teams, and teams members."""
+    user, team = UserSchema(), TeamSchema()
+    assert (user.fields["id"].dump_only, user.fields["password"].load_only) == (True, True)
+    assert isinstance(user, PlainUserSchema)
+    assert isinstance(team, PlainTeamSchema)
+    everything = {
+        "id": "1",
+        "username": "ada",
+        "password": "x",
+        "teams": [{"id": "2", "name": "t"}],
+    }
+    assert user.dump(everything) == {k: v for k, v in everything.items() if k != "password"}
+    members = [{"id": "1", "username": "ada", "role": "owner"}]
+    assert team.dump({"id": "2", "name": "t", "members": members})["members"] == members
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 
@@ -10,7 +12,7 @@ from dibs.errors import OutcomeUnknown, StoreUnavailable
 from dibs.web.problems import STATUS, TITLES
 from tests.backends import SQLITE
 from tests.web.messages import errors
-from tests.web.site import problem
+from tests.web.site import Site, problem
 
 KEY = "0123456789abcdef"
 
@@ -90,7 +92,7 @@ def test_a_redirect_is_left_alone(site):
 def test_every_error_that_a_client_may_meet_has_a_status():
     """What has none is a bug or a mistake of the app's: 500. `schema` is for the log alone."""
     without = {kind.code for kind in errors()} - STATUS.keys()
-    assert without == {"error", "config", "owner_without_identity", "not_found", "schema"}
+    assert without == {"error", "config", "owner_without_identity", "cannot_compare", "schema"}
 
 
 def test_a_host_app_s_problems_are_readable_too():
@@ -103,6 +105,35 @@ def test_a_host_app_s_problems_are_readable_too():
         raise NameTaken
 
     assert "用户名已存在" in app.test_client().get("/", headers={"Accept-Language": "zh"}).text
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "LINK")
+
+
+def paths(site: Site) -> dict[str, set[str]]:
+    """An address of every route, and what it takes."""
+    found: dict[str, set[str]] = {}
+    for rule in site.app.url_map.iter_rules():
+        found.setdefault(re.sub(r"<[^>]+>", "x", rule.rule), set()).update(rule.methods or ())
+    found["/users/me"] |= found["/users/x"]
+    return found
+
+
+def test_every_route_says_what_it_takes(site):
+    """405 with Allow for every other method, TRACE too; OPTIONS tells the same."""
+    for path, allowed in paths(site).items():
+        assert set(site.client.options(path).headers["Allow"].split(", ")) == allowed, path
+        for method in set(METHODS) - allowed:
+            answer = site.client.open(path, method=method)
+            assert answer.status_code == 405, (method, path)
+            assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+def test_head_is_get_without_its_body(site):
+    for path in ("/users", "/teams", "/users/me", "/.well-known/jwks.json", "/usernames/ada"):
+        get, head = site.get(path), site.client.head(path)
+        assert (head.status_code, head.data) == (get.status_code, b"")
+        assert head.headers["Content-Length"] == get.headers["Content-Length"]
 
 
 def test_every_status_has_a_title():

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from dibs.accounts import registration
 from tests.backends import path_of
 from tests.web.site import PASSWORD, problem
 
@@ -140,7 +141,7 @@ def test_a_password_is_never_repeated(make_site, monkeypatch, caplog):
     site = make_site(password="required")
     answers = [site.register(name, PASSWORD) for name in ("ada", "ada", "a b", "")]
     answers += [site.send(b'{"username": "ada", "password": "%s"' % PASSWORD.encode())]
-    monkeypatch.setattr(site.parts.registration, "_token", None)
+    monkeypatch.setattr(registration, "token_of", None)
     answers += [site.register("grace", PASSWORD)]
     assert [answer.status_code for answer in answers] == [201, 409, 422, 400, 400, 500]
     answers += [site.get("/users"), site.get("/usernames/ada")]

@@ -47,16 +47,28 @@ def test_the_check_suggests_the_same(site):
 
 
 def test_a_reserved_name_has_neighbours_too(site):
-    """None of them reserved."""
-    body = problem(site.register("postmaster"), 409, "reserved")
+    """None of them reserved; of a role there is none that would not pass for one."""
+    body = problem(site.register("login"), 409, "reserved")
     assert body["suggestions"]
-    assert all(one["name"] != "postmaster" for one in body["suggestions"])
+    assert all(one["name"] != "login" for one in body["suggestions"])
+    assert "suggestions" not in problem(site.register("ad.min"), 409, "reserved")
 
 
 def test_a_free_or_broken_name_gets_none(site):
     """Nothing to suggest, or a rule to keep first."""
     assert site.get("/usernames/ada").json["suggestions"] == []
     assert site.get("/usernames/a").json["suggestions"] == []
+
+
+def test_what_mixes_scripts_gets_names_as_it_reads(site):
+    """A Cyrillic letter in each of them would help nobody."""
+    site.register("alice")
+    told = problem(site.register("\u0430lice"), 409, "lookalike")["suggestions"]
+    asked = site.get("/usernames/\u0430lice").json["suggestions"]
+    for suggestions in (told, asked):
+        assert len(suggestions) >= 3
+        assert all(one["name"].isascii() for one in suggestions)
+    assert {site.register(one["name"]).status_code for one in told} == {201}
 
 
 def test_they_can_be_turned_off(site):

@@ -60,7 +60,7 @@ def test_a_user_who_does_not_exist(site):
 
 
 @pytest.mark.parametrize(
-    "user_id", ["x", "1", "%00", "%FF", "..", "x" * 10_000, "%27%20OR%201=1", "me"]
+    "user_id", ["x", "1", "%00", "%FF", "..", "x" * 10_000, "%27%20OR%201=1", "by-name"]
 )
 def test_what_is_no_id_is_not_asked_for(site, user_id):
     """PostgreSQL, for one, takes a NUL for an error."""

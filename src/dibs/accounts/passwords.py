@@ -1,47 +1,128 @@
-"""Passwords: what is accepted, and how they are hashed."""
+"""Passwords: what is accepted, and how they are hashed and checked.
+
+`Passwords` is what a service uses. The functions below it are for scripts and
+tests: they wait for nobody, so many at once are slow.
+"""
 
 from __future__ import annotations
 
-import unicodedata
+from functools import cache
 
-from argon2 import PasswordHasher
+from dibs.accounts.acceptance import MAX_LENGTH, MIN_LENGTH, MIN_LENGTH_NIST, Rules
+from dibs.accounts.breaches import Breaches, PwnedPasswords
+from dibs.accounts.hashes import Verdict, Verifier, make
+from dibs.accounts.kdf import Argon2
+from dibs.accounts.queueing import HashingQueue
 
-from dibs.errors import InvalidPassword, Reason
+__all__ = [
+    "MAX_LENGTH",
+    "MIN_LENGTH",
+    "MIN_LENGTH_NIST",
+    "Argon2",
+    "Breaches",
+    "HashingQueue",
+    "Passwords",
+    "PwnedPasswords",
+    "Rules",
+    "Verdict",
+    "hash_password",
+    "validate",
+    "verify",
+]
 
-MIN_LENGTH, MAX_LENGTH = 8, 256
-
-TOO_SHORT = "A password has at least %(min)d characters; add some."
-TOO_LONG = "A password has at most %(max)d characters; shorten it."
-NOT_TEXT = "The password holds something that is not a character; type it anew."
-MESSAGES = (TOO_SHORT, TOO_LONG, NOT_TEXT)
-
-# OWASP's first choice for argon2id: 19 MiB, 2 passes, 1 lane; 26 ms where it was measured.
-# https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
-_hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+_RULES, _ARGON2 = Rules(), Argon2()
 
 
-def validate(password: str) -> None:
+class Passwords:
+    """What a service does with passwords; each worker process has one.
+
+    Args:
+        argon2: What a new hash costs, and so what every check costs.
+        rules: What is accepted.
+        queue: Where hashing waits for its turn.
+    """
+
+    def __init__(
+        self,
+        *,
+        argon2: Argon2 = _ARGON2,
+        rules: Rules = _RULES,
+        queue: HashingQueue | None = None,
+    ) -> None:
+        self.rules = rules
+        self._verifier = Verifier(argon2)
+        self._queue = queue or HashingQueue()
+
+    def validate(self, password: str, *, name: str = "") -> None:
+        """See that a password may be used, without hashing it.
+
+        Args:
+            password: As typed.
+            name: The user's own.
+
+        Raises:
+            InvalidPassword: It breaks rules; `reasons` has all of them.
+        """
+        self.rules.validate(password, name=name)
+
+    def hash(self, password: str, *, remaining: float) -> str:
+        """The hash of a valid password, as a PHC string.
+
+        Args:
+            password: As typed.
+            remaining: Seconds that the caller still has.
+
+        Raises:
+            Overloaded: Too many are waiting, or there is no memory.
+        """
+        return self._queue.run(lambda: make(password, self._verifier.argon2), remaining=remaining)
+
+    def verify(
+        self, password: str, stored: str | None, *, disabled: bool = False, remaining: float
+    ) -> Verdict:
+        """Whether this is the password, at the same cost whoever the user is.
+
+        After `needs_rehash`, store `hash(password)` in place of the hash that was checked,
+        if it is still there.
+
+        Args:
+            password: As typed.
+            stored: The hash; None for a user who does not exist or has none.
+            disabled: Whether the user may not log in, whatever she types.
+            remaining: Seconds that the caller still has.
+
+        Raises:
+            Overloaded: Too many are waiting, or there is no memory.
+        """
+        return self._queue.run(
+            lambda: self._verifier.check(password, stored, disabled=disabled), remaining=remaining
+        )
+
+    def warm_up(self) -> None:
+        """Learn what a hash costs here, in the time of three; for a worker that starts."""
+        self._verifier.warm_up()
+
+
+def validate(password: str, *, name: str = "", rules: Rules = _RULES) -> None:
     """See that a password may be used, without hashing it.
 
-    Length is counted in code points, as NIST SP 800-63B-4 has it (3.1.1.2).
-
     Raises:
-        InvalidPassword: It is too short, too long, or no text.
+        InvalidPassword: It breaks rules; `reasons` has all of them.
     """
-    broken = []
-    if len(password) < MIN_LENGTH:
-        broken.append(Reason("password_too_short", TOO_SHORT, {"min": MIN_LENGTH}))
-    if len(password) > MAX_LENGTH:
-        broken.append(Reason("password_too_long", TOO_LONG, {"max": MAX_LENGTH}))
-    if any("\ud800" <= char <= "\udfff" for char in password):
-        broken.append(Reason("password_not_text", NOT_TEXT))
-    if broken:
-        raise InvalidPassword(tuple(broken))
+    rules.validate(password, name=name)
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str, *, argon2: Argon2 = _ARGON2) -> str:
     """The argon2id hash of a valid password, as a PHC string.
 
     Composed and decomposed spellings are one password (RFC 8265, 4.2: NFC).
     """
-    return _hasher.hash(unicodedata.normalize("NFC", password))
+    return make(password, argon2)
+
+
+def verify(password: str, stored: str | None, *, argon2: Argon2 = _ARGON2) -> Verdict:
+    """Whether this is the password of a stored hash; see `Verifier` for what it costs."""
+    return _verifier(argon2).check(password, stored)
+
+
+_verifier = cache(Verifier)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from dibs.accounts.passwords import hash_password, validate
+from dibs.accounts.passwords import Passwords
+from dibs.accounts.requests import token_of
 from dibs.errors import (
     EmptyName,
     InvalidName,
@@ -19,7 +19,7 @@ from dibs.errors import (
 )
 from dibs.names import Username
 from dibs.registry import Registry
-from dibs.store import Deadline, NewUser, Store
+from dibs.store import Deadline, NewUser
 
 PasswordMode = Literal["required", "optional", "off"]
 
@@ -41,12 +41,17 @@ class Registration:
     """Registers users."""
 
     def __init__(
-        self, registry: Registry, store: Store, *, mode: PasswordMode, secret_key: str = ""
+        self,
+        registry: Registry,
+        passwords: Passwords,
+        *,
+        mode: PasswordMode,
+        secret: Callable[[Deadline], str],
     ) -> None:
         self._registry = registry
-        self._store = store
+        self._passwords = passwords
         self._mode = mode
-        self._secret_key = secret_key
+        self._secret = secret
 
     def register(
         self,
@@ -54,6 +59,7 @@ class Registration:
         password: str | None,
         *,
         request: tuple[bytes, ...],
+        repeatable: bool = True,
         by_staff: bool = False,
         deadline: Deadline,
     ) -> Registered:
@@ -68,6 +74,8 @@ class Registration:
             password: As typed, or None.
             request: What makes this request this one: route, caller,
                 idempotency key, body. The same request again gets the same user.
+            repeatable: Whether this request may have been sent before; a cache would say
+                "taken" to its own winner.
             by_staff: Whether a reserved name may be had.
             deadline: When the caller stops waiting.
 
@@ -78,20 +86,22 @@ class Registration:
             PasswordNotAccepted: There is one, and names are registered without.
             InvalidNameAndPassword: Both are wrong.
             NameTaken: Somebody has the name; the subclass says how.
+            Overloaded: Too many passwords wait to be hashed; nothing was changed.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
         username = self._parse(name, password, deadline)
-        token = self._token(request, deadline)
+        token = token_of(request, self._secret(deadline))
         row = self._registry.look(
             username,
             token=token,
             costly=password is not None,
+            repeatable=repeatable,
             by_staff=by_staff,
             deadline=deadline,
         )
         if row is None:
-            user = NewUser(str(uuid.uuid4()), None if password is None else hash_password(password))
+            user = NewUser(str(uuid.uuid4()), self._hash(password, deadline))
             row = self._registry.claim(
                 username,
                 token=token,
@@ -111,28 +121,23 @@ class Registration:
             raise
         except InvalidName as wrong_name:
             try:
-                self._check_password(password)
+                self._check_password(password, name)
             except InvalidPassword as wrong_password:
                 raise InvalidNameAndPassword(wrong_name, wrong_password) from None
             raise
-        self._check_password(password)
+        self._check_password(password, name)
         return username
 
-    def _check_password(self, password: str | None) -> None:
+    def _hash(self, password: str | None, deadline: Deadline) -> str | None:
+        if password is None:
+            return None
+        return self._passwords.hash(password, remaining=deadline.remaining())
+
+    def _check_password(self, password: str | None, name: str) -> None:
         if password is None:
             if self._mode == "required":
                 raise PasswordRequired
             return
         if self._mode == "off":
             raise PasswordNotAccepted
-        validate(password)
-
-    def _token(self, request: tuple[bytes, ...], deadline: Deadline) -> str:
-        """Which request this is, in a form that nobody else can make.
-
-        The parts are hashed one by one, so that no two requests run together
-        into the same bytes.
-        """
-        secret = self._secret_key or self._store.secret(deadline=deadline)
-        parts = b"".join(hashlib.sha256(part).digest() for part in request)
-        return hmac.new(secret.encode(), parts, hashlib.sha256).hexdigest()
+        self._passwords.validate(password, name=name)

@@ -7,11 +7,15 @@ from typing import Any
 
 import click
 
+from dibs.cli.compare import compare
 from dibs.cli.database import check, db
+from dibs.cli.filter import filter_
+from dibs.cli.keys import keys
 from dibs.cli.register import register
 from dibs.cli.reserve import reserve
 from dibs.cli.serve import serve
 from dibs.cli.staff import staff
+from dibs.cli.user import user
 from dibs.cli.words import explain
 from dibs.errors import DibsError
 
@@ -32,7 +36,7 @@ def group() -> None:
     """Usernames that belong to one person."""
 
 
-for command in (serve, db, check, register, reserve, staff):
+for command in (serve, db, check, register, reserve, staff, keys, user, compare, filter_):
     group.add_command(command)
 
 

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TextIO
-
 import click
 
+from dibs.cli.ready import printable, ready_parts
 from dibs.cli.register import password_options, register_user
-from dibs.cli.target import find_settings
-from dibs.errors import InvalidName, NameTaken
-from dibs.wiring import build
+from dibs.errors import InvalidName, NameReserved, NameTaken
+from dibs.names import parse_existing
+
+MAX_REASON = 64
+FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+
+def _as_reason(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    reason = value.strip()
+    if not 1 <= len(reason) <= MAX_REASON or not reason.isprintable():
+        raise click.BadParameter(f"must be 1 to {MAX_REASON} characters that can be printed.")
+    return reason
+
+
+def _as_names(_context: click.Context, _option: click.Parameter, path: str | None) -> list[str]:
+    """The lines of a file that are not blank; some editors begin one with a byte order mark."""
+    if path is None:
+        return []
+    with click.open_file(path, "rb") as file:
+        raw = file.read()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise click.BadParameter(f"is not UTF-8 in line {line}: save it as UTF-8.") from error
+    return [name for line in text.splitlines() if (name := line.strip())]
 
 
 @click.group()
@@ -19,36 +41,59 @@ def reserve() -> None:
 
 @reserve.command()
 @click.argument("names", nargs=-1)
-@click.option("--file", type=click.File(encoding="utf-8"), help="Names, one a line.")
-@click.option("--reason", default="staff", show_default=True, help="Why; at most 64 characters.")
-def add(names: tuple[str, ...], file: TextIO | None, reason: str) -> None:
-    """Reserve names; one that somebody has stays as it is and is said."""
-    parts = build(find_settings())
-    lines = [line.strip() for line in file or ()]
-    for name in (*names, *filter(None, lines)):
+@click.option("--file", type=FILE, callback=_as_names, help="Names, one a line.")
+@click.option(
+    "--reason",
+    default="staff",
+    show_default=True,
+    callback=_as_reason,
+    help="Why; at most 64 characters.",
+)
+def add(names: tuple[str, ...], file: list[str], reason: str) -> None:
+    """Reserve names; one that somebody has stays as it is, is said, and the status is 1."""
+    if not (names or file):
+        raise click.UsageError("give names, or a --file of names")
+    _, parts = ready_parts()
+    refused = False
+    for name in (*names, *file):
         try:
             parts.registry.reserve(name, reason=reason, deadline=parts.budget.start())
-        except (InvalidName, NameTaken) as refused:
-            click.echo(f"{name}: {refused}", err=True)
+        except NameReserved:
+            click.echo(f"{printable(name)}: was reserved already")
+        except (InvalidName, NameTaken) as error:
+            refused = True
+            click.echo(f"{printable(name)}: {error}", err=True)
         else:
-            click.echo(f"{name}: reserved")
+            click.echo(f"{printable(name)}: reserved")
+    _fail_if(refused)
 
 
 @reserve.command()
 @click.argument("names", nargs=-1, required=True)
 def remove(names: tuple[str, ...]) -> None:
-    """Let anybody register these names again."""
-    parts = build(find_settings())
+    """Let anybody register these names again; if one is no name, the status is 1."""
+    _, parts = ready_parts()
+    refused = False
     for name in names:
-        freed = parts.registry.unreserve(name, deadline=parts.budget.start())
-        click.echo(f"{name}: {'free' if freed else 'was not reserved'}")
+        try:
+            freed = parts.registry.unreserve(name, deadline=parts.budget.start())
+        except InvalidName as error:
+            refused = True
+            click.echo(f"{printable(name)}: {error}", err=True)
+        else:
+            click.echo(f"{printable(name)}: {'free' if freed else 'was not reserved'}")
+    _fail_if(refused)
+
+
+def _fail_if(refused: bool) -> None:
+    if refused:
+        raise click.exceptions.Exit(1)
 
 
 @reserve.command(name="list")
 def list_() -> None:
     """Print every name that staff reserved, with the reason."""
-    settings = find_settings()
-    parts = build(settings)
+    settings, parts = ready_parts()
     rows = parts.store.reserved(namespace=settings.namespace, deadline=parts.budget.start())
     for row in rows:
         click.echo(f"{row.display}\t{row.owner}")
@@ -59,4 +104,28 @@ def list_() -> None:
 @password_options
 def assign(name: str, password: str | None, password_stdin: bool) -> None:
     """Register a user with a reserved name; print the name and the id."""
+    _require_reserved(name)
     register_user(name, password, from_stdin=password_stdin, by_staff=True)
+
+
+def _require_reserved(name: str) -> None:
+    """See that staff reserved this very name.
+
+    A look-alike has the same row: to give it away would use up what was kept for the other.
+
+    Raises:
+        ClickException: They did not; of a name that somebody has, registering it says so.
+        InvalidName: Nobody can have the name.
+    """
+    settings, parts = ready_parts()
+    parts.registry.parse(name, deadline=parts.budget.start())
+    asked = parse_existing(name, lookalikes=settings.lookalikes)
+    deadline = parts.budget.start()
+    found = parts.store.find([asked.key], namespace=settings.namespace, deadline=deadline)
+    row = found.get(asked.key)
+    if row is None or row.free:
+        raise click.ClickException(f"{name} is not reserved: `dibs register` is for other names.")
+    if row.state == "reserved" and row.canonical != asked.canonical:
+        raise click.ClickException(
+            f"{name} is not reserved, it only looks like {row.display}: assign that."
+        )

@@ -8,6 +8,8 @@ from math import ceil
 
 import click
 
+from dibs.accounts.build import refuse_weak_secrets
+from dibs.accounts.keys import KeyRing
 from dibs.app import settings_from_environment
 from dibs.cli.stopping import GRACE, on_stop, worker_app
 from dibs.cli.target import host_app
@@ -54,6 +56,7 @@ def serve(host: str, port: int, workers: int) -> None:
     parse_url(settings.resolved_database_url)  # what it cannot use is said first
     host = numeric(host)
     refuse_shared_port(host, port)
+    prepare_keys(settings)
     prepare(settings)
     click.echo(f"dibs: {address(host, port)} (API: /docs), database {settings.shown_database_url}")
     run(settings, host, port, workers)
@@ -139,3 +142,18 @@ def prepare(settings: Settings) -> None:
         store.verify(deadline=budget.start())
     finally:
         store.close()
+
+
+def prepare_keys(settings: Settings) -> None:
+    """Make what signs access tokens if there is none, and see that it can be used.
+
+    Raises:
+        ConfigError: It cannot, or a secret is weak.
+    """
+    refuse_weak_secrets(settings)
+    if settings.token_secret or settings.password == "off":  # noqa: S105  # a mode: nobody logs in
+        return
+    ring = KeyRing(settings.resolved_keys_file)
+    if ring.create():
+        click.echo(f"dibs: made the keys that sign tokens, for this user alone: {ring.path}")
+    ring.signing  # noqa: B018  # says what is wrong with it

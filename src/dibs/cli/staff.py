@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dibs.cli.target import find_settings
-from dibs.wiring import build
+from dibs.cli.ready import printable, ready_parts
 
 ROLE = "staff"
 
@@ -30,11 +29,11 @@ def revoke(name: str) -> None:
 
 
 def _set(name: str, role: str | None) -> None:
-    parts = build(find_settings())
+    _, parts = ready_parts()
     row = parts.registry.holder(name, deadline=parts.budget.start())
     found = row is not None and row.owner_kind == "user" and row.owner is not None
     if not found or not parts.store.set_role(
         str(row and row.owner), role, deadline=parts.budget.start()
     ):
-        raise click.ClickException(f"there is no user {name}")
-    click.echo(f"{name}: {role or 'no role'}")
+        raise click.ClickException(f"there is no user {printable(name)}")
+    click.echo(f"{printable(name)}: {role or 'no role'}")

@@ -112,10 +112,22 @@ def _is_valid_at(canonical: str, at: int) -> bool:
     kind = character(canonical[at]).kind
     if kind != "context":
         return kind != "refused"  # `unusual` and `new` ones have rules of their own
+    if canonical[at] == "\u00b7" and _is_between_han(canonical, at):
+        return True
     # Loaded here because an ASCII name never needs it.
     from precis_i18n.context import context_rule_error
 
     return not context_rule_error(canonical, at, _FACTS)
+
+
+def _is_between_han(canonical: str, at: int) -> bool:
+    """Tell whether a middle dot joins the parts of a name in Chinese.
+
+    RFC 5892, A.3 knows it between two l only; but China writes the names of its Uyghurs,
+    Kazakhs and Tibetans with this very dot, as the RFC lets Japan do with U+30FB.
+    """
+    sides = canonical[at - 1 : at] + canonical[at + 1 : at + 2]
+    return len(sides) == 2 and all(character(char).script == "Han" for char in sides)
 
 
 def keeps_bidi_rule(canonical: str) -> bool:

@@ -7,8 +7,10 @@ a rule. So every test here may only err on the side of asking.
 from __future__ import annotations
 
 from enum import IntFlag
+from unicodedata import normalize
 
 from dibs.names.limits import NamePolicy
+from dibs.names.reading import MISLEADING_FORMS
 from dibs.names.tables import ANY_SCRIPT, DIGIT, MARK, ODD, RIGHT_TO_LEFT, SIGN, character
 
 
@@ -18,7 +20,7 @@ class Doubt(IntFlag):
     MARK = MARK
     """It holds a combining mark."""
     SIGN = SIGN
-    """It holds ASCII other than letters and digits."""
+    """It holds ASCII other than letters and digits, or what separates Tibetan syllables."""
     RIGHT_TO_LEFT = RIGHT_TO_LEFT
     DIGIT = DIGIT
     SHORT = 1 << 8
@@ -28,6 +30,7 @@ class Doubt(IntFlag):
     SCRIPTS = 1 << 10
     """No script has all its characters."""
     CAPITALS = 1 << 11
+    """It has capitals that do not begin it, or as good as no letters."""
     ANYTHING = 1 << 12
     """A character is not simply allowed, or the name is long: every rule is asked."""
 
@@ -52,7 +55,7 @@ def doubts(display: str, canonical: str, policy: NamePolicy) -> int:
         found |= known.flags
         common &= known.scripts
         number = number and bool(known.flags & (DIGIT | SIGN))
-    if found & ODD or not (display == canonical or _is_known(display, canonical)):
+    if found & ODD or not (display == canonical or _is_plain_form(display, canonical)):
         return _ANYTHING
     if len(canonical) < 2 * policy.min_length:
         found |= _SHORT
@@ -60,12 +63,16 @@ def doubts(display: str, canonical: str, policy: NamePolicy) -> int:
         found |= _NUMBER
     if not common:
         found |= _SCRIPTS
-    if display.isupper():
+    if display != canonical and not normalize("NFKC", display)[1:].islower():
         found |= _CAPITALS
+    if not policy.has_plain:
+        found |= SIGN  # What asks for endings, of which one needs no point.
     return found
 
 
-def _is_known(display: str, canonical: str) -> bool:
+def _is_plain_form(display: str, canonical: str) -> bool:
     # A younger Python folds characters that an older one does not have into those that it has.
     rest = set(display).difference(canonical)
-    return all(char < "\x7f" or character(char).kind != "new" for char in rest)
+    return MISLEADING_FORMS.isdisjoint(rest) and all(
+        char < "\x7f" or character(char).kind != "new" for char in rest
+    )

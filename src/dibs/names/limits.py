@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from dibs.errors import Reason
+from dibs.names.canonical import normalise
 from dibs.names.skeleton import MAX_KEY_BYTES, ODD_ASCII
 
 SUFFIXES = (
-    ".asp", ".aspx", ".atom", ".bmp", ".cgi", ".css", ".csv", ".exe", ".gif", ".git", ".gz",
-    ".htm", ".html", ".ico", ".jpeg", ".jpg", ".js", ".json", ".jsp", ".keys", ".map", ".mjs",
-    ".pdf", ".php", ".png", ".rss", ".svg", ".tar", ".txt", ".wasm", ".webp", ".xml", ".yaml",
-    ".yml", ".zip",
+    ".asp", ".aspx", ".atom", ".bat", ".bmp", ".bz2", ".cgi", ".cmd", ".css", ".csv", ".exe",
+    ".gif", ".git", ".gz", ".htm", ".html", ".ico", ".jpeg", ".jpg", ".js", ".json", ".jsp",
+    ".keys", ".lock", ".map", ".md", ".mjs", ".pdf", ".phar", ".php", ".phtml", ".png", ".rss",
+    ".sh", ".svg", ".tar", ".tgz", ".txt", ".wasm", ".webp", ".xml", ".xz", ".yaml", ".yml", ".zip",
 )  # fmt: skip
 """Endings that a web server, a browser or git takes for a format: /ada.json would be her data."""
 
@@ -39,10 +40,11 @@ class NamePolicy:
         extra_rules: Rules of the host, asked after ours. Each takes the display form, the
             canonical form and the policy, and yields a `Reason` for what it finds wrong;
             they are asked every time, so they may look at what changes.
+        has_plain: Whether some names need not be asked by the rules; see `is_plain`.
 
     Raises:
-        ValueError: The limits contradict each other, or a separator is not
-            ASCII punctuation, or it is `@`.
+        ValueError: The limits contradict each other, a separator is not ASCII punctuation or is
+            `@`, a suffix could never match or always would, or a rule is no function.
     """
 
     min_length: int = 3
@@ -56,6 +58,7 @@ class NamePolicy:
     extra_rules: tuple[Rule, ...] = ()
     _plain: Callable[[str], object] = field(init=False, repr=False)
     _longest: int = field(init=False, repr=False)
+    has_plain: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         limits = (1, self.min_length, self.max_length, self.max_code_points, self.max_bytes)
@@ -67,9 +70,25 @@ class NamePolicy:
             raise ValueError(f"max_bytes must be at most {MAX_KEY_BYTES}, the database's limit")
         if not set(self.separators) <= set(string.punctuation) - {"@"}:
             raise ValueError("separators must be ASCII punctuation other than @")
+        self._check_suffixes()
+        if type(self.extra_rules) is not tuple or not all(map(callable, self.extra_rules)):
+            raise ValueError("extra_rules must be a tuple of functions")
         # Nearly every ASCII name is answered by these alone.
         object.__setattr__(self, "_plain", _plain(self.separators, numeric=self.numeric))
         object.__setattr__(self, "_longest", max(map(len, self.suffixes), default=1))
+        # An ending without a point could end any name: then the rules are always asked.
+        has_plain = all(ending.startswith(".") for ending in self.suffixes)
+        object.__setattr__(self, "has_plain", has_plain)
+
+    def _check_suffixes(self) -> None:
+        # A list fails at the first name that is asked, a capital matches none, "" matches all.
+        endings = self.suffixes
+        if type(endings) is not tuple or not all(
+            type(ending) is str and ending and normalise(ending) == ending for ending in endings
+        ):
+            raise ValueError(
+                "suffixes must be a tuple of endings in small letters, none of them empty"
+            )
 
     def is_plain(self, text: str) -> bool:
         """Tell whether `text` is ASCII and breaks no rule of ours, without asking the rules.
@@ -77,6 +96,8 @@ class NamePolicy:
         Most names are; for them the canonical form is the lower case and
         PRECIS, five times as slow at the least, has nothing to add (RFC 8264, 9.11).
         """
+        if not self.has_plain:
+            return False
         if text.isalnum() and text.isascii():
             if text.isdigit() and not self.numeric:
                 return False

@@ -38,6 +38,10 @@ UNUSUAL = (
     "A username can contain only letters that people write today: "
     "please replace %(characters)s by a common letter."
 )
+MISLEADING = (
+    "In a username a letter must look like what it stands for: "
+    "please write %(plain)s instead of %(characters)s."
+)
 LOOSE_MARK = (
     "In a username a combining mark must follow a letter or a number: "
     "please remove %(characters)s or put a letter before it."
@@ -76,8 +80,8 @@ RESERVED = NameReserved.message
 
 MESSAGES = (
     EmptyName.message, ENCODING, TOO_SHORT, TOO_LONG, TOO_BIG, WHITE_SPACE, CONTROL, TOO_NEW,
-    AT_SIGN, CHARACTER, CHARACTER_NO_SEPARATORS, UNUSUAL, LOOSE_MARK, MARKS, SEPARATOR_AT_END,
-    SEPARATOR_DOUBLED, SUFFIX, NUMERIC_ONLY, MIXED_SCRIPTS, MIXED_DIGITS, CAPITALS, BIDI,
-    UNSTABLE, RESERVED,
+    AT_SIGN, CHARACTER, CHARACTER_NO_SEPARATORS, UNUSUAL, MISLEADING, LOOSE_MARK, MARKS,
+    SEPARATOR_AT_END, SEPARATOR_DOUBLED, SUFFIX, NUMERIC_ONLY, MIXED_SCRIPTS, MIXED_DIGITS,
+    CAPITALS, BIDI, UNSTABLE, RESERVED,
 )  # fmt: skip
 """Every message a `Reason` about a name can have, for the translators."""

@@ -7,10 +7,9 @@ A rule takes the display form, the canonical form and the policy, and yields a
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Collection, Iterator
-from functools import cache, lru_cache
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import groupby, pairwise
-from typing import Any
 
 from dibs.errors import Reason
 from dibs.names.canonical import (
@@ -27,7 +26,6 @@ from dibs.names.limits import DEFAULT_POLICY, NamePolicy, Rule
 from dibs.names.messages import (
     AT_SIGN,
     BIDI,
-    CAPITALS,
     CHARACTER,
     CHARACTER_NO_SEPARATORS,
     CONTROL,
@@ -48,46 +46,12 @@ from dibs.names.messages import (
     UNUSUAL,
     WHITE_SPACE,
 )
+from dibs.names.reading import capitals, misleading
 from dibs.names.scripts import is_dense, mixed_scripts, number_systems
-from dibs.names.skeleton import key_of, plain_skeleton
+from dibs.names.seen import count, graphemes, hidden, show
 from dibs.names.tables import OLDEST, character
 
 __all__ = ["DEFAULT_POLICY", "MESSAGES", "RULES", "NamePolicy", "Rule", "broken_rules", "show"]
-
-MAX_SHOWN = 5
-
-
-@cache
-def _find(pattern: str) -> Callable[[str], list[Any]]:
-    # Loading it takes as long as everything else together, and ASCII names never need it.
-    import regex
-
-    return regex.compile(pattern).findall
-
-
-def _graphemes(text: str) -> list[str]:
-    return _find(r"\X")(text)
-
-
-def _hidden(text: str) -> list[str]:
-    # Cc holds NUL, CR and LF, Cs the lone surrogates; the zero-width characters, the bidi
-    # controls and fillers that look like nothing are default-ignorable (Unicode 5.21).
-    return _find(r"[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}]")(text)
-
-
-def count(text: str) -> int:
-    """Count the characters a reader sees (extended grapheme clusters, UAX #29)."""
-    return len(text) if text.isascii() else len(_graphemes(text))
-
-
-def show(characters: Collection[str]) -> str:
-    """List characters in printable ASCII, at most five: `! U+200B`."""
-    shown = [
-        char if "!" <= char <= "~" else f"U+{ord(char):04X}"
-        for char in list(dict.fromkeys(characters))[: MAX_SHOWN + 1]
-    ]
-    return " ".join(shown[:MAX_SHOWN] + ["..."] * (len(shown) > MAX_SHOWN))
-
 
 # --- how long ----------------------------------------------------------------
 
@@ -119,7 +83,7 @@ def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reas
     length = count(canonical)
     if length < policy.min_length and not canonical.isascii():
         # In a script without an alphabet even one sign can be a name: Khmer Ly, Hindi Mo.
-        length = sum(1 + len(sign) if is_dense(sign[0]) else 1 for sign in _graphemes(canonical))
+        length = sum(1 + len(sign) if is_dense(sign[0]) else 1 for sign in graphemes(canonical))
     if length < policy.min_length:
         yield Reason("too_short", TOO_SHORT, {"min": policy.min_length})
 
@@ -135,7 +99,7 @@ def white_space(display: str, canonical: str, policy: NamePolicy) -> Iterator[Re
 
 def control(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No character that cannot be seen, turns the text around, or is half of one."""
-    if found := _hidden(display):
+    if found := hidden(display):
         yield Reason("control", CONTROL, {"characters": show(found)})
 
 
@@ -171,7 +135,7 @@ def _as_written(display: str, refused: set[str]) -> list[str]:
     if not refused:
         return []
     written = [char for char in display if not refused.isdisjoint(normalise(char))]
-    return [char for char in written or sorted(refused) if not (char.isspace() or _hidden(char))]
+    return [char for char in written or sorted(refused) if not (char.isspace() or hidden(char))]
 
 
 def unusual(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -206,19 +170,28 @@ def marks(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
 
 # --- how they stand together -------------------------------------------------
 
+JOINERS = "\u0f0b\u30fb"
+"""What separates syllables in Tibetan and names in Japanese, and PRECIS allows anywhere."""
+
 
 def separator_at_end(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """A separator separates: `ada.` at the end of a sentence would not be told from `ada`."""
-    if canonical[0] in policy.separators or canonical[-1] in policy.separators:
-        separators = " ".join(policy.separators)
-        yield Reason("separator_at_end", SEPARATOR_AT_END, {"separators": separators})
+    ours = policy.separators + JOINERS
+    if found := [char for char in (canonical[0], canonical[-1]) if char in ours]:
+        yield Reason("separator_at_end", SEPARATOR_AT_END, _separators(policy, found))
 
 
 def separator_doubled(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """Nobody counts the lines in `a__b`, and `..` is a folder."""
-    ours = policy.separators
-    if any(one in ours and other in ours for one, other in pairwise(canonical)):
-        yield Reason("separator_doubled", SEPARATOR_DOUBLED, {"separators": " ".join(ours)})
+    ours = policy.separators + JOINERS
+    pairs = [pair for pair in pairwise(canonical) if set(pair) <= set(ours)]
+    if found := [char for pair in pairs for char in pair]:
+        yield Reason("separator_doubled", SEPARATOR_DOUBLED, _separators(policy, found))
+
+
+def _separators(policy: NamePolicy, found: list[str]) -> dict[str, object]:
+    joiners = [show([char]) for char in dict.fromkeys(found) if char not in policy.separators]
+    return {"separators": " ".join([*policy.separators, *joiners])}
 
 
 def suffix(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -247,19 +220,6 @@ def one_kind_of_digits(display: str, canonical: str, policy: NamePolicy) -> Iter
         yield Reason("mixed_digits", MIXED_DIGITS)
 
 
-def capitals(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """The key sees small letters, so a name in capitals may not look like a Latin one.
-
-    Cyrillic `вов` is like no Latin name, but its capitals are read as BOB. With a small letter
-    in it (the Russian Vera is `Bepa` to the eye) it is how people write their names.
-    """
-    if canonical.isascii() or not display.isupper():
-        return
-    latin = plain_skeleton(display)
-    if latin.isascii() and key_of(latin.casefold()) != key_of(canonical):
-        yield Reason("capitals", CAPITALS, {"latin": latin})
-
-
 def bidi(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """A right-to-left name is read in one order by everybody (RFC 5893)."""
     # Of a character that is refused the direction does not matter.
@@ -276,8 +236,8 @@ def unstable(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reaso
 
 RULES: tuple[Rule, ...] = (
     too_short, too_long, white_space, control, too_new, at_sign, allowed_character, unusual,
-    loose_mark, marks, separator_at_end, separator_doubled, suffix, numeric_only, one_script,
-    one_kind_of_digits, capitals, bidi, unstable,
+    misleading, loose_mark, marks, separator_at_end, separator_doubled, suffix, numeric_only,
+    one_script, one_kind_of_digits, capitals, bidi, unstable,
 )  # fmt: skip
 """Every rule for new names, in the order in which reasons are given."""
 
@@ -304,6 +264,20 @@ def _rules_for(found: int) -> tuple[Rule, ...]:
     if found & Doubt.ANYTHING:
         return RULES
     return tuple(rule for rule in RULES if rule in _WHEN and found & _WHEN[rule])
+
+
+def ask(rule: Rule, display: str, canonical: str, policy: NamePolicy) -> tuple[Reason, ...]:
+    """Ask a rule of the host.
+
+    Raises:
+        TypeError: It answers with something else than reasons; the message names it.
+    """
+    found: object = rule(display, canonical, policy)
+    reasons = tuple(found) if isinstance(found, Iterable) else (found,)
+    if wrong := [one for one in reasons if not isinstance(one, Reason)]:
+        name = getattr(rule, "__qualname__", repr(rule))
+        raise TypeError(f"the rule {name} must yield Reasons, and gave {wrong[0]!r}")
+    return reasons
 
 
 def broken_rules(

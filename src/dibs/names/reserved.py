@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Container, Iterable, Iterator
+from itertools import product
+from math import prod
 
 from dibs.names.canonical import normalise
-from dibs.names.skeleton import key_of
+from dibs.names.skeleton import STRICT, key_of
 
 ROUTES = "routes"
 """The group of the first parts of the service's own addresses."""
+
+ROLES = ("roles", "mailboxes")
+"""The groups of those whose word is taken for the service's."""
+
+FREE = "free"
+"""The heading of what is not reserved."""
 
 MIN_VARIANT = 4
 """Shorter words have no variants, or `h.r` would be staff."""
@@ -20,39 +28,49 @@ MIN_VARIANT = 4
 MIN_PLURAL = 5
 """Shorter words have no plural: Roots is a surname."""
 
+MAX_SPELLINGS = 50_000
+"""The built-in words have 3,000; so many take 5 MB."""
+
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))
 _STRICT_AND_DROPPED = {**dict.fromkeys(map(ord, "._-~")), **_ACCENTS, ord("i"): "l", ord("O"): "o"}
+_STRICT_ASCII = bytes.maketrans(b"iO", b"lo")
+_SAME_IN_STRICT = {"l": "li", "o": "oO"}
 
 
 class Reserved(Container[str]):
     """Reserved names, each in a group that says why. A value: nothing changes it.
 
-    A name is matched by its standard key, whatever the service's own look-alikes are, so that
-    a full-width or Cyrillic spelling of `admin` is `admin`. Groups of roles are also matched by
-    the strict key without separators, accents and plural s: `adm1n`, `ad.min`, `Ädmin`, `admins`
-    would be believed to be staff. In the other groups an ASCII name must be the word itself:
-    nothing of /home is hidden by Ms Horne, and Ali is not `all`.
+    A name is matched by its strict key, whatever the service's own look-alikes are: `1ogin`,
+    `logln` and a Cyrillic or full-width spelling are `login`. Roles are matched without
+    separators, accents and plural s too: `ad.min`, `Ädmin`, `admins` would be believed to be staff.
 
     Args:
         words: The group of each word.
         variants: The groups whose variants are reserved as well.
+        free: Names of people that only look like a word. Nothing of /home is hidden by Ms Horne,
+            and Ali is not `all`.
 
     Attributes:
-        suspicious: Strict keys without separators and accents. What is not in here is
-            certainly free: the one question that most names are asked.
+        suspicious: Standard keys without separators and accents, in every way to write i and l,
+            o and 0. What is not in here is certainly free: the one question that most names
+            are asked, and folding the key first would cost them a tenth more.
     """
 
-    __slots__ = ("_bare", "_exact", "_variants", "_words", "suspicious")
+    __slots__ = ("_ascii", "_foreign", "_free", "_variants", "_words", "suspicious")
 
-    def __init__(self, words: dict[str, str], variants: frozenset[str]) -> None:
+    def __init__(
+        self,
+        words: dict[str, str],
+        variants: frozenset[str],
+        free: frozenset[str] = frozenset(),
+    ) -> None:
         self._words = words
         self._variants = variants
-        self._exact = {key_of(word): group for word, group in words.items()}
-        self._bare: dict[str, str] = {}
-        for word, group in words.items():
-            if group in variants and len(word) >= MIN_VARIANT:
-                self._bare |= dict.fromkeys(_with_plural(_bare(key_of(word))), group)
-        self.suspicious = {*map(_bare, self._exact), *self._bare}
+        self._free = free
+        self._ascii = _Index({w: words[w] for w in words if w.isascii()}, variants)
+        self.suspicious = _spelt_out(self._ascii.suspicious)
+        # No ASCII name is one of these, and their keys need the table of Unicode.
+        self._foreign: _Index | None = None
 
     def group_of(self, canonical: str, key: str | None = None) -> str | None:
         """Return why a name is reserved, or None if it is not.
@@ -62,20 +80,20 @@ class Reserved(Container[str]):
             key: Its standard key, if it is known already.
         """
         key = key or key_of(canonical)
-        if not self.suspects(key):
+        if canonical in self._words:
+            return self._words[canonical]
+        if canonical in self._free:
             return None
-        exact = self._words.get(canonical)
-        if exact is None and not canonical.isascii():
-            exact = self._exact.get(key)
-        return exact or self._bare.get(_bare(key))
+        found = self._ascii.group_of(key)
+        if found is None and not canonical.isascii():
+            if self._foreign is None:
+                words = {word: why for word, why in self._words.items() if not word.isascii()}
+                self._foreign = _Index(words, self._variants)
+            found = self._foreign.group_of(key)
+        return found
 
     def suspects(self, key: str) -> bool:
-        """Tell whether a name with this standard key may be reserved; most may not.
-
-        A third of a microsecond, which every name costs that somebody asks for.
-        """
-        if key.isalnum() and key.isascii():
-            return key.replace("i", "l").replace("O", "o") in self.suspicious
+        """Tell whether a name with this standard key may be reserved; most may not."""
         return _bare(key) in self.suspicious
 
     def __contains__(self, canonical: object) -> bool:
@@ -95,18 +113,53 @@ class Reserved(Container[str]):
             words: For instance `login` for /login; what is no name does no harm.
         """
         routes = {normalise(word): ROUTES for word in words}
-        return Reserved({**routes, **self._words}, self._variants)
+        return Reserved({**routes, **self._words}, self._variants, self._free)
+
+
+class _Index:
+    """The words by what they are met by.
+
+    Attributes:
+        suspicious: The strict keys, without separators and accents, of all that is reserved.
+    """
+
+    __slots__ = ("_alike", "_bare", "suspicious")
+
+    def __init__(self, words: dict[str, str], variants: frozenset[str]) -> None:
+        self._alike = {key_of(word, "strict"): group for word, group in words.items()}
+        self._bare: dict[str, str] = {}
+        for word, group in words.items():
+            if group in variants and len(word) >= MIN_VARIANT:
+                self._bare |= dict.fromkeys(_with_plural(_bare(key_of(word))), group)
+        self.suspicious = {*map(_bare, self._alike), *self._bare}
+
+    def group_of(self, key: str) -> str | None:
+        bare = _bare(key)
+        if bare not in self.suspicious:
+            return None
+        return self._alike.get(key.translate(STRICT)) or self._bare.get(bare)
 
 
 def _bare(key: str) -> str:
     if key.isascii():
-        # The strict key, from the standard one.
-        plain = key.replace("i", "l").replace("O", "o")
-        if plain.isalnum():
-            return plain
-        # A third of what `str.translate` costs.
-        return plain.replace(".", "").replace("_", "").replace("-", "").replace("~", "")
+        # The strict key, from the standard one. A quarter of what `str.translate` costs.
+        return key.encode().translate(_STRICT_ASCII, b"._-~").decode()
     return key.translate(_STRICT_AND_DROPPED)
+
+
+def _spelt_out(bare: set[str]) -> Container[str]:
+    """Return the standard keys that have these strict ones: for `lo` also `iO`."""
+    ways = [[_SAME_IN_STRICT.get(char, char) for char in word] for word in bare]
+    if sum(prod(map(len, word)) for word in ways) > MAX_SPELLINGS:
+        return _Folded(bare)
+    return frozenset("".join(letters) for word in ways for letters in product(*word))
+
+
+class _Folded(frozenset[str]):
+    """Does without the spellings, for a service whose addresses would have millions of them."""
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and super().__contains__(_bare(key))
 
 
 def _with_plural(bare: str) -> tuple[str, ...]:
@@ -118,14 +171,14 @@ def load(text: str) -> Reserved:
 
     Args:
         text: Words between white space, under headings in brackets: the group's name and,
-            when variants of its words are reserved as well, the word `variants`. `#` begins
-            a comment.
+            when variants of its words are reserved as well, the word `variants`. What stands
+            under `[free]` is not reserved for looking like a word. `#` begins a comment.
 
     Raises:
         ValueError: A word stands under no heading.
     """
     words: dict[str, str] = {}
-    variants, group = set(), ""
+    variants, free, group = set(), set(), ""
     for line in text.splitlines():
         content = line.partition("#")[0].strip()
         if content.startswith("["):
@@ -135,15 +188,15 @@ def load(text: str) -> Reserved:
         for word in content.split():
             if not group:
                 raise ValueError(f"{word} stands under no heading")
+            if group == FREE:
+                free.add(normalise(word))
             # A role is also a role where it is a route: its variants count.
-            if group in variants or normalise(word) not in words:
+            elif group in variants or normalise(word) not in words:
                 words[normalise(word)] = group
-    return Reserved(words, frozenset(variants))
+    return Reserved(words, frozenset(variants), frozenset(free))
 
 
 RESERVED = load((pkgutil.get_data("dibs.names", "data/reserved.txt") or b"").decode())
-RESERVED_KEYS = frozenset(map(key_of, RESERVED))
-"""The keys of the built-in words, in the standard mode."""
 
 
 def is_reserved(canonical: str, key: str | None = None) -> str | None:

@@ -57,6 +57,18 @@ def _in_common(found: list[Character]) -> int:
     return common
 
 
+def is_latin(canonical: str) -> bool:
+    """Tell whether every character may stand in a name in Latin letters."""
+    latin = scripts(["Latin"])
+    return all(character(char).scripts & latin for char in canonical)
+
+
+def is_east_asian(canonical: str) -> bool:
+    """Tell whether a name holds a character of Chinese, Japanese or Korean."""
+    found = (character(char).scripts for char in canonical)
+    return any(one != ANY_SCRIPT and one & _east_asian() for one in found)
+
+
 def number_systems(canonical: str) -> set[int]:
     """Return the zeros of the digits in a name; UTS #39, 5.3 allows one of them."""
     return {zero for char in canonical if (zero := character(char).zero) is not None}

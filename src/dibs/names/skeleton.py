@@ -7,15 +7,16 @@ other part of dibs takes it as it comes: it is not meant to be read or shown.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Literal, get_args
 from unicodedata import normalize
 
-from dibs.names.tables import prototypes
+from dibs.names.tables import character, prototypes
 
 Lookalikes = Literal["standard", "strict", "off"]
 """Which names are one: those that look alike, also when written in capitals, or neither."""
 
-RULES = 2
+RULES = 3
 """Grows whenever one name could get another key."""
 
 MAX_KEY_BYTES = 1024
@@ -25,9 +26,22 @@ _VERSIONS = {mode: RULES * 10 + at for at, mode in enumerate(get_args(Lookalikes
 # UTS #39 is case-sensitive and merges I (capital), l and 1, and O (capital) and 0. In a canonical
 # form there are no capitals, so a capital I can only be stopped by merging i and l, as
 # PyPI does for the names of projects (warehouse, `ultranormalize_name`).
-_STRICT = str.maketrans({"i": "l", "O": "o"})
-# UTS #39, 5.4: a dot above a letter that has one is not seen. What comes between are marks below.
-_HIDDEN_DOT = re.compile("([ij][\u0316-\u0333]*)\u0307")
+STRICT = str.maketrans({"i": "l", "O": "o"})
+# UTS #39, 5.4: a dot above a letter that has one, or above an l, is not seen. What comes between
+# are marks that sit below or in the letter; most other soft-dotted letters are an i or j by then.
+_HIDDEN_DOT = re.compile(
+    "([ijl\u029d\u1d96][\u0315-\u033c\u0345\u0347-\u0349\u034d\u034e\u0353-\u0356]*)\u0307"
+)
+# Letters whose small forms differ and whose capitals do not: Đặng can be written with each of the
+# first three, which millions use in Vietnam, Iceland and Togo. A test looks for others.
+_CAPITAL_TWINS = {
+    "ð": "d\u0335", "ɖ": "d\u0335", "ɲ": "n\u0326", "ʒ": "3", "ӡ": "3",
+    "з": "3", "Ꮁ": "r",
+}  # fmt: skip
+# A letter that is like no Latin one; whether one stands inside a word; and where words begin.
+_FOREIGN = re.compile("[^\x00-\x7f\u0300-\u036f]")
+_FOREIGN_INSIDE = re.compile(r"(?!^)(?<![!-/:-@\[-`{-~])" + _FOREIGN.pattern)
+_INITIAL = re.compile(r"(?:^|(?<=[!-/:-@\[-`{-~]))" + _FOREIGN.pattern)
 # The ASCII with a prototype, apart from the three that names hold, and the hidden ones.
 ODD_ASCII = frozenset('"%`|')
 
@@ -35,8 +49,8 @@ ODD_ASCII = frozenset('"%`|')
 def rules_version(lookalikes: Lookalikes = "standard") -> int:
     """Return the number under which keys of this mode are stored.
 
-    Ten times the rules' own version, plus one digit for the mode: 20 standard,
-    21 strict, 22 off. Rows of two versions must not meet in one table.
+    Ten times the rules' own version, plus one digit for the mode: 30 standard,
+    31 strict, 32 off. Rows of two versions must not meet in one table.
 
     Raises:
         ValueError: There is no such mode.
@@ -61,10 +75,10 @@ def key_of(canonical: str, lookalikes: Lookalikes = "standard") -> str:
         return canonical
     if canonical.isascii() and ODD_ASCII.isdisjoint(canonical):
         return key_of_ascii(canonical, lookalikes)
-    key = _HIDDEN_DOT.sub(r"\1", plain_skeleton(canonical))
-    if key.isascii():
-        key = _as_small_letters(key, canonical)
-    return key if lookalikes == "standard" else key.translate(_STRICT)
+    key = _shape(canonical)
+    if not key.isascii() and _FOREIGN.search(key) and not _FOREIGN_INSIDE.search(key):
+        key = _with_latin_initials(canonical) or key
+    return key if lookalikes == "standard" else key.translate(STRICT)
 
 
 def key_of_ascii(canonical: str, lookalikes: Lookalikes) -> str:
@@ -78,15 +92,44 @@ def key_of_ascii(canonical: str, lookalikes: Lookalikes) -> str:
     return key if lookalikes == "standard" else key.replace("i", "l").replace("O", "o")
 
 
-def _as_small_letters(key: str, canonical: str) -> str:
-    """Fold what looks like Latin capitals: a name in Lisu or Cherokee can look like ADA.
+def _shape(text: str) -> str:
+    shape = normalize("NFD", normalize("NFD", text).translate(_shapes()))
+    return _HIDDEN_DOT.sub(r"\1", shape) if "\u0307" in shape else shape
 
-    UTS #39 compares what is seen, and there ADA is not ada; but the names that it could be
+
+@cache
+def _shapes() -> dict[int, str]:
+    """Return the prototypes with their capitals made small: Lisu and Cherokee can read MAMA.
+
+    UTS #39 compares what is seen, and there MAMA is not mama; but the names that it could be
     taken for are compared by their small letters. A digit zero stays the O that it looks like.
     """
-    if "0" not in canonical:
-        return key.lower()
-    return "O".join(part.lower() for part in key.split("O"))
+    shapes = {point: _small(chr(point), target) for point, target in prototypes().items()}
+    return shapes | {ord(letter): target for letter, target in _CAPITAL_TWINS.items()}
+
+
+def _small(char: str, target: str) -> str:
+    if target == "O" and (char == "\u3007" or character(char).zero is not None):
+        return target
+    lowered = target.lower()
+    return target if lowered == target else plain_skeleton(lowered)
+
+
+def _with_latin_initials(canonical: str) -> str | None:
+    """Return what a name reads as in Latin letters when its words begin with a capital.
+
+    In small letters only the first one of the Russian Vera and Taras is like no Latin letter;
+    begun with a capital the two read `Bepa` and `Tapac`, and so are compared with these.
+    """
+    text = normalize("NFD", canonical)
+    key = _shape(_INITIAL.sub(lambda found: _latin_initial(found[0]), text))
+    return None if _FOREIGN.search(key) else key
+
+
+def _latin_initial(char: str) -> str:
+    # What small letters look like counts for more: Greek nu is a v, and its capital an N.
+    seen = char if _shape(char).isascii() else plain_skeleton(char.upper()).lower()
+    return seen if seen.isascii() else char
 
 
 def plain_skeleton(text: str) -> str:

@@ -9,27 +9,32 @@ import hashlib
 import pkgutil
 import re
 import unicodedata
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice, zip_longest
+from operator import add
 from typing import Literal
 
 from dibs.errors import InvalidName
 from dibs.names.canonical import normalise
-from dibs.names.limits import DEFAULT_POLICY, NamePolicy
-from dibs.names.reserved import RESERVED
-from dibs.names.skeleton import Lookalikes, key_of
+from dibs.names.limits import NamePolicy
+from dibs.names.reserved import ROLES, is_reserved
+from dibs.names.seen import graphemes
+from dibs.names.skeleton import key_of
 from dibs.names.tables import character
-from dibs.names.username import Username, parse
+from dibs.names.username import DEFAULT_PARSER, Parser, Username
 
 Method = Literal["digits", "separator", "word", "initials"]
 
 COUNT = 24
 """How many are made, so that a few are free even when most are taken."""
 
+VIRAMA = 9
+"""The canonical combining class of what joins a letter to the next one (Unicode 4.3)."""
+
 # Neither 0 and 1, which look like letters, nor a digit that some number of hate or bad luck has.
-_DIGITS = "2357"
+_DIGITS = (2, 3, 5, 7)
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 # Separators count for nothing, and digits for the letters that they are written for.
 _AS_LETTERS = str.maketrans("3457", "east", "._-~")
@@ -42,68 +47,68 @@ class Suggestion:
     Attributes:
         name: In display form.
         method: How it was made.
+        key: What the database is asked for.
     """
 
     name: str
     method: Method
+    key: str
 
 
 def candidates(
     username: Username,
     *,
+    parser: Parser = DEFAULT_PARSER,
     seed_minute: int,
     count: int = COUNT,
-    policy: NamePolicy = DEFAULT_POLICY,
-    reserved: Container[str] = RESERVED,
-    lookalikes: Lookalikes = "standard",
 ) -> list[Suggestion]:
     """Make names like this one, each with a key of its own.
 
     The same name gives the same list within a minute, so that a page that asks again does
-    not flicker. A name that is itself offensive gets none.
+    not flicker. A name that is itself offensive gets none, nor does a role: `ad.min57` would be
+    believed to be staff no less than `admin`.
 
     Args:
         username: The name that cannot be had.
+        parser: The rules that they keep; it does not remember them.
         seed_minute: Minutes since the epoch.
         count: How many are wanted; fewer come when the name leaves no room.
-        policy: The limits that they keep.
-        reserved: The names that nobody may have.
-        lookalikes: Which names are one.
     """
-    draw = _drawer(f"{username.canonical}:{seed_minute}")
     # As its owner wrote it, and composed, so that a cut falls between letters.
     base = unicodedata.normalize("NFC", username.display)
-    if said(base, "always"):
+    own, own_words = said(base), _said_by_words(base, parser.policy)
+    if (own and said(base, "always")) or is_reserved(username.canonical) in ROLES:
         return []
+    draw = _drawer(f"{username.canonical}:{seed_minute}")
+    parser, seen, found = parser.without_memory(), {username.key}, []
+    for name, method in _in_turn(base, parser.policy, draw):
+        key = _valid_key(name, parser)
+        rude = said(name) - own or _said_by_words(name, parser.policy) - own_words
+        if key is not None and key not in seen and not rude:
+            seen.add(key)
+            found.append(Suggestion(name, method, key))
+            if len(found) == count:
+                break
+    return found
+
+
+def _in_turn(base: str, policy: NamePolicy, draw: Draw) -> Iterator[tuple[str, Method]]:
+    """Yield one name of each maker, then the next; none is made before it is wanted."""
     makers: tuple[tuple[Method, Iterator[str]], ...] = (
         ("separator", _separators(base, policy, draw)),
         ("digits", _digits(base, policy, draw)),
         ("word", _words(base, policy, draw)),
         ("initials", _initials(base, policy, draw)),
     )
-    seen, found, own = {username.key}, [], said(base)
-    for name, method in _in_turn(makers):
-        key = _valid_key(name, policy, reserved, lookalikes)
-        if key is not None and key not in seen and said(name) <= own:
-            seen.add(key)
-            found.append(Suggestion(name, method))
-            if len(found) == count:
-                break
-    return found
-
-
-def _in_turn(makers: tuple[tuple[Method, Iterator[str]], ...]) -> Iterator[tuple[str, Method]]:
+    methods = [method for method, _ in makers]
     # A maker ends, or is stopped where its names hardly differ any more.
-    limited = [[(name, method) for name in islice(names, COUNT)] for method, names in makers]
-    for row in zip_longest(*limited):
-        yield from (pair for pair in row if pair is not None)
+    for row in zip_longest(*(islice(names, COUNT) for _, names in makers)):
+        yield from ((name, method) for name, method in zip(row, methods, strict=True) if name)
 
 
-def _valid_key(
-    name: str, policy: NamePolicy, reserved: Container[str], lookalikes: Lookalikes
-) -> str | None:
+def _valid_key(name: str, parser: Parser) -> str | None:
     try:
-        return parse(name, policy=policy, reserved=reserved, lookalikes=lookalikes).key
+        return parser.parse(name).key
     except InvalidName:
         return None
 
@@ -114,20 +119,31 @@ Draw = Callable[[int], int]
 def _drawer(seed: str) -> Draw:
     """Return a function that draws numbers below its argument, the same for the same seed."""
     state = hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest()
+    left = int.from_bytes(state)
 
     def draw(below: int) -> int:
-        nonlocal state
-        state = hashlib.sha256(state).digest()
-        return int.from_bytes(state[:8]) % below
+        nonlocal state, left
+        # One hash is enough for a hundred digits.
+        if left < 1 << 64:
+            state = hashlib.sha256(state).digest()
+            left = int.from_bytes(state)
+        left, drawn = divmod(left, below)
+        return drawn
 
     return draw
 
 
-def _number(base: str, length: int, draw: Draw) -> str:
+@lru_cache(maxsize=64)
+def _figures(base: str) -> str:
     # In the digits of the name itself, or it would mix two kinds.
-    zeros = [zero for char in normalise(base) if (zero := character(char).zero) is not None]
-    zero = zeros[0] if zeros else ord("0")
-    return "".join(chr(zero + int(_DIGITS[draw(len(_DIGITS))])) for _ in range(length))
+    zeros = (character(char).zero for char in normalise(base))
+    zero = next((zero for zero in zeros if zero is not None), ord("0"))
+    return "".join(chr(zero + digit) for digit in _DIGITS)
+
+
+def _number(base: str, length: int, draw: Draw) -> str:
+    figures = _figures(base)
+    return "".join([figures[draw(len(figures))] for _ in range(length)])
 
 
 def _digits(base: str, policy: NamePolicy, draw: Draw) -> Iterator[str]:
@@ -137,13 +153,27 @@ def _digits(base: str, policy: NamePolicy, draw: Draw) -> Iterator[str]:
 
 def _fitting(base: str, room: int, policy: NamePolicy) -> str:
     # A name of thirty characters gives up its last ones; what makes no name then is left out.
-    return base[: max(1, policy.max_length - room)].rstrip(policy.separators)
+    length = max(1, policy.max_length - room)
+    if base.isascii():
+        return base[:length].rstrip(policy.separators)
+    kept = "".join(graphemes(base)[:length])
+    # A sign that joins its letter to the next one (a virama) would be left hanging.
+    while kept and (unicodedata.combining(kept[-1]) == VIRAMA or kept[-1] in policy.separators):
+        kept = kept[:-1]
+    return kept
+
+
+def _split(base: str, policy: NamePolicy) -> list[str]:
+    return base.translate(dict.fromkeys(map(ord, policy.separators), " ")).split()
 
 
 def _parts(base: str, policy: NamePolicy) -> list[str]:
     """Return the words of a name: what separators, capitals and numbers set apart."""
-    split = re.split(f"[{re.escape(policy.separators)}]+", base) if policy.separators else [base]
-    return [part for word in split for part in (_WORD.findall(word) if word.isascii() else [word])]
+    return [
+        part
+        for word in _split(base, policy)
+        for part in (_WORD.findall(word) if word.isascii() else [word])
+    ]
 
 
 def _separators(base: str, policy: NamePolicy, draw: Draw) -> Iterator[str]:
@@ -157,8 +187,8 @@ def _separators(base: str, policy: NamePolicy, draw: Draw) -> Iterator[str]:
 
 
 def _words(base: str, policy: NamePolicy, draw: Draw) -> Iterator[str]:
-    found = [character(char).script for char in normalise(base)]
-    words = next((_lists()[script] for script in found if script in _lists()), ())
+    lists, found = _lists(), (character(char).script for char in normalise(base))
+    words = next((lists[script] for script in found if script in lists), ())
     signs = policy.separators or ("",)
     for _ in range(COUNT if words else 0):
         word = words[draw(len(words))]
@@ -211,6 +241,16 @@ def _plain(text: str) -> str:
     return key_of(normalise(text), "strict").translate(_AS_LETTERS)
 
 
+@cache
+def _by_start(groups: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return the words of these groups by their first two characters, or their only one."""
+    found: dict[str, list[str]] = {}
+    for group in groups or _offensive():
+        for word in _offensive()[group]:
+            found.setdefault(word[:2], []).append(word)
+    return found
+
+
 def said(name: str, *groups: str) -> frozenset[str]:
     """Return the words of `data/offensive.txt` that a name holds, as keys.
 
@@ -218,5 +258,14 @@ def said(name: str, *groups: str) -> frozenset[str]:
         name: In any form.
         groups: Which groups to look in; all if none is given.
     """
-    plain, lists = _plain(name), _offensive()
-    return frozenset(word for group in groups or lists for word in lists[group] if word in plain)
+    plain, words = _plain(name), _by_start(groups)
+    starts = words.keys() & {*plain, *map(add, plain, plain[1:])}
+    return frozenset(word for start in starts for word in words[start] if word in plain)
+
+
+def _said_by_words(name: str, policy: NamePolicy) -> frozenset[str]:
+    """Return the words of abuse that stand in a name without a separator in them.
+
+    Only these are hers: who writes `d.ick` is not offered the same without the dot.
+    """
+    return frozenset().union(*map(said, _split(name, policy)))

@@ -42,6 +42,9 @@ _AUGMENTED = {
 # What is seen of a character at one look; `dibs.names.doubt` collects these over a name.
 ODD, MARK, SIGN, DIGIT, RIGHT_TO_LEFT = (1 << bit for bit in range(5))
 
+TSHEG = "\u0f0b"
+"""It stands between Tibetan syllables, and is an ordinary character to PRECIS."""
+
 Kind = Literal["ok", "context", "unusual", "refused", "new"]
 
 
@@ -58,7 +61,7 @@ class Character:
         bidi: Bidi_Class (UAX #9).
         mark: Whether it is a combining mark.
         zero: Of a decimal digit, the code point of its system's zero.
-        flags: The sum of `ODD` (not `ok`), `MARK`, `SIGN` (ASCII punctuation), `DIGIT` and
+        flags: The sum of `ODD` (not `ok`), `MARK`, `SIGN` (what separates), `DIGIT` and
             `RIGHT_TO_LEFT` that are true of it.
     """
 
@@ -121,7 +124,7 @@ def character(char: str) -> Character:
         table.starts[at] if "digit" in flags else None,
         ODD * (kind != "ok")
         | MARK * ("mark" in flags)
-        | SIGN * (char.isascii() and not char.isalnum())
+        | SIGN * (char == TSHEG or (char.isascii() and not char.isalnum()))
         | DIGIT * ("digit" in flags)
         | RIGHT_TO_LEFT * (bidi in ("R", "AL", "AN")),
     )

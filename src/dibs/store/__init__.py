@@ -1,12 +1,13 @@
 """The one part that says yes."""
 
-from dibs.store.deadline import Budget, Deadline
+from dibs.deadline import Budget, Deadline
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,
     Failed,
     Lost,
     NameRow,
+    NewTeam,
     NewUser,
     Outcome,
     Store,
@@ -22,6 +23,7 @@ __all__ = [
     "Failed",
     "Lost",
     "NameRow",
+    "NewTeam",
     "NewUser",
     "Outcome",
     "Store",

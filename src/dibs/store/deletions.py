@@ -10,6 +10,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import InstanceState, Session
 
 from dibs.store.dialects import dialect_for
+from dibs.store.freed import freed
 from dibs.store.guard import HostStatements, free_names, told_apart
 from dibs.store.host import has_names
 from dibs.store.owners import bind_of, identity_of, kind_of
@@ -63,7 +64,7 @@ def _release(session: Session, kind: str, gone: States, namespaces: Sequence[str
         ids = sorted(identity_of(state).id for state in gone)
         for start in range(0, len(ids), MAX_BATCH):
             where, params = _owned_by(kind, ids[start : start + MAX_BATCH], namespaces)
-            free_names(run, dialect, where, params)
+            freed(session, free_names(run, dialect, where, params))
 
 
 def _owned_by(

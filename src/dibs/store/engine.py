@@ -7,8 +7,8 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
+from dibs.deadline import Budget
 from dibs.errors import ConfigError
-from dibs.store.deadline import Budget
 from dibs.store.dialects import dialect_for
 
 DRIVERS = {

@@ -25,6 +25,7 @@ from dibs.names import Username
 from dibs.store import schema
 from dibs.store.claims import decide, read
 from dibs.store.dialects import Dialect, dialect_for
+from dibs.store.freed import freed
 from dibs.store.guard import UPGRADE, HostStatements, bounded, free_names, told_apart
 from dibs.store.models import meta, names
 from dibs.store.owners import bind_of, identify, session_of, state_of, write_to
@@ -145,7 +146,9 @@ def release_in_session(
         where += " AND owner_kind = :owner_kind AND owner = :owner"
         params |= {"owner_kind": who.kind, "owner": who.id}
     with told_apart(connection), bounded(connection) as run:
-        return free_names(run, _dialect(connection), where, params)
+        names_freed = free_names(run, _dialect(connection), where, params)
+    freed(session, names_freed)
+    return len(names_freed)
 
 
 # --- the host's connection -----------------------------------------------------

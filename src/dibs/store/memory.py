@@ -8,8 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dibs.deadline import Deadline
 from dibs.store.claims import Place, owned, place
-from dibs.store.deadline import Deadline
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,
@@ -28,6 +28,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._names: dict[Place, NameRow] = {}
+        self._made: dict[Place, int] = {}
         self._users: dict[str, tuple[NewUser, int]] = {}
         self._roles: dict[str, str | None] = {}
         self._secret = secrets.token_hex(32)
@@ -46,6 +47,7 @@ class MemoryStore:
             return Lost(row)
         won = owned(claim, version=row.version + 1 if row else 1)
         self._names[place(claim)] = won
+        self._made.setdefault(place(claim), _now())
         if claim.user is not None:
             self._users[claim.user.id] = (claim.user, _now())
         return Won(won)
@@ -54,7 +56,8 @@ class MemoryStore:
         row = self._names.get(at)
         if row is None or row.expires_at is None or row.state not in ("held", "quarantined"):
             return row
-        return replace(row, free=row.expires_at <= _now())
+        left = row.expires_at - _now()
+        return replace(row, free=left <= 0, expires_in=left)
 
     def find(
         self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
@@ -66,13 +69,21 @@ class MemoryStore:
         return {key: row for key, row in rows.items() if row is not None}
 
     def release(
-        self, key: str, *, owner: str, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+        self,
+        key: str,
+        *,
+        owner: str,
+        version: int | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: Deadline,
     ) -> bool:
         """See `dibs.store.Store.release`."""
         del deadline
         with self._lock:
             row = self._names.get((namespace, key))
             if row is None or row.state != "owned" or row.owner != owner:
+                return False
+            if version not in (None, row.version):
                 return False
             self._free(row)
             return True
@@ -155,6 +166,40 @@ class MemoryStore:
         """See `dibs.store.Store.secret`."""
         del deadline
         return self._secret
+
+    def moment(self, *, deadline: Deadline) -> tuple[int, str]:
+        """See `dibs.store.feed.Listing.moment`."""
+        del deadline
+        return _now(), self._secret
+
+    def keys(self, *, after: str, limit: int, namespace: str, deadline: Deadline) -> list[str]:
+        """See `dibs.store.feed.Listing.keys`."""
+        del deadline
+        with self._lock:
+            keys = sorted(key for where, key in self._names if where == namespace and key > after)
+        return keys[:limit]
+
+    def count_keys(
+        self, *, after: str, limit: int, namespace: str, deadline: Deadline
+    ) -> tuple[int, str]:
+        """See `dibs.store.feed.Listing.count_keys`."""
+        keys = self.keys(after=after, limit=limit, namespace=namespace, deadline=deadline)
+        return len(keys), keys[-1] if keys else after
+
+    def new_keys(
+        self,
+        *,
+        since: int,
+        after: str,
+        limit: int,
+        namespace: str,
+        deadline: Deadline,
+    ) -> list[tuple[int, str]]:
+        """See `dibs.store.feed.Listing.new_keys`."""
+        del deadline
+        with self._lock:
+            made = [(self._made.get(at, 0), at[1]) for at in self._names if at[0] == namespace]
+        return sorted(one for one in made if one > (since, after))[:limit]
 
     def close(self) -> None:
         """Nothing to give back."""

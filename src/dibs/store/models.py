@@ -29,6 +29,8 @@ from dibs.names import MAX_KEY_BYTES
 from dibs.store.records import MAX_OWNER
 
 MAX_TOKEN = 64
+MAX_DEVICE = 512
+"""Bytes of what a client calls itself."""
 
 
 class ByteText(TypeDecorator[str]):
@@ -78,6 +80,9 @@ names = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index("dibs_names_owner", "owner", "owner_kind"),
+    # Not by namespace first: before the first ANALYZE PostgreSQL would take this one to look
+    # up a key, and read the whole namespace.
+    Index("dibs_names_created", "created_at"),
 )
 
 users = Table(
@@ -86,7 +91,43 @@ users = Table(
     Column("id", ByteText(36), primary_key=True),
     Column("password_hash", ByteText(512)),
     Column("role", ByteText(16)),
+    Column("disabled_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
+)
+
+sessions = Table(
+    "dibs_sessions",
+    metadata,
+    Column("id", ByteText(36), primary_key=True),
+    Column("user_id", ByteText(36), nullable=False),
+    Column("token_hash", ByteText(64), nullable=False),
+    Column("previous_hash", ByteText(64)),
+    Column("repeats", Integer, nullable=False),
+    Column("rotated_at", BigInteger),
+    Column("device", ByteText(MAX_DEVICE), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("dibs_sessions_user", "user_id"),
+    Index("dibs_sessions_expiry", "expires_at"),
+)
+
+teams = Table(
+    "dibs_teams",
+    metadata,
+    Column("id", ByteText(36), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+members = Table(
+    "dibs_members",
+    metadata,
+    Column("team_id", ByteText(36), primary_key=True),
+    Column("user_id", ByteText(36), primary_key=True),
+    Column("role", ByteText(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("dibs_members_user", "user_id"),
 )
 
 meta = Table(

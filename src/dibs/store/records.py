@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from dibs.deadline import Deadline
 from dibs.errors import StoreError
 from dibs.names import Username
-from dibs.store.deadline import Deadline
+from dibs.store.feed import Listing
 
 State = Literal["owned", "held", "quarantined", "reserved", "free"]
 
@@ -30,6 +31,19 @@ class NewUser:
 
 
 @dataclass(frozen=True, slots=True)
+class NewTeam:
+    """The team row that a won claim writes in the same transaction, with its first owner.
+
+    Attributes:
+        id: Random UUIDv4 in its 36-character form, made by the app.
+        owner: The id of a user.
+    """
+
+    id: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One wish for one name.
 
@@ -40,6 +54,7 @@ class Claim:
         token: Which request asks; a row that carries it is this request's own.
         namespace: Names are unique within one.
         user: Written together with the name when the claim is won.
+        team: The same, for a team's name.
         state: What the row becomes: `owned`, or `reserved` for staff to give away.
         by_staff: Whether a reserved name may be had.
     """
@@ -52,6 +67,7 @@ class Claim:
     user: NewUser | None = None
     state: State = "owned"
     by_staff: bool = False
+    team: NewTeam | None = None
 
     def __post_init__(self) -> None:
         if not 0 < len(self.owner) <= MAX_OWNER or not 0 < len(self.owner_kind) <= MAX_OWNER:
@@ -68,6 +84,7 @@ class NameRow:
         expires_at: End of a hold or quarantine, milliseconds of the
             database's clock since 1970.
         version: Grows with every change of the row and never restarts.
+        expires_in: What was left until `expires_at` at that moment, in milliseconds.
     """
 
     namespace: str
@@ -82,6 +99,8 @@ class NameRow:
     expires_at: int | None
     version: int
     free: bool
+    # Of the moment, not of the row: two readings are the same row.
+    expires_in: int | None = field(default=None, compare=False)
 
     def won_by(self, token: str) -> bool:
         """Whether the request with this token wrote the row, now or before its reply was lost.
@@ -149,7 +168,7 @@ class UserRow:
     role: str | None = None
 
 
-class Store(Protocol):
+class Store(Listing, Protocol):
     """The one part that says yes. Every implementation passes `dibs.testing.StoreContract`."""
 
     def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
@@ -172,9 +191,18 @@ class Store(Protocol):
         ...
 
     def release(
-        self, key: str, *, owner: str, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+        self,
+        key: str,
+        *,
+        owner: str,
+        version: int | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: Deadline,
     ) -> bool:
         """Free the name if this owner holds it, and say whether it did.
+
+        Args:
+            version: That of the row when it was read; what has changed since is left alone.
 
         Raises:
             StoreUnavailable: It is not known to be released; asking again is safe.

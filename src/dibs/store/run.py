@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, CursorResult
 
-from dibs.store.deadline import Deadline
+from dibs.deadline import Deadline
 from dibs.store.dialects import Row
 
 

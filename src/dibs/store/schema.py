@@ -16,9 +16,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from dibs.deadline import Budget
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION
-from dibs.store.deadline import Budget
 from dibs.store.dialects import SQLite, dialect_for
 from dibs.store.engine import parse_url
 from dibs.store.models import meta, metadata, names

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from sqlalchemy.engine import Engine
 
+from dibs.deadline import Budget, Deadline
 from dibs.errors import SchemaError, StoreError
 from dibs.names import RULES_VERSION
-from dibs.store import schema
+from dibs.store import pages, schema
 from dibs.store.claims import decide, place, read
-from dibs.store.deadline import Budget, Deadline
 from dibs.store.dialects import Run
 from dibs.store.dialects.base import name_row, plain
 from dibs.store.records import (
@@ -22,6 +23,7 @@ from dibs.store.records import (
     UserRow,
     Won,
 )
+from dibs.store.teams import insert_team
 from dibs.store.transactions import Restart, Transactions
 
 # A user's name is her only owned row; one name a user is what registration makes.
@@ -42,7 +44,7 @@ class SqlStore:
         self, engine: Engine, budget: Budget, *, rules_version: int = RULES_VERSION
     ) -> None:
         self.engine = engine
-        self._transactions = Transactions(engine, budget)
+        self.transactions = self._transactions = Transactions(engine, budget)
         self._dialect = self._transactions.dialect
         self._rules_version = rules_version
         self._secret = ""
@@ -91,7 +93,7 @@ class SqlStore:
 
         def work(run: Run) -> list[Outcome]:
             outcomes = decide(run, self._dialect, claims, patient=insist)
-            self._insert_users(run, claims, outcomes)
+            self._insert_owners(run, claims, outcomes)
             return outcomes
 
         def recall(run: Run) -> list[Outcome] | None:
@@ -114,18 +116,22 @@ class SqlStore:
             self.verify(deadline=deadline)
             self._verified = generation
 
-    def _insert_users(self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
+    def _insert_owners(
+        self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]
+    ) -> None:
         won = [
-            claim.user
+            claim
             for claim, outcome in zip(claims, outcomes, strict=True)
-            # An earlier request with this token wrote its own user.
-            if claim.user and isinstance(outcome, Won) and outcome.row.owner == claim.owner
+            # An earlier request with this token wrote its own owner.
+            if isinstance(outcome, Won) and outcome.row.owner == claim.owner
         ]
-        if won:
+        if users := [claim.user for claim in won if claim.user]:
             params: dict[str, object] = {}
-            for i, user in enumerate(won):
+            for i, user in enumerate(users):
                 params |= {f"id_{i}": user.id, f"password_hash_{i}": user.password_hash}
-            run.change(self._dialect.insert_users(len(won)), params)
+            run.change(self._dialect.insert_users(len(users)), params)
+        for team in [claim.team for claim in won if claim.team]:
+            insert_team(run, self._dialect, team)
 
     def find(
         self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
@@ -139,12 +145,20 @@ class SqlStore:
         return self._transactions.read(work, deadline=deadline)
 
     def release(
-        self, key: str, *, owner: str, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+        self,
+        key: str,
+        *,
+        owner: str,
+        version: int | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: Deadline,
     ) -> bool:
         """See `dibs.store.Store.release`."""
-        sql = self._dialect.release("namespace = :namespace AND name_key = :key AND owner = :owner")
-        params = {"namespace": namespace, "key": key, "owner": owner}
-        return self._change(sql, params, deadline)
+        where = "namespace = :namespace AND name_key = :key AND owner = :owner"
+        params: dict[str, object] = {"namespace": namespace, "key": key, "owner": owner}
+        if version is not None:
+            where, params = f"{where} AND version = :version", params | {"version": version}
+        return self._change(self._dialect.release(where), params, deadline)
 
     def unreserve(
         self, key: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
@@ -221,6 +235,44 @@ class SqlStore:
                 raise SchemaError(schema.EMPTY_META)
             self._secret = plain(rows[0])[0]
         return self._secret
+
+    def moment(self, *, deadline: Deadline) -> tuple[int, str]:
+        """See `dibs.store.feed.Listing.moment`."""
+        sql = pages.moment_sql(self._dialect)
+        rows = self._transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
+        if not rows:
+            raise SchemaError(schema.EMPTY_META)
+        clock, secret = plain(rows[0])
+        return clock, secret
+
+    def keys(self, *, after: str, limit: int, namespace: str, deadline: Deadline) -> list[str]:
+        """See `dibs.store.feed.Listing.keys`."""
+        work = partial(pages.read_keys, after=after, limit=limit, namespace=namespace)
+        return self._transactions.read(work, deadline=deadline)
+
+    def count_keys(
+        self, *, after: str, limit: int, namespace: str, deadline: Deadline
+    ) -> tuple[int, str]:
+        """See `dibs.store.feed.Listing.count_keys`."""
+        work = partial(pages.read_count, after=after, limit=limit, namespace=namespace)
+        return self._transactions.read(work, deadline=deadline)
+
+    def new_keys(
+        self,
+        *,
+        since: int,
+        after: str,
+        limit: int,
+        namespace: str,
+        deadline: Deadline,
+    ) -> list[tuple[int, str]]:
+        """See `dibs.store.feed.Listing.new_keys`."""
+        return self._transactions.read(
+            lambda run: pages.read_new_keys(
+                run, self._dialect, since=since, after=after, limit=limit, namespace=namespace
+            ),
+            deadline=deadline,
+        )
 
     def close(self) -> None:
         """See `dibs.store.Store.close`."""

@@ -16,9 +16,9 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from dibs.errors import OutcomeUnknown, SchemaError, StoreUnavailable
+from dibs.deadline import Budget, Deadline
+from dibs.errors import DibsError, OutcomeUnknown, SchemaError, StoreError, StoreUnavailable
 from dibs.store.claims import RowVanished
-from dibs.store.deadline import Budget, Deadline
 from dibs.store.dialects import Run, dialect_for
 from dibs.store.run import DriverRun, OutOfTime
 from dibs.store.silence import Silence
@@ -203,6 +203,9 @@ class Transactions:
         self, connection: PoolProxiedConnection | None, error: BaseException, seconds: float
     ) -> NoReturn:
         """End what is left of an attempt and say what its failure means."""
+        if isinstance(error, DibsError) and not isinstance(error, StoreError):
+            _roll_back(connection)  # an answer of ours: nothing is wrong with the connection
+            raise error
         kind = self._kind(error)
         if kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT):
             _roll_back(connection)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dibs.store import Claim, Deadline, NameRow, Outcome, Store
+from dibs.store import Claim, Deadline, Outcome
+from dibs.strategies.base import Holder, Sources
 
 
 class QueryThenInsert:
@@ -17,18 +18,18 @@ class QueryThenInsert:
     Statements: fresh 2, taken 1, check 1.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, sources: Sources) -> None:
+        self._store = sources.store
 
     def check(
         self, keys: Sequence[str], *, namespace: str, deadline: Deadline
-    ) -> Mapping[str, NameRow]:
+    ) -> Mapping[str, Holder]:
         return self._store.find(keys, namespace=namespace, deadline=deadline)
 
     def holder(
-        self, key: str, *, namespace: str, costly: bool, deadline: Deadline
-    ) -> NameRow | None:
-        del costly
+        self, key: str, *, namespace: str, costly: bool, first: bool, deadline: Deadline
+    ) -> Holder | None:
+        del costly, first
         return self._store.find([key], namespace=namespace, deadline=deadline).get(key)
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:

@@ -6,22 +6,49 @@ from typing import Any
 
 from flask import Flask
 from flask_smorest import Api
+from werkzeug.routing import BaseConverter
 
-from dibs.web import health, names, registration, users
+from dibs.web import cookies, health, names, registration, sessions, teams, users
+from dibs.web.limits import init_limits
 from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
+from dibs.web.refusals import Refusals
 from dibs.web.words import init_babel
 from dibs.wiring import Parts
 
-BLUEPRINTS = (registration.blueprint, names.blueprint, users.blueprint, health.blueprint)
+BLUEPRINTS = (
+    registration.blueprint,
+    names.blueprint,
+    sessions.blueprint,
+    users.blueprint,
+    teams.blueprint,
+    health.blueprint,
+)
 # A blueprint's own name is for `url_for` in a host app; these are for readers.
 TAGS = [
     {"name": title, "description": blueprint.description}
     for title, blueprint in zip(
-        ("Registration", "Names", "Users", "Health"), BLUEPRINTS, strict=True
+        ("Registration", "Names", "Sessions", "Users", "Teams", "Health"), BLUEPRINTS, strict=True
     )
 ]
 
+TOKEN = {"type": "http", "scheme": "bearer"}
+COOKIE = {"type": "apiKey", "in": "cookie"}
+# Those of cookies have a prefix with https: `__Host-` and `__Secure-`.
+SECURITY = {
+    "bearer": {**TOKEN, "bearerFormat": "JWT", "description": "An access token."},
+    "refresh": {**TOKEN, "description": "A refresh token."},
+    "cookie": {**COOKIE, "name": cookies.ACCESS},
+    "refresh_cookie": {**COOKIE, "name": cookies.REFRESH},
+}
+
 __all__ = ["register_blueprints", "register_error_handlers"]
+
+
+class AnyText(BaseConverter):
+    """All that is left of an address, with slashes, also where they come first or doubled."""
+
+    regex = "(?s:.+)"
+    part_isolating = False
 
 
 class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
@@ -46,6 +73,7 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 def register_blueprints(app: Flask, parts: Parts, *, url_prefix: str = "") -> None:
     """Mount the routes on an app, and let its views find the parts."""
     app.extensions["dibs.parts"] = parts
+    app.extensions["dibs.cache"] = parts.cache
     init_babel(app, default=parts.settings.locale)
     register_error_handlers(app)
     app.config.setdefault("API_TITLE", "dibs")
@@ -53,9 +81,13 @@ def register_blueprints(app: Flask, parts: Parts, *, url_prefix: str = "") -> No
     app.config.setdefault("OPENAPI_VERSION", "3.1.0")
     app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
     app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
-    api = DibsApi(app, spec_kwargs={"tags": TAGS})
+    app.url_map.converters["dibs_any"] = AnyText
+    api = DibsApi(app, spec_kwargs={"tags": TAGS, "extra_plugins": [Refusals()]})
+    for name, scheme in SECURITY.items():
+        api.spec.components.security_scheme(name, scheme)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint, url_prefix=url_prefix)
+    init_limits(app, parts)
     _say_password(api.spec, parts.settings.password)
     parts.registry.reserve_routes(_first_parts(app))
 

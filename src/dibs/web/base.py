@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from flask import current_app
 from flask_smorest import Blueprint as SmorestBlueprint
 
+from dibs.web.auth import login_optional, login_required
 from dibs.web.bodies import StrictParser
+from dibs.web.cookies import CSRF_HEADER
+from dibs.web.here import deadline as deadline
+from dibs.web.here import parts as parts
 from dibs.web.problems import CONTENT_TYPE, Problem
-from dibs.wiring import Parts
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -21,6 +23,9 @@ RETRY_AFTER = {
         "description": "Seconds after which another try makes sense.",
         "schema": {"type": "integer"},
     }
+}
+CHALLENGE = {
+    "WWW-Authenticate": {"description": "`Bearer`, and what is wrong (RFC 6750).", "schema": TEXT}
 }
 LANGUAGE = {
     "Content-Language": {"description": "The language of the answer.", "schema": TEXT},
@@ -36,26 +41,81 @@ SUGGESTIONS = {
     "in": "query",
     "name": "suggestions",
     "description": "0 for an answer without other names.",
-    "schema": {**TEXT, "enum": ["0", "1"], "default": "1"},
+    "schema": {**TEXT, "examples": ["0"]},
 }
+CSRF = {
+    "in": "header",
+    "name": CSRF_HEADER,
+    "description": "The value of the cookie dibs_csrf; only needed with cookies.",
+    "schema": TEXT,
+}
+# The names under which the OpenAPI page has these ways to log in; see `dibs.web`.
+SCHEMES: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+
+USUAL = {
+    400: "The request cannot be read.",
+    401: "No token, or none that can be used; see WWW-Authenticate.",
+    403: "Not allowed.",
+    404: "There is no such thing.",
+    409: "It cannot be done as things are; `code` says why.",
+    413: "The body is larger than 64 KiB.",
+    415: "The body is not JSON.",
+    422: "The input is not valid; `reasons` says why.",
+    503: "The database cannot answer; see Retry-After.",
+}
+HEADERS: dict[int, dict[str, Any]] = {401: CHALLENGE, 503: RETRY_AFTER}
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no types
-    """A blueprint that reads bodies strictly."""
+    """A blueprint that reads bodies strictly and says who may come in."""
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def refuses(self, status: int, description: str) -> Callable[[View], View]:
+    def refuses(self, status: int, description: str = "") -> Callable[[View], View]:
         """Document an error that a view may answer with."""
         return self.alt_response(  # type: ignore[no-any-return]
             status,
             schema=Problem,
             content_type=CONTENT_TYPE,
-            description=description,
-            headers=LANGUAGE | (RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else {}),
+            description=description or USUAL[status],
+            headers=LANGUAGE | HEADERS.get(status, {}),
         )
 
+    def refuses_usually(self, *statuses: int) -> Callable[[View], View]:
+        """Document errors that mean here what they mean everywhere."""
 
-def parts() -> Parts:
-    """The parts of the app that serves this request."""
-    return cast(Parts, current_app.extensions["dibs.parts"])
+        def decorate(view: View) -> View:
+            for status in statuses:
+                view = self.refuses(status)(view)
+            return view
+
+        return decorate
+
+    def login_required(self, *, changes: bool = False) -> Callable[[View], View]:
+        """Let in who is logged in; a decorator right below `route`, before a body is read.
+
+        Args:
+            changes: Whether the view changes something, so that cookies are not enough.
+        """
+        return self._login(login_required, SCHEMES, changes=changes)
+
+    def login_optional(self) -> Callable[[View], View]:
+        """Let everybody in, and know who is logged in; a decorator right below `route`."""
+        return self._login(login_optional, [{}, *SCHEMES], changes=False)
+
+    def _login(
+        self, check: Callable[[View], View], schemes: list[dict[str, list[str]]], *, changes: bool
+    ) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            noted: dict[str, Any] = getattr(view, "_apidoc", {})
+            said: dict[str, Any] = {"security": schemes}
+            if changes:
+                # A list that is given again takes the place of the earlier one.
+                sent = noted.get("manual_doc", {}).get("parameters", [])
+                said["parameters"] = [*sent, CSRF]
+                if HTTPStatus.FORBIDDEN not in noted["response"]["responses"]:
+                    view = self.refuses(HTTPStatus.FORBIDDEN)(view)
+            documented = self.doc(**said)(self.refuses(HTTPStatus.UNAUTHORIZED)(view))
+            return check(documented)
+
+        return decorate

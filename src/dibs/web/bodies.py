@@ -6,7 +6,7 @@ import json
 from typing import Any, NoReturn
 
 from flask import Request
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
@@ -19,6 +19,8 @@ NOT_TEXT = "Give %(field)s as a string."
 NOT_A_NUMBER = "Give %(field)s as a whole number from 1 to 100."
 REQUIRED = "The field %(field)s is required."
 UNKNOWN = "Unknown field %(field)s; leave it out."
+NOT_A_BOOLEAN = "Give %(field)s as true or false."
+NOT_A_ROLE = "Give %(field)s as owner or member."
 NOT_AN_ID = "`%(field)s` must be the `next` of an earlier page."
 
 # marshmallow's own messages are replaced by these codes, so that nothing is
@@ -29,8 +31,11 @@ WORDS = {
     "not_a_number": NOT_A_NUMBER,
     "unknown": UNKNOWN,
     "not_an_id": NOT_AN_ID,
+    "not_a_boolean": NOT_A_BOOLEAN,
+    "not_a_role": NOT_A_ROLE,
 }
 TEXT: dict[str, Any] = {"required": "required", "invalid": "not_text", "null": "not_text"}
+FLAG: dict[str, Any] = {"invalid": "not_a_boolean", "null": "not_a_boolean"}
 NUMBER: dict[str, Any] = {"required": "required", "invalid": "not_a_number", "null": "not_a_number"}
 
 MESSAGES = tuple(WORDS.values())
@@ -42,12 +47,23 @@ class Body(Schema):
     error_messages = {"unknown": "unknown"}  # noqa: RUF012
 
 
+class Flag(fields.Boolean):
+    """`true` or `false`, and nothing that looks like it: `1`, `"yes"`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **options)
+
+
 class StrictParser(FlaskParser):
     """webargs' parser with a stricter reading of JSON."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {}  # noqa: RUF012  # the schema says: refuse
 
     def _raw_load_json(self, req: Request) -> Any:
+        if req.content_type is None and not read_body(req):
+            return {}  # nothing at all: a body whose fields may all be left out
         if not req.is_json:
             raise UnsupportedMediaType
         body = read_json(read_body(req))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dibs.errors import InvalidName, NameTaken
+from flask import request
+
+from dibs.errors import InvalidName, NameTaken, Reason
+from dibs.names.messages import ENCODING
 from dibs.store import Deadline
 from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint, parts
 from dibs.web.problems import reason_items
@@ -22,7 +25,7 @@ NOTHING_AGAINST: dict[str, Any] = {
 blueprint = Blueprint("dibs_names", __name__, description="Ask about a name.")
 
 
-@blueprint.route("/usernames/<path:name>", tags=["Names"])
+@blueprint.route("/usernames/<dibs_any:name>", tags=["Names"])
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.response(200, Verdict, headers=LANGUAGE)
 @blueprint.refuses(503, "The database cannot answer; see Retry-After.")
@@ -40,6 +43,7 @@ def verdict(name: str) -> dict[str, Any]:
     deadline = parts().budget.start()
     said: dict[str, Any] = {"name": name, "canonical": None, "renamed_to": None}
     try:
+        _refuse_bad_bytes(name)
         username = parts().registry.parse(name, deadline=deadline)
         said["canonical"] = username.canonical
         refused: InvalidName | NameTaken | None = parts().registry.check(
@@ -49,6 +53,22 @@ def verdict(name: str) -> dict[str, Any]:
         refused = error
     said["available"] = refused is None
     return said | (_why_not(refused, deadline, name) if refused else NOTHING_AGAINST)
+
+
+def _refuse_bad_bytes(name: str) -> None:
+    """Say of a name that was no UTF-8 what is wrong with it; the routing has replaced its bytes.
+
+    Raises:
+        InvalidName: It was none.
+    """
+    if "\ufffd" in name and request.url_rule is not None:
+        # WSGI (PEP 3333) gives the bytes of the path as Latin-1.
+        path = request.environ["PATH_INFO"].encode("latin-1", "replace")
+        before = request.url_rule.rule.partition("<")[0]
+        try:
+            path[len(before.encode()) :].decode()
+        except UnicodeDecodeError as error:
+            raise InvalidName((Reason("encoding", ENCODING),)) from error
 
 
 def _why_not(refused: InvalidName | NameTaken, deadline: Deadline, name: str) -> dict[str, Any]:

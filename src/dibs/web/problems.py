@@ -16,12 +16,15 @@ from dibs.errors import (
     InvalidName,
     InvalidNameAndPassword,
     InvalidPassword,
+    InvalidToken,
     NameReserved,
     NameTaken,
     OutcomeUnknown,
+    Overloaded,
     Reason,
     SchemaError,
     StoreUnavailable,
+    Unauthenticated,
 )
 from dibs.observe.logs import Sparse, root_of
 from dibs.web.words import localised, say, together
@@ -40,6 +43,18 @@ STATUS = {
     "held": HTTPStatus.CONFLICT,
     "quarantined": HTTPStatus.CONFLICT,
     "reserved": HTTPStatus.CONFLICT,
+    "unauthenticated": HTTPStatus.UNAUTHORIZED,
+    "token_invalid": HTTPStatus.UNAUTHORIZED,
+    "token_expired": HTTPStatus.UNAUTHORIZED,
+    "session_ended": HTTPStatus.UNAUTHORIZED,
+    "login_failed": HTTPStatus.UNAUTHORIZED,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "wrong_password": HTTPStatus.FORBIDDEN,
+    "csrf": HTTPStatus.FORBIDDEN,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "last_owner": HTTPStatus.CONFLICT,
+    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
+    "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "outcome_unknown": HTTPStatus.SERVICE_UNAVAILABLE,
     "transaction_must_restart": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -47,15 +62,23 @@ STATUS = {
 
 TITLES = {
     400: "Bad request",
+    401: "Not logged in",
+    403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
     409: "This username is not available",
     413: "The request is too large",
     415: "Wrong content type",
     422: "The input is not valid",
+    429: "Too many requests",
     500: "Something went wrong",
     503: "Please try again shortly",
 }
+
+# Where the status alone says something else.
+TITLE_OF_CODE = {"last_owner": "A team needs an owner"}
+
+NOT_KNOWN = "It is not known whether this was done. Please send the same request again."
 
 # What HTTP itself refuses, before any of our own code runs.
 HTTP_ERRORS = {
@@ -64,10 +87,16 @@ HTTP_ERRORS = {
     405: ("method_not_allowed", "This address does not take that method; see the Allow header."),
     413: ("too_large", "The body is too large; send at most 64 KiB."),
     415: ("unsupported_media_type", "Send JSON, with the header Content-Type: application/json."),
+    429: ("rate_limited", "Too many requests. Please try again later."),
     500: ("internal", "Something went wrong on our side."),
 }
 
-MESSAGES = (*TITLES.values(), *(message for _, message in HTTP_ERRORS.values()))
+MESSAGES = (
+    *TITLES.values(),
+    *TITLE_OF_CODE.values(),
+    NOT_KNOWN,
+    *(message for _, message in HTTP_ERRORS.values()),
+)
 
 
 class Malformed(DibsError):
@@ -106,13 +135,6 @@ class BodyInvalid(DibsError):
     def __init__(self, reasons: Sequence[tuple[str, Reason]]) -> None:
         self.reasons = tuple(reasons)
         super().__init__()
-
-
-class UserNotFound(DibsError):
-    """There is no user with this id."""
-
-    code = "not_found"
-    message = "There is no such user."
 
 
 class ReasonSchema(Schema):
@@ -154,7 +176,7 @@ def problem(
 ) -> Response:
     """A problem-details response in the reader's language."""
     body = {
-        "title": say(TITLES[status]) if status in TITLES else HTTPStatus(status).phrase,
+        "title": _title(status, code),
         "status": int(status),
         "detail": detail,
         "code": code,
@@ -166,6 +188,11 @@ def problem(
     # Whatever the host app's own JSON does, names and sentences stay readable.
     text = json.dumps(body, ensure_ascii=False)
     return Response(text + "\n", status, headers, content_type=CONTENT_TYPE)
+
+
+def _title(status: int, code: str) -> str:
+    title = TITLE_OF_CODE.get(code) or TITLES.get(status)
+    return say(title) if title else HTTPStatus(status).phrase
 
 
 def from_error(error: DibsError) -> Response:
@@ -180,11 +207,12 @@ def from_error(error: DibsError) -> Response:
             return _broken(error, [(name, reason) for reason in error.reasons])
         case BodyInvalid():
             return _broken(error, error.reasons)
-        case OutcomeUnknown(params=params):
-            key = str(params.get("idempotency_key", ""))
+        case OutcomeUnknown(params={"idempotency_key": str(key)}):
             return _unavailable(error, idempotency_key=key)
-        case StoreUnavailable():
+        case StoreUnavailable() | Overloaded():
             return _unavailable(error)
+        case Unauthenticated():
+            return _unauthenticated(error)
         case SchemaError():
             # The mending command is for who runs the service, not for its users.
             log.error("%s", error)
@@ -193,8 +221,6 @@ def from_error(error: DibsError) -> Response:
             status, others = STATUS[error.code], error.suggestions
             return problem(status, error.code, say(error.message), suggestions=others)
     status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    if isinstance(error, UserNotFound):
-        status = HTTPStatus.NOT_FOUND
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s", error, exc_info=error)
     return problem(status, error.code, say(error.message, error.params))
@@ -219,12 +245,23 @@ def _broken(error: DibsError, reasons: Sequence[tuple[str, Reason]]) -> Response
     return problem(STATUS[error.code], error.code, detail, reasons=items)
 
 
-def _unavailable(error: StoreUnavailable, **members: str) -> Response:
+def _unauthenticated(error: Unauthenticated) -> Response:
+    """With the challenge of RFC 6750, 3: its attributes are for tokens that were sent."""
+    challenge = 'Bearer realm="dibs"'
+    if isinstance(error, InvalidToken):
+        challenge += f', error="invalid_token", error_description="{error.message}"'
+    headers = {"WWW-Authenticate": challenge, "Cache-Control": "no-store"}
+    return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
+
+
+def _unavailable(error: StoreUnavailable | Overloaded, **members: str) -> Response:
     headers = {"Retry-After": str(error.retry_after)}
     if key := members.get("idempotency_key"):
         headers["Idempotency-Key"] = key
     log.warning("%s: %s", error.code, " ".join(str(root_of(error)).split()))
-    return problem(STATUS[error.code], error.code, say(error.message), headers=headers, **members)
+    keyless = isinstance(error, OutcomeUnknown) and not members
+    detail = say(NOT_KNOWN if keyless else error.message)
+    return problem(STATUS[error.code], error.code, detail, headers=headers, **members)
 
 
 def from_http(error: HTTPException) -> Response:

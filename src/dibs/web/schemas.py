@@ -8,11 +8,29 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from dibs.names import DEFAULT_POLICY
-from dibs.web.bodies import NUMBER, TEXT, Body
+from dibs.web.bodies import FLAG, NUMBER, TEXT, Body, Flag
 from dibs.web.problems import SuggestionSchema
 
 MAX_PAGE = 100
 ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+NAME_FORMAT = "dibs-username"
+"""Names by all their rules, which no JSON Schema can say; `docs/names.md` does."""
+
+NAME = {
+    "minLength": 1,
+    "maxLength": DEFAULT_POLICY.max_code_points,
+    "format": NAME_FORMAT,
+    "description": f"{DEFAULT_POLICY.min_length} to {DEFAULT_POLICY.max_length}"
+    " characters as a reader counts them.",
+    "examples": ["ada"],
+}
+PASSWORD = {
+    "minLength": MIN_LENGTH,
+    "maxLength": MAX_LENGTH,
+    "format": "password",
+    "examples": ["correct horse battery"],
+}
+ROLES = ("owner", "member")
 
 
 def _is_id(value: str) -> None:
@@ -21,30 +39,148 @@ def _is_id(value: str) -> None:
         raise ValidationError("not_an_id")
 
 
-class RegisterBody(Body):
+def is_id(text: str) -> bool:
+    """Whether it can be an id; what cannot is not asked for: a NUL is an error to PostgreSQL."""
+    return re.fullmatch(ID, text) is not None
+
+
+def id_in_path(name: str) -> dict[str, object]:
+    """How the OpenAPI page has an id that is part of an address."""
+    schema = {"type": "string", "format": "uuid", "pattern": f"^{ID}$"}
+    return {"in": "path", "name": name, "required": True, "schema": schema}
+
+
+# --- users and teams -----------------------------------------------------------
+
+
+class PlainUserSchema(Schema):
+    """A user as everybody sees her."""
+
+    id = fields.String(dump_only=True)
+    username = fields.String(required=True, error_messages=TEXT, metadata=NAME)
+
+
+class PlainTeamSchema(Schema):
+    """A team as everybody sees it."""
+
+    id = fields.String(dump_only=True)
+    name = fields.String(required=True, error_messages=TEXT, metadata=NAME)
+
+
+class UserSchema(PlainUserSchema):
+    """A user; only her id and her name, unless the reader may see the rest."""
+
+    password = fields.String(load_only=True, error_messages=TEXT, metadata=PASSWORD)
+    created_at = fields.String(dump_only=True, metadata={"format": "date-time"})
+    role = fields.String(
+        dump_only=True, allow_none=True, metadata={"description": "`staff`, or null."}
+    )
+    teams = fields.List(fields.Nested(PlainTeamSchema), dump_only=True)
+
+
+class MemberSchema(PlainUserSchema):
+    """Who is in a team, and as what."""
+
+    role = fields.String(validate=validate.OneOf(ROLES))
+
+
+class TeamSchema(PlainTeamSchema):
+    """A team; only its id and its name, unless the reader may see the rest."""
+
+    created_at = fields.String(dump_only=True, metadata={"format": "date-time"})
+    members = fields.List(fields.Nested(MemberSchema), dump_only=True)
+
+
+class UserPage(Schema):
+    """One page of users, in the order of their ids."""
+
+    items = fields.List(fields.Nested(UserSchema))
+    next = fields.String(allow_none=True)
+
+
+class TeamPage(Schema):
+    """One page of teams, in the order of their ids."""
+
+    items = fields.List(fields.Nested(PlainTeamSchema))
+    next = fields.String(allow_none=True)
+
+
+# --- bodies and queries --------------------------------------------------------
+
+
+class RegisterBody(UserSchema, Body):
     """The body of `POST /register`."""
 
-    username = fields.String(
-        required=True,
-        error_messages=TEXT,
-        metadata={
-            "minLength": 1,
-            "maxLength": DEFAULT_POLICY.max_code_points,
-            "description": f"{DEFAULT_POLICY.min_length} to {DEFAULT_POLICY.max_length}"
-            " characters as a reader counts them.",
-            "examples": ["ada"],
-        },
-    )
+    class Meta:  # noqa: D106  # marshmallow's own
+        fields = ("username", "password")
+
+
+class LoginBody(Body):
+    """The body of `POST /login`."""
+
+    username = fields.String(required=True, error_messages=TEXT, metadata=NAME)
     password = fields.String(
+        required=True,
         load_only=True,
         error_messages=TEXT,
-        metadata={
-            "minLength": MIN_LENGTH,
-            "maxLength": MAX_LENGTH,
-            "format": "password",
-            "examples": ["correct horse battery"],
-        },
+        metadata={"format": "password", "examples": PASSWORD["examples"]},
     )
+    cookies = Flag(
+        load_default=False,
+        error_messages=FLAG,
+        metadata={"description": "Whether to answer with cookies, for a page in a browser."},
+    )
+
+
+class RefreshBody(Body):
+    """The body of `POST /refresh`, for who does not send the token as a Bearer token."""
+
+    refresh_token = fields.String(load_only=True, error_messages=TEXT)
+
+
+class ChangeBody(Body):
+    """The body of `PATCH /users/me`."""
+
+    password = fields.String(required=True, load_only=True, error_messages=TEXT, metadata=PASSWORD)
+    current_password = fields.String(
+        load_only=True, error_messages=TEXT, metadata={"format": "password"}
+    )
+
+
+class TeamBody(PlainTeamSchema, Body):
+    """The body of `POST /teams`."""
+
+    class Meta:  # noqa: D106  # marshmallow's own
+        fields = ("name",)
+
+
+class MemberBody(Body):
+    """The body of `PUT /teams/<id>/members/<user id>`."""
+
+    role = fields.String(
+        required=True,
+        error_messages=TEXT | {"invalid": "not_a_role", "null": "not_a_role"},
+        validate=validate.OneOf(ROLES, error="not_a_role"),
+    )
+
+
+class PageQuery(Body):
+    """Which page: keyset pagination, so that inserts neither repeat nor hide a row."""
+
+    limit = fields.Integer(
+        load_default=50,
+        error_messages=NUMBER,
+        validate=validate.Range(1, MAX_PAGE, error="not_a_number"),
+    )
+    after = fields.String(
+        load_default=None,
+        error_messages=TEXT,
+        validate=_is_id,
+        metadata={"description": "The `next` of an earlier page.", "pattern": f"^{ID}$"},
+    )
+
+
+# --- answers -------------------------------------------------------------------
 
 
 class Registered(Schema):
@@ -53,6 +189,49 @@ class Registered(Schema):
     message = fields.String()
     id = fields.String(dump_only=True)
     username = fields.String()
+
+
+class TokenSchema(Schema):
+    """What a login gives; with cookies the tokens are in these, and the CSRF token is here."""
+
+    access_token = fields.String()
+    refresh_token = fields.String()
+    token_type = fields.String(metadata={"enum": ["Bearer"]})
+    expires_in = fields.Integer(
+        required=True, metadata={"description": "Seconds until the access token ends."}
+    )
+    csrf_token = fields.String(
+        metadata={"description": "For the header X-CSRF-Token; also the cookie dibs_csrf."}
+    )
+
+
+class SessionSchema(Schema):
+    """One sign-in on one device."""
+
+    id = fields.String()
+    device = fields.String(metadata={"description": "What the client calls itself."})
+    created_at = fields.String(metadata={"format": "date-time"})
+    used_at = fields.String(metadata={"format": "date-time"})
+    expires_at = fields.String(metadata={"format": "date-time"})
+    current = fields.Boolean(metadata={"description": "Whether it is the one that asks."})
+
+
+class SessionList(Schema):
+    """A user's sessions, the one used last first."""
+
+    items = fields.List(fields.Nested(SessionSchema))
+
+
+class Done(Schema):
+    """What was done, in words."""
+
+    message = fields.String()
+
+
+class KeySet(Schema):
+    """The public keys of access tokens (RFC 7517)."""
+
+    keys = fields.List(fields.Dict())
 
 
 class Verdict(Schema):
@@ -74,33 +253,3 @@ class Health(Schema):
     """`ok` or `ready`."""
 
     status = fields.String()
-
-
-class UserSchema(Schema):
-    """A user as everybody sees her."""
-
-    id = fields.String(dump_only=True)
-    username = fields.String()
-
-
-class PageQuery(Body):
-    """Which page: keyset pagination, so that inserts neither repeat nor hide a user."""
-
-    limit = fields.Integer(
-        load_default=50,
-        error_messages=NUMBER,
-        validate=validate.Range(1, MAX_PAGE, error="not_a_number"),
-    )
-    after = fields.String(
-        load_default=None,
-        error_messages=TEXT,
-        validate=_is_id,
-        metadata={"description": "The `next` of an earlier page.", "pattern": f"^{ID}$"},
-    )
-
-
-class UserPage(Schema):
-    """One page of users, in the order of their ids."""
-
-    items = fields.List(fields.Nested(UserSchema))
-    next = fields.String(allow_none=True)

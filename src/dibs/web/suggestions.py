@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import request
 
 from dibs.errors import InvalidName, NameReserved, NameTaken
+from dibs.names import latin_reading
 from dibs.store import Deadline
 from dibs.web.base import parts
 from dibs.web.problems import is_reserved
@@ -14,7 +15,10 @@ def other_names(name: str, deadline: Deadline) -> list[dict[str, str]]:
     """Names like this one that are free, unless the client wants none: `?suggestions=0`."""
     if request.args.get("suggestions") == "0":
         return []
-    found = parts().registry.suggest(name, deadline=deadline)
+    registry = parts().registry
+    found = registry.suggest(name, deadline=deadline)
+    if not found and (read := latin_reading(name)):
+        found = registry.suggest(read, deadline=deadline)
     return [{"name": one.name, "method": one.method} for one in found]
 
 

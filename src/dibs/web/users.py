@@ -1,54 +1,143 @@
-"""`GET /users` and `GET /users/<id>`."""
+"""Users: all of them page by page, one by id, one by name."""
 
 from __future__ import annotations
 
-import re
+from http import HTTPStatus
 from typing import Any
 
-from dibs.store import UserRow
-from dibs.web.base import Blueprint, parts
-from dibs.web.problems import UserNotFound
-from dibs.web.schemas import ID, PageQuery, UserPage, UserSchema
+from flask import Response, jsonify
 
-blueprint = Blueprint("dibs_users", __name__, description="Read users.")
+from dibs.errors import InvalidName, UserNotFound
+from dibs.store import UserRow
+from dibs.web import cookies
+from dibs.web.auth import signed_in
+from dibs.web.base import LANGUAGE, Blueprint, deadline, parts
+from dibs.web.schemas import (
+    NAME_FORMAT,
+    ChangeBody,
+    Done,
+    PageQuery,
+    UserPage,
+    UserSchema,
+    id_in_path,
+    is_id,
+)
+from dibs.web.shown import refuse_unlisted, users_shown
+from dibs.web.words import localised, say
+
+CHANGED = "The password was changed. Please log in again."
+MESSAGES = (CHANGED,)
+
+NAME_IN_PATH = {
+    "in": "path",
+    "name": "name",
+    "required": True,
+    "schema": {"type": "string", "format": NAME_FORMAT},
+}
+
+blueprint = Blueprint("dibs_users", __name__, description="Read users, and change oneself.")
 
 
 @blueprint.route("/users", tags=["Users"])
+@blueprint.login_optional()
 @blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, UserPage)
+@blueprint.refuses_usually(403, 422, 503)
 def users(page: dict[str, Any]) -> dict[str, Any]:
     """List users, page by page."""
+    refuse_unlisted()
     limit = page["limit"]
     # One more than is shown tells whether there is a next page.
     found = parts().store.users(
         limit=limit + 1,
         after=page["after"],
         namespace=parts().settings.namespace,
-        deadline=parts().budget.start(),
+        deadline=deadline(),
     )
-    shown = found[:limit]
+    page_of_them = found[:limit]
     return {
-        "items": [public(user) for user in shown],
-        "next": shown[-1].id if len(found) > limit else None,
+        "items": users_shown(page_of_them),
+        "next": page_of_them[-1].id if len(found) > limit else None,
     }
 
 
-@blueprint.route("/users/<user_id>", tags=["Users"])
+@blueprint.route("/users/me", tags=["Users"])
+@blueprint.login_required()
+@blueprint.response(200, UserSchema)
+@blueprint.refuses_usually(503)
+def me() -> dict[str, Any]:
+    """Show who asks."""
+    return _shown(_found(signed_in().user_id))
+
+
+@blueprint.route("/users/me", methods=["PATCH"], tags=["Users"])
+@blueprint.login_required(changes=True)
+@blueprint.arguments(ChangeBody())
+@blueprint.response(200, Done, headers=LANGUAGE)
+@blueprint.refuses(403, "The current password is wrong or missing.")
+@blueprint.refuses_usually(400, 413, 415, 422, 503)
+def change(body: dict[str, str]) -> Response:
+    """Change the password of who asks, and end all her sessions."""
+    parts().accounts.profiles.change_password(
+        signed_in().user_id,
+        current=body.get("current_password"),
+        new=body["password"],
+        deadline=deadline(),
+    )
+    response = jsonify(message=say(CHANGED))
+    response.headers.update(localised())
+    return cookies.drop(response)
+
+
+@blueprint.route("/users/me", methods=["DELETE"], tags=["Users"])
+@blueprint.login_required(changes=True)
+@blueprint.response(204)
+@blueprint.refuses(409, "She is the last owner of a team.")
+@blueprint.refuses_usually(503)
+def leave() -> Response:
+    """Delete who asks, and free her name."""
+    parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
+    return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
+
+
+@blueprint.route("/users/<user_id>", tags=["Users"], parameters=[id_in_path("user_id")])
+@blueprint.login_optional()
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(404, "There is no such user.")
-def user(user_id: str) -> dict[str, str]:
+@blueprint.refuses_usually(503)
+def user(user_id: str) -> dict[str, Any]:
     """Show one user."""
-    # What is no id is not asked for: a NUL, for one, is an error to PostgreSQL.
-    is_id = re.fullmatch(ID, user_id) is not None
-    if not is_id:
+    if not is_id(user_id):
         raise UserNotFound
-    namespace, deadline = parts().settings.namespace, parts().budget.start()
-    found = parts().store.user(user_id, namespace=namespace, deadline=deadline)
+    return _shown(_found(user_id))
+
+
+@blueprint.route("/users/by-name/<dibs_any:name>", tags=["Users"], parameters=[NAME_IN_PATH])
+@blueprint.login_optional()
+@blueprint.response(200, UserSchema)
+@blueprint.refuses(404, "There is no such user.")
+@blueprint.refuses_usually(503)
+def user_by_name(name: str) -> dict[str, Any]:
+    """Show the user with this name, in any spelling; a look-alike is somebody else."""
+    try:
+        row = parts().registry.holder(name, deadline=deadline())
+    except InvalidName as error:
+        raise UserNotFound from error
+    if row is None or row.state != "owned" or row.owner_kind != "user":
+        raise UserNotFound
+    return _shown(_found(str(row.owner)))
+
+
+def _found(user_id: str) -> UserRow:
+    namespace = parts().settings.namespace
+    found = parts().store.user(user_id, namespace=namespace, deadline=deadline())
     if found is None:
         raise UserNotFound
-    return public(found)
+    return found
 
 
-def public(user: UserRow) -> dict[str, str]:
-    """What everybody may know of a user."""
-    return {"id": user.id, "username": user.username}
+def _shown(user: UserRow) -> dict[str, Any]:
+    shown = users_shown([user])
+    if not shown:
+        raise UserNotFound
+    return shown[0]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection, Engine
 
-from dibs.store.deadline import Budget
+from dibs.deadline import Budget
 from dibs.store.records import Claim, NameRow, State
 
 Params = Mapping[str, object]
@@ -64,6 +64,11 @@ class Dialect:
         """What makes an INSERT pass over a row whose primary key exists."""
         return f"ON CONFLICT ({primary_key}) DO NOTHING"
 
+    @staticmethod
+    def unindexed(column: str) -> str:
+        """The column, where it is compared and no index of it should be chosen for that."""
+        return column
+
     @classmethod
     def free(cls) -> str:
         """SQL that is true for a row whose name can be claimed now."""
@@ -72,17 +77,23 @@ class Dialect:
         )
 
     @classmethod
+    def among(cls, count: int) -> str:
+        """SQL that is true for the rows of `count` keys of one namespace."""
+        keys = ", ".join(f":key_{i}" for i in range(count))
+        return f"namespace = :namespace AND name_key IN ({keys})"
+
+    @classmethod
     def select(cls, count: int, *, lock: bool = False) -> str:
         """The rows of `count` keys of one namespace, with whether each is free."""
-        keys = ", ".join(f":key_{i}" for i in range(count))
-        sql = cls.select_where(f"namespace = :namespace AND name_key IN ({keys})")
+        sql = cls.select_where(cls.among(count))
         return sql + (" FOR UPDATE" if lock else "")
 
     @classmethod
     def select_where(cls, where: str) -> str:
-        """The rows that `where` chooses, with whether each is free."""
+        """The rows that `where` chooses, with whether each is free and how long it is not yet."""
         return (
-            f"SELECT {NAME_COLUMNS}, CASE WHEN {cls.free()} THEN 1 ELSE 0 END"
+            f"SELECT {NAME_COLUMNS}, CASE WHEN {cls.free()} THEN 1 ELSE 0 END,"
+            f" expires_at - {cls.clock}"
             f" FROM dibs_names WHERE {where}"
         )
 
@@ -190,8 +201,14 @@ def plain(row: Row) -> list[Any]:
     return [value.decode() if isinstance(value, bytes) else value for value in row]
 
 
+def listed(values: Sequence[str]) -> tuple[str, dict[str, object]]:
+    """What stands between the parentheses of an IN, and its parameters."""
+    params: dict[str, object] = {f"item_{i}": value for i, value in enumerate(values)}
+    return ", ".join(f":{name}" for name in params), params
+
+
 def name_row(row: Row) -> NameRow:
     """The value of a row of `Dialect.select`."""
     values = plain(row)
-    values[-1] = bool(values[-1])
+    values[-2] = bool(values[-2])
     return NameRow(*values)

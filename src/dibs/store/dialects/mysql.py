@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 
+from dibs.deadline import Budget
 from dibs.errors import SchemaError
-from dibs.store.deadline import Budget
 from dibs.store.dialects.base import Dialect, Run, claim_params, key_params, name_row
 from dibs.store.records import Claim, NameRow
 
@@ -67,6 +67,11 @@ class MySQL(Dialect):
     def pass_over(primary_key: str) -> str:
         # INSERT IGNORE would also swallow truncated values.
         return f"ON DUPLICATE KEY UPDATE {primary_key.split(',')[0]} = {primary_key.split(',')[0]}"
+
+    @staticmethod
+    def unindexed(column: str) -> str:
+        # Else MariaDB chooses the primary key for its first column, and sorts a whole namespace.
+        return f"COALESCE({column}, '')"
 
     @classmethod
     def insert_names(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 
-from dibs.store.deadline import Budget
+from dibs.deadline import Budget
 from dibs.store.dialects.base import Dialect, Run
 from dibs.store.dialects.sqlite import insert_returning
 from dibs.store.records import Claim, NameRow
@@ -53,6 +53,15 @@ class PostgreSQL(Dialect):
             # After the address's own, which may say in which schema the tables are.
             kwargs["options"] = f"{kwargs.get('options', '')} {ours}".strip()
             return connection_class.connect(*args, **kwargs)
+
+    @classmethod
+    def among(cls, count: int) -> str:
+        if count == 1:
+            return super().among(count)
+        # With IN and before the first ANALYZE, the whole namespace is read for a dozen keys:
+        # 7.2 ms against 0.25 for 9,000 names.
+        places = ", ".join(f"(CAST(:namespace AS varchar), :key_{i})" for i in range(count))
+        return f"(namespace, name_key) IN (VALUES {places})"
 
     @classmethod
     def insert_names(

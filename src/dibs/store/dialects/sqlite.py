@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from dibs.store.deadline import Budget
+from dibs.deadline import Budget
 from dibs.store.dialects.base import Dialect, Run, claim_params
 from dibs.store.records import Claim, NameRow
 
@@ -49,6 +49,12 @@ class SQLite(Dialect):
             # workers on two files would each give a name away.
             if record.info["file"] != _file_at(path):
                 raise DisconnectionError
+
+    @staticmethod
+    def unindexed(column: str) -> str:
+        # Else the primary key is chosen, for its first column, and all of a namespace is read
+        # (https://www.sqlite.org/optoverview.html, "Disqualifying WHERE clause terms").
+        return f"+{column}"
 
     @classmethod
     def insert_names(

@@ -1,9 +1,29 @@
-"""How long a request may still take."""
+"""How long a request may still take, and how much of that its parts."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+CACHE_SECONDS = 0.1
+"""All that caches may take of one request, whatever state they are in."""
+
+
+class CacheTime:
+    """What is left of the time that one request may spend on caches.
+
+    Attributes:
+        left: Seconds.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, seconds: float = CACHE_SECONDS) -> None:
+        self.left = seconds
+
+    def spend(self, seconds: float) -> None:
+        """Take this off what is left."""
+        self.left -= seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +32,11 @@ class Deadline:
 
     Attributes:
         at: Seconds of `time.monotonic()`.
+        caches: What of it is for caches.
     """
 
     at: float
+    caches: CacheTime = field(default_factory=CacheTime, compare=False, repr=False)
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:

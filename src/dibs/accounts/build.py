@@ -1,0 +1,131 @@
+"""Accounts, put together from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dibs.accounts.keys import KeyRing
+from dibs.accounts.login import Logins
+from dibs.accounts.passwords import Argon2, Passwords, PwnedPasswords, Rules
+from dibs.accounts.policy import Reading
+from dibs.accounts.profile import Profiles
+from dibs.accounts.registration import Registration
+from dibs.accounts.teams import TeamAccounts
+from dibs.accounts.tokens import AccessTokens
+from dibs.accounts.weak import refuse_weak_secret
+from dibs.cache import Layers
+from dibs.config import Settings
+from dibs.deadline import Deadline
+from dibs.errors import ConfigError
+from dibs.registry import Registry
+from dibs.store.sessions import Sessions
+from dibs.store.sql import SqlStore
+from dibs.store.teams import Teams
+from dibs.store.users import Users
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Everything about users."""
+
+    passwords: Passwords
+    registration: Registration
+    logins: Logins
+    profiles: Profiles
+    teams: TeamAccounts
+    reading: Reading
+
+
+def make_accounts(
+    settings: Settings,
+    store: SqlStore,
+    registry: Registry,
+    cache: Layers,
+    reading: Reading | None = None,
+) -> Accounts:
+    """Put them together; nothing is read yet.
+
+    Args:
+        settings: Of passwords and tokens.
+        store: Where users are.
+        registry: Where names are claimed.
+        cache: Is told of names that are freed.
+        reading: Who may read what.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+    """
+    refuse_weak_secrets(settings)
+
+    def secret(deadline: Deadline) -> str:
+        return settings.secret_key or store.secret(deadline=deadline)
+
+    passwords, reading = _passwords(settings), reading or Reading()
+    users = Users(store.transactions, settings.namespace)
+    logins = _logins(settings, store, users, passwords, secret)
+    return Accounts(
+        passwords,
+        Registration(registry, passwords, mode=settings.password, secret=secret),
+        logins,
+        Profiles(users, logins, passwords, cache),
+        TeamAccounts(
+            registry,
+            Teams(store.transactions, settings.namespace),
+            secret=secret,
+            reading=reading,
+        ),
+        reading,
+    )
+
+
+def refuse_weak_secrets(settings: Settings) -> None:
+    """See that the secrets that are set are some.
+
+    Raises:
+        ConfigError: One is short or an example.
+    """
+    for key, secret in (
+        ("DIBS_SECRET_KEY", settings.secret_key),
+        ("DIBS_TOKEN_SECRET", settings.token_secret),
+    ):
+        if secret:
+            refuse_weak_secret(key, secret)
+
+
+def _passwords(settings: Settings) -> Passwords:
+    try:
+        argon2 = Argon2(settings.argon2_memory_kib, settings.argon2_passes, settings.argon2_lanes)
+        rules = Rules(
+            min_length=settings.password_min_length,
+            service_words=tuple(settings.service_words.split()),
+            breaches=PwnedPasswords() if settings.breaches == "pwned" else None,
+        )
+    except ValueError as error:
+        raise ConfigError(f"The settings of passwords: {error}") from error
+    return Passwords(argon2=argon2, rules=rules)
+
+
+def _logins(
+    settings: Settings,
+    store: SqlStore,
+    users: Users,
+    passwords: Passwords,
+    secret: Callable[[Deadline], str],
+) -> Logins:
+    access = AccessTokens(
+        KeyRing(settings.resolved_keys_file),
+        secret=settings.token_secret,
+        issuer=settings.issuer,
+        audience=settings.audience,
+        seconds=settings.access_seconds,
+    )
+    return Logins(
+        users,
+        Sessions(store.transactions),
+        passwords,
+        access,
+        secret=secret,
+        lookalikes=settings.lookalikes,
+        session_seconds=settings.refresh_seconds,
+    )

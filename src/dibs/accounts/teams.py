@@ -1,0 +1,176 @@
+"""Teams: names like users' names, with members, changed by their owners."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dibs.accounts.policy import Reading
+from dibs.accounts.requests import token_of
+from dibs.deadline import Deadline
+from dibs.errors import NotAllowed, TeamNotFound, UserNotFound
+from dibs.registry import Registry
+from dibs.store import NewTeam
+from dibs.store.sessions import Living
+from dibs.store.teams import MemberRow, Role, TeamRow, Teams
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team and who is in it.
+
+    Attributes:
+        created_at: Milliseconds since 1970; None where it is not for this reader.
+        members: The same.
+    """
+
+    id: str
+    name: str
+    created_at: int | None
+    members: list[MemberRow] | None
+
+
+class TeamAccounts:
+    """Makes, shows and changes teams.
+
+    Args:
+        registry: Where names are claimed: one namespace for users and teams, so that they
+            can never share one.
+        teams: The rows.
+        secret: Gives the service's secret.
+        reading: Who may see the members.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        teams: Teams,
+        *,
+        secret: Callable[[Deadline], str],
+        reading: Reading | None = None,
+    ) -> None:
+        self._registry = registry
+        self._teams = teams
+        self._secret = secret
+        self._reading = reading or Reading()
+
+    def create(
+        self,
+        name: str,
+        *,
+        owner: Living,
+        request: tuple[bytes, ...],
+        repeatable: bool,
+        deadline: Deadline,
+    ) -> Team:
+        """Make a team with this name; who makes it owns it.
+
+        Args:
+            name: As typed.
+            owner: Who makes it.
+            request: What makes this request this one; see `Registration.register`.
+            repeatable: Whether it may have been sent before.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            InvalidName: The name breaks a rule.
+            NameTaken: Somebody has the name, a user or a team.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was stored is not known; send the same request again.
+        """
+        username = self._registry.parse(name, deadline=deadline)
+        token = token_of(request, self._secret(deadline))
+        row = self._registry.look(
+            username, token=token, costly=False, repeatable=repeatable, deadline=deadline
+        )
+        if row is None:
+            team = NewTeam(str(uuid.uuid4()), owner.user_id)
+            row = self._registry.claim(
+                username,
+                token=token,
+                owner_kind="team",
+                owner=team.id,
+                team=team,
+                deadline=deadline,
+            )
+        return self.get(str(row.owner), reader=owner, deadline=deadline)
+
+    def get(self, team_id: str, *, reader: Living | None, deadline: Deadline) -> Team:
+        """A team, with what the reader may see of it.
+
+        Raises:
+            TeamNotFound: There is no such team.
+            StoreUnavailable: The database cannot answer.
+        """
+        row = self._teams.find(team_id, deadline=deadline)
+        if row is None:
+            raise TeamNotFound
+        members = self._teams.members([team_id], deadline=deadline)[team_id]
+        inside = reader is not None and any(one.user_id == reader.user_id for one in members)
+        seen = self._reading.team(reader, inside=inside)
+        if not seen:
+            raise TeamNotFound
+        return Team(
+            row.id,
+            row.name,
+            row.created_at if "created_at" in seen else None,
+            members if "members" in seen else None,
+        )
+
+    def page(self, *, limit: int, after: str | None, deadline: Deadline) -> list[TeamRow]:
+        """Up to `limit` teams, past the id `after`.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._teams.page(limit=limit, after=after, deadline=deadline)
+
+    def of(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, list[TeamRow]]:
+        """The teams of each of these users.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._teams.of(user_ids, deadline=deadline)
+
+    def put_member(
+        self, team_id: str, user_id: str, role: Role, *, by: Living, deadline: Deadline
+    ) -> None:
+        """Make a user a member or an owner.
+
+        Raises:
+            TeamNotFound: There is no such team.
+            UserNotFound: There is no such user.
+            NotAllowed: Who asks does not own it.
+            LastOwner: Nobody would own it.
+            StoreUnavailable: Nothing was changed.
+        """
+        self._refuse_strangers(team_id, by, deadline)
+        if not self._teams.put(team_id, user_id, role, deadline=deadline):
+            raise UserNotFound
+
+    def remove_member(self, team_id: str, user_id: str, *, by: Living, deadline: Deadline) -> None:
+        """Take a user out of a team; everybody may leave.
+
+        Raises:
+            TeamNotFound: There is no such team.
+            UserNotFound: She is not in it.
+            NotAllowed: Who asks does not own it.
+            LastOwner: Nobody would own it.
+            StoreUnavailable: Nothing was changed.
+        """
+        if by.user_id != user_id:
+            self._refuse_strangers(team_id, by, deadline)
+        elif self._teams.find(team_id, deadline=deadline) is None:
+            raise TeamNotFound
+        if not self._teams.remove(team_id, user_id, deadline=deadline):
+            raise UserNotFound
+
+    def _refuse_strangers(self, team_id: str, by: Living, deadline: Deadline) -> None:
+        if self._teams.find(team_id, deadline=deadline) is None:
+            raise TeamNotFound
+        if by.role == "staff":
+            return
+        if self._teams.role(team_id, by.user_id, deadline=deadline) != "owner":
+            raise NotAllowed

@@ -1,0 +1,240 @@
+"""Tokens: a short-lived JWT that opens doors, and a refresh token that is good for once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NoReturn
+
+import jwt
+
+from dibs.accounts.keys import KEEP_SECONDS, KeyRing
+from dibs.errors import ConfigError, InvalidToken, StoreUnavailable, TokenExpired
+
+Algorithm = Literal["EdDSA", "HS256"]
+
+TYPE = "at+jwt"
+"""The media type of an access token (RFC 9068, 2.1): nothing else passes for one."""
+
+HEADERS = {"alg", "typ", "kid"}
+"""What the header of ours holds; one with `crit`, `jku` or `jwk` in it is none of ours."""
+
+COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII).fullmatch
+"""What a JWT looks like (RFC 7515, 7.1): a library may pass over line ends and padding."""
+
+REQUIRED = ["exp", "iat", "nbf", "iss", "aud", "sub", "sid"]
+LONGEST = 4096
+LEEWAY_SECONDS = 5
+HS256_KID = "hs256"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a valid access token says.
+
+    Attributes:
+        user_id: Who; never a name, which may change hands.
+        session_id: By which sign-in.
+    """
+
+    user_id: str
+    session_id: str
+
+
+class AccessTokens:
+    """Signs and reads access tokens, after RFC 8725: the key says the algorithm, not the token.
+
+    Args:
+        keys: The Ed25519 keys; unused with HS256.
+        secret: That of HS256, 32 characters or more; empty for EdDSA.
+        issuer: Who signs.
+        audience: Whom the tokens are for.
+        seconds: How long one lives.
+
+    Raises:
+        ConfigError: Tokens would live longer than keys do.
+    """
+
+    def __init__(
+        self, keys: KeyRing, *, secret: str, issuer: str, audience: str, seconds: int
+    ) -> None:
+        if seconds > KEEP_SECONDS:
+            raise ConfigError(f"DIBS_ACCESS_SECONDS is {seconds}; give {KEEP_SECONDS} or less")
+        self.keys = keys
+        self.seconds = seconds
+        self._secret = secret
+        self._issuer = issuer
+        self._audience = audience
+        self._algorithm: Algorithm = "HS256" if secret else "EdDSA"
+
+    def signer(self) -> Callable[[str, str], str]:
+        """What makes access tokens, for who must know that it can before anything is changed.
+
+        Raises:
+            StoreUnavailable: The file of keys cannot be read or made.
+        """
+        if self._secret:
+            return partial(self._sign, HS256_KID, self._secret)
+        with _as_unavailable():
+            key = self.keys.signing
+        return partial(self._sign, key.kid, key.private)
+
+    def sign(self, user_id: str, session_id: str) -> str:
+        """An access token.
+
+        Raises:
+            StoreUnavailable: The file of keys cannot be read or made.
+        """
+        return self.signer()(user_id, session_id)
+
+    def _sign(self, kid: str, key: Any, user_id: str, session_id: str) -> str:
+        now = int(time.time())
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": user_id,
+            "sid": session_id,
+            "iat": now,
+            "nbf": now,
+            "exp": now + self.seconds,
+            "jti": secrets.token_hex(8),
+        }
+        return jwt.encode(claims, key, self._algorithm, headers={"typ": TYPE, "kid": kid})
+
+    def read(self, token: str) -> Access:
+        """What a token says, if it is one of ours and of now. Its session may have ended.
+
+        Raises:
+            InvalidToken: It is not one of ours, or not for this service.
+            TokenExpired: It was.
+            StoreUnavailable: The file of keys cannot be read.
+        """
+        if len(token) > LONGEST or not COMPACT(token):
+            raise InvalidToken
+        try:
+            with _as_unavailable():
+                key = self._key_for(jwt.get_unverified_header(token))
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[self._algorithm],
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=LEEWAY_SECONDS,
+                options={"require": REQUIRED, "strict_aud": True},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise TokenExpired from error
+        except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            raise InvalidToken from error
+        return _access(claims)
+
+    def _key_for(self, header: Mapping[str, Any]) -> Any:
+        kid = header.get("kid")
+        wrong_form = not header.keys() <= HEADERS or header.get("typ") != TYPE
+        if wrong_form or header.get("alg") != self._algorithm or not isinstance(kid, str):
+            raise InvalidToken
+        if self._secret:
+            return self._secret if kid == HS256_KID else _refuse()
+        key = self.keys.get(kid)
+        return key.public if key else _refuse()
+
+    def public_keys(self) -> dict[str, list[dict[str, str]]]:
+        """The JWK Set by which others can verify; empty with HS256, whose key is a secret.
+
+        Raises:
+            StoreUnavailable: The file of keys cannot be read.
+        """
+        with _as_unavailable():
+            return {"keys": [] if self._secret else [key.public_jwk() for key in self.keys.all()]}
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    """Say of keys that cannot be read what is said of a database that cannot: try again."""
+    try:
+        yield
+    except ConfigError as error:
+        raise StoreUnavailable from error
+
+
+def _access(claims: Mapping[str, Any]) -> Access:
+    times = [claims[name] for name in ("exp", "iat", "nbf")]
+    who, session = claims["sub"], claims["sid"]
+    if not all(type(value) is int for value in times) or not isinstance(session, str):
+        raise InvalidToken
+    return Access(who, session)
+
+
+def _refuse() -> NoReturn:
+    raise InvalidToken
+
+
+class RefreshTokens:
+    """Makes refresh tokens, each from the one before.
+
+    A token is the session's id, 32 random-looking bytes and a tag. The bytes of the next one are an
+    HMAC of these: so a reply that was lost can be given again, and yet the database, which holds
+    hashes, tells nobody a token. By the tag a token of ours is known from an invented one, which
+    must not end the session of somebody whose id was seen.
+
+    Args:
+        secret: Of the service.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._secret = hashlib.sha256(b"dibs refresh\0" + secret.encode()).digest()
+
+    def first(self, session_id: str) -> str:
+        """The first token of a session."""
+        return self._written(session_id, urlsafe_b64encode(secrets.token_bytes(32)).decode()[:43])
+
+    def following(self, token: str) -> str:
+        """The token for which this one is exchanged."""
+        session_id, body, _ = token.split(".")
+        return self._written(session_id, self._mac(f"next\0{session_id}\0{body}"))
+
+    def session_of(self, token: str) -> str:
+        """The id of the session that a token is of.
+
+        Raises:
+            InvalidToken: It is none of ours.
+        """
+        parts = token.split(".")
+        if len(token) > LONGEST or len(parts) != 3 or not token.isascii():
+            raise InvalidToken
+        session_id, body, tag = parts
+        if not hmac.compare_digest(tag, self._tag(session_id, body)) or not _is_uuid(session_id):
+            raise InvalidToken
+        return session_id
+
+    def _written(self, session_id: str, body: str) -> str:
+        return f"{session_id}.{body}.{self._tag(session_id, body)}"
+
+    def _tag(self, session_id: str, body: str) -> str:
+        return self._mac(f"tag\0{session_id}\0{body}")[:22]
+
+    def _mac(self, text: str) -> str:
+        digest = hmac.digest(self._secret, text.encode(), "sha256")
+        return urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def hash_of(token: str) -> str:
+    """What the database keeps of a refresh token; it is random, so nobody can guess it back."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

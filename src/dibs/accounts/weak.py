@@ -1,0 +1,58 @@
+"""Secrets that are none: short ones, and what examples and tutorials have."""
+
+from __future__ import annotations
+
+from dibs.errors import ConfigError
+
+SHORTEST = 32
+FEWEST_DIFFERENT = 10
+
+WORDS = (
+    "change",
+    "secret",
+    "example",
+    "password",
+    "insecure",
+    "default",
+    "replace",
+    "qwerty",
+    "abcdefgh",
+    "12345678",
+    "01234567",
+)
+"""A random secret of 43 letters and digits holds one of them once in some ten million."""
+
+STARTS = ("dev-", "dev_", "test-", "test_", "your-", "your_", "my-", "my_")
+
+PUBLISHED = {
+    # Flask's documentation of SECRET_KEY, and FastAPI's of OAuth2 with JWT.
+    "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+}
+
+
+def refuse_weak_secret(key: str, secret: str) -> None:
+    """See that a secret is one.
+
+    Args:
+        key: The setting that it is the value of.
+        secret: Never told to anybody, not even in the refusal.
+
+    Raises:
+        ConfigError: It is short, or the kind of thing that examples have.
+    """
+    if len(secret) < SHORTEST or len(set(secret)) < FEWEST_DIFFERENT or _is_example(secret.lower()):
+        raise ConfigError(
+            f"{key} is short or an example; make one with"
+            ' `python -c "import secrets; print(secrets.token_hex(32))"`'
+        )
+
+
+def _is_example(secret: str) -> bool:
+    repeats_itself = (secret + secret).find(secret, 1) < len(secret)
+    return (
+        repeats_itself
+        or secret in PUBLISHED
+        or secret.startswith(STARTS)
+        or any(word in secret for word in WORDS)
+    )

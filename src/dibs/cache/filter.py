@@ -1,0 +1,149 @@
+"""Which names have a row: a Bloom filter, in 14 bits a name, and how it is written down."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import sys
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from importlib.metadata import version
+
+from rbloom import Bloom
+
+FALSE_POSITIVES = 0.01
+"""At capacity; a filter is made half as large again as its names need, and is better then."""
+
+LEAST_CAPACITY = 100_000
+ROOM = 1.5
+
+MAGIC = b"dibs filter 1\n"
+SEAL_DIGITS = 64
+
+
+class Damaged(Exception):
+    """Not a filter of these names, or not one that was written to its end."""
+
+
+class Recipe:
+    """What one filter has in common with another that may stand in for it.
+
+    The secret makes positions that nobody can guess: names that the filter takes for others
+    cannot be chosen. It also makes a filter of another database unreadable here.
+
+    Args:
+        secret: Of the database; any text.
+        namespace: Whose names they are.
+        rules: Version of the rules by which names become keys.
+
+    Attributes:
+        place: A key's position, the same in every process and on every machine.
+    """
+
+    def __init__(self, secret: str, *, namespace: str, rules: int) -> None:
+        # Where a position's bits lie, and how they are saved, is the library's business.
+        made_by = [version("rbloom"), sys.byteorder]
+        what = json.dumps([secret, namespace, rules, *made_by]).encode()
+        self._key = blake2b(what, digest_size=32, person=b"dibs filter").digest()
+        self.place = _placing(self._key)
+
+    def seal(self, *parts: bytes) -> bytes:
+        """What only this recipe makes of these bytes."""
+        seal = blake2b(key=self._key, digest_size=SEAL_DIGITS // 2, person=b"file")
+        for part in parts:
+            seal.update(part)
+        return seal.hexdigest().encode()
+
+
+def _placing(key: bytes) -> Callable[[str], int]:
+    # A third quicker than a new one each time, whose block of the key is hashed again.
+    begun = blake2b(key=key, digest_size=16, person=b"place")
+    number = int.from_bytes
+
+    def place(name: str) -> int:
+        hashed = begun.copy()
+        hashed.update(name.encode())
+        return number(hashed.digest(), "little", signed=True)
+
+    return place
+
+
+class Known:
+    """Names of which each has a row; a name that is not in here may have one that is newer.
+
+    Keys are only ever added: rows are kept, and a freed name is one that is asked about.
+
+    Args:
+        recipe: How keys are placed.
+        capacity: How many names it takes at `FALSE_POSITIVES`.
+        as_of: The database's clock before the first of them was read, in milliseconds.
+        count: How many there are.
+        bloom: The bits, if there are any.
+    """
+
+    # Python holds its lock for as long as a call into the library lasts, as long as that calls
+    # nothing back: with a hash function in Python, a reader beside a writer gets an error.
+
+    __slots__ = ("_bloom", "_place", "_recipe", "as_of", "capacity", "count")
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        capacity: int,
+        as_of: int,
+        count: int = 0,
+        bloom: Bloom | None = None,
+    ) -> None:
+        self._recipe = recipe
+        self._place = recipe.place
+        self._bloom = bloom or Bloom(capacity, FALSE_POSITIVES, int)
+        self.capacity = capacity
+        self.as_of = as_of
+        self.count = count
+
+    def __contains__(self, key: str) -> bool:
+        return self._place(key) in self._bloom
+
+    def add(self, keys: Iterable[str]) -> None:
+        """Learn of names; those that are known already are not counted again."""
+        bloom = self._bloom
+        new = [at for at in map(self._place, keys) if at not in bloom]
+        bloom.update(new)
+        self.count += len(new)
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory."""
+        return self._bloom.size_in_bits // 8
+
+    @property
+    def full(self) -> bool:
+        """Whether it takes more names for others than it should."""
+        return self.count > self.capacity
+
+    def write(self) -> tuple[bytes, ...]:
+        """The filter as bytes, in parts, sealed."""
+        head = json.dumps([self.as_of, self.count, self.capacity]).encode() + b"\n"
+        bits = self._bloom.save_bytes()
+        return MAGIC, self._recipe.seal(head, bits), head, bits
+
+    @classmethod
+    def read(cls, data: bytes, recipe: Recipe) -> Known:
+        """What `write` wrote.
+
+        Raises:
+            Damaged: It was not written by this recipe, or is not whole.
+        """
+        seal, rest = data[len(MAGIC) :][:SEAL_DIGITS], data[len(MAGIC) + SEAL_DIGITS :]
+        if data[: len(MAGIC)] != MAGIC or not hmac.compare_digest(seal, recipe.seal(rest)):
+            raise Damaged
+        head, _, bits = rest.partition(b"\n")
+        as_of, count, capacity = json.loads(head)
+        bloom = Bloom.load_bytes(bits, int)
+        return cls(recipe, capacity=capacity, as_of=as_of, count=count, bloom=bloom)
+
+
+def capacity_for(count: int) -> int:
+    """How large a filter is made for so many names: it lasts until there are half as many more."""
+    return max(LEAST_CAPACITY, int(ROOM * count))

@@ -1,0 +1,116 @@
+"""`dibs compare`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from dibs.cli.target import find_settings
+from dibs.compare import chart, table
+from dibs.compare.figures import BASELINE, Report
+from dibs.compare.measure import Plan, measure
+from dibs.errors import ConfigError
+from dibs.strategies import STRATEGIES
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def chosen(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
+    """Strategies by name, in the order of the documentation, always with the baseline."""
+    wanted = value.split(",")
+    if unknown := [one for one in wanted if one not in STRATEGIES]:
+        words = f"{unknown[0]} is no strategy; there are {', '.join(STRATEGIES)}"
+        raise click.BadParameter(words, ctx, param)
+    return [one for one in STRATEGIES if one in {*wanted, BASELINE}]
+
+
+@click.command()
+@click.option(
+    "--names",
+    default=20_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many names are taken beforehand.",
+)
+@click.option(
+    "--seconds",
+    default=3.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="How long each strategy is asked each question, all rounds together.",
+)
+@click.option(
+    "--clients",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many ask at the same time.",
+)
+@click.option(
+    "--strategies",
+    default=",".join(STRATEGIES),
+    callback=chosen,
+    help=f"Some of them, with commas; `{BASELINE}` is always measured. Default: all.",
+)
+@click.option("--http", is_flag=True, help="Measure a `dibs serve` of each strategy as well.")
+@click.option("--json", "json_file", type=FILE, help="Write all figures to this file.")
+@click.option("--markdown", "markdown_file", type=FILE, help="Write the tables to this file.")
+@click.option(
+    "--chart",
+    "charts",
+    type=FILE,
+    multiple=True,
+    help="Draw a chart into this file, .svg or .png; may be given twice.",
+)
+def compare(
+    names: int,
+    seconds: float,
+    clients: int,
+    strategies: list[str],
+    http: bool,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    charts: tuple[Path, ...],
+) -> None:
+    """Measure the strategies beside each other, with the configured database and Redis.
+
+    In a namespace of its own, which is removed afterwards, also after Ctrl-C. Without a
+    database in the settings it takes a temporary SQLite one. The exit status is 1 if any
+    answer was false.
+    """
+    _see_that_all_is_there(charts, http=http)
+    plan = Plan(find_settings(), strategies, names, seconds, clients, http)
+    with click.progressbar(length=plan.steps, label="Measuring", file=sys.stderr) as bar:
+        report = measure(plan, lambda: bar.update(1))
+    click.echo(table.terminal(report))
+    _write(report, json_file, markdown_file, charts)
+    if report.false_answers:
+        raise click.ClickException(f"{report.false_answers} answers were false")
+
+
+def _see_that_all_is_there(charts: tuple[Path, ...], *, http: bool) -> None:
+    """Before anything is measured."""
+    if wrong := [file for file in charts if file.suffix not in chart.FORMATS]:
+        raise click.UsageError(f"--chart {wrong[0]}: give a name that ends with .svg or .png")
+    if charts:
+        chart.require_matplotlib()
+    if http and find_spec("granian") is None:
+        raise ConfigError("--http needs the server: pip install 'dibs[serve]'")
+
+
+def _write(
+    report: Report, json_file: Path | None, markdown_file: Path | None, charts: tuple[Path, ...]
+) -> None:
+    try:
+        if json_file:
+            json_file.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
+        if markdown_file:
+            markdown_file.write_text(table.markdown(report), encoding="utf-8")
+        if charts:
+            chart.draw(report, list(charts))
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error

@@ -1,0 +1,102 @@
+"""`dibs filter`: what the strategy `membership_filter` knows."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from dibs.cli.target import find_settings
+from dibs.config import Settings
+from dibs.wiring import filter_parts, open_store
+
+if TYPE_CHECKING:
+    from dibs.cache.filter import Known, Recipe
+    from dibs.cache.shelf import Shelf, Unlock
+    from dibs.store.feed import NamespaceFeed
+
+PROBES = 100_000
+PAGE = 10_000
+
+
+@click.group(name="filter")
+def filter_() -> None:
+    """The filter by which `membership_filter` knows most free names without asking."""
+
+
+@filter_.command()
+def rebuild() -> None:
+    """Make the filter anew from the table; servers take it over within a second.
+
+    Nothing is locked, and names may be claimed meanwhile.
+    """
+    feed, recipe, shelf, clock = _open(find_settings())
+    try:
+        unlock = _lock(shelf)
+        try:
+            began = time.perf_counter()
+            known = _build(feed, recipe, clock)
+            shelf.write(known)
+            seconds = time.perf_counter() - began
+        finally:
+            unlock()
+    except OSError as error:
+        raise click.ClickException(f"the filter cannot be kept: {error}") from error
+    wrong = sum(secrets.token_hex(16) in known for _ in range(PROBES)) / PROBES
+    click.echo(
+        f"{_contents(known)}, {seconds:.1f} s,"
+        f" {100 * wrong:.2f} % of {PROBES:,} random names taken for others"
+    )
+
+
+@filter_.command()
+def status() -> None:
+    """Say what the filter on disk holds, and how old it is."""
+    _, recipe, shelf, clock = _open(find_settings())
+    known = shelf.read_new(recipe)
+    if known is None:
+        raise click.ClickException(
+            f"there is no filter of this database's names at {shelf.path}: a server whose"
+            " strategy is membership_filter makes one, and so does `dibs filter rebuild`"
+        )
+    made = datetime.fromtimestamp(known.as_of / 1000, UTC)
+    click.echo(f"{_contents(known)}, room for {known.capacity:,}")
+    click.echo(f"as of {made:%Y-%m-%d %H:%M:%S} UTC, {(clock - known.as_of) / 1000:.0f} s ago")
+    click.echo(f"{shelf.path}, {known.size / 2**20:.1f} MiB")
+
+
+def _open(settings: Settings) -> tuple[NamespaceFeed, Recipe, Shelf, int]:
+    store, budget = open_store(settings)
+    feed, make_recipe, shelf = filter_parts(settings, store, budget)
+    store.verify(deadline=budget.start())
+    clock, secret = feed.moment()
+    return feed, make_recipe(secret), shelf, clock
+
+
+def _lock(shelf: Shelf) -> Unlock:
+    """See that nobody else on this machine makes a filter, and keep it so."""
+    unlock = shelf.lock()
+    if unlock is None:
+        raise click.ClickException("another process is making the filter at this moment")
+    return unlock
+
+
+def _build(feed: NamespaceFeed, recipe: Recipe, clock: int) -> Known:
+    from dibs.cache.build import Build  # an extra; without it a sentence was said before
+
+    build = Build(feed, recipe, as_of=clock, page=PAGE)
+    while build.count_some():
+        pass
+    with click.progressbar(length=build.total, label="names", file=sys.stderr) as bar:
+        while count := build.read_some():
+            bar.update(count)
+    return build.known
+
+
+def _contents(known: Known) -> str:
+    bits = f", {8 * known.size / known.count:.1f} bits each" if known.count else ""
+    return f"{known.count:,} names{bits}"

@@ -1,0 +1,63 @@
+"""`dibs keys`: what signs access tokens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from dibs.accounts.keys import Key, KeyRing
+from dibs.cli.target import find_settings
+from dibs.errors import ConfigError
+
+
+@click.group()
+def keys() -> None:
+    """The keys that sign access tokens."""
+
+
+@keys.command(name="list")
+def list_() -> None:
+    """Print every key: its kid, when it was made, and whether it signs or when it was retired."""
+    ring = find_ring()
+    found = ring.all()
+    if not found:
+        raise click.ClickException(
+            f"there are no keys at {ring.path}: `dibs serve` makes the first one,"
+            " and so does `dibs keys rotate`"
+        )
+    for key in found:
+        click.echo(f"{key.kid}\tmade {_shown(key.created_at)}\t{_use(key, ring.signing)}")
+
+
+@keys.command()
+def rotate() -> None:
+    """Sign with a new key from now on.
+
+    Servers see it within a second. The key before goes on verifying for a day, so no token
+    ends; whoever it leaked to can make tokens until then: remove it from the file to end that.
+    """
+    ring = find_ring()
+    click.echo(f"{ring.rotate().kid} signs from now on: {ring.path}")
+
+
+def find_ring() -> KeyRing:
+    """The keys that the settings name.
+
+    Raises:
+        ConfigError: There are none, since tokens are signed with a secret.
+    """
+    settings = find_settings()
+    if settings.token_secret:
+        raise ConfigError("DIBS_TOKEN_SECRET signs the tokens; there are no keys beside it")
+    return KeyRing(settings.resolved_keys_file)
+
+
+def _use(key: Key, signing: Key) -> str:
+    if key.retired_at is not None:
+        return f"retired {_shown(key.retired_at)}"
+    return "signs" if key.kid == signing.kid else "verifies"
+
+
+def _shown(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,32 @@
+"""The parts of a service whose database is there and has our rules."""
+
+from __future__ import annotations
+
+from dibs.cli.target import find_settings, host_app
+from dibs.config import Settings
+from dibs.store import schema
+from dibs.wiring import Parts, build
+
+
+def ready_parts() -> tuple[Settings, Parts]:
+    """Put a service's parts together, after a look at the database.
+
+    A command that asks without looking would make an empty SQLite file, and under other rules
+    it would free or change the name that somebody else reads as this one.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+        SchemaError: The database is not there, not up to date, or has names of other rules.
+        StoreUnavailable: The database cannot answer.
+    """
+    settings = find_settings()
+    upgrade = schema.UPGRADE if host_app() is None else f"flask {schema.UPGRADE}"
+    schema.require_file(settings.resolved_database_url, upgrade)
+    parts = build(settings)
+    parts.store.verify(deadline=parts.budget.start())
+    return settings, parts
+
+
+def printable(name: str) -> str:
+    """A name as a terminal takes it; what was no UTF-8 when it was typed is half a character."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,173 @@
+"""Questions whose answers are known, asked by many at once."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain, count, cycle
+
+from dibs.compare.figures import Slice
+from dibs.compare.sent import Sent
+from dibs.errors import NameTaken, StoreError
+from dibs.names import Lookalikes, Username, parse
+from dibs.store import NewUser
+from dibs.wiring import Parts
+
+FREE, TAKEN = "free", "taken"
+"""Answers. Any other is the `code` of what refused a name."""
+
+Question = tuple[Username, str]
+"""A name, and the answer that is right."""
+
+Ask = Callable[[Parts, Username], str]
+
+SAMPLE = 50
+"""So many names of each round are claimed once more, to see that nobody gets a second one."""
+
+
+class Names:
+    """Draws names; threads may share it.
+
+    Of those that are asked for more than once every one has its turn before any has its second,
+    so that what a process remembers for a second seldom answers for the parts behind it.
+
+    Args:
+        number: How many are taken, and how many others are free and never claimed.
+        lookalikes: Which names count as one.
+
+    Attributes:
+        taken: To be claimed beforehand.
+        recent: The last few that somebody claimed.
+        won: How many somebody did.
+        doubtful: How many more somebody may have, without having been told.
+    """
+
+    def __init__(self, number: int, lookalikes: Lookalikes) -> None:
+        self._lookalikes = lookalikes
+        self.taken = [self._name("taken", i) for i in range(number)]
+        self.recent: deque[Username] = deque(maxlen=SAMPLE)
+        self.won = self.doubtful = 0
+        self._taken: Iterator[Question] = cycle([(name, TAKEN) for name in self.taken])
+        self._free: Iterator[Question] = cycle(
+            [(self._name("free", i), FREE) for i in range(number)]
+        )
+        self._mixed = chain.from_iterable(zip(self._taken, self._free, strict=False))
+        self._fresh = count()
+
+    def _name(self, kind: str, number: int) -> Username:
+        return parse(f"{kind}_{number:09}", lookalikes=self._lookalikes)
+
+    def draw(self, case: str) -> Question:
+        """A name for this case, and the right answer."""
+        if case == "fresh":
+            return self._name("fresh", next(self._fresh)), FREE
+        pools = {"check": self._mixed, "check_free": self._free}
+        return next(pools.get(case, self._taken))
+
+    def note(self, case: str, done: Slice) -> None:
+        """Know how many fresh names were won."""
+        if case == "fresh":
+            self.won += len(done.took) - done.wrong
+            self.doubtful += done.failed
+
+
+def claim(parts: Parts, name: Username) -> str:
+    """Register a user with this name and without a password, as the service does."""
+    deadline, token, user = parts.budget.start(), secrets.token_hex(16), str(uuid.uuid4())
+    try:
+        parts.registry.look(name, token=token, costly=False, deadline=deadline)
+        row = parts.registry.claim(
+            name,
+            token=token,
+            owner_kind="user",
+            owner=user,
+            user=NewUser(user),
+            deadline=deadline,
+        )
+    except NameTaken as refused:
+        return refused.code
+    return FREE if (row.owner, row.key) == (user, name.key) else "another's"
+
+
+def check(parts: Parts, name: Username) -> str:
+    """Ask whether the name is free."""
+    refused = parts.registry.check(name, deadline=parts.budget.start())
+    return FREE if refused is None else refused.code
+
+
+def way_of(case: str) -> Ask:
+    """How a case is asked."""
+    return check if case.startswith("check") else claim
+
+
+class Crowd:
+    """Threads that ask at the same time until a moment has passed.
+
+    Args:
+        parts: Whom they ask.
+        clients: How many they are.
+        sent: Counts what is sent for them.
+    """
+
+    def __init__(self, parts: Parts, names: Names, clients: int, sent: Sent) -> None:
+        self._parts, self._names, self._clients, self._sent = parts, names, clients, sent
+        self._stop = threading.Event()
+
+    def ask(self, case: str, *, seconds: float = 0.0, each: int = 0) -> Slice:
+        """Ask one case for so long, or so many times each.
+
+        Raises:
+            KeyboardInterrupt: Nobody asks any more.
+        """
+        self._stop.clear()
+        slices = [Slice() for _ in range(self._clients)]
+        threads = [
+            threading.Thread(target=self._go_on, args=(case, one, seconds, each)) for one in slices
+        ]
+        began = time.perf_counter()
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            self._stop.set()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+        whole = Slice(seconds=time.perf_counter() - began)
+        for one in slices:
+            whole.add(one)
+        self._names.note(case, whole)
+        return whole
+
+    def _go_on(self, case: str, into: Slice, seconds: float, each: int) -> None:
+        ask, ends = way_of(case), time.perf_counter() + seconds
+        done = 0
+        while not self._stop.is_set() and (done < each or time.perf_counter() < ends):
+            self._one(ask, *self._names.draw(case), into)
+            done += 1
+
+    def _one(self, ask: Ask, name: Username, right: str, into: Slice) -> None:
+        self._sent.forget()
+        began = time.perf_counter()
+        try:
+            answer = ask(self._parts, name)
+        except StoreError:
+            into.failed += 1
+            return
+        into.took.append(time.perf_counter() - began)
+        into.wrong += answer != right
+        self._sent.book(into)
+        if ask is claim and answer == right == FREE:
+            self._names.recent.append(name)
+
+
+def given_twice(parts: Parts, names: Names) -> int:
+    """How many of the names that somebody won just now are given to somebody else as well."""
+    won = [names.recent.popleft() for _ in range(len(names.recent))]
+    return sum(claim(parts, name) != TAKEN for name in won)

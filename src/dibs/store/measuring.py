@@ -1,0 +1,132 @@
+"""What a measurement needs of the database: counted statements, its version, no trace left."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from dibs.deadline import Budget, Deadline
+from dibs.store.dialects import Run
+from dibs.store.dialects.base import plain
+from dibs.store.engine import connect
+from dibs.store.transactions import Transactions
+
+NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite"}
+PATIENCE_S = 60.0
+BATCH = 500
+
+
+@contextmanager
+def watched(engine: Engine, seen: Callable[[str], None]) -> Iterator[None]:
+    """Show every statement to `seen`, in the thread that sends it, just before it is sent.
+
+    At the driver: what goes past SQLAlchemy is seen too.
+    """
+
+    def watch(connection: Any, record: object) -> None:
+        del record
+        if isinstance(connection, sqlite3.Connection):
+            connection.set_trace_callback(seen)
+        elif hasattr(connection, "cursor_factory"):  # psycopg
+            connection.cursor_factory = _telling(connection.cursor_factory, seen)
+        else:  # PyMySQL
+            connection.cursorclass = _telling(connection.cursorclass, seen)
+
+    event.listen(engine, "connect", watch)
+    try:
+        yield
+    finally:
+        event.remove(engine, "connect", watch)
+
+
+def _telling(cursor_class: type[Any], seen: Callable[[str], None]) -> type[Any]:
+    class Telling(cursor_class):  # type: ignore[misc]  # whichever the driver's is
+        def execute(self, sql: str, *args: Any, **options: Any) -> Any:
+            seen(sql)
+            return super().execute(sql, *args, **options)
+
+    return Telling
+
+
+def version(engine: Engine) -> str:
+    """Which database this is, for people to read; an engine that has been in use."""
+    number = engine.dialect.server_version_info or ()
+    name = "mariadb" if getattr(engine.dialect, "is_mariadb", False) else engine.dialect.name
+    return " ".join([NAMES[name], ".".join(str(part) for part in number if part != "MariaDB")])
+
+
+def erase(url: str, namespace: str) -> list[str]:
+    """Delete every name of a namespace and the users who had them; return the names' keys.
+
+    For namespaces that were made up for a measurement: rows of others are never deleted,
+    because their versions must not begin anew.
+
+    Raises:
+        StoreUnavailable: The database cannot answer; some may be left.
+    """
+    keys = list[str]()
+    with _transactions(url) as transactions:
+        while batch := transactions.write(
+            lambda run: _erase_some(run, namespace),
+            changed=bool,
+            deadline=Deadline.after(PATIENCE_S),
+        ):
+            keys += batch
+    return keys
+
+
+def count(url: str, namespace: str) -> int:
+    """How many names of this namespace somebody has.
+
+    Raises:
+        StoreUnavailable: The database cannot answer.
+    """
+    sql = "SELECT COUNT(*) FROM dibs_names WHERE namespace = :namespace AND state = 'owned'"
+    with _transactions(url) as transactions:
+        rows = transactions.read(
+            lambda run: run.rows(sql, {"namespace": namespace}),
+            deadline=Deadline.after(PATIENCE_S),
+        )
+    return int(rows[0][0])
+
+
+@contextmanager
+def _transactions(url: str) -> Iterator[Transactions]:
+    """On a connection of its own, with more time than a request has."""
+    budget = Budget(PATIENCE_S)
+    engine = connect(url, budget=budget, pool_size=1)
+    try:
+        yield Transactions(engine, budget)
+    finally:
+        engine.dispose()
+
+
+def _erase_some(run: Run, namespace: str) -> list[str]:
+    found = run.rows(
+        "SELECT name_key, owner, owner_kind FROM dibs_names WHERE namespace = :namespace"
+        " ORDER BY name_key LIMIT :limit",
+        {"namespace": namespace, "limit": BATCH},
+    )
+    rows = [plain(row) for row in found]
+    owners = [row[1] for row in rows if row[2] == "user"]
+    if owners:
+        listed, params = _listed(owners)
+        run.change(f"DELETE FROM dibs_users WHERE id IN ({listed})", params)
+    keys = [row[0] for row in rows]
+    if keys:
+        listed, params = _listed(keys)
+        run.change(
+            f"DELETE FROM dibs_names WHERE namespace = :namespace AND name_key IN ({listed})",
+            {"namespace": namespace, **params},
+        )
+    return keys
+
+
+def _listed(values: list[str]) -> tuple[str, dict[str, object]]:
+    params: dict[str, object] = {f"value_{i}": value for i, value in enumerate(values)}
+    return ", ".join(f":{name}" for name in params), params

@@ -1,0 +1,50 @@
+"""Whose password a request tries, before it is known whether there is such a user."""
+
+from __future__ import annotations
+
+from flask import request
+
+from dibs.errors import InvalidName
+from dibs.names import parse_existing
+from dibs.web.auth import current_user
+from dibs.web.bodies import read_body, read_json
+from dibs.web.here import parts
+from dibs.web.problems import NotJson
+
+TRIED = "dibs.account"
+
+
+def account() -> str | None:
+    """What wrong passwords are counted by: a name's key, known or not, or the user's own id.
+
+    None where no password is tried: nobody is logged in, or the body names nobody.
+
+    Raises:
+        InvalidToken: A token was sent that cannot be used.
+        StoreUnavailable: Who is logged in cannot be told.
+        RequestEntityTooLarge: The body is.
+    """
+    if TRIED not in request.environ:
+        request.environ[TRIED] = _user() if request.method == "PATCH" else _name()
+    found: str | None = request.environ[TRIED]
+    return found
+
+
+def _user() -> str | None:
+    living = current_user()
+    return None if living is None else f"user {living.user_id}"
+
+
+def _name() -> str | None:
+    try:
+        body = read_json(read_body(request))
+    except NotJson:
+        return None
+    name = body.get("username") if isinstance(body, dict) else None
+    if not isinstance(name, str):
+        return None
+    try:
+        # All that look alike count as one, so that no spelling gives another try.
+        return f"name {parse_existing(name, lookalikes=parts().settings.lookalikes).key}"
+    except InvalidName:
+        return "name"  # nobody has one of these; together they are tried like one account

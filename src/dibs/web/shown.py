@@ -1,0 +1,76 @@
+"""Users and teams as a reader may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dibs.accounts.teams import Team
+from dibs.errors import NotAllowed, Unauthenticated
+from dibs.store import UserRow
+from dibs.store.teams import TeamRow
+from dibs.web.auth import current_user
+from dibs.web.here import deadline, parts
+from dibs.web.moments import iso
+
+
+def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
+    """Each user with the fields that the reader may see; one without any is left out."""
+    reader, reading = current_user(), parts().accounts.reading
+    seen = {user.id: reading.user(reader, user.id) for user in users}
+    with_teams = [user_id for user_id, fields in seen.items() if "teams" in fields]
+    teams = parts().accounts.teams.of(with_teams, deadline=deadline())
+    shown = []
+    for user in users:
+        everything = {
+            "id": user.id,
+            "username": user.username,
+            "created_at": iso(user.created_at),
+            "role": user.role,
+            "teams": [plain_team(team) for team in teams.get(user.id, ())],
+        }
+        if fields := seen[user.id]:
+            shown.append({name: everything[name] for name in everything if name in fields})
+    return shown
+
+
+def plain_team(team: TeamRow | Team) -> dict[str, Any]:
+    """A team as everybody sees it."""
+    return {"id": team.id, "name": team.name}
+
+
+def teams_shown(teams: Sequence[TeamRow]) -> list[dict[str, Any]]:
+    """Each team as everybody sees it; one that is not for this reader is left out."""
+    reader, reading = current_user(), parts().accounts.reading
+    ids = [reader.user_id] if reader else []
+    of_reader = parts().accounts.teams.of(ids, deadline=deadline())
+    own = {team.id for found in of_reader.values() for team in found}
+    return [
+        {name: value for name, value in plain_team(team).items() if name in fields}
+        for team in teams
+        if (fields := reading.team(reader, inside=team.id in own))
+    ]
+
+
+def team_shown(team: Team) -> dict[str, Any]:
+    """A team with the members and the rest, as far as they are for this reader."""
+    shown = plain_team(team)
+    if team.created_at is not None:
+        shown["created_at"] = iso(team.created_at)
+    if team.members is not None:
+        shown["members"] = [
+            {"id": one.user_id, "username": one.username, "role": one.role} for one in team.members
+        ]
+    return shown
+
+
+def refuse_unlisted() -> None:
+    """See that the reader may go through all users and teams.
+
+    Raises:
+        Unauthenticated: Nobody may who is not logged in.
+        NotAllowed: This one may not.
+    """
+    reader = current_user()
+    if not parts().accounts.reading.listed(reader):
+        raise NotAllowed if reader else Unauthenticated

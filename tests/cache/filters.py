@@ -1,0 +1,123 @@
+"""What the tests of the filter say often."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from dibs.cache.build import Build, Feed
+from dibs.cache.filter import Known, Recipe
+from dibs.cache.follower import Follower
+from dibs.cache.shelf import Shelf
+from dibs.names import RULES_VERSION
+from dibs.observe.counters import Counters
+from dibs.store import Budget, Store
+from dibs.store.feed import NamespaceFeed
+from dibs.testing import a_claim, soon, win
+from tests.backends import open_store
+
+SPACE = "default"
+SEEN_S = 2.0
+"""Within so long every worker has heard of a name."""
+
+NOISE_S = 1.5
+"""What a busy machine of two cores may add."""
+
+PATIENCE_S = 20.0
+
+recipes = partial(Recipe, namespace=SPACE, rules=RULES_VERSION)
+
+
+def a_feed(store: Store) -> NamespaceFeed:
+    return NamespaceFeed(store, Budget(), SPACE)
+
+
+@contextmanager
+def following(feed: Feed, folder: Path, *, shelf: Shelf | None = None) -> Iterator[Follower]:
+    """A filter as a worker has it, ended with its thread."""
+    follower = Follower(
+        feed,
+        recipe=recipes,
+        shelf=shelf or Shelf(folder, SPACE),
+        namespace=SPACE,
+        counters=Counters(),
+    )
+    try:
+        yield follower
+    finally:
+        follower.close()
+
+
+def is_free(follower: Follower, key: str) -> bool:
+    return follower.certainly_free([key], namespace=SPACE) == {key}
+
+
+def answers(follower: Follower) -> bool:
+    """Whether it says something of names that nobody has: one of them may be unlucky."""
+    keys = [f"nobody-{i}" for i in range(8)]
+    return bool(follower.certainly_free(keys, namespace=SPACE))
+
+
+def seconds_until(condition: Callable[[], object]) -> float:
+    """How long it takes to come true."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < PATIENCE_S, "it does not come true"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def claim_all(store: Store, keys: Sequence[str]) -> None:
+    store.claim_many([a_claim(key) for key in keys], deadline=soon())
+
+
+def built(feed: Feed, *, as_of: int | None = None) -> Known:
+    """A whole filter of what is there now."""
+    clock, secret = feed.moment()
+    build = Build(feed, recipes(secret), as_of=clock if as_of is None else as_of)
+    while build.step():
+        pass
+    return build.known
+
+
+def shelve(folder: Path, known: Known) -> None:
+    """Puts it where followers find it, when none of them does."""
+    shelf = Shelf(folder, SPACE)
+    while (unlock := shelf.lock()) is None:
+        time.sleep(0.01)
+    shelf.write(known)
+    unlock()
+
+
+# --- what other processes do ------------------------------------------------
+
+
+def claim_elsewhere(url: str, key: str) -> None:
+    """Wins a name with a store of its own."""
+    store = open_store(url, pool_size=1)
+    win(store, a_claim(key))
+    store.close()
+
+
+class Noting(Shelf):
+    """Writes down that it was written to."""
+
+    def __init__(self, folder: Path, namespace: str) -> None:
+        super().__init__(folder, namespace)
+        self.notes = folder / "written"
+
+    def write(self, known: Known) -> None:
+        super().write(known)
+        with self.notes.open("a") as notes:
+            notes.write(f"{known.count}\n")
+
+
+def answer_elsewhere(url: str, folder: Path) -> None:
+    """Follows until it answers."""
+    store = open_store(url, pool_size=1)
+    with following(a_feed(store), folder, shelf=Noting(folder, SPACE)) as follower:
+        seconds_until(partial(answers, follower))
+    store.close()

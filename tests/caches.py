@@ -1,0 +1,81 @@
+"""Every cache that dibs runs with, once: tests and measurements go over this list."""
+
+from __future__ import annotations
+
+from dibs.cache import Layers, NoFilter
+from dibs.cache.address import Address
+from dibs.cache.link import Link
+from dibs.cache.redis import RedisCache
+from dibs.observe.counters import Counters
+from dibs.registry import Registry
+from dibs.store import Store
+from dibs.strategies import STRATEGIES, Sources
+from dibs.testing import soon
+from tests.services import RedisServer
+
+PATIENCE_S = 10.0
+
+
+class CacheKind:
+    """The process's own memory alone."""
+
+    name = "none"
+
+    def empty(self) -> str:
+        """What DIBS_REDIS_URL is to be; nothing is in there."""
+        return ""
+
+    def close(self) -> None:
+        """Ends whatever was started."""
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Shared(CacheKind):
+    """A Redis of the tests' own, started when it is first asked for; leave it running."""
+
+    name = "redis"
+
+    def __init__(self) -> None:
+        self._server: RedisServer | None = None
+
+    @property
+    def server(self) -> RedisServer:
+        """The server, running."""
+        if self._server is None:
+            self._server = RedisServer().start()
+        return self._server
+
+    def empty(self) -> str:
+        self.server.command("FLUSHALL")
+        return self.server.url
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._server = None
+
+
+NONE, REDIS = CacheKind(), Shared()
+CACHES: tuple[CacheKind, ...] = (NONE, REDIS)
+
+
+def open_cache(url: str, store: Store, *, connections: int = 8) -> Layers:
+    """The caches of one process, as the service makes them, in use."""
+    counters = Counters()
+    if not url:
+        return Layers(None, counters)
+    link = Link(Address(url), connections=connections, counters=counters)
+    shared = RedisCache(
+        link, secret=lambda deadline: store.secret(deadline=deadline), counters=counters
+    )
+    store.secret(deadline=soon())
+    assert link.wait(PATIENCE_S), "Redis is not reached"
+    return Layers(shared, counters)
+
+
+def registry_on(strategy: str, store: Store, cache: Layers) -> Registry:
+    """A registry as the service makes it, on these parts."""
+    chosen = STRATEGIES[strategy](Sources(store, cache, NoFilter()))
+    return Registry(store, chosen, cache=cache)

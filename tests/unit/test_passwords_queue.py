@@ -1,0 +1,183 @@
+"""One hash at a time, in turn, and nobody waits in vain."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from dibs.accounts.kdf import Argon2
+from dibs.accounts.queueing import HashingQueue
+from dibs.errors import Overloaded
+
+LONG = 30.0  # seconds: longer than any test takes
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(32) as pool:
+        yield pool
+
+
+@pytest.fixture
+def queue() -> HashingQueue:
+    return HashingQueue()
+
+
+class Occupied:
+    """Somebody in the queue who is not done until told to be."""
+
+    def __init__(self, queue: HashingQueue, pool: ThreadPoolExecutor) -> None:
+        self._in, self._done = threading.Event(), threading.Event()
+        self.future: Future[bool] = pool.submit(queue.run, self._work, remaining=LONG)
+        assert self._in.wait(LONG)
+
+    def _work(self) -> bool:
+        self._in.set()
+        return self._done.wait(LONG)
+
+    def leave(self) -> None:
+        self._done.set()
+        assert self.future.result(LONG)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + LONG
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_what_is_done_is_returned(queue):
+    assert queue.run(lambda: 42, remaining=LONG) == 42
+
+
+def test_never_two_at_once(queue, pool):
+    inside, most = [0], [0]
+
+    def work() -> None:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        Argon2(memory_kib=1024, passes=1).raw(b"x", b"salt of 16 bytes")
+        inside[0] -= 1
+
+    for future in [pool.submit(queue.run, work, remaining=LONG) for _ in range(64)]:
+        future.result(LONG)
+    assert most == [1]
+
+
+def test_first_come_first_served(queue, pool):
+    somebody, order, futures = Occupied(queue, pool), [], []
+    for number in range(10):
+        futures.append(pool.submit(queue.run, lambda n=number: order.append(n), remaining=LONG))
+        until(lambda: len(queue._turns) == len(futures))
+    somebody.leave()
+    for future in futures:
+        future.result(LONG)
+    assert order == list(range(10))
+
+
+def test_a_wait_ends_with_the_deadline(queue, pool):
+    """And the one after it still gets its turn."""
+    somebody = Occupied(queue, pool)
+    with pytest.raises(Overloaded) as caught:
+        queue.run(lambda: 42, remaining=0.05)
+    assert caught.value.retry_after == 1
+    patient = pool.submit(queue.run, lambda: 42, remaining=LONG)
+    somebody.leave()
+    assert patient.result(LONG) == 42
+
+
+@pytest.mark.parametrize("remaining", [0, -1])
+def test_who_is_too_late_is_not_begun(queue, remaining):
+    done: list[int] = []
+    with pytest.raises(Overloaded):
+        queue.run(lambda: done.append(1), remaining=remaining)
+    assert done == []
+
+
+def test_a_full_queue_refuses_at_once(pool):
+    queue = HashingQueue(places=2)
+    somebody = Occupied(queue, pool)
+    waiting = [pool.submit(queue.run, lambda: 42, remaining=LONG) for _ in range(2)]
+    until(lambda: len(queue._turns) == 2)
+    with pytest.raises(Overloaded):
+        queue.run(lambda: 42, remaining=LONG)
+    somebody.leave()
+    assert [future.result(LONG) for future in waiting] == [42, 42]
+
+
+def test_who_would_wait_in_vain_is_told_at_once(queue, pool):
+    """With a second a hash and two before it, three seconds are needed."""
+    queue._typical = 1.0
+    somebody = Occupied(queue, pool)
+    waiting = pool.submit(queue.run, lambda: 42, remaining=LONG)
+    until(lambda: len(queue._turns) == 1)
+    began = time.monotonic()
+    with pytest.raises(Overloaded) as caught:
+        queue.run(lambda: 42, remaining=2.9)
+    assert time.monotonic() - began < 1
+    assert caught.value.retry_after == 2
+    somebody.leave()
+    waiting.result(LONG)
+
+
+def test_one_slow_hash_shuts_no_door(queue):
+    """Whoever finds nobody there is let in, and the estimate recovers."""
+    queue._typical = 3600.0
+    for _ in range(100):
+        queue.run(lambda: None, remaining=1)
+    assert queue._typical < 1
+
+
+def test_a_failure_lets_the_next_one_in(queue):
+    with pytest.raises(ZeroDivisionError):
+        queue.run(lambda: 1 // 0, remaining=LONG)
+    assert queue.run(lambda: 42, remaining=LONG) == 42
+
+
+def test_giving_up_at_the_very_moment_of_ones_turn(queue, pool):
+    """Whatever the timing, nobody is forgotten and the queue ends empty."""
+    rng = random.Random(1)
+    barrier = threading.Barrier(32)
+
+    def come() -> int:
+        answered = 0
+        barrier.wait(LONG)
+        for _ in range(100):
+            try:
+                answered += queue.run(lambda: 1, remaining=rng.random() / 1000)
+            except Overloaded:
+                answered += 1
+        return answered
+
+    assert [future.result(LONG) for future in [pool.submit(come) for _ in range(32)]] == [100] * 32
+    assert (len(queue._turns), queue._busy) == (0, False)
+    assert queue.run(lambda: 42, remaining=LONG) == 42
+
+
+def test_a_turn_that_came_too_late_is_passed_on(queue, pool):
+    somebody = Occupied(queue, pool)
+    late, next_one = threading.Lock(), threading.Lock()
+    for turn in (late, next_one):
+        turn.acquire()
+        queue._turns.append(turn)
+    somebody.leave()
+    queue._withdraw(late)
+    assert next_one.acquire(timeout=LONG)
+
+
+def test_other_threads_run_meanwhile(queue, pool):
+    """Argon2 lets go of the interpreter's lock."""
+    ran: list[int] = []
+    hashing = pool.submit(
+        queue.run, lambda: Argon2(memory_kib=65536, passes=2).raw(b"x", b"s" * 16), remaining=LONG
+    )
+    while not hashing.done():
+        ran.append(1)
+        time.sleep(0)
+    assert len(ran) > 10

@@ -1,0 +1,149 @@
+"""Who may do what: every route, asked by everybody, cell by cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.backends import SQLITE
+from tests.web.people import Person, newcomer, nobody
+from tests.web.site import PASSWORD, Site
+
+WHO = ("anonymous", "user", "other", "owner", "member", "staff")
+
+# `all` and `names` are 200, with everything or with ids and names only. {user}, {team} and
+# {session} are the user's, the owner's and the user's; {mate} is one more member.
+TABLE = """
+POST   /register                        201   201   201   201   201   201
+GET    /usernames/{name}                200   200   200   200   200   200
+POST   /login                           200   200   200   200   200   200
+POST   /refresh                         401   401   401   401   401   401
+POST   /logout                          401   200   200   200   200   200
+POST   /logout/all                      401   200   200   200   200   200
+GET    /sessions                        401   200   200   200   200   200
+DELETE /sessions/{session}              401   204   404   404   404   404
+GET    /users                           200   200   200   200   200   200
+GET    /users/me                        401   all   all   all   all   all
+PATCH  /users/me                        401   200   200   200   200   200
+DELETE /users/me                        401   204   204   409   204   204
+GET    /users/{user}                    names all   names names names all
+GET    /users/by-name/{name}            names all   names names names all
+POST   /teams                           401   201   201   201   201   201
+GET    /teams                           200   200   200   200   200   200
+GET    /teams/{team}                    names names names all   all   all
+PUT    /teams/{team}/members/{mate}     401   403   403   204   403   204
+PUT    /teams/{team}/members/{self}     401   403   403   409   403   204
+DELETE /teams/{team}/members/{mate}     401   403   403   204   403   204
+DELETE /teams/{team}/members/{self}     401   404   404   409   204   404
+GET    /.well-known/jwks.json           200   200   200   200   200   200
+GET    /healthz                         200   200   200   200   200   200
+GET    /readyz                          200   200   200   200   200   200
+"""
+ROWS = [line.split() for line in TABLE.strip().splitlines()]
+CELLS = [
+    pytest.param(method, path, who, cell, id=f"{method} {path} {who}")
+    for method, path, *cells in ROWS
+    for who, cell in zip(WHO, cells, strict=True)
+]
+BODIES: dict[tuple[str, str], dict[str, str]] = {
+    ("POST", "/register"): {"username": "somebody-new", "password": PASSWORD},
+    ("POST", "/login"): {"username": "user", "password": PASSWORD},
+    ("PATCH", "/users/me"): {"password": "another good one", "current_password": PASSWORD},
+    ("POST", "/teams"): {"name": "comets"},
+    ("PUT", "/teams/{team}/members/{mate}"): {"role": "owner"},
+    ("PUT", "/teams/{team}/members/{self}"): {"role": "member"},
+}
+SILENT = {"/", "/openapi.json", "/docs/", "/docs/<path>", "/static/<filename>"}
+
+
+class World:
+    """A site with one person of each kind."""
+
+    def __init__(self) -> None:
+        self.url = SQLITE.migrated()
+        self.site = Site(self.url, password="required", argon2_memory_kib="64")
+        self.people = {"anonymous": nobody(self.site)}
+        for who in WHO[1:]:
+            self.people[who] = newcomer(self.site, f"the-{who}", staff=who == "staff")
+        self.mate = newcomer(self.site, "the-mate")
+        owner = self.people["owner"]
+        self.team = owner.ask("POST", "/teams", {"name": "rockets"}).get_json()["id"]
+        for one in (self.people["member"], self.mate):
+            self.put(one)
+
+    def put(self, person: Person) -> None:
+        path = f"/teams/{self.team}/members/{person.id}"
+        assert self.people["owner"].ask("PUT", path, {"role": "member"}).status_code == 204
+
+    def path(self, template: str, who: str) -> str:
+        user, asks = self.people["user"], self.people[who]
+        session = user.ask("GET", "/sessions").get_json()["items"][0]["id"]
+        return template.format(
+            name=user.name,
+            user=user.id,
+            team=self.team,
+            mate=self.mate.id,
+            self=asks.id or self.mate.id,
+            session=session,
+        )
+
+    def close(self) -> None:
+        self.site.close()
+        SQLITE.drop(self.url)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def read_world() -> Iterator[World]:
+    """One for all who only read."""
+    made = World()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("method", "path", "who", "cell"), CELLS)
+def test_cell(request, method, path, who, cell):
+    """The status, and of what is shown whether it is all or names alone."""
+    world: World = request.getfixturevalue("read_world" if method == "GET" else "world")
+    body = BODIES.get((method, path))
+    if path == "/login":
+        body = {"username": "the-user", "password": PASSWORD}
+    answer = world.people[who].ask(method, world.path(path, who), body)
+    assert answer.status_code == {"all": 200, "names": 200}.get(cell) or int(cell), answer.text
+    if not cell.isdigit():
+        assert (len(answer.get_json()) > 2) == (cell == "all")
+
+
+def test_every_route_has_a_row(read_world):
+    """A new one is decided on before it is there."""
+    rows = {(method, re.sub(r"\{\w+\}", "<>", path)) for method, path, *_ in ROWS}
+    rules = [rule for rule in read_world.site.app.url_map.iter_rules() if plain(rule.rule)]
+    assert rows == {
+        (method, re.sub(r"<[^>]+>", "<>", rule.rule))
+        for rule in rules
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def plain(rule: str) -> bool:
+    return re.sub(r"<\w+:", "<", rule) not in SILENT
+
+
+def test_lists_show_names_only_to_strangers(read_world):
+    """Page by page as one by one: staff see everything, a user herself."""
+
+    def full(who: str) -> set[str]:
+        items = read_world.people[who].ask("GET", "/users?limit=100").get_json()["items"]
+        return {item["username"] for item in items if len(item) > 2}
+
+    everybody = {f"the-{who}" for who in (*WHO[1:], "mate")}
+    assert (full("anonymous"), full("user")) == (set(), {"the-user"})
+    assert full("staff") == everybody
