@@ -94,7 +94,9 @@ class Settings:
         5.0, f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} or more."
     )
     pool_size: int = _setting(
-        8, "Connections to the database, and requests answered at once, of each worker."
+        8,
+        "Connections to the database, and requests answered at once, of each worker; on top"
+        " come 64 that may wait for a password to be hashed.",
     )
     secret_key: str = _setting(
         "",
@@ -136,6 +138,11 @@ class Settings:
     def resolved_database_url(self) -> str:
         """The database's address, the default one if none is set."""
         return self.database_url or f"sqlite:///{Path(self.home).absolute() / 'dibs.db'}"
+
+    @property
+    def hashes(self) -> bool:
+        """Whether passwords are hashed here at all."""
+        return self.password != "off"  # noqa: S105  # the word for none
 
     @property
     def resolved_strategy(self) -> str:

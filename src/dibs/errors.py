@@ -197,6 +197,13 @@ class TokenExpired(InvalidToken):
     message = "The token has expired; refresh it, or log in again."
 
 
+class TokenSuperseded(InvalidToken):
+    """The refresh token was exchanged a moment ago, by another request of the same client."""
+
+    code = "token_superseded"
+    message = "This token was exchanged a moment ago; please use the newer one."
+
+
 class SessionEnded(InvalidToken):
     """The sign-in that the token is of has ended: by logout, a new password, or theft."""
 

@@ -86,12 +86,12 @@ def test_it_is_made_once(ring: KeyRing, path: Path) -> None:
 def test_rotation(ring: KeyRing, path: Path) -> None:
     """Old tokens go on, new ones have the new key, and another process sees it at once."""
     elsewhere = tokens_of(KeyRing(path))
-    old = tokens_of(ring).sign("ada", "s")
-    assert elsewhere.read(old).user_id == "ada"
+    old = tokens_of(ring).sign(ADA, SESSION)
+    assert elsewhere.read(old).user_id == ADA
     before = ring.signing
     new = KeyRing(path).rotate()
-    for token in (tokens_of(KeyRing(path)).sign("ada", "s"), old):
-        assert elsewhere.read(token).user_id == "ada"
+    for token in (tokens_of(KeyRing(path)).sign(ADA, SESSION), old):
+        assert elsewhere.read(token).user_id == ADA
     assert [key.kid for key in KeyRing(path).all()] == [before.kid, new.kid]
     assert before.kid != new.kid
 
@@ -108,7 +108,7 @@ def test_every_process_signs_with_a_new_key_within_two_seconds(ring: KeyRing, pa
 
 def test_a_retired_key_is_dropped_after_a_day(ring: KeyRing, path: Path) -> None:
     """It verifies no more and is shown no more, and the next rotation removes it."""
-    old = tokens_of(ring).sign("ada", "s")
+    old = tokens_of(ring).sign(ADA, SESSION)
     first = ring.signing.kid
     second = ring.rotate().kid
     held = json.loads(path.read_text())
@@ -267,6 +267,7 @@ def test_root_may_rotate_the_keys_of_a_service(ring: KeyRing, path: Path) -> Non
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
 
 
+ADA, SESSION = "8f14e45f-ceea-467f-a575-6e1f0d2a4b3c", "5ba6d085-3b16-49d3-9755-f472b331e845"
 STRONG = (
     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "kYp3s6v9yBEHMbQeThWmZq4t7wzCFJNR",
@@ -283,6 +284,11 @@ WEAK = (
     "a-string-secret-at-least-256-bits-long",
     "dev-0f1e2d3c4b5a69788796a5b4c3d2e1f0",
     "django-insecure-x1y2z3q9w8e7r6t5u4i3o2p1",
+    "keyboard cat keyboard cat keyboard cat",
+    "zyxwvutsrqponmlkjihgfedcba9876543210",
+    "GENERATE_A_RANDOM_STRING_AND_PUT_HERE",
+    "00112233445566778899aabbccddeeff",
+    "correct horse battery staple correct",
     "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
     "09D25E094FAA6CA2556C818166B7A9563B93F7099F6F0F4CAA6CF63B88E8D3E7",
 )

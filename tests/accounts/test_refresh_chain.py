@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 from dibs.accounts import login
 from dibs.accounts.login import Tokens
 from dibs.accounts.tokens import RefreshTokens
-from dibs.errors import InvalidToken, LoginFailed, NameTaken, SessionEnded
+from dibs.errors import InvalidToken, LoginFailed, NameTaken, SessionEnded, TokenSuperseded
 from dibs.testing import soon
 from tests.accounts.people import A_SECRET, OTHER_PASSWORD, PASSWORD, Clock, Process
 
@@ -115,7 +115,7 @@ class Refreshing(RuleBasedStateMachine):
             self.refused(previous, SessionEnded)
             family.alive = False
         elif family.repeated:
-            self.refused(previous, InvalidToken)
+            self.refused(previous, TokenSuperseded)
         else:
             family.last = self.process.refresh(previous)
             assert family.last.refresh_token == family.tokens[-1]

@@ -42,6 +42,10 @@ def remove(process: Process, team_id: str, user: Living, by: Living) -> None:
     process.teams.remove_member(team_id, user.user_id, by=by, deadline=soon())
 
 
+def delete(process: Process, team_id: str, by: Living) -> None:
+    process.teams.delete(team_id, by=by, deadline=soon())
+
+
 def test_a_team_its_owner_and_its_name(process: Process, clock: Clock) -> None:
     ada = process.newcomer("ada")
     team = process.team("Builders", ada)
@@ -219,6 +223,119 @@ def test_a_team_that_is_made_while_its_owner_is_deleted(
     assert clock.count("dibs_members") == clock.count("dibs_teams")
 
 
+def test_a_team_ends_with_its_memberships_and_its_name(
+    process: Process, other: Process, clock: Clock
+) -> None:
+    """The name is free at once, for a user, on another worker too; other teams stay."""
+    ada, bob = process.newcomer("ada"), process.newcomer("bob")
+    team, stays = process.team("builders", ada), process.team("painters", ada)
+    put(process, team.id, bob, "member", by=ada)
+    for stranger in (bob, process.newcomer("eve")):
+        assert outcome(partial(delete, process, team.id, stranger)) is NotAllowed
+    assert outcome(partial(other.register, "builders")) is NameTaken
+    delete(process, team.id, by=ada)
+    assert process.who(process.login("bob")).user_id == bob.user_id
+    assert (clock.count("dibs_teams"), clock.count("dibs_members")) == (1, 1)
+    assert process.roles(stays) == {ada.user_id: "owner"}
+    for gone in (
+        partial(delete, process, team.id, ada),
+        partial(put, process, team.id, bob, "member", by=ada),
+        partial(process.teams.get, team.id, reader=ada, deadline=soon()),
+        partial(delete, process, NOBODY, Living("", NOBODY, "staff")),
+    ):
+        assert outcome(gone) is TeamNotFound
+    user_id = other.register("builders")
+    row = process.parts.registry.holder("builders", deadline=soon())
+    assert row is not None
+    assert (row.owner_kind, row.owner) == ("user", user_id)
+
+
+def test_staff_end_any_team_and_a_repeated_request_makes_another(process: Process) -> None:
+    """What made a team that has ended finds the name free, and no team of before."""
+    ada, staff = process.newcomer("ada"), Living("", NOBODY, "staff")
+    first = process.team("builders", ada, request=b"the same")
+    delete(process, first.id, by=staff)
+    again = process.team("builders", ada, request=b"the same")
+    assert again.id != first.id
+
+
+def test_who_was_made_the_last_owner_can_leave_for_good(process: Process, clock: Clock) -> None:
+    """Against her will: the one who owned the team made her an owner, and left."""
+    ada, bob = process.newcomer("ada"), process.newcomer("bob")
+    team = process.team("builders", ada)
+    put(process, team.id, bob, "owner", by=ada)
+    remove(process, team.id, ada, by=ada)
+    leave = partial(process.profiles.delete, bob.user_id, deadline=soon())
+    assert outcome(leave) is LastOwner
+    delete(process, team.id, by=bob)
+    assert leave() is True
+    assert clock.count("dibs_members") == clock.count("dibs_teams") == 0
+
+
+@pytest.mark.race
+def test_a_member_who_is_put_into_a_team_that_ends(
+    process: Process, other: Process, clock: Clock
+) -> None:
+    """No membership of nothing is left, whoever comes first."""
+    ada, bob = process.newcomer("ada"), process.newcomer("bob")
+    for i in range(ROUNDS):
+        team = process.team(f"builders{i}", ada)
+        added, again, deleted = at_once(
+            [
+                partial(outcome, partial(put, process, team.id, bob, "owner", by=ada)),
+                partial(outcome, partial(put, other, team.id, ada, "owner", by=ada)),
+                partial(outcome, partial(delete, other, team.id, by=ada)),
+            ]
+        )
+        assert deleted is None
+        # Whose memberships went first does not own it any more.
+        assert {added, again} <= {None, TeamNotFound, UserNotFound, NotAllowed}
+        assert clock.count("dibs_members") == clock.count("dibs_teams") == 0
+
+
+@pytest.mark.race
+def test_a_team_that_ends_while_its_owners_leave(
+    process: Process, other: Process, clock: Clock
+) -> None:
+    """Whether the last owner was in time or not, nothing is left over."""
+    for i in range(ROUNDS):
+        ada, bob = process.newcomer(f"ada{i}"), process.newcomer(f"bob{i}")
+        team = process.team(f"builders{i}", ada)
+        put(process, team.id, bob, "member", by=ada)
+        ended, left, gone = at_once(
+            [
+                partial(outcome, partial(delete, process, team.id, by=ada)),
+                partial(outcome, partial(other.profiles.delete, ada.user_id, deadline=soon())),
+                partial(outcome, partial(process.profiles.delete, bob.user_id, deadline=soon())),
+            ]
+        )
+        assert (ended, gone) == (None, True)
+        assert left in (True, LastOwner)
+        assert clock.count("dibs_members") == clock.count("dibs_teams") == 0
+
+
+@pytest.mark.race
+def test_a_team_that_ends_twice_at_once_frees_its_name_once(
+    process: Process, other: Process
+) -> None:
+    """Whoever takes the name meanwhile keeps it."""
+    ada = process.newcomer("ada")
+    for i in range(ROUNDS):
+        team = process.team(f"builders{i}", ada)
+        ends = [partial(outcome, partial(delete, p, team.id, by=ada)) for p in (process, other)]
+        take: list[Callable[[], object]] = [
+            *ends,
+            partial(outcome, partial(other.register, f"builders{i}")),
+        ]
+        *ended, _ = at_once(take)
+        assert None in ended
+        assert set(ended) <= {None, TeamNotFound, NotAllowed}
+        outcome(partial(process.register, f"builders{i}"))
+        row = process.parts.registry.holder(f"builders{i}", deadline=soon())
+        assert row is not None
+        assert (row.state, row.owner_kind) == ("owned", "user")
+
+
 def test_teams_are_listed_page_by_page(process: Process) -> None:
     ada = process.newcomer("ada")
     made = sorted(process.team(f"builders{i}", ada).id for i in range(5))
@@ -244,11 +361,17 @@ def test_a_deleted_users_name_is_free_at_once(process: Process, other: Process) 
     assert team.name == "ada"
 
 
+@pytest.mark.parametrize("kind", ["user", "team"])
 def test_caches_are_told_before_a_deletion_is_committed(
-    process: Process, monkeypatch: pytest.MonkeyPatch
+    process: Process, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """Or one would go on refusing a name that is free."""
-    ada = process.newcomer("ada")
+    end: Callable[[], object]
+    if kind == "user":
+        end = partial(process.profiles.delete, process.newcomer("ada").user_id, deadline=soon())
+    else:
+        bob = process.newcomer("bob")
+        end = partial(delete, process, process.team("ada", bob).id, bob)
     row = process.parts.registry.holder("ada", deadline=soon())
     assert row is not None
     told: list[tuple[str, dict[str, int], bool]] = []
@@ -258,7 +381,7 @@ def test_caches_are_told_before_a_deletion_is_committed(
         told.append((namespace, dict(versions), still))
 
     monkeypatch.setattr(process.parts.cache, "forget", forget)
-    process.profiles.delete(ada.user_id, deadline=soon())
+    end()
     assert told == [("default", {row.key: row.version + 1}, True)]
     after = process.parts.store.find([row.key], deadline=soon())[row.key]
     assert (after.state, after.version) == ("free", row.version + 1)

@@ -120,6 +120,21 @@ def test_a_deletion_cut_at_commit_is_done(
 
 
 @WHEN
+def test_the_end_of_a_team_cut_at_commit_is_its_end(
+    broken: Process, direct: Process, proxy: FaultProxy, server: Server, url: str, when: When
+) -> None:
+    """Its owner is not told that there was no such team."""
+    ada = broken.who(broken.login())
+    team = broken.team("builders", ada)
+    proxy.cut_at(b"COMMIT", when)
+    broken.teams.delete(team.id, by=ada, deadline=soon())
+    assert proxy.hits == 1
+    tables = ("dibs_teams", "dibs_members")
+    assert [stored(server, url, table) for table in tables] == [0, 0]
+    direct.register("builders")
+
+
+@WHEN
 def test_a_team_cut_at_commit_is_one(
     broken: Process, direct: Process, proxy: FaultProxy, server: Server, url: str, when: When
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from dibs.store import Won
+from dibs.store.schema import upgrade
 from dibs.store.sql import SqlStore
 from dibs.testing import a_claim, kinds, look_up, soon
 from tests.backends import SQLITE, open_store, path_of
@@ -107,3 +108,15 @@ def test_what_was_won_outlives_the_process(url: str, store: SqlStore) -> None:
 def test_many_wait_their_turn(store: SqlStore) -> None:
     """One writer at a time does not mean one winner at a time."""
     assert kinds(ask_all(store, [f"n{i}" for i in range(32)])) == [Won] * 32
+
+
+def test_nobody_else_reads_a_new_file(tmp_path):
+    """Wherever its address says that it is: it holds hashes and a secret."""
+    upgrade(f"sqlite:///{tmp_path}/own.db")
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_the_mode_of_a_file_that_is_there_is_its_owners(tmp_path):
+    (tmp_path / "own.db").touch(mode=0o640)
+    upgrade(f"sqlite:///{tmp_path}/own.db")
+    assert (tmp_path / "own.db").stat().st_mode & 0o777 == 0o640

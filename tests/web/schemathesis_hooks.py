@@ -61,7 +61,10 @@ CLIENT = httpx.Client()
 
 
 class User:
-    """Somebody who is logged in; a new one when she has logged out, or is gone."""
+    """Somebody who is logged in; a new one when she has logged out, or is gone.
+
+    Her team is another one when it has ended.
+    """
 
     def __init__(self) -> None:
         self.id, self.name = "", ""
@@ -75,6 +78,8 @@ class User:
     def logged_in(self, base: str) -> dict[str, str]:
         if CLIENT.get(f"{base}/users/me", headers=self.headers).status_code != 200:
             self.begin(base)
+            self.found_team(base)
+        elif CLIENT.get(f"{base}/teams/{self.team}").status_code != 200:
             self.found_team(base)
         return self.tokens
 

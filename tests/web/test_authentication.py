@@ -208,6 +208,9 @@ TOKENS: dict[str, Callable[[Forge], str]] = {
     "sub a name": lambda f: f.signed(sub="ada"),
     "sub somebody else": lambda f: f.signed(sub="00000000-0000-4000-8000-000000000000"),
     "sid a list": lambda f: f.signed(sid=[f.claims["sid"]]),
+    "sid SQL": lambda f: f.signed(sid="' OR 1=1 --"),
+    "sid a NUL": lambda f: f.signed(sid="\0"),
+    "sid a surrogate": lambda f: f.signed(sid="\ud800"),
     "deep claims": lambda f: f"{b64(f.header)}.{b64(b'[' * 2000)}.x",
     "claims a list": lambda f: f"{b64(f.header)}.{b64(b'[]')}.x",
     "a refresh token": lambda f: str(f.person.tokens["refresh_token"]),
@@ -220,10 +223,8 @@ def test_a_bad_token(ada, name):
     refused(ada, f"Bearer {TOKENS[name](Forge(ada))}")
 
 
-@pytest.mark.parametrize("name", ["sid unknown", "sid SQL", "sid a NUL"])
-def test_a_session_that_never_was(ada, name):
-    sid = {"sid unknown": "00000000-0000-4000-8000-000000000000", "sid SQL": "' OR 1=1 --"}
-    forged = Forge(ada).signed(sid=sid.get(name, "\0"))
+def test_a_session_that_never_was(ada):
+    forged = Forge(ada).signed(sid="00000000-0000-4000-8000-000000000000")
     refused(ada, f"Bearer {forged}", "session_ended")
 
 

@@ -33,6 +33,7 @@ GET    /users/by-name/{name}            names all   names names names all
 POST   /teams                           401   201   201   201   201   201
 GET    /teams                           200   200   200   200   200   200
 GET    /teams/{team}                    names names names all   all   all
+DELETE /teams/{team}                    401   403   403   204   403   204
 PUT    /teams/{team}/members/{mate}     401   403   403   204   403   204
 PUT    /teams/{team}/members/{self}     401   403   403   409   403   204
 DELETE /teams/{team}/members/{mate}     401   403   403   204   403   204

@@ -72,6 +72,7 @@ def with_ada(make_site):
     ("group", "method", "path"),
     [
         ("register", "POST", "/register"),
+        ("register", "POST", "/teams"),
         ("login", "POST", "/login"),
         ("refresh", "POST", "/refresh"),
         ("check", "GET", "/usernames/ada"),
@@ -101,6 +102,14 @@ def test_groups_do_not_share_a_count(make_site):
     assert [ask(site, "GET", "/users").status_code for _ in range(2)] == [200, 429]
     # Every other route shares one.
     assert ask(site, "GET", "/sessions").status_code == 429
+
+
+def test_a_team_s_name_counts_like_a_user_s(make_site):
+    """Or who is logged in could hoard names by making teams."""
+    site = make_site(rate_limits="register=2/minute")
+    found = [ask(site, "POST", path).status_code for path in ("/register", "/teams", "/teams")]
+    assert found == [400, 401, 429]
+    assert ask(site, "POST", "/register").status_code == 429
 
 
 def test_every_route_of_a_group_is_there(site):

@@ -137,6 +137,20 @@ def test_the_last_owner_is_kept(ada, grace, team):
     assert members(ada, team) == {"ada": "owner"}
 
 
+def test_a_team_ends(ada, grace, team):
+    """By an owner's will, and somebody else has its name at once."""
+    path = f"/teams/{team}"
+    problem(grace.ask("DELETE", path), 403, "forbidden")
+    answer = ada.ask("DELETE", path)
+    assert (answer.status_code, answer.data) == (204, b"")
+    for method in ("GET", "DELETE"):
+        problem(ada.ask(method, path), 404, "not_found")
+    assert ada.ask("GET", "/users/me").get_json()["teams"] == []
+    assert ada.site.get("/teams").json["items"] == []
+    assert ada.site.register("rockets", PASSWORD).status_code == 201
+    assert ada.ask("DELETE", "/users/me").status_code == 204
+
+
 @pytest.mark.parametrize(
     "body",
     [{}, {"role": "boss"}, {"role": None}, {"role": 1}, {"role": ""}, {"role": "owner", "x": 1}],
@@ -153,3 +167,4 @@ def test_what_is_not_there(ada, grace, team, place, wrong):
     problem(ada.ask("PUT", path, {"role": "member"}), 404, "not_found")
     problem(ada.ask("DELETE", path), 404, "not_found")
     problem(ada.site.get(f"/teams/{wrong}"), 404, "not_found")
+    problem(ada.ask("DELETE", f"/teams/{wrong}"), 404, "not_found")

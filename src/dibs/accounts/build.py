@@ -72,6 +72,7 @@ def make_accounts(
         TeamAccounts(
             registry,
             Teams(store.transactions, settings.namespace),
+            cache,
             secret=secret,
             reading=reading,
         ),

@@ -20,6 +20,7 @@ from dibs.errors import (
     LoginFailed,
     Overloaded,
     SessionEnded,
+    TokenSuperseded,
 )
 from dibs.names import Lookalikes, parse_existing
 from dibs.store.models import MAX_DEVICE
@@ -162,6 +163,7 @@ class Logins:
 
         Raises:
             InvalidToken: It is none of ours.
+            TokenSuperseded: It was exchanged, and repeated, within the last ten seconds.
             SessionEnded: Its session has; by this token, if somebody used it before.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: The same token may be sent again.
@@ -178,7 +180,7 @@ class Logins:
             deadline=deadline,
         )
         if rotation == "late":
-            raise InvalidToken
+            raise TokenSuperseded
         if living is None:
             self._distrust(session_id)
             raise SessionEnded

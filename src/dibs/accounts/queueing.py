@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 LONGEST_RETRY = 60  # seconds
 
+PLACES = 64
+"""How many may wait: 64 hashes are 1.3 s, well within the deadline."""
+
 
 class HashingQueue:
     """Lets one caller at a time do its work, in the order in which they came.
@@ -29,11 +32,10 @@ class HashingQueue:
     nobody before it is always let in, so one slow piece of work shuts no door.
 
     Args:
-        places: How many may wait. 64 hashes are 1.3 s, well within the deadline; the
-            web server's threads are fewer, as a rule.
+        places: How many may wait.
     """
 
-    def __init__(self, *, places: int = 64) -> None:
+    def __init__(self, *, places: int = PLACES) -> None:
         self._places = places
         self._mutex = threading.Lock()
         self._turns: deque[threading.Lock] = deque()

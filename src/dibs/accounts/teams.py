@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dibs.accounts.policy import Reading
 from dibs.accounts.requests import token_of
+from dibs.cache import Layers
 from dibs.deadline import Deadline
 from dibs.errors import NotAllowed, TeamNotFound, UserNotFound
 from dibs.registry import Registry
@@ -38,6 +39,7 @@ class TeamAccounts:
         registry: Where names are claimed: one namespace for users and teams, so that they
             can never share one.
         teams: The rows.
+        cache: Is told of names that are freed.
         secret: Gives the service's secret.
         reading: Who may see the members.
     """
@@ -46,12 +48,14 @@ class TeamAccounts:
         self,
         registry: Registry,
         teams: Teams,
+        cache: Layers,
         *,
         secret: Callable[[Deadline], str],
         reading: Reading | None = None,
     ) -> None:
         self._registry = registry
         self._teams = teams
+        self._cache = cache
         self._secret = secret
         self._reading = reading or Reading()
 
@@ -166,6 +170,22 @@ class TeamAccounts:
             raise TeamNotFound
         if not self._teams.remove(team_id, user_id, deadline=deadline):
             raise UserNotFound
+
+    def delete(self, team_id: str, *, by: Living, deadline: Deadline) -> None:
+        """Delete a team with its memberships, and free its name.
+
+        Raises:
+            TeamNotFound: There is no such team.
+            NotAllowed: Who asks does not own it.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known; asking again is safe.
+        """
+        self._refuse_strangers(team_id, by, deadline)
+        for name in self._teams.names_of(team_id, deadline=deadline):
+            # Before COMMIT, so that no cache goes on refusing what is free.
+            self._cache.forget(name.namespace, {name.key: name.version + 1}, deadline=deadline)
+        if not self._teams.delete(team_id, deadline=deadline):
+            raise TeamNotFound
 
     def _refuse_strangers(self, team_id: str, by: Living, deadline: Deadline) -> None:
         if self._teams.find(team_id, deadline=deadline) is None:

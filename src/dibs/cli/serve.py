@@ -10,6 +10,7 @@ import click
 
 from dibs.accounts.build import refuse_weak_secrets
 from dibs.accounts.keys import KeyRing
+from dibs.accounts.queueing import PLACES
 from dibs.app import settings_from_environment
 from dibs.cli.stopping import GRACE, on_stop, worker_app
 from dibs.cli.target import host_app
@@ -74,7 +75,7 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=settings.pool_size,
+        blocking_threads=threads(settings),
         websockets=False,
         log_level=LogLevels.error,  # it warns of threads, which here wait for the database
         respawn_failed_workers=True,
@@ -83,6 +84,15 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     )
     on_stop(server.signal_handler_interrupt)
     server.serve(target_loader=worker_app, wrap_loader=False)
+
+
+def threads(settings: Settings) -> int:
+    """How many requests a worker answers at once.
+
+    One for each connection to the database, and where passwords are hashed as many again as
+    may wait for that: they hold no connection, and would keep everybody else waiting.
+    """
+    return settings.pool_size + (PLACES if settings.hashes else 0)
 
 
 def refuse_shared_port(host: str, port: int) -> None:

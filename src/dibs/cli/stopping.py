@@ -46,7 +46,11 @@ def worker_app() -> Callable[..., Any]:
     stop = _Once(_end_worker)
     _wait_then([signal.SIGTERM], stop)
     _start(_follow_parent, stop, settings.deadline + GRACE)
-    return create_app()
+    app = create_app()
+    if settings.hashes:
+        # Or the first who logs in with a cheaper hash would wait for what it costs to learn.
+        app.extensions["dibs.parts"].accounts.passwords.warm_up()
+    return app
 
 
 class _Once:

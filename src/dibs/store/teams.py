@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal, cast
 
 from dibs.deadline import Deadline
 from dibs.errors import LastOwner, SessionEnded
 from dibs.store.dialects import Dialect, Run
-from dibs.store.dialects.base import listed, plain
+from dibs.store.dialects.base import listed, name_row, plain
 from dibs.store.locks import lock_team, lock_user
-from dibs.store.records import NewTeam
+from dibs.store.records import NameRow, NewTeam
 from dibs.store.transactions import Transactions
 
 Role = Literal["owner", "member"]
@@ -31,6 +32,7 @@ MEMBERS = """
 """
 
 THIS_ONE = "team_id = :team_id AND user_id = :user_id"
+OF_TEAM = "owner_kind = 'team' AND owner = :id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,43 @@ class Teams:
             return run.change(f"DELETE FROM dibs_members WHERE {THIS_ONE}", member) == 1
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
+
+    def names_of(self, team_id: str, *, deadline: Deadline) -> list[NameRow]:
+        """All names that a team has, in every namespace.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        sql = self._transactions.dialect.select_where(f"state = 'owned' AND {OF_TEAM}")
+        rows = self._transactions.read(
+            lambda run: run.rows(sql, {"id": team_id}), deadline=deadline
+        )
+        return [name_row(row) for row in rows]
+
+    def delete(self, team_id: str, *, deadline: Deadline) -> bool:
+        """Delete a team and its memberships, and free its names; say whether it was there.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known; asking again is safe.
+        """
+        release = self._transactions.dialect.release(OF_TEAM)
+        params = {"id": team_id}
+        attempts = count()
+
+        def work(run: Run) -> bool:
+            repeated = next(attempts) > 0
+            # Whoever is about to put somebody in it waits, and then finds no team.
+            if not lock_team(run, team_id):
+                return repeated  # perhaps by our earlier self, and gone in any case
+            run.change("DELETE FROM dibs_members WHERE team_id = :id", params)
+            run.change(release, params)
+            return run.change("DELETE FROM dibs_teams WHERE id = :id", params) == 1
+
+        def recall(run: Run) -> bool | None:
+            return None if run.rows("SELECT 1 FROM dibs_teams WHERE id = :id", params) else True
+
+        return self._transactions.write(work, changed=bool, recall=recall, deadline=deadline)
 
     def _teams(self, where: str, params: dict[str, object], deadline: Deadline) -> list[TeamRow]:
         return [TeamRow(*row) for row in self._read(TEAMS.format(where=where), params, deadline)]

@@ -46,6 +46,7 @@ STATUS = {
     "unauthenticated": HTTPStatus.UNAUTHORIZED,
     "token_invalid": HTTPStatus.UNAUTHORIZED,
     "token_expired": HTTPStatus.UNAUTHORIZED,
+    "token_superseded": HTTPStatus.UNAUTHORIZED,
     "session_ended": HTTPStatus.UNAUTHORIZED,
     "login_failed": HTTPStatus.UNAUTHORIZED,
     "forbidden": HTTPStatus.FORBIDDEN,

@@ -95,6 +95,20 @@ def team(team_id: str) -> dict[str, Any]:
     return team_shown(parts().accounts.teams.get(team_id, reader=reader, deadline=deadline()))
 
 
+@blueprint.route(
+    "/teams/<team_id>", methods=["DELETE"], tags=["Teams"], parameters=[id_in_path("team_id")]
+)
+@blueprint.login_required(changes=True)
+@blueprint.response(204)
+@blueprint.refuses(404, "There is no such team.")
+@blueprint.refuses_usually(503)
+def delete(team_id: str) -> None:
+    """Delete a team and free its name; for owners and staff."""
+    if not is_id(team_id):
+        raise TeamNotFound
+    parts().accounts.teams.delete(team_id, by=signed_in(), deadline=deadline())
+
+
 @blueprint.route(MEMBER, methods=["PUT"], tags=["Teams"], parameters=IDS)
 @blueprint.login_required(changes=True)
 @blueprint.arguments(MemberBody())

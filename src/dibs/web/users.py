@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from dibs.errors import InvalidName, UserNotFound
+from dibs.errors import InvalidName, SessionEnded, UserNotFound
 from dibs.store import UserRow
 from dibs.web import cookies
 from dibs.web.auth import signed_in
@@ -67,7 +67,10 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
 @blueprint.refuses_usually(503)
 def me() -> dict[str, Any]:
     """Show who asks."""
-    return _shown(_found(signed_in().user_id))
+    try:
+        return _shown(_found(signed_in().user_id))
+    except UserNotFound as error:  # she has deleted herself a moment ago
+        raise SessionEnded from error
 
 
 @blueprint.route("/users/me", methods=["PATCH"], tags=["Users"])

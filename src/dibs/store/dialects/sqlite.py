@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import event, text
@@ -34,6 +35,14 @@ class SQLite(Dialect):
     def listen(engine: Engine, budget: Budget) -> None:
         del budget
         path = engine.url.database or ""
+
+        @event.listens_for(engine, "do_connect")
+        def private(dialect: object, record: object, args: object, kwargs: object) -> None:
+            del dialect, record, args, kwargs
+            # SQLite would let everybody read a new file, with its hashes and secret.
+            if path and not path.startswith((":", "file:")):
+                with suppress(OSError):
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
         @event.listens_for(engine, "connect")
         def durable(connection: Any, record: ConnectionPoolEntry) -> None:
