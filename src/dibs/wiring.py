@@ -40,7 +40,7 @@ class Parts:
 
     settings: Settings
     budget: Budget
-    store: Store
+    store: SqlStore
     cache: Layers
     filter: NameFilter
     registry: Registry

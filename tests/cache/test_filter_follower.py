@@ -18,7 +18,7 @@ from dibs.cache.build import Build
 from dibs.cache.filter import Known
 from dibs.cache.follower import Followed
 from dibs.errors import StoreUnavailable
-from dibs.store import Budget
+from dibs.store import Budget, Deadline
 from dibs.store.feed import NamespaceFeed
 from dibs.store.memory import MemoryStore
 from dibs.store.sql import SqlStore
@@ -47,8 +47,16 @@ AN_HOUR_MS = 3_600_000
 
 def test_nothing_is_free_before_the_first_answer(tmp_path: Path) -> None:
     """Nor in any other namespace, ever."""
-    with following(a_feed(MemoryStore()), tmp_path) as follower:
+    gate = threading.Event()
+
+    class Waiting(MemoryStore):
+        def moment(self, *, deadline: Deadline) -> tuple[int, str]:
+            gate.wait()
+            return super().moment(deadline=deadline)
+
+    with following(a_feed(Waiting()), tmp_path) as follower:
         assert not answers(follower)
+        gate.set()
         seconds_until(partial(answers, follower))
         assert follower.certainly_free(["ada"], namespace="another") == set()
 

@@ -177,3 +177,13 @@ def test_a_host_that_does_not_exist_is_said():
     """In a sentence."""
     with pytest.raises(click.ClickException, match="there is no host"):
         numeric("no.such.host.invalid")
+
+
+@pytest.mark.parametrize("url", ["redis:/localhost", "localhost:6379"])
+def test_an_address_of_redis_that_cannot_be_used(terminal, url):
+    """One sentence, before any worker dies of it."""
+    terminal.set(redis_url=url, password="off")
+    said = terminal.dibs("serve", "--port", str(free_port()))
+    assert said.status == 1
+    assert said.out == ""
+    assert said.err.startswith("Error: DIBS_REDIS_URL cannot be used")

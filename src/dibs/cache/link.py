@@ -161,6 +161,8 @@ class Link:
                 self._reach()
             except Exception as error:  # noqa: BLE001  # whatever it is, the next try may do better
                 self._up.clear()
+                if self._closed:
+                    break  # nobody wants to know any more
                 log.warning("Redis at %s cannot be reached: %s", self.shown, error)
                 time.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)

@@ -18,7 +18,7 @@ from dibs.cli.words import explain
 from dibs.config import Settings
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.store.engine import parse_url
-from dibs.wiring import create_tables, open_store
+from dibs.wiring import build, create_tables
 
 
 @click.command()
@@ -139,8 +139,10 @@ def prepare(settings: Settings) -> None:
 
     Raises:
         SchemaError: It is not, and what it needs is not ours to decide.
+        ConfigError: A part that the settings ask for cannot be made; a worker would die of it.
     """
-    store, budget = open_store(settings)
+    parts = build(settings)
+    store, budget = parts.store, parts.budget
     try:
         store.verify(deadline=budget.start())
     except StoreUnavailable as error:
@@ -161,7 +163,7 @@ def prepare_keys(settings: Settings) -> None:
         ConfigError: It cannot, or a secret is weak.
     """
     refuse_weak_secrets(settings)
-    if settings.token_secret or settings.password == "off":  # noqa: S105  # a mode: nobody logs in
+    if settings.token_secret or not settings.hashes:  # nobody logs in
         return
     ring = KeyRing(settings.resolved_keys_file)
     if ring.create():
