@@ -18,7 +18,7 @@ from dibs.errors import ConfigError
 from dibs.names import rules_version
 from dibs.observe.counters import Counters
 from dibs.registry import Registry
-from dibs.store import Budget, Store
+from dibs.store import Budget, Deadline, Store
 from dibs.store.engine import connect
 from dibs.store.feed import NamespaceFeed
 from dibs.store.schema import upgrade
@@ -64,7 +64,10 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     """
     store, budget = open_store(settings)
     counters = Counters()
-    cache = Layers(_shared_cache(settings, store, counters), counters)
+    cache = Layers(
+        _shared_cache(settings, lambda deadline: store.secret(deadline=deadline), counters),
+        counters,
+    )
     filter_ = _filter(settings, store, budget, counters)
     strategy = STRATEGIES[settings.resolved_strategy](Sources(store, cache, filter_))
     registry = Registry(
@@ -86,10 +89,19 @@ def open_cache(settings: Settings) -> Layers:
     """
     counters = Counters()
     store, _ = open_store(settings)
-    return Layers(_shared_cache(settings, store, counters), counters)
+
+    def secret(deadline: Deadline) -> str:
+        try:
+            return store.secret(deadline=deadline)
+        finally:
+            store.close()  # asked once: nothing else is wanted of it
+
+    return Layers(_shared_cache(settings, secret, counters), counters)
 
 
-def _shared_cache(settings: Settings, store: Store, counters: Counters) -> TakenCache | None:
+def _shared_cache(
+    settings: Settings, secret: Callable[[Deadline], str], counters: Counters
+) -> TakenCache | None:
     if not settings.redis_url:
         return None
     try:
@@ -99,9 +111,7 @@ def _shared_cache(settings: Settings, store: Store, counters: Counters) -> Taken
     except ImportError as error:
         raise ConfigError("DIBS_REDIS_URL needs redis-py: pip install 'dibs[redis]'") from error
     link = Link(Address(settings.redis_url), connections=settings.pool_size, counters=counters)
-    return RedisCache(
-        link, secret=lambda deadline: store.secret(deadline=deadline), counters=counters
-    )
+    return RedisCache(link, secret=secret, counters=counters)
 
 
 def _filter(settings: Settings, store: Store, budget: Budget, counters: Counters) -> NameFilter:
