@@ -38,6 +38,7 @@ class Service:
             "database_url": database_url,
             "password": "off",
             "rate_limits": "off",
+            "quarantine": "0",
         } | settings
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
+    from dibs.acting import acting_as
     from dibs.errors import (
         ConfigError,
         DibsError,
         InvalidName,
+        NameHeld,
         NameLookalike,
+        NameNotOwned,
+        NameQuarantined,
         NameReserved,
         NameTaken,
         Reason,
@@ -35,8 +39,11 @@ __all__ = [
     "Dibs",
     "DibsError",
     "InvalidName",
+    "NameHeld",
     "NameLookalike",
+    "NameNotOwned",
     "NamePolicy",
+    "NameQuarantined",
     "NameReserved",
     "NameTaken",
     "Reading",
@@ -45,12 +52,14 @@ __all__ = [
     "StoreUnavailable",
     "TransactionMustRestart",
     "__version__",
+    "acting_as",
     "current_user",
     "login_optional",
     "login_required",
 ]
 
 _HOMES = {
+    "acting_as": "dibs.acting",
     "Availability": "dibs.extension",
     "Dibs": "dibs.extension",
     "NamePolicy": "dibs.names",

@@ -25,6 +25,7 @@ Lookalikes = Literal["standard", "strict", "off"]
 # Below this the database's own time-outs would be rounded up past the deadline.
 SHORTEST_DEADLINE = 5.0
 LONGEST_NAMESPACE = 64  # bytes
+LONGEST_QUARANTINE = 36_500  # days
 NUMBERS = {float: "a number", int: "a whole number"}
 
 
@@ -104,6 +105,18 @@ class Settings:
         " servers on one database share through it.",
     )
     namespace: str = _setting("default", "Names are unique within one namespace.")
+    quarantine: str = _setting(
+        "90",
+        "Days for which a name that was given up can be had by nobody else, so that nobody can"
+        " pass for its last owner: a number, 0 for none, or `forever`.",
+    )
+    redirects: Literal["on", "off"] = _setting(
+        "on", "Whether an old name says whose it was, until somebody else has it: `renamed_to`."
+    )
+    hold_seconds: int = _setting(600, "How long a name is held for a sign-up, in seconds.")
+    holds: int = _setting(5, "Names that one source may hold at a time.")
+    rename_pause: int = _setting(0, "Seconds between two renames of one user.")
+    renames: int = _setting(5, "Renames of one user within 30 days; 0 for none.")
     rate_limits: str = _setting(
         "on",
         "How many requests are let through: `on` as built in, `off` all of them, or what differs:"
@@ -121,13 +134,37 @@ class Settings:
         rates.parse(self.rate_limits)
         if self.trusted_proxies < 0:
             raise ConfigError(f"DIBS_TRUSTED_PROXIES is {self.trusted_proxies}; give 0 or more")
-        for name in ("access_seconds", "refresh_seconds"):
+        for name in ("rename_pause", "renames"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 0 or more")
+        _ = self.quarantine_ms
+        for name in ("access_seconds", "refresh_seconds", "hold_seconds", "holds"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 1 or more")
         if not self.namespace.isprintable() or len(self.namespace.encode()) > LONGEST_NAMESPACE:
             raise ConfigError(
                 f"DIBS_NAMESPACE takes printable characters, at most {LONGEST_NAMESPACE} bytes"
             )
+
+    @property
+    def quarantine_ms(self) -> int | None:
+        """The quarantine in milliseconds; None for ever.
+
+        Raises:
+            ConfigError: It is none.
+        """
+        if self.quarantine == "forever":
+            return None
+        try:
+            days = float(self.quarantine)
+        except ValueError:
+            days = -1
+        if not 0 <= days <= LONGEST_QUARANTINE:
+            raise ConfigError(
+                f"DIBS_QUARANTINE is {self.quarantine!r}; give days, at most"
+                f" {LONGEST_QUARANTINE}, or forever"
+            )
+        return round(days * 86_400_000)
 
     @property
     def resolved_keys_file(self) -> Path:

@@ -153,14 +153,22 @@ class NameLookalike(NameTaken):
 
 
 class NameHeld(NameTaken):
-    """The name is being registered by somebody else."""
+    """The name is being registered by somebody else.
+
+    Attributes:
+        retry_after: Seconds after which the hold is over, if it does not become a registration.
+    """
 
     code = "held"
     message = "That username is being registered by somebody else at the moment."
 
+    def __init__(self, retry_after: int | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
 
 class NameQuarantined(NameTaken):
-    """The name was released a short time ago and is not free yet."""
+    """The name was given up and is not free yet."""
 
     code = "quarantined"
     message = "That username was released a short time ago and is not free yet."
@@ -171,6 +179,60 @@ class NameReserved(NameTaken):
 
     code = "reserved"
     message = "This username is reserved: please choose another one."
+
+
+class NameNotOwned(DibsError):
+    """The name that was to be given up for another one is not this owner's."""
+
+    code = "not_owned"
+    message = "That name is not yours to change."
+
+
+# --- the life of a name ------------------------------------------------------
+
+
+class TooManyHolds(DibsError):
+    """Whoever asks holds as many names already as one may.
+
+    Attributes:
+        retry_after: Seconds after which the first of them is over.
+    """
+
+    code = "too_many_holds"
+    message = "You hold as many names already as you may; register one or let one go first."
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
+class HoldNotFound(DibsError):
+    """There is no such hold: it is over, was let go, or became a registration."""
+
+    code = "not_found"
+    message = "There is no such hold; it may be over."
+
+
+class HoldOfAnotherName(DibsError):
+    """The hold that is to become a registration is of another name."""
+
+    code = "hold_mismatch"
+    message = "That hold is of another name; hold the name that you want to register."
+
+
+class RenamedTooOften(DibsError):
+    """It is too early for yet another name.
+
+    Attributes:
+        retry_after: Seconds after which another rename is possible.
+    """
+
+    code = "renamed_too_often"
+    message = "You have changed your name too often lately; please try again later."
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__()
 
 
 # --- the store ---------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from flask import Flask, current_app, has_app_context
@@ -15,7 +15,7 @@ from sqlalchemy import Engine, MetaData
 from dibs.cache import Layers
 from dibs.config import Settings, load
 from dibs.deadline import CACHE_SECONDS, Deadline
-from dibs.errors import ConfigError, InvalidName, Reason
+from dibs.errors import ConfigError, InvalidName, NameNotOwned, Reason
 from dibs.names import (
     DEFAULT_POLICY,
     Lookalikes,
@@ -30,6 +30,7 @@ from dibs.store import Lost, host
 from dibs.store.deletions import release_deleted_owners
 from dibs.store.freed import Freed, on_freed
 from dibs.store.models import attach, names
+from dibs.store.releases import Rest
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
@@ -135,6 +136,7 @@ class Dibs:
         if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
         self._namespaces[app] = namespace
+        app.extensions["dibs.quarantine"] = settings.quarantine_ms
         if settings.redis_url and not api:
             app.extensions.setdefault("dibs.cache", _shared_cache(app, self))
         if api:
@@ -191,18 +193,65 @@ class Dibs:
             raise refusal(outcome.row, username.canonical)
         return username
 
-    def release(
-        self, name: str | None = None, *, owner: object | None = None, kind: str | None = None
-    ) -> int:
-        """Free one name, or all names of an owner; they are free when the app commits.
+    def rename(self, name: str, to: str, *, owner: object, kind: str | None = None) -> Username:
+        """Give an owner another name in place of one that is hers, when the app commits.
+
+        The old name rests for DIBS_QUARANTINE, in which she may take it back. Another spelling
+        of the same name is no other name: it only changes how the name is shown.
 
         Args:
-            name: The one to free; without it all that the owner has.
-            owner: Frees what this owner holds and nothing else; see `claim`.
+            name: The one she has.
+            to: The one she wants.
+            owner: Whose it is; see `claim`.
             kind: What a plain id is of.
 
+        Raises:
+            InvalidName: The new name breaks a rule.
+            NameTaken: Somebody has it; the subclass says how.
+            NameNotOwned: The old one is not this owner's.
+            OwnerWithoutIdentity: The name would be nobody's.
+            TransactionMustRestart: The transaction lost; only a rollback is accepted.
+            StoreUnavailable: The database cannot answer; only a rollback is accepted.
+            SchemaError: The database is not set up for dibs.
+        """
+        home = self._home(self._bind)
+        username = self._names.parse(to)
+        outcome = host.rename_in_session(
+            self._session(),
+            username,
+            parse_existing(name, lookalikes=self.lookalikes),
+            owner=owner,
+            kind=kind,
+            rest=Rest(quarantine_here(), remembered=True),
+            home=home,
+        )
+        if outcome is None:
+            raise NameNotOwned
+        if isinstance(outcome, Lost):
+            raise refusal(outcome.row, username.canonical)
+        return username
+
+    def release(
+        self,
+        name: str | None = None,
+        *,
+        owner: object | None = None,
+        kind: str | None = None,
+        at_once: bool = False,
+    ) -> int:
+        """End the ownership of one name, or of all names of an owner, when the app commits.
+
+        Before somebody else can have them they rest for DIBS_QUARANTINE, in which their last
+        owner may take them back.
+
+        Args:
+            name: The one to release; without it all that the owner has.
+            owner: Releases what this owner holds and nothing else; see `claim`.
+            kind: What a plain id is of.
+            at_once: Whether anybody may have them without a quarantine.
+
         Returns:
-            How many names were freed.
+            How many names were released.
 
         Raises:
             InvalidName: The name breaks a rule.
@@ -216,7 +265,11 @@ class Dibs:
             raise TypeError("release() needs a name, an owner, or both")
         # A name that newer rules would refuse can still be given back.
         username = None if name is None else parse_existing(name, lookalikes=self.lookalikes)
-        return host.release_in_session(self._session(), username, owner=owner, kind=kind, home=home)
+        lasts = 0 if at_once else quarantine_here()
+        rest = Rest(lasts, remembered=lasts != 0)
+        return host.release_in_session(
+            self._session(), username, owner=owner, kind=kind, rest=rest, home=home
+        )
 
     @property
     def engine(self) -> Engine:
@@ -331,6 +384,11 @@ def _namespaces_in_use() -> tuple[str, ...]:
     return tuple(current_app.extensions.get("dibs", ())) if has_app_context() else ()
 
 
+def quarantine_here() -> int | None:
+    """Milliseconds for which nobody else can have what the current app's owners give up."""
+    return cast("int | None", current_app.extensions["dibs.quarantine"])
+
+
 # Once for all sessions, so that it also holds in a process that never claimed a name.
-release_deleted_owners(_namespaces_in_use)
+release_deleted_owners(_namespaces_in_use, quarantine_here)
 on_freed(_tell_cache)

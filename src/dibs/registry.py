@@ -31,6 +31,7 @@ from dibs.store import (
     Store,
     Won,
 )
+from dibs.store.releases import Rest
 from dibs.strategies import Holder, Strategy
 
 # Names like the one that is wanted are often taken too; so many are asked for at once.
@@ -40,7 +41,6 @@ SUGGESTIONS = 5
 MIXED = {"mixed_scripts"}
 
 REFUSALS: dict[str, type[NameTaken]] = {
-    "held": NameHeld,
     "quarantined": NameQuarantined,
     "reserved": NameReserved,
 }
@@ -54,6 +54,9 @@ def refusal(row: Holder, canonical: str) -> NameTaken:
     """
     if row.state == "owned":
         return NameTaken() if row.canonical == canonical else NameLookalike()
+    if row.state == "held":
+        left = row.expires_in
+        return NameHeld(retry_after=None if left is None else max(1, -(-left // 1000)))
     return REFUSALS[row.state]()
 
 
@@ -68,12 +71,24 @@ class Registry:
         cache: Layers | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         lookalikes: Lookalikes = "standard",
+        quarantine: int | None = 0,
     ) -> None:
+        """Names, unclaimed until somebody does.
+
+        Args:
+            store: Says yes.
+            strategy: What happens before that.
+            cache: Is told of names that are freed.
+            namespace: Names are unique within one.
+            lookalikes: Which names count as one because they look alike.
+            quarantine: Milliseconds for which a released name is nobody else's; None for ever.
+        """
         self._store = store
         self._strategy = strategy
         # Told of what is freed whatever the strategy: other processes may have another one.
         self._cache = cache or Layers()
-        self._namespace = namespace
+        self.namespace = self._namespace = namespace
+        self._rest = Rest(quarantine, remembered=quarantine != 0)
         self._lookalikes = lookalikes
         self._names = Parser(lookalikes=lookalikes)
         # Who wants a reserved name is told of others too.
@@ -144,6 +159,7 @@ class Registry:
         costly: bool,
         repeatable: bool = False,
         by_staff: bool = False,
+        hold: str = "",
         deadline: Deadline,
     ) -> NameRow | None:
         """What the strategy asks before the insert.
@@ -153,7 +169,8 @@ class Registry:
             token: Which request asks.
             costly: Whether a password hash comes next, which a taken name must not cost.
             repeatable: Whether this may be the repetition of a request that won.
-            by_staff: Whether a reserved name may be had.
+            by_staff: Whether a name may be had that is reserved, held or quarantined.
+            hold: The claim token of a hold that is to become a registration.
             deadline: When the caller stops waiting.
 
         Returns:
@@ -167,13 +184,16 @@ class Registry:
             username.key,
             namespace=self._namespace,
             costly=costly,
-            first=not (repeatable or by_staff),
+            first=not (repeatable or by_staff or hold),
             deadline=deadline,
         )
-        if row is None or row.free or (by_staff and row.state == "reserved"):
+        if row is None or row.free or (by_staff and row.state != "owned"):
             return None
-        if isinstance(row, NameRow) and row.won_by(token):
-            return row
+        if isinstance(row, NameRow):
+            if row.won_by(token):
+                return row
+            if hold and row.state == "held" and row.claim_token == hold:
+                return None
         raise refusal(row, username.canonical)
 
     def claim(
@@ -186,6 +206,8 @@ class Registry:
         user: NewUser | None = None,
         team: NewTeam | None = None,
         by_staff: bool = False,
+        hold: str = "",
+        lasts: int | None = None,
         deadline: Deadline,
     ) -> NameRow:
         """Take the name: the insert in which every strategy ends.
@@ -197,7 +219,9 @@ class Registry:
             owner: Which one.
             user: Written in the same transaction.
             team: The same.
-            by_staff: Whether a reserved name may be had.
+            by_staff: Whether a name may be had that is reserved, held or quarantined.
+            hold: The claim token of a hold that this claim redeems.
+            lasts: Milliseconds for which the name is only held; None to own it.
             deadline: When the caller stops waiting.
 
         Returns:
@@ -217,6 +241,9 @@ class Registry:
             user,
             by_staff=by_staff,
             team=team,
+            state="owned" if lasts is None else "held",
+            lasts=lasts,
+            hold=hold,
         )
         return self._settled(claim, deadline)
 
@@ -249,10 +276,22 @@ class Registry:
         if row is None:
             return False
         self._ask_database_about(row, deadline)
-        return self._store.unreserve(row.key, namespace=self._namespace, deadline=deadline)
+        return self._store.free(
+            row.key, state="reserved", namespace=self._namespace, deadline=deadline
+        )
 
     def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
-        """The row of exactly this name, if somebody has it; a look-alike is somebody else.
+        """The row of exactly this name, if somebody owns it; a look-alike is somebody else.
+
+        Raises:
+            InvalidName: There can be no such name.
+            StoreUnavailable: The database cannot answer.
+        """
+        row = self.row_of(raw, deadline=deadline)
+        return row if row is not None and row.state == "owned" else None
+
+    def row_of(self, raw: str, *, deadline: Deadline) -> NameRow | None:
+        """The row of exactly this name, whatever its state.
 
         Raises:
             InvalidName: There can be no such name.
@@ -283,12 +322,13 @@ class Registry:
             StoreUnavailable: It is not known to be released; asking again is safe.
         """
         row = self.holder(raw, deadline=deadline)
-        while row is not None and row.state == "owned" and row.owner == owner:
+        while row is not None and row.owner == owner:
             self._ask_database_about(row, deadline)
             if self._store.release(
                 row.key,
                 owner=owner,
                 version=row.version,
+                rest=self._rest,
                 namespace=self._namespace,
                 deadline=deadline,
             ):

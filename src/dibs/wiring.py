@@ -9,18 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dibs.accounts.build import Accounts, make_accounts
+from dibs.accounts.build import Accounts, make_accounts, secret_of
+from dibs.accounts.leavings import Leavings
 from dibs.accounts.policy import Reading
 from dibs.accounts.registration import Registration
 from dibs.cache import Layers, NameFilter, NoFilter, TakenCache
 from dibs.config import Settings
 from dibs.errors import ConfigError
+from dibs.holds import Holds
 from dibs.names import rules_version
 from dibs.observe.counters import Counters
 from dibs.registry import Registry
+from dibs.renames import Renames
 from dibs.store import Budget, Deadline, Store
 from dibs.store.engine import connect
 from dibs.store.feed import NamespaceFeed
+from dibs.store.history import History
+from dibs.store.renames import Pace
 from dibs.store.schema import upgrade
 from dibs.store.sql import SqlStore
 from dibs.strategies import STRATEGIES, Sources
@@ -44,6 +49,9 @@ class Parts:
     cache: Layers
     filter: NameFilter
     registry: Registry
+    holds: Holds
+    renames: Renames
+    history: History
     accounts: Accounts
 
     @property
@@ -76,9 +84,37 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
         cache=cache,
         namespace=settings.namespace,
         lookalikes=settings.lookalikes,
+        quarantine=settings.quarantine_ms,
     )
-    accounts = make_accounts(settings, store, registry, cache, reading)
-    return Parts(settings, budget, store, cache, filter_, registry, accounts)
+    renames = _renames(settings, registry, store, cache, filter_)
+    holds = Holds(
+        registry,
+        store,
+        cache,
+        secret=partial(secret_of, settings, store),
+        seconds=settings.hold_seconds,
+        most=settings.holds,
+    )
+    leavings = Leavings(store, cache, settings.quarantine_ms)
+    accounts = make_accounts(settings, store, registry, renames, leavings, reading)
+    history = History(store.transactions, settings.namespace)
+    return Parts(
+        settings, budget, store, cache, filter_, registry, holds, renames, history, accounts
+    )
+
+
+def _renames(
+    settings: Settings, registry: Registry, store: Store, cache: Layers, filter_: NameFilter
+) -> Renames:
+    return Renames(
+        registry,
+        store,
+        cache,
+        filter_,
+        quarantine=settings.quarantine_ms,
+        redirects=settings.redirects == "on",
+        pace=Pace(pause=1000 * settings.rename_pause, most=settings.renames),
+    )
 
 
 def open_cache(settings: Settings) -> Layers:

@@ -14,7 +14,7 @@ from dibs.names import RULES_VERSION
 from dibs.store.models import metadata
 from dibs.store.schema import _config, upgrade, verify
 
-NEW = {"dibs_sessions", "dibs_teams", "dibs_members"}
+NEW = {"dibs_sessions", "dibs_teams", "dibs_members", "dibs_history"}
 USER = "5b1c9a52-6b5c-4b2b-9d5b-7f3d3f0f1a10"
 
 

@@ -72,7 +72,7 @@ def make_host(url: str, *, metadata: bool = True, **options: Any) -> Host:
         user_id = db.Column(db.ForeignKey("user.id"))
 
     app = Flask("host")
-    app.config.update(SQLALCHEMY_DATABASE_URI=url, **options)
+    app.config.update({"SQLALCHEMY_DATABASE_URI": url, "DIBS_QUARANTINE": "0", **options})
     db.init_app(app)
     dibs = Dibs(session=lambda: db.session, metadata=db.metadata if metadata else None)
     dibs.init_app(app)
@@ -100,7 +100,7 @@ def app_url(backend: Backend) -> str:
         close(host)
         MADE[backend.name] = url
     user = '"user"' if backend.name == "postgresql" else "user"
-    for table in ("note", user, "dibs_names"):
+    for table in ("note", user, "dibs_names", "dibs_history"):
         backend.execute(f"DELETE FROM {table}", MADE[backend.name])
     return MADE[backend.name]
 

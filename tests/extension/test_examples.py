@@ -179,5 +179,5 @@ def test_plain(plain: Flask):
     assert client.post("/members", json={"name": "ada"}).status_code == 409
     assert client.get("/names/ADA").json == {"available": False, "reason": "taken"}
     assert client.delete(f"/members/{joined.json['id']}").status_code == 204
-    assert client.get("/names/ADA").json == {"available": True, "reason": None}
-    assert client.post("/members", json={"name": "ada"}).status_code == 201
+    assert client.get("/names/ADA").json == {"available": False, "reason": "quarantined"}
+    assert client.post("/members", json={"name": "ada"}).status_code == 409

@@ -31,7 +31,12 @@ class Site:
         keys = {f"DIBS_{name.upper()}": value for name, value in settings.items()}
         home = str(Path(path_of(url)).parent)  # where the keys are made that sign tokens
         # Most tests ask more often than anybody may.
-        usual = {"DIBS_DATABASE_URL": url, "DIBS_HOME": home, "DIBS_RATE_LIMITS": "off"}
+        usual = {
+            "DIBS_DATABASE_URL": url,
+            "DIBS_HOME": home,
+            "DIBS_RATE_LIMITS": "off",
+            "DIBS_QUARANTINE": "0",
+        }
         self.app = create_app({**usual, **keys})
         self.client = self.app.test_client()
         self.sql: list[str] = []

@@ -18,6 +18,8 @@ WHO = ("anonymous", "user", "other", "owner", "member", "staff")
 TABLE = """
 POST   /register                        201   201   201   201   201   201
 GET    /usernames/{name}                200   200   200   200   200   200
+POST   /holds                           201   201   201   201   201   201
+DELETE /holds/{hold}                    204   204   204   204   204   204
 POST   /login                           200   200   200   200   200   200
 POST   /refresh                         401   401   401   401   401   401
 POST   /logout                          401   200   200   200   200   200
@@ -50,6 +52,7 @@ CELLS = [
 ]
 BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/register"): {"username": "somebody-new", "password": PASSWORD},
+    ("POST", "/holds"): {"username": "somebody-held"},
     ("POST", "/login"): {"username": "user", "password": PASSWORD},
     ("PATCH", "/users/me"): {"password": "another good one", "current_password": PASSWORD},
     ("POST", "/teams"): {"name": "comets"},
@@ -88,7 +91,12 @@ class World:
             mate=self.mate.id,
             self=asks.id or self.mate.id,
             session=session,
+            hold=self.hold() if "{hold}" in template else "",
         )
+
+    def hold(self) -> str:
+        held = self.site.client.post("/holds", json={"username": "somebody-held"})
+        return str(held.get_json()["hold_token"])
 
     def close(self) -> None:
         self.site.close()

@@ -48,9 +48,9 @@ def test_every_reference_leads_somewhere(document):
 @pytest.mark.parametrize(
     ("mode", "fields", "required"),
     [
-        ("required", {"username", "password"}, ["username", "password"]),
-        ("optional", {"username", "password"}, ["username"]),
-        ("off", {"username"}, ["username"]),
+        ("required", {"username", "password", "hold_token"}, ["username", "password"]),
+        ("optional", {"username", "password", "hold_token"}, ["username"]),
+        ("off", {"username", "hold_token"}, ["username"]),
     ],
 )
 def test_the_body_of_a_registration(make_site, mode, fields, required):
@@ -93,7 +93,9 @@ def test_every_tag_and_schema_is_used(document):
         for method in item.keys() - {"parameters"}
         for tag in item[method]["tags"]
     }
-    assert tags == used == {"Registration", "Names", "Sessions", "Users", "Teams", "Health"}
+    assert (
+        tags == used == {"Registration", "Names", "Holds", "Sessions", "Users", "Teams", "Health"}
+    )
     for name in document["components"]["schemas"]:
         assert f"#/components/schemas/{name}'" in str(document)
 

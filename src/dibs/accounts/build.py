@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from dibs.accounts.keys import KeyRing
+from dibs.accounts.leavings import Leavings
 from dibs.accounts.login import Logins
 from dibs.accounts.passwords import Argon2, Passwords, PwnedPasswords, Rules
 from dibs.accounts.policy import Reading
@@ -14,11 +16,11 @@ from dibs.accounts.registration import Registration
 from dibs.accounts.teams import TeamAccounts
 from dibs.accounts.tokens import AccessTokens
 from dibs.accounts.weak import refuse_weak_secret
-from dibs.cache import Layers
 from dibs.config import Settings
 from dibs.deadline import Deadline
 from dibs.errors import ConfigError
 from dibs.registry import Registry
+from dibs.renames import Renames
 from dibs.store.sessions import Sessions
 from dibs.store.sql import SqlStore
 from dibs.store.teams import Teams
@@ -41,7 +43,8 @@ def make_accounts(
     settings: Settings,
     store: SqlStore,
     registry: Registry,
-    cache: Layers,
+    renames: Renames,
+    leavings: Leavings,
     reading: Reading | None = None,
 ) -> Accounts:
     """Put them together; nothing is read yet.
@@ -50,17 +53,15 @@ def make_accounts(
         settings: Of passwords and tokens.
         store: Where users are.
         registry: Where names are claimed.
-        cache: Is told of names that are freed.
+        renames: Gives users other names.
+        leavings: Ends what they have with them.
         reading: Who may read what.
 
     Raises:
         ConfigError: A setting cannot be used.
     """
     refuse_weak_secrets(settings)
-
-    def secret(deadline: Deadline) -> str:
-        return settings.secret_key or store.secret(deadline=deadline)
-
+    secret = partial(secret_of, settings, store)
     passwords, reading = _passwords(settings), reading or Reading()
     users = Users(store.transactions, settings.namespace)
     logins = _logins(settings, store, users, passwords, secret)
@@ -68,16 +69,25 @@ def make_accounts(
         passwords,
         Registration(registry, passwords, mode=settings.password, secret=secret),
         logins,
-        Profiles(users, logins, passwords, cache),
+        Profiles(users, logins, passwords, leavings=leavings, renames=renames),
         TeamAccounts(
             registry,
             Teams(store.transactions, settings.namespace),
-            cache,
+            leavings,
             secret=secret,
             reading=reading,
         ),
         reading,
     )
+
+
+def secret_of(settings: Settings, store: SqlStore, deadline: Deadline) -> str:
+    """The secret of tokens that make retries safe.
+
+    Raises:
+        StoreUnavailable: It is in the database, which cannot answer.
+    """
+    return settings.secret_key or store.secret(deadline=deadline)
 
 
 def refuse_weak_secrets(settings: Settings) -> None:

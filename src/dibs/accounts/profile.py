@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dibs.accounts.leavings import Leavings
 from dibs.accounts.login import Logins
 from dibs.accounts.passwords import Passwords
-from dibs.cache import Layers
 from dibs.deadline import Deadline
 from dibs.errors import WrongPassword
+from dibs.holds import HoldToken
+from dibs.renames import Renamed, Renames
 from dibs.store.users import Users
 
 
@@ -17,14 +19,47 @@ class Profiles:
         users: Their rows.
         logins: Their sessions, which end with the old password.
         passwords: Checks and hashes.
-        cache: Is told of names that are freed.
+        leavings: Ends what users have with them.
+        renames: Gives them other names.
     """
 
-    def __init__(self, users: Users, logins: Logins, passwords: Passwords, cache: Layers) -> None:
+    def __init__(
+        self,
+        users: Users,
+        logins: Logins,
+        passwords: Passwords,
+        *,
+        leavings: Leavings,
+        renames: Renames,
+    ) -> None:
         self._users = users
         self._logins = logins
         self._passwords = passwords
-        self._cache = cache
+        self._leavings = leavings
+        self._renames = renames
+
+    def rename(
+        self, user_id: str, name: str, *, hold: str | None = None, deadline: Deadline
+    ) -> Renamed:
+        """Give a user another name; see `Renames.rename`.
+
+        Args:
+            user_id: Whose.
+            name: As typed.
+            hold: The token of a hold of the new name, as it was given out.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            InvalidName: The name breaks a rule.
+            NameTaken: Somebody has the name; the subclass says how.
+            HoldNotFound: The token is none of ours.
+            UserNotFound: There is no such user, or she may not come in.
+            RenamedTooOften: It is too early for yet another name.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known; asking again is safe.
+        """
+        claim_token = HoldToken.read(hold).claim_token if hold else ""
+        return self._renames.rename(name, user_id=user_id, hold=claim_token, deadline=deadline)
 
     def change_password(
         self, user_id: str, *, current: str | None, new: str, deadline: Deadline
@@ -55,19 +90,18 @@ class Profiles:
             raise WrongPassword
 
     def delete(self, user_id: str, *, deadline: Deadline) -> bool:
-        """Delete a user with her sessions and memberships, free her names; say whether she was.
+        """Delete a user with her sessions and memberships, release her names; say whether she was.
 
         Raises:
             LastOwner: A team would be without an owner; nothing was changed.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        names = self._users.names_of(user_id, deadline=deadline)
-        for name in names:
-            # Before COMMIT, so that no cache goes on refusing what is free.
-            self._cache.forget(name.namespace, {name.key: name.version + 1}, deadline=deadline)
+        self._leavings.prepare("user", user_id, deadline=deadline)
         try:
-            return self._users.delete(user_id, deadline=deadline)
+            return self._users.delete(
+                user_id, quarantine=self._leavings.quarantine, deadline=deadline
+            )
         finally:
             self._logins.distrust_user(user_id)
 

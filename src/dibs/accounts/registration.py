@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dibs.accounts.passwords import Passwords
-from dibs.accounts.requests import token_of
 from dibs.errors import (
     EmptyName,
+    HoldNotFound,
+    HoldOfAnotherName,
     InvalidName,
     InvalidNameAndPassword,
     InvalidPassword,
     PasswordNotAccepted,
     PasswordRequired,
 )
+from dibs.holds import HoldToken
 from dibs.names import Username
 from dibs.registry import Registry
+from dibs.requests import token_of
 from dibs.store import Deadline, NewUser
 
 PasswordMode = Literal["required", "optional", "off"]
@@ -61,6 +64,7 @@ class Registration:
         request: tuple[bytes, ...],
         repeatable: bool = True,
         by_staff: bool = False,
+        hold: str | None = None,
         deadline: Deadline,
     ) -> Registered:
         """Make a user with this name.
@@ -76,7 +80,8 @@ class Registration:
                 idempotency key, body. The same request again gets the same user.
             repeatable: Whether this request may have been sent before; a cache would say
                 "taken" to its own winner.
-            by_staff: Whether a reserved name may be had.
+            by_staff: Whether a name may be had that is reserved, held or quarantined.
+            hold: The token of a hold of this name.
             deadline: When the caller stops waiting.
 
         Raises:
@@ -85,12 +90,14 @@ class Registration:
             PasswordRequired: There is none, and there must be one.
             PasswordNotAccepted: There is one, and names are registered without.
             InvalidNameAndPassword: Both are wrong.
+            HoldOfAnotherName: The hold is of another name.
             NameTaken: Somebody has the name; the subclass says how.
             Overloaded: Too many passwords wait to be hashed; nothing was changed.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
         username = self._parse(name, password, deadline)
+        held = _redeemed(hold, username) if hold else ""
         token = token_of(request, self._secret(deadline))
         row = self._registry.look(
             username,
@@ -98,6 +105,7 @@ class Registration:
             costly=password is not None,
             repeatable=repeatable,
             by_staff=by_staff,
+            hold=held,
             deadline=deadline,
         )
         if row is None:
@@ -109,6 +117,7 @@ class Registration:
                 owner=user.id,
                 user=user,
                 by_staff=by_staff,
+                hold=held,
                 deadline=deadline,
             )
         return Registered(id=str(row.owner), username=row.display)
@@ -141,3 +150,18 @@ class Registration:
         if self._mode == "off":
             raise PasswordNotAccepted
         self._passwords.validate(password, name=name)
+
+
+def _redeemed(hold: str, username: Username) -> str:
+    """The claim token of a hold of this name.
+
+    Raises:
+        HoldOfAnotherName: It is of another one, or of none.
+    """
+    try:
+        token = HoldToken.read(hold)
+    except HoldNotFound:
+        raise HoldOfAnotherName from None
+    if token.key != username.key:
+        raise HoldOfAnotherName
+    return token.claim_token

@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dibs.accounts.leavings import Leavings
 from dibs.accounts.policy import Reading
-from dibs.accounts.requests import token_of
-from dibs.cache import Layers
 from dibs.deadline import Deadline
 from dibs.errors import NotAllowed, TeamNotFound, UserNotFound
 from dibs.registry import Registry
+from dibs.requests import token_of
 from dibs.store import NewTeam
 from dibs.store.sessions import Living
 from dibs.store.teams import MemberRow, Role, TeamRow, Teams
@@ -39,7 +39,7 @@ class TeamAccounts:
         registry: Where names are claimed: one namespace for users and teams, so that they
             can never share one.
         teams: The rows.
-        cache: Is told of names that are freed.
+        leavings: Ends what a team has with it.
         secret: Gives the service's secret.
         reading: Who may see the members.
     """
@@ -48,14 +48,14 @@ class TeamAccounts:
         self,
         registry: Registry,
         teams: Teams,
-        cache: Layers,
+        leavings: Leavings,
         *,
         secret: Callable[[Deadline], str],
         reading: Reading | None = None,
     ) -> None:
         self._registry = registry
         self._teams = teams
-        self._cache = cache
+        self._leavings = leavings
         self._secret = secret
         self._reading = reading or Reading()
 
@@ -181,10 +181,9 @@ class TeamAccounts:
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         self._refuse_strangers(team_id, by, deadline)
-        for name in self._teams.names_of(team_id, deadline=deadline):
-            # Before COMMIT, so that no cache goes on refusing what is free.
-            self._cache.forget(name.namespace, {name.key: name.version + 1}, deadline=deadline)
-        if not self._teams.delete(team_id, deadline=deadline):
+        self._leavings.prepare("team", team_id, deadline=deadline)
+        quarantine = self._leavings.quarantine
+        if not self._teams.delete(team_id, quarantine=quarantine, deadline=deadline):
             raise TeamNotFound
 
     def _refuse_strangers(self, team_id: str, by: Living, deadline: Deadline) -> None:

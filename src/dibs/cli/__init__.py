@@ -11,6 +11,7 @@ from dibs.cli.compare import compare
 from dibs.cli.database import check, db
 from dibs.cli.filter import filter_
 from dibs.cli.keys import keys
+from dibs.cli.names import names
 from dibs.cli.register import register
 from dibs.cli.reserve import reserve
 from dibs.cli.serve import serve
@@ -36,7 +37,19 @@ def group() -> None:
     """Usernames that belong to one person."""
 
 
-for command in (serve, db, check, register, reserve, staff, keys, user, compare, filter_):
+for command in (
+    serve,
+    db,
+    check,
+    register,
+    names,
+    reserve,
+    staff,
+    keys,
+    user,
+    compare,
+    filter_,
+):
     group.add_command(command)
 
 

@@ -13,7 +13,8 @@ from dibs.compare.figures import Slice
 
 HINT = re.compile(r"^\s*(/\*M!.*?\*/\s*)?")
 FRAMES = ("BEGIN", "COMMIT", "ROLLBACK")
-USERS = "INSERT INTO dibs_users"
+# The same for all strategies: the user's own row and the line of the history.
+USERS = ("INSERT INTO dibs_users", "INSERT INTO dibs_history")
 
 
 class Sent(threading.local):

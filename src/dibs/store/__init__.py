@@ -1,6 +1,7 @@
 """The one part that says yes."""
 
 from dibs.deadline import Budget, Deadline
+from dibs.store.protocol import Store
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,
@@ -10,7 +11,6 @@ from dibs.store.records import (
     NewTeam,
     NewUser,
     Outcome,
-    Store,
     UserRow,
     Won,
 )

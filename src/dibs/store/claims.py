@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from dibs.signals import Action, NameChange
+from dibs.store.changes import append, changed
 from dibs.store.dialects.base import Dialect, Run, claim_params, key_params, name_row
-from dibs.store.records import Claim, Lost, NameRow, Outcome, Won
+from dibs.store.locks import RowVanished
+from dibs.store.records import Claim, Lost, NameRow, Outcome, State, Won
 
 # A row that is free when read can be taken by somebody else before our UPDATE;
 # each further round means yet another one was quicker.
 TAKE_OVER_ROUNDS = 5
 
+ACTIONS: dict[State, Action] = {"owned": "claimed", "held": "held", "reserved": "reserved"}
+
 Place = tuple[str, str]
 
 
 def decide(
-    run: Run, dialect: type[Dialect], claims: Sequence[Claim], *, patient: bool = True
+    run: Run,
+    dialect: type[Dialect],
+    claims: Sequence[Claim],
+    *,
+    patient: bool = True,
+    was: str | None = None,
 ) -> list[Outcome]:
     """Insert what is new, take over what is free, and say who has the rest.
 
@@ -29,6 +39,7 @@ def decide(
         claims: In any order; worked on in the order of their keys, so that two
             batches cannot wait for each other in a circle.
         patient: Whether to wait long for another transaction's locks.
+        was: In a rename, what the owner was called until now.
 
     Returns:
         One outcome a claim, in the order of the claims.
@@ -38,7 +49,16 @@ def decide(
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
     rows |= read(run, dialect, {place(c) for c in missing})
     settled = {c.token: _settle(run, dialect, c, c.token in won, rows) for c in ordered}
+    append(run, dialect, [new for c in ordered if (new := _news(c, settled[c.token], was))])
     return [settled[claim.token] for claim in claims]
+
+
+def _news(claim: Claim, outcome: Outcome, was: str | None) -> NameChange | None:
+    """What this claim changed; nothing if an earlier request with its token had won already."""
+    if not isinstance(outcome, Won) or outcome.row.owner != claim.owner:
+        return None
+    action = "renamed" if was is not None else ACTIONS[claim.state]
+    return changed(outcome.row, action, was=was, became=outcome.row.display)
 
 
 def place(claim: Claim) -> Place:
@@ -61,7 +81,7 @@ def _settle(
 ) -> Outcome:
     row = rows.get(place(claim))
     if won:
-        return Won(row or owned(claim, version=1))
+        return Won(row or _written(run, dialect, claim, version=1))
     for _ in range(TAKE_OVER_ROUNDS):
         if row is None:  # somebody deleted the row by hand between two statements
             raise RowVanished(claim.username.key)
@@ -69,11 +89,18 @@ def _settle(
             return Won(row)
         if not row.open_to(claim):
             return Lost(row)
-        sql = dialect.take_over(by_staff=claim.by_staff)
+        sql = dialect.take_over(when_free=row.free)
         if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
-            return Won(owned(claim, version=row.version + 1))
+            return Won(_written(run, dialect, claim, version=row.version + 1))
         row = read(run, dialect, {place(claim)}).get(place(claim))
     raise RowVanished(claim.username.key)
+
+
+def _written(run: Run, dialect: type[Dialect], claim: Claim, *, version: int) -> NameRow:
+    """The row as this claim has just written it; only the database knows when a hold ends."""
+    if claim.lasts is None:
+        return owned(claim, version=version)
+    return read(run, dialect, {place(claim)})[place(claim)]
 
 
 def owned(claim: Claim, *, version: int) -> NameRow:
@@ -93,7 +120,3 @@ def owned(claim: Claim, *, version: int) -> NameRow:
         version=version,
         free=False,
     )
-
-
-class RowVanished(Exception):
-    """The row kept changing under us; the transaction is to be run again."""

@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import InstanceState, Session
 
+from dibs.store.announcing import announce_later
 from dibs.store.dialects import dialect_for
 from dibs.store.freed import freed
-from dibs.store.guard import HostStatements, free_names, told_apart
+from dibs.store.guard import HostStatements, told_apart
 from dibs.store.host import has_names
 from dibs.store.owners import bind_of, identity_of, kind_of
+from dibs.store.releases import release_for_good
 
 DELETED = "dibs.deleted"
 MAX_BATCH = 500
@@ -21,15 +23,18 @@ MAX_BATCH = 500
 States = Sequence[InstanceState[Any]]
 
 
-def release_deleted_owners(namespaces: Callable[[], Collection[str]]) -> None:
-    """From now on free the names of every mapped instance that any session deletes.
+def release_deleted_owners(
+    namespaces: Callable[[], Collection[str]], quarantine: Callable[[], int | None]
+) -> None:
+    """From now on release the names of every mapped instance that any session deletes.
 
     What is deleted past the unit of work (`session.execute(delete(...))`,
     ON DELETE CASCADE) is not seen.
 
     Args:
-        namespaces: Those in which names are to be freed at that moment; none
+        namespaces: Those in which names are to be released at that moment; none
             where dibs is not in use.
+        quarantine: Milliseconds for which nobody can have them then; None for ever.
     """
 
     @event.listens_for(Session, "before_flush")
@@ -46,14 +51,20 @@ def release_deleted_owners(namespaces: Callable[[], Collection[str]]) -> None:
         # Still inside the flush: if this fails, the owner stays too.
         states = sorted(session.info.pop(DELETED, ()), key=_kind)
         for kind, group in groupby(states, key=_kind):
-            _release(session, kind, list(group), sorted(namespaces()))
+            _release(session, kind, list(group), sorted(namespaces()), quarantine())
 
 
 def _kind(state: InstanceState[Any]) -> str:
     return kind_of(state.mapper)
 
 
-def _release(session: Session, kind: str, gone: States, namespaces: Sequence[str]) -> None:
+def _release(
+    session: Session,
+    kind: str,
+    gone: States,
+    namespaces: Sequence[str],
+    quarantine: int | None,
+) -> None:
     connection = session.connection(bind_arguments=dict(bind_of(gone[0].mapper)))
     with told_apart(connection):
         if not has_names(connection):
@@ -64,7 +75,8 @@ def _release(session: Session, kind: str, gone: States, namespaces: Sequence[str
         ids = sorted(identity_of(state).id for state in gone)
         for start in range(0, len(ids), MAX_BATCH):
             where, params = _owned_by(kind, ids[start : start + MAX_BATCH], namespaces)
-            freed(session, free_names(run, dialect, where, params))
+            freed(session, release_for_good(run, dialect, where, params, quarantine))
+        announce_later(session, run.noted)
 
 
 def _owned_by(

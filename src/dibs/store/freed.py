@@ -8,6 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from dibs.store.records import NameRow
+
 FREED = "dibs.freed"
 
 
@@ -35,9 +37,9 @@ def on_freed(tell: Callable[[Sequence[Freed]], None]) -> None:
     _tell.append(tell)
 
 
-def freed(session: Session, names: Sequence[Freed]) -> None:
+def freed(session: Session, rows: Sequence[NameRow]) -> None:
     """Tell of names that this session's transaction frees."""
-    if names:
+    if names := [Freed(row.namespace, row.key, row.version) for row in rows]:
         session.info.setdefault(FREED, []).extend(names)
         _tell_all(names)
 

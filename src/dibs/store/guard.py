@@ -10,10 +10,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from dibs.errors import SchemaError, StoreUnavailable, TransactionMustRestart
-from dibs.store.claims import RowVanished
-from dibs.store.dialects import Dialect, MySQL, Row
-from dibs.store.dialects.base import plain
-from dibs.store.freed import Freed
+from dibs.store.dialects import Row
+from dibs.store.locks import RowVanished
 from dibs.store.run import HostRun
 from dibs.store.violations import Kind, classify
 
@@ -30,7 +28,6 @@ POSTGRESQL_BOUND = """
         CASE WHEN CAST(current_setting('lock_timeout') AS interval) BETWEEN '1 ms' AND '1 s'
              THEN current_setting('lock_timeout') ELSE '1s' END, true)
 """
-PLACE_AND_VERSION = "namespace, name_key, version"
 PUT_BACK = "SELECT set_config('lock_timeout', :theirs, true)"
 
 
@@ -67,31 +64,6 @@ def bounded(connection: Connection) -> Iterator[HostStatements]:
     theirs = connection.execute(text(POSTGRESQL_BOUND)).one()[0]
     yield HostStatements(connection)
     connection.execute(text(PUT_BACK), {"theirs": theirs})
-
-
-def free_names(
-    run: HostStatements, dialect: type[Dialect], where: str, params: Mapping[str, object]
-) -> list[Freed]:
-    """Free the owned names that `where` chooses, and lock nothing but those.
-
-    At REPEATABLE READ, its default, InnoDB would lock the gaps that a search by
-    owner passes over as well, and every claim that falls into one would wait:
-    in an empty table all of them, whatever was deleted.
-    """
-    if dialect is not MySQL:
-        rows = run.rows(f"{dialect.release(where)} RETURNING {PLACE_AND_VERSION}", params)
-        return [Freed(*row) for row in rows]
-    found = run.rows(
-        f"SELECT {PLACE_AND_VERSION} FROM dibs_names WHERE state = 'owned' AND {where}"
-        " ORDER BY namespace, name_key",
-        params,
-    )
-    one = dialect.release(f"namespace = :its_namespace AND name_key = :its_key AND {where}")
-    return [
-        Freed(plain([namespace])[0], plain([key])[0], version + 1)
-        for namespace, key, version in found
-        if run.change(one, {**params, "its_namespace": namespace, "its_key": key})
-    ]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakSet
 
@@ -23,13 +23,17 @@ from sqlalchemy.pool import Pool
 from dibs.errors import ConfigError, SchemaError, StoreUnavailable
 from dibs.names import Username
 from dibs.store import schema
+from dibs.store.announcing import announce_later
 from dibs.store.claims import decide, read
 from dibs.store.dialects import Dialect, dialect_for
 from dibs.store.freed import freed
-from dibs.store.guard import UPGRADE, HostStatements, bounded, free_names, told_apart
+from dibs.store.guard import UPGRADE, HostStatements, bounded, told_apart
+from dibs.store.locks import RowVanished
 from dibs.store.models import meta, names
 from dibs.store.owners import bind_of, identify, session_of, state_of, write_to
 from dibs.store.records import Claim, NameRow, Outcome
+from dibs.store.releases import Rest, release_where
+from dibs.store.renames import Rename, rename
 from dibs.store.violations import Kind, classify
 
 __all__ = [
@@ -37,6 +41,7 @@ __all__ = [
     "claim_in_session",
     "find_in_session",
     "release_in_session",
+    "rename_in_session",
     "write_to",
 ]
 
@@ -96,7 +101,9 @@ def claim_in_session(
     who = identify(owner, kind)
     claim = Claim(username, who.kind, who.id, secrets.token_hex(16), home.namespace)
     with told_apart(connection), bounded(connection) as run:
-        return decide(run, _dialect(connection), [claim])[0]
+        outcome = decide(run, _dialect(connection), [claim])[0]
+        announce_later(session, run.noted)
+        return outcome
 
 
 def find_in_session(session: AnySession, key: str, *, home: Home) -> NameRow | None:
@@ -114,15 +121,56 @@ def find_in_session(session: AnySession, key: str, *, home: Home) -> NameRow | N
     return found.get(place)
 
 
+def rename_in_session(
+    session: AnySession,
+    username: Username,
+    old: Username,
+    *,
+    owner: object,
+    kind: str | None,
+    rest: Rest,
+    home: Home,
+) -> Outcome | None:
+    """Give an owner another name in place of the old one, in the host's transaction.
+
+    Returns:
+        Who has the new name; None if the old one is not the owner's.
+
+    Raises:
+        OwnerWithoutIdentity: It is nobody's.
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    session, bind = _at(session, owner, kind, home.bind)
+    connection = connect(session, bind, home.rules_version)
+    session.flush()
+    who, place = identify(owner, kind), (home.namespace, old.key)
+    claim = Claim(username, who.kind, who.id, secrets.token_hex(16), home.namespace)
+    with told_apart(connection), bounded(connection) as run:
+        row = read(run, _dialect(connection), {place}).get(place)
+        if row is None or row.state != "owned" or not row.is_of(who.kind, who.id):
+            return None
+        if row.canonical != old.canonical:
+            return None
+        outcome = rename(run, _dialect(connection), Rename(claim, row, rest))
+        if outcome is None:
+            raise RowVanished(old.key)
+        announce_later(session, run.noted)
+    freed(session, [replace(row, version=row.version + 1)])
+    return outcome
+
+
 def release_in_session(
     session: AnySession,
     username: Username | None,
     *,
     owner: object | None,
     kind: str | None,
+    rest: Rest,
     home: Home,
 ) -> int:
-    """Free one name, or all names of an owner, in the host's transaction.
+    """Release one name, or all names of an owner, in the host's transaction.
 
     Returns:
         How many names were freed.
@@ -146,9 +194,10 @@ def release_in_session(
         where += " AND owner_kind = :owner_kind AND owner = :owner"
         params |= {"owner_kind": who.kind, "owner": who.id}
     with told_apart(connection), bounded(connection) as run:
-        names_freed = free_names(run, _dialect(connection), where, params)
-    freed(session, names_freed)
-    return len(names_freed)
+        rows = release_where(run, _dialect(connection), where, params, rest)
+        announce_later(session, run.noted)
+    freed(session, rows)
+    return len(rows)
 
 
 # --- the host's connection -----------------------------------------------------

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dibs.store.dialects import Run
 
 
+class RowVanished(Exception):
+    """A row kept changing under us; the transaction is to be run again."""
+
+
 def lock_user(run: Run, user_id: str, where: str = "1 = 1", **params: object) -> bool:
     """Keep a user as she is until the end of this transaction.
 

@@ -121,6 +121,10 @@ def _erase_some(run: Run, namespace: str) -> list[str]:
     if keys:
         listed, params = _listed(keys)
         run.change(
+            f"DELETE FROM dibs_history WHERE namespace = :namespace AND name_key IN ({listed})",
+            {"namespace": namespace, **params},
+        )
+        run.change(
             f"DELETE FROM dibs_names WHERE namespace = :namespace AND name_key IN ({listed})",
             {"namespace": namespace, **params},
         )

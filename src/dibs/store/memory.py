@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dibs.deadline import Deadline
+from dibs.errors import RenamedTooOften
 from dibs.store.claims import Place, owned, place
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
@@ -17,9 +18,13 @@ from dibs.store.records import (
     NameRow,
     NewUser,
     Outcome,
+    State,
     UserRow,
     Won,
 )
+from dibs.store.releases import FREE, Rest
+from dibs.store.renames import Pace, Rename
+from dibs.store.transfers import Transfer
 
 
 class MemoryStore:
@@ -31,6 +36,7 @@ class MemoryStore:
         self._made: dict[Place, int] = {}
         self._users: dict[str, tuple[NewUser, int]] = {}
         self._roles: dict[str, str | None] = {}
+        self._renamed: list[tuple[str, str, int]] = []
         self._secret = secrets.token_hex(32)
 
     def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
@@ -46,6 +52,8 @@ class MemoryStore:
         if row is not None and not row.open_to(claim):
             return Lost(row)
         won = owned(claim, version=row.version + 1 if row else 1)
+        if claim.lasts is not None:
+            won = replace(won, expires_at=_now() + claim.lasts, expires_in=claim.lasts)
         self._names[place(claim)] = won
         self._made.setdefault(place(claim), _now())
         if claim.user is not None:
@@ -74,10 +82,11 @@ class MemoryStore:
         *,
         owner: str,
         version: int | None = None,
+        rest: Rest = FREE,
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> bool:
-        """See `dibs.store.Store.release`."""
+        """See `dibs.store.changing.Changing.release`."""
         del deadline
         with self._lock:
             row = self._names.get((namespace, key))
@@ -85,31 +94,100 @@ class MemoryStore:
                 return False
             if version not in (None, row.version):
                 return False
-            self._free(row)
+            self._let_go(row, rest)
             return True
 
-    def _free(self, row: NameRow) -> None:
+    def _let_go(self, row: NameRow, rest: Rest) -> None:
+        timed = not rest.none and rest.lasts is not None
         self._names[row.namespace, row.key] = replace(
             row,
-            state="free",
-            owner_kind=None,
-            owner=None,
+            state="free" if rest.none else "quarantined",
+            owner_kind=row.owner_kind if rest.remembered else None,
+            owner=row.owner if rest.remembered else None,
             claim_token=None,
+            expires_at=_now() + (rest.lasts or 0) if timed else None,
             version=row.version + 1,
-            free=True,
+            free=rest.none,
         )
 
-    def unreserve(
-        self, key: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    def free(
+        self,
+        key: str,
+        *,
+        state: State,
+        version: int | None = None,
+        token: str | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: Deadline,
     ) -> bool:
-        """See `dibs.store.Store.unreserve`."""
+        """See `dibs.store.changing.Changing.free`."""
         del deadline
         with self._lock:
             row = self._names.get((namespace, key))
-            if row is None or row.state != "reserved":
+            if row is None or row.state != state or version not in (None, row.version):
                 return False
-            self._free(row)
+            if token not in (None, row.claim_token):
+                return False
+            self._let_go(row, FREE)
             return True
+
+    def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
+        """See `dibs.store.changing.Changing.rename`."""
+        del deadline
+        claim, old = wish.claim, wish.old
+        with self._lock:
+            if self._seen((old.namespace, old.key)) != old:
+                return None
+            if wish.in_place:
+                row = owned(claim, version=old.version + 1)
+                self._names[place(claim)] = row
+                return Won(row)
+            self._refuse_haste(claim, wish.pace)
+            outcome = self._claim(claim)
+            if isinstance(outcome, Won):
+                self._let_go(old, wish.rest)
+                self._renamed.append((claim.owner_kind, claim.owner, _now()))
+            return outcome
+
+    def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
+        """See `dibs.store.changing.Changing.transfer`."""
+        del deadline
+        name, theirs = wish.name, wish.theirs
+        with self._lock:
+            if any(self._seen((row.namespace, row.key)) != row for row in (name, theirs)):
+                return None
+            outcome = self._claim(wish.instead)
+            if isinstance(outcome, Won):
+                passed = replace(name, owner=theirs.owner, version=name.version + 1)
+                self._names[name.namespace, name.key] = passed
+                self._let_go(theirs, wish.rest)
+            return outcome
+
+    def _refuse_haste(self, claim: Claim, pace: Pace | None) -> None:
+        who = claim.owner_kind, claim.owner
+        ages = [_now() - at for *whose, at in reversed(self._renamed) if tuple(whose) == who]
+        if pace and (wait := pace.wait(ages)) > 0:
+            raise RenamedTooOften(retry_after=-(-wait // 1000))
+
+    def names_of(
+        self,
+        owner_kind: str,
+        owner: str,
+        *,
+        state: State = "owned",
+        namespace: str | None = None,
+        deadline: Deadline,
+    ) -> list[NameRow]:
+        """See `dibs.store.changing.Changing.names_of`."""
+        del deadline
+        with self._lock:
+            rows = [row for at in sorted(self._names) if (row := self._seen(at))]
+        return [
+            row
+            for row in rows
+            if row.is_of(owner_kind, owner) and row.state == state and not row.free
+            if namespace in (None, row.namespace)
+        ]
 
     def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
         """See `dibs.store.Store.reserved`."""

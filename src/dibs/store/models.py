@@ -29,6 +29,8 @@ from dibs.names import MAX_KEY_BYTES
 from dibs.store.records import MAX_OWNER
 
 MAX_TOKEN = 64
+MAX_REQUEST_ID = 64
+"""Bytes of what a request is called in logs."""
 MAX_DEVICE = 512
 """Bytes of what a client calls itself."""
 
@@ -83,6 +85,24 @@ names = Table(
     # Not by namespace first: before the first ANALYZE PostgreSQL would take this one to look
     # up a key, and read the whole namespace.
     Index("dibs_names_created", "created_at"),
+)
+
+# A row changes as often as its version grows, so that (name, version) says which change it was.
+history = Table(
+    "dibs_history",
+    metadata,
+    Column("namespace", ByteText(64), primary_key=True),
+    Column("name_key", ByteText(MAX_KEY_BYTES), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("action", ByteText(16), nullable=False),
+    Column("was", ByteText(MAX_KEY_BYTES)),
+    Column("became", ByteText(MAX_KEY_BYTES)),
+    Column("owner_kind", ByteText(4 * MAX_OWNER)),
+    Column("owner", ByteText(4 * MAX_OWNER)),
+    Column("actor", ByteText(4 * MAX_OWNER)),
+    Column("request_id", ByteText(MAX_REQUEST_ID)),
+    Column("at", BigInteger, nullable=False),
+    Index("dibs_history_owner", "owner", "owner_kind"),
 )
 
 users = Table(

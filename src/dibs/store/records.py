@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
-from dibs.deadline import Deadline
 from dibs.errors import StoreError
 from dibs.names import Username
-from dibs.store.feed import Listing
 
 State = Literal["owned", "held", "quarantined", "reserved", "free"]
 
@@ -56,7 +53,9 @@ class Claim:
         user: Written together with the name when the claim is won.
         team: The same, for a team's name.
         state: What the row becomes: `owned`, or `reserved` for staff to give away.
-        by_staff: Whether a reserved name may be had.
+        by_staff: Whether a name may be had that is reserved, held or quarantined.
+        lasts: Of a hold: milliseconds after which the name is free again.
+        hold: The token of a hold that this claim redeems.
     """
 
     username: Username
@@ -68,6 +67,8 @@ class Claim:
     state: State = "owned"
     by_staff: bool = False
     team: NewTeam | None = None
+    lasts: int | None = None
+    hold: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < len(self.owner) <= MAX_OWNER or not 0 < len(self.owner_kind) <= MAX_OWNER:
@@ -108,11 +109,21 @@ class NameRow:
         Every later change of a row clears or replaces its token, so a name that
         was released since is nobody's earlier success.
         """
-        return self.state in ("owned", "reserved") and self.claim_token == token
+        if self.state == "held" and self.free:
+            return False  # a hold that is over is a success no more
+        return self.state in ("owned", "held", "reserved") and self.claim_token == token
 
     def open_to(self, claim: Claim) -> bool:
         """Whether this claim may take the row over."""
-        return self.free or (claim.by_staff and self.state == "reserved")
+        if self.free or (claim.by_staff and self.state != "owned"):
+            return True
+        if self.state == "held":
+            return bool(claim.hold) and self.claim_token == claim.hold
+        return self.state == "quarantined" and self.is_of(claim.owner_kind, claim.owner)
+
+    def is_of(self, owner_kind: str, owner: str) -> bool:
+        """Whether this is, or was before its quarantine, a name of this owner."""
+        return self.owner_kind == owner_kind and self.owner == owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,117 +177,3 @@ class UserRow:
     username: str
     created_at: int
     role: str | None = None
-
-
-class Store(Listing, Protocol):
-    """The one part that says yes. Every implementation passes `dibs.testing.StoreContract`."""
-
-    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
-        """Try to take each name.
-
-        Returns:
-            One outcome a claim, in the order of the claims. A name that another
-            transaction keeps locked fails alone.
-        """
-        ...
-
-    def find(
-        self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
-    ) -> Mapping[str, NameRow]:
-        """The rows of these keys, by key; a key that was never claimed is left out.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        ...
-
-    def release(
-        self,
-        key: str,
-        *,
-        owner: str,
-        version: int | None = None,
-        namespace: str = DEFAULT_NAMESPACE,
-        deadline: Deadline,
-    ) -> bool:
-        """Free the name if this owner holds it, and say whether it did.
-
-        Args:
-            version: That of the row when it was read; what has changed since is left alone.
-
-        Raises:
-            StoreUnavailable: It is not known to be released; asking again is safe.
-        """
-        ...
-
-    def unreserve(
-        self, key: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
-    ) -> bool:
-        """Free the name if it is reserved, and say whether it was.
-
-        Raises:
-            StoreUnavailable: It is not known to be free; asking again is safe.
-        """
-        ...
-
-    def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
-        """Every reserved name, in the order of their keys.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        ...
-
-    def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
-        """Give a user this role, or none, and say whether there is such a user.
-
-        Raises:
-            StoreUnavailable: It is not known to be done; asking again is safe.
-        """
-        ...
-
-    def user(
-        self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
-    ) -> UserRow | None:
-        """The user with this id, if her name is in this namespace.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        ...
-
-    def users(
-        self,
-        *,
-        limit: int,
-        after: str | None,
-        namespace: str = DEFAULT_NAMESPACE,
-        deadline: Deadline,
-    ) -> list[UserRow]:
-        """Up to `limit` users of a namespace in the order of their ids, past the id `after`.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        ...
-
-    def verify(self, *, deadline: Deadline) -> None:
-        """See that tables, constraint, collation and rules version are as needed.
-
-        Raises:
-            SchemaError: They are not; the message names the command that mends it.
-            StoreUnavailable: The database cannot answer.
-        """
-        ...
-
-    def secret(self, *, deadline: Deadline) -> str:
-        """The random secret that all servers on this database share.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        ...
-
-    def close(self) -> None:
-        """Give back every connection."""
-        ...

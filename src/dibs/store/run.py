@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, CursorResult
 
 from dibs.deadline import Deadline
+from dibs.signals import NameChange
 from dibs.store.dialects import Row
 
 
@@ -39,6 +40,7 @@ class DriverRun:
         self._named = named
         self._deadline = deadline
         self._silence = silence
+        self.noted: list[NameChange] = []
 
     def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
         self._execute(sql, params)
@@ -47,6 +49,9 @@ class DriverRun:
     def change(self, sql: str, params: Mapping[str, object]) -> int:
         self._execute(sql, params)
         return self._cursor.rowcount  # type: ignore[no-any-return]
+
+    def note(self, changes: Sequence[NameChange]) -> None:
+        self.noted += changes
 
     def _execute(self, sql: str, params: Mapping[str, object]) -> None:
         if not self._deadline.allows(self._silence):
@@ -67,12 +72,16 @@ class HostRun:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.noted: list[NameChange] = []
 
     def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
         return self._execute(sql, params).all()
 
     def change(self, sql: str, params: Mapping[str, object]) -> int:
         return self._execute(sql, params).rowcount
+
+    def note(self, changes: Sequence[NameChange]) -> None:
+        self.noted += changes
 
     def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
         return self._connection.execute(text(sql), params)

@@ -11,6 +11,7 @@ from dibs.deadline import Budget, Deadline
 from dibs.errors import SchemaError, StoreError
 from dibs.names import RULES_VERSION
 from dibs.store import pages, schema
+from dibs.store.changing import SqlChanging
 from dibs.store.claims import decide, place, read
 from dibs.store.dialects import Run
 from dibs.store.dialects.base import name_row, plain
@@ -37,7 +38,7 @@ USERS = """
 MAX_BATCH = 500
 
 
-class SqlStore:
+class SqlStore(SqlChanging):
     """Names and users on SQLite, PostgreSQL, MariaDB or MySQL."""
 
     def __init__(
@@ -143,30 +144,6 @@ class SqlStore:
             return {row.key: row for row in read(run, self._dialect, places).values()}
 
         return self._transactions.read(work, deadline=deadline)
-
-    def release(
-        self,
-        key: str,
-        *,
-        owner: str,
-        version: int | None = None,
-        namespace: str = DEFAULT_NAMESPACE,
-        deadline: Deadline,
-    ) -> bool:
-        """See `dibs.store.Store.release`."""
-        where = "namespace = :namespace AND name_key = :key AND owner = :owner"
-        params: dict[str, object] = {"namespace": namespace, "key": key, "owner": owner}
-        if version is not None:
-            where, params = f"{where} AND version = :version", params | {"version": version}
-        return self._change(self._dialect.release(where), params, deadline)
-
-    def unreserve(
-        self, key: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
-    ) -> bool:
-        """See `dibs.store.Store.unreserve`."""
-        where = "namespace = :namespace AND name_key = :key"
-        sql = self._dialect.release(where, state="reserved")
-        return self._change(sql, {"namespace": namespace, "key": key}, deadline)
 
     def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
         """See `dibs.store.Store.reserved`."""

@@ -10,9 +10,10 @@ from typing import Any, Literal, cast
 from dibs.deadline import Deadline
 from dibs.errors import LastOwner, SessionEnded
 from dibs.store.dialects import Dialect, Run
-from dibs.store.dialects.base import listed, name_row, plain
+from dibs.store.dialects.base import listed, plain
 from dibs.store.locks import lock_team, lock_user
-from dibs.store.records import NameRow, NewTeam
+from dibs.store.records import NewTeam
+from dibs.store.releases import release_for_good
 from dibs.store.transactions import Transactions
 
 Role = Literal["owner", "member"]
@@ -174,27 +175,19 @@ class Teams:
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
-    def names_of(self, team_id: str, *, deadline: Deadline) -> list[NameRow]:
-        """All names that a team has, in every namespace.
+    def delete(self, team_id: str, *, quarantine: int | None = 0, deadline: Deadline) -> bool:
+        """Delete a team and its memberships, release its names; say whether it was there.
 
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        sql = self._transactions.dialect.select_where(f"state = 'owned' AND {OF_TEAM}")
-        rows = self._transactions.read(
-            lambda run: run.rows(sql, {"id": team_id}), deadline=deadline
-        )
-        return [name_row(row) for row in rows]
-
-    def delete(self, team_id: str, *, deadline: Deadline) -> bool:
-        """Delete a team and its memberships, and free its names; say whether it was there.
+        Args:
+            team_id: Which.
+            quarantine: Milliseconds for which nobody can have its names; None for ever.
+            deadline: When the caller stops waiting.
 
         Raises:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        release = self._transactions.dialect.release(OF_TEAM)
-        params = {"id": team_id}
+        dialect, params = self._transactions.dialect, {"id": team_id}
         attempts = count()
 
         def work(run: Run) -> bool:
@@ -203,7 +196,7 @@ class Teams:
             if not lock_team(run, team_id):
                 return repeated  # perhaps by our earlier self, and gone in any case
             run.change("DELETE FROM dibs_members WHERE team_id = :id", params)
-            run.change(release, params)
+            release_for_good(run, dialect, OF_TEAM, params, quarantine)
             return run.change("DELETE FROM dibs_teams WHERE id = :id", params) == 1
 
         def recall(run: Run) -> bool | None:

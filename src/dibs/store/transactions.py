@@ -18,8 +18,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from dibs.deadline import Budget, Deadline
 from dibs.errors import DibsError, OutcomeUnknown, SchemaError, StoreError, StoreUnavailable
-from dibs.store.claims import RowVanished
+from dibs.signals import NameChange, announce
 from dibs.store.dialects import Run, dialect_for
+from dibs.store.locks import RowVanished
 from dibs.store.run import DriverRun, OutOfTime
 from dibs.store.silence import Silence
 from dibs.store.violations import Kind, classify
@@ -117,26 +118,35 @@ class Transactions:
             OutcomeUnknown: COMMIT was sent and its fate is not known.
             Restart: It lost, nothing was changed, and the caller did not insist.
         """
+        news: list[NameChange] = []
 
         def once() -> T:
-            return self._transaction(work, changed, deadline)
+            return self._transaction(work, changed, deadline, news)
 
         def again() -> T:
             remembered = self._attempt(recall, deadline)
             return once() if remembered is None else remembered
 
-        return self._persist(once, deadline, again=again, insist=insist)
+        result = self._persist(once, deadline, again=again, insist=insist)
+        announce(news)
+        return result
 
     def _transaction(
-        self, work: Callable[[Run], T], changed: Callable[[T], bool], deadline: Deadline
+        self,
+        work: Callable[[Run], T],
+        changed: Callable[[T], bool],
+        deadline: Deadline,
+        news: list[NameChange],
     ) -> T:
         committing = False
 
-        def statements(run: Run) -> T:
+        def statements(run: DriverRun) -> T:
             nonlocal committing
             run.change(self.dialect.begin, {})
             result = work(run)
             committing = changed(result)
+            # Before COMMIT: if its reply is lost, it may be found to have been carried out.
+            news[:] = run.noted if committing else []
             run.change("COMMIT" if committing else "ROLLBACK", {})
             return result
 
@@ -182,7 +192,7 @@ class Transactions:
         finally:
             self._writer.release()
 
-    def _attempt(self, work: Callable[[Run], T], deadline: Deadline) -> T:
+    def _attempt(self, work: Callable[[DriverRun], T], deadline: Deadline) -> T:
         with self._silence.ask():
             if not deadline.allows(self._budget.connect):
                 raise StoreUnavailable

@@ -9,9 +9,9 @@ from itertools import count
 from dibs.deadline import Deadline
 from dibs.names import Username
 from dibs.store.dialects import Run
-from dibs.store.dialects.base import name_row, plain
+from dibs.store.dialects.base import plain
 from dibs.store.locks import lock_user
-from dibs.store.records import NameRow
+from dibs.store.releases import release_for_good
 from dibs.store.teams import leave_all
 from dibs.store.transactions import Transactions
 
@@ -136,28 +136,20 @@ class Users:
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
-    def names_of(self, user_id: str, *, deadline: Deadline) -> list[NameRow]:
-        """All names that a user has, in every namespace.
+    def delete(self, user_id: str, *, quarantine: int | None = 0, deadline: Deadline) -> bool:
+        """Delete a user, her sessions and memberships, release her names; say whether she was.
 
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        sql = self._transactions.dialect.select_where(_OWNED)
-        rows = self._transactions.read(
-            lambda run: run.rows(sql, {"id": user_id}), deadline=deadline
-        )
-        return [name_row(row) for row in rows]
-
-    def delete(self, user_id: str, *, deadline: Deadline) -> bool:
-        """Delete a user, her sessions and memberships, and free her names; say whether she was.
+        Args:
+            user_id: Whom.
+            quarantine: Milliseconds for which nobody can have her names; None for ever.
+            deadline: When the caller stops waiting.
 
         Raises:
             LastOwner: A team would be without an owner; nothing was changed.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        release = self._transactions.dialect.release("owner_kind = 'user' AND owner = :id")
-        params = {"id": user_id}
+        dialect, params = self._transactions.dialect, {"id": user_id}
         attempts = count()
 
         def work(run: Run) -> bool:
@@ -166,7 +158,7 @@ class Users:
                 return repeated  # perhaps by our earlier self, and gone in any case
             leave_all(run, user_id)
             run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
-            run.change(release, params)
+            release_for_good(run, dialect, _HERS, params, quarantine)
             return run.change("DELETE FROM dibs_users WHERE id = :id", params) == 1
 
         def recall(run: Run) -> bool | None:
@@ -175,4 +167,4 @@ class Users:
         return self._transactions.write(work, changed=bool, recall=recall, deadline=deadline)
 
 
-_OWNED = "state = 'owned' AND owner_kind = 'user' AND owner = :id"
+_HERS = "owner_kind = 'user' AND owner = :id"

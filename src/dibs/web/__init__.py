@@ -8,16 +8,18 @@ from flask import Flask
 from flask_smorest import Api
 from werkzeug.routing import BaseConverter
 
-from dibs.web import cookies, health, names, registration, sessions, teams, users
+from dibs.web import cookies, health, holds, names, registration, sessions, teams, users
 from dibs.web.limits import init_limits
 from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
 from dibs.web.refusals import Refusals
+from dibs.web.tracing import init_tracing
 from dibs.web.words import init_babel
 from dibs.wiring import Parts
 
 BLUEPRINTS = (
     registration.blueprint,
     names.blueprint,
+    holds.blueprint,
     sessions.blueprint,
     users.blueprint,
     teams.blueprint,
@@ -27,7 +29,9 @@ BLUEPRINTS = (
 TAGS = [
     {"name": title, "description": blueprint.description}
     for title, blueprint in zip(
-        ("Registration", "Names", "Sessions", "Users", "Teams", "Health"), BLUEPRINTS, strict=True
+        ("Registration", "Names", "Holds", "Sessions", "Users", "Teams", "Health"),
+        BLUEPRINTS,
+        strict=True,
     )
 ]
 
@@ -75,6 +79,7 @@ def register_blueprints(app: Flask, parts: Parts, *, url_prefix: str = "") -> No
     app.extensions["dibs.parts"] = parts
     app.extensions["dibs.cache"] = parts.cache
     init_babel(app, default=parts.settings.locale)
+    init_tracing(app)
     register_error_handlers(app)
     app.config.setdefault("API_TITLE", "dibs")
     app.config.setdefault("API_VERSION", "v1")

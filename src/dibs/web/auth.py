@@ -13,6 +13,7 @@ from dibs.errors import InvalidToken, Unauthenticated
 from dibs.store.sessions import Living
 from dibs.web import cookies
 from dibs.web.here import deadline, parts
+from dibs.web.tracing import acts
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -53,7 +54,9 @@ def current_user() -> Living | None:
         StoreUnavailable: The database cannot answer.
     """
     if WHO not in request.environ:
-        request.environ[WHO] = _authenticated()
+        living = request.environ[WHO] = _authenticated()
+        if living is not None:
+            acts(living.user_id)
         after_this_request(_keep_private)
     return cast("Living | None", request.environ[WHO])
 

@@ -21,6 +21,7 @@ REQUIRED = "The field %(field)s is required."
 UNKNOWN = "Unknown field %(field)s; leave it out."
 NOT_A_BOOLEAN = "Give %(field)s as true or false."
 NOT_A_ROLE = "Give %(field)s as owner or member."
+ONE_CHANGE = "Change one thing at a time: the username (with its hold_token) or the password."
 NOT_AN_ID = "`%(field)s` must be the `next` of an earlier page."
 
 # marshmallow's own messages are replaced by these codes, so that nothing is
@@ -33,6 +34,7 @@ WORDS = {
     "not_an_id": NOT_AN_ID,
     "not_a_boolean": NOT_A_BOOLEAN,
     "not_a_role": NOT_A_ROLE,
+    "one_change": ONE_CHANGE,
 }
 TEXT: dict[str, Any] = {"required": "required", "invalid": "not_text", "null": "not_text"}
 FLAG: dict[str, Any] = {"invalid": "not_a_boolean", "null": "not_a_boolean"}

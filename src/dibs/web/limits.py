@@ -29,6 +29,7 @@ KEY = "dibs.limits"
 GROUPS = {
     "dibs_registration.register": "register",
     "dibs_teams.create": "register",
+    "dibs_holds.hold": "register",
     "dibs_sessions.login": "login",
     "dibs_sessions.refresh": "refresh",
     "dibs_names.check": "check",

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import request
 
-from dibs.errors import InvalidName, NameTaken, Reason
+from dibs.errors import InvalidName, NameHeld, NameQuarantined, NameTaken, Reason
 from dibs.names.messages import ENCODING
 from dibs.store import Deadline
 from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint, parts
@@ -49,10 +49,17 @@ def verdict(name: str) -> dict[str, Any]:
         refused: InvalidName | NameTaken | None = parts().registry.check(
             username, deadline=deadline
         )
+        if isinstance(refused, NameQuarantined):
+            said["renamed_to"] = _renamed_to(name, deadline)
     except (InvalidName, NameTaken) as error:
         refused = error
     said["available"] = refused is None
     return said | (_why_not(refused, deadline, name) if refused else NOTHING_AGAINST)
+
+
+def _renamed_to(name: str, deadline: Deadline) -> str | None:
+    row = parts().registry.row_of(name, deadline=deadline)
+    return None if row is None else parts().renames.renamed_to(row, deadline=deadline)
 
 
 def _refuse_bad_bytes(name: str) -> None:
@@ -76,7 +83,15 @@ def _why_not(refused: InvalidName | NameTaken, deadline: Deadline, name: str) ->
     if taken is not None:
         others = other_names(name, deadline)
         message = say(taken.message)
-        return {"reason": taken.code, "message": message, "reasons": [], "suggestions": others}
+        said: dict[str, Any] = {
+            "reason": taken.code,
+            "message": message,
+            "reasons": [],
+            "suggestions": others,
+        }
+        if isinstance(taken, NameHeld) and taken.retry_after is not None:
+            said["retry_after"] = taken.retry_after
+        return said
     broken = refused.reasons if isinstance(refused, InvalidName) else ()
     reasons = reason_items([("username", reason) for reason in broken])
     return {

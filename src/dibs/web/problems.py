@@ -17,13 +17,16 @@ from dibs.errors import (
     InvalidNameAndPassword,
     InvalidPassword,
     InvalidToken,
+    NameHeld,
     NameReserved,
     NameTaken,
     OutcomeUnknown,
     Overloaded,
     Reason,
+    RenamedTooOften,
     SchemaError,
     StoreUnavailable,
+    TooManyHolds,
     Unauthenticated,
 )
 from dibs.observe.logs import Sparse, root_of
@@ -54,6 +57,10 @@ STATUS = {
     "csrf": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
     "last_owner": HTTPStatus.CONFLICT,
+    "not_owned": HTTPStatus.CONFLICT,
+    "hold_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "too_many_holds": HTTPStatus.TOO_MANY_REQUESTS,
+    "renamed_too_often": HTTPStatus.TOO_MANY_REQUESTS,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -77,7 +84,7 @@ TITLES = {
 }
 
 # Where the status alone says something else.
-TITLE_OF_CODE = {"last_owner": "A team needs an owner"}
+TITLE_OF_CODE = {"last_owner": "A team needs an owner", "not_owned": "Not your name"}
 
 NOT_KNOWN = "It is not known whether this was done. Please send the same request again."
 
@@ -162,6 +169,9 @@ class Problem(Schema):
     code = fields.String(metadata={"description": "Stable, the same in every language."})
     reasons = fields.List(fields.Nested(ReasonSchema))
     suggestions = fields.List(fields.Nested(SuggestionSchema))
+    retry_after = fields.Integer(
+        metadata={"description": "Of a name that is held: seconds until that is over."}
+    )
     idempotency_key = fields.String(metadata={"description": "What to retry with, if anything."})
     error = fields.String(metadata={"description": "The detail, for clients that read `error`."})
     message = fields.String(metadata={"description": "The detail once more."})
@@ -218,13 +228,28 @@ def from_error(error: DibsError) -> Response:
             # The mending command is for who runs the service, not for its users.
             log.error("%s", error)
             return _unavailable(StoreUnavailable())
-        case NameTaken(suggestions=[_, *_]):
-            status, others = STATUS[error.code], error.suggestions
-            return problem(status, error.code, say(error.message), suggestions=others)
+        case NameTaken():
+            return _taken(error)
+        case TooManyHolds() | RenamedTooOften():
+            return _later(error)
     status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s", error, exc_info=error)
     return problem(status, error.code, say(error.message, error.params))
+
+
+def _taken(error: NameTaken) -> Response:
+    members: dict[str, Any] = {"suggestions": error.suggestions} if error.suggestions else {}
+    headers = {}
+    if isinstance(error, NameHeld) and error.retry_after is not None:
+        members["retry_after"] = error.retry_after
+        headers["Retry-After"] = str(error.retry_after)
+    return problem(STATUS[error.code], error.code, say(error.message), headers=headers, **members)
+
+
+def _later(error: TooManyHolds | RenamedTooOften) -> Response:
+    headers = {"Retry-After": str(error.retry_after)}
+    return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
 
 
 def is_reserved(error: InvalidName) -> bool:

@@ -49,6 +49,7 @@ def register(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]
             body.get("password"),
             request=(b"POST /register", b"", key.encode(), request.get_data()),
             repeatable=is_repeatable(),
+            hold=body.get("hold_token"),
             deadline=deadline(),
         )
     answer = {"message": say(REGISTERED), "id": user.id, "username": user.username}
@@ -57,11 +58,13 @@ def register(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]
 
 
 @contextmanager
-def taking(name: str, key: str) -> Iterator[None]:
+def taking(name: str, key: str | None = None) -> Iterator[None]:
     """Say what helps when a name cannot be had: other names, or the key to try again with."""
     try:
         yield
     except OutcomeUnknown as error:
+        if key is None:
+            raise
         raise OutcomeUnknown(idempotency_key=key) from error
     except (InvalidName, NameTaken) as error:
         if (taken := as_taken(error)) is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from dibs.names import DEFAULT_POLICY
@@ -30,6 +30,7 @@ PASSWORD = {
     "format": "password",
     "examples": ["correct horse battery"],
 }
+HOLD_TOKEN = {"description": "That of a hold of this name; see `POST /holds`."}
 ROLES = ("owner", "member")
 
 
@@ -112,7 +113,25 @@ class RegisterBody(UserSchema, Body):
     """The body of `POST /register`."""
 
     class Meta:  # noqa: D106  # marshmallow's own
-        fields = ("username", "password")
+        fields = ("username", "password", "hold_token")
+
+    hold_token = fields.String(error_messages=TEXT, metadata=HOLD_TOKEN)
+
+
+class HoldBody(PlainUserSchema, Body):
+    """The body of `POST /holds`."""
+
+    class Meta:  # noqa: D106  # marshmallow's own
+        fields = ("username",)
+
+
+class HoldSchema(Schema):
+    """A name that is held."""
+
+    hold_token = fields.String(metadata={"description": "For `POST /register`."})
+    username = fields.String()
+    expires_at = fields.String(metadata={"format": "date-time"})
+    expires_in = fields.Integer(metadata={"description": "Seconds."})
 
 
 class LoginBody(Body):
@@ -138,13 +157,25 @@ class RefreshBody(Body):
     refresh_token = fields.String(load_only=True, error_messages=TEXT)
 
 
-class ChangeBody(Body):
-    """The body of `PATCH /users/me`."""
+class ChangeBody(UserSchema, Body):
+    """The body of `PATCH /users/me`: another name, or another password."""
 
-    password = fields.String(required=True, load_only=True, error_messages=TEXT, metadata=PASSWORD)
+    class Meta:  # noqa: D106  # marshmallow's own
+        fields = ("username", "hold_token", "password", "current_password")
+
+    username = fields.String(error_messages=TEXT, metadata=NAME)
+    hold_token = fields.String(error_messages=TEXT, metadata=HOLD_TOKEN)
     current_password = fields.String(
         load_only=True, error_messages=TEXT, metadata={"format": "password"}
     )
+
+    @validates_schema
+    def _one_at_a_time(self, data: dict[str, str], **kwargs: object) -> None:
+        del kwargs
+        if ("username" in data) == ("password" in data):
+            raise ValidationError("one_change", "username")
+        if "hold_token" in data and "username" not in data:
+            raise ValidationError("one_change", "hold_token")
 
 
 class TeamBody(PlainTeamSchema, Body):
@@ -228,6 +259,12 @@ class Done(Schema):
     message = fields.String()
 
 
+class Changed(Done):
+    """What was changed; the name, if it was that."""
+
+    username = fields.String()
+
+
 class KeySet(Schema):
     """The public keys of access tokens (RFC 7517)."""
 
@@ -244,7 +281,11 @@ class Verdict(Schema):
     message = fields.String(allow_none=True)
     reasons = fields.List(fields.Dict())
     renamed_to = fields.String(
-        allow_none=True, metadata={"description": "For later; always null yet."}
+        allow_none=True,
+        metadata={"description": "What whoever gave the name up is called now, if known."},
+    )
+    retry_after = fields.Integer(
+        metadata={"description": "Of a name that is held: seconds until that is over."}
     )
     suggestions = fields.List(fields.Nested(SuggestionSchema))
 

@@ -103,7 +103,7 @@ def team(team_id: str) -> dict[str, Any]:
 @blueprint.refuses(404, "There is no such team.")
 @blueprint.refuses_usually(503)
 def delete(team_id: str) -> None:
-    """Delete a team and free its name; for owners and staff."""
+    """Delete a team; its name rests before somebody else can have it. For owners and staff."""
     if not is_id(team_id):
         raise TeamNotFound
     parts().accounts.teams.delete(team_id, by=signed_in(), deadline=deadline())

@@ -5,17 +5,26 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, jsonify, redirect, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from dibs.errors import InvalidName, SessionEnded, UserNotFound
 from dibs.store import UserRow
 from dibs.web import cookies
 from dibs.web.auth import signed_in
-from dibs.web.base import LANGUAGE, Blueprint, deadline, parts
+from dibs.web.base import (
+    ACCEPT_LANGUAGE,
+    LANGUAGE,
+    SUGGESTIONS,
+    Blueprint,
+    deadline,
+    parts,
+)
+from dibs.web.registration import LOCATION, taking
 from dibs.web.schemas import (
     NAME_FORMAT,
     ChangeBody,
-    Done,
+    Changed,
     PageQuery,
     UserPage,
     UserSchema,
@@ -26,7 +35,8 @@ from dibs.web.shown import refuse_unlisted, users_shown
 from dibs.web.words import localised, say
 
 CHANGED = "The password was changed. Please log in again."
-MESSAGES = (CHANGED,)
+RENAMED = "The name was changed."
+MESSAGES = (CHANGED, RENAMED)
 
 NAME_IN_PATH = {
     "in": "path",
@@ -75,12 +85,16 @@ def me() -> dict[str, Any]:
 
 @blueprint.route("/users/me", methods=["PATCH"], tags=["Users"])
 @blueprint.login_required(changes=True)
+@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(ChangeBody())
-@blueprint.response(200, Done, headers=LANGUAGE)
+@blueprint.response(200, Changed, headers=LANGUAGE)
 @blueprint.refuses(403, "The current password is wrong or missing.")
+@blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def change(body: dict[str, str]) -> Response:
-    """Change the password of who asks, and end all her sessions."""
+    """Change the name of who asks, or her password, which ends all her sessions."""
+    if "username" in body:
+        return _rename(body["username"], body.get("hold_token"))
     parts().accounts.profiles.change_password(
         signed_in().user_id,
         current=body.get("current_password"),
@@ -92,13 +106,23 @@ def change(body: dict[str, str]) -> Response:
     return cookies.drop(response)
 
 
+def _rename(name: str, hold: str | None) -> Response:
+    with taking(name):
+        renamed = parts().accounts.profiles.rename(
+            signed_in().user_id, name, hold=hold, deadline=deadline()
+        )
+    response = jsonify(message=say(RENAMED), username=renamed.became)
+    response.headers.update(localised())
+    return response
+
+
 @blueprint.route("/users/me", methods=["DELETE"], tags=["Users"])
 @blueprint.login_required(changes=True)
 @blueprint.response(204)
 @blueprint.refuses(409, "She is the last owner of a team.")
 @blueprint.refuses_usually(503)
 def leave() -> Response:
-    """Delete who asks, and free her name."""
+    """Delete who asks; her name rests before somebody else can have it."""
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 
@@ -118,17 +142,26 @@ def user(user_id: str) -> dict[str, Any]:
 @blueprint.route("/users/by-name/<dibs_any:name>", tags=["Users"], parameters=[NAME_IN_PATH])
 @blueprint.login_optional()
 @blueprint.response(200, UserSchema)
+@blueprint.alt_response(308, description="She has another name now.", headers=LOCATION)
 @blueprint.refuses(404, "There is no such user.")
 @blueprint.refuses_usually(503)
-def user_by_name(name: str) -> dict[str, Any]:
-    """Show the user with this name, in any spelling; a look-alike is somebody else."""
+def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
+    """Show the user with this name, in any spelling; a look-alike is somebody else.
+
+    An old name leads to the new one until somebody else has it.
+    """
     try:
-        row = parts().registry.holder(name, deadline=deadline())
+        row = parts().registry.row_of(name, deadline=deadline())
     except InvalidName as error:
         raise UserNotFound from error
-    if row is None or row.state != "owned" or row.owner_kind != "user":
+    if row is None or row.owner_kind != "user":
         raise UserNotFound
-    return _shown(_found(str(row.owner)))
+    if row.state == "owned":
+        return _shown(_found(str(row.owner)))
+    now = parts().renames.renamed_to(row, deadline=deadline())
+    if now is None:
+        raise UserNotFound
+    return redirect(url_for(".user_by_name", name=now), HTTPStatus.PERMANENT_REDIRECT)
 
 
 def _found(user_id: str) -> UserRow:

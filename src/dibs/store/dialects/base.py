@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection, Engine
 
 from dibs.deadline import Budget
-from dibs.store.records import Claim, NameRow, State
+from dibs.signals import NameChange
+from dibs.store.records import Claim, NameRow
 
 Params = Mapping[str, object]
 Row = Sequence[Any]
@@ -23,6 +24,10 @@ class Run(Protocol):
 
     def change(self, sql: str, params: Params) -> int:
         """How many rows the statement changed."""
+        ...
+
+    def note(self, changes: Sequence[NameChange]) -> None:
+        """Keep what is to be announced if the transaction commits."""
         ...
 
 
@@ -91,11 +96,13 @@ class Dialect:
     @classmethod
     def select_where(cls, where: str) -> str:
         """The rows that `where` chooses, with whether each is free and how long it is not yet."""
-        return (
-            f"SELECT {NAME_COLUMNS}, CASE WHEN {cls.free()} THEN 1 ELSE 0 END,"
-            f" expires_at - {cls.clock}"
-            f" FROM dibs_names WHERE {where}"
-        )
+        return f"SELECT {cls.seen()} FROM dibs_names WHERE {where}"
+
+    @classmethod
+    def seen(cls) -> str:
+        """What is read of a row: see `name_row`."""
+        is_free = f"CASE WHEN {cls.free()} THEN 1 ELSE 0 END"
+        return f"{NAME_COLUMNS}, {is_free}, expires_at - {cls.clock}"
 
     @classmethod
     def insert(cls, count: int) -> str:
@@ -103,7 +110,8 @@ class Dialect:
         rows = ", ".join(
             f"(:namespace_{i}, :key_{i}, :canonical_{i}, :display_{i}, :rules_version_{i},"
             f" :state_{i},"
-            f" :owner_kind_{i}, :owner_{i}, :token_{i}, NULL, 1, {cls.clock}, {cls.clock})"
+            f" :owner_kind_{i}, :owner_{i}, :token_{i}, {cls.clock} + :lasts_{i}, 1,"
+            f" {cls.clock}, {cls.clock})"
             for i in range(count)
         )
         return (
@@ -121,30 +129,35 @@ class Dialect:
         )
 
     @classmethod
-    def take_over(cls, *, by_staff: bool = False) -> str:
-        """Claim a row that is free, unless it has changed since it was read.
+    def take_over(cls, *, when_free: bool) -> str:
+        """Claim a row, unless it has changed since it was read.
 
         Args:
-            by_staff: Whether a reserved one may be had too.
+            when_free: Whether it must be free still; else this claim may have it in any case.
         """
-        may = f"({cls.free()} OR state = 'reserved')" if by_staff else cls.free()
         return (
             "UPDATE dibs_names SET canonical = :canonical_0, display = :display_0,"
             " rules_version = :rules_version_0, state = :state_0, owner_kind = :owner_kind_0,"
-            " owner = :owner_0, claim_token = :token_0, expires_at = NULL,"
+            f" owner = :owner_0, claim_token = :token_0, expires_at = {cls.clock} + :lasts_0,"
             f" version = version + 1, updated_at = {cls.clock}"
-            " WHERE namespace = :namespace_0 AND name_key = :key_0"
-            f" AND version = :version AND {may}"
+            " WHERE namespace = :namespace_0 AND name_key = :key_0 AND version = :version"
+            + (f" AND {cls.free()}" if when_free else "")
         )
 
     @classmethod
-    def release(cls, where: str, *, state: State = "owned") -> str:
-        """Free the names in this state that `where` chooses."""
+    def let_go(cls) -> str:
+        """End an ownership, a hold or a reservation, unless the row has changed since."""
         return (
-            "UPDATE dibs_names SET state = 'free', owner_kind = NULL, owner = NULL,"
-            " claim_token = NULL, expires_at = NULL, version = version + 1,"
-            f" updated_at = {cls.clock} WHERE state = '{state}' AND {where}"
+            "UPDATE dibs_names SET state = :state, owner_kind = :owner_kind, owner = :owner,"
+            f" claim_token = NULL, expires_at = {cls.clock} + :lasts, version = version + 1,"
+            f" updated_at = {cls.clock}"
+            " WHERE namespace = :namespace AND name_key = :key AND version = :version"
         )
+
+    @classmethod
+    def lock_where(cls, where: str) -> str:
+        """The rows that `where` chooses, about to be changed one by one, by their version."""
+        return cls.select_where(where)
 
     @classmethod
     def insert_names(
@@ -188,6 +201,7 @@ def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
         params[f"owner_kind_{i}"] = claim.owner_kind
         params[f"owner_{i}"] = claim.owner
         params[f"token_{i}"] = claim.token
+        params[f"lasts_{i}"] = claim.lasts
     return params
 
 

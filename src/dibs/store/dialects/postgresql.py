@@ -64,6 +64,10 @@ class PostgreSQL(Dialect):
         return f"(namespace, name_key) IN (VALUES {places})"
 
     @classmethod
+    def lock_where(cls, where: str) -> str:
+        return f"{cls.select_where(where)} FOR UPDATE"
+
+    @classmethod
     def insert_names(
         cls, run: Run, claims: Sequence[Claim], *, patient: bool
     ) -> tuple[set[str], dict[tuple[str, str], NameRow]]:

@@ -66,6 +66,12 @@ class SQLite(Dialect):
         return f"+{column}"
 
     @classmethod
+    def lock_where(cls, where: str) -> str:
+        # A host's transaction that reads first and writes then fails when another one wrote
+        # in between; this writes, and changes nothing.
+        return f"UPDATE dibs_names SET version = version WHERE {where} RETURNING {cls.seen()}"
+
+    @classmethod
     def insert_names(
         cls, run: Run, claims: Sequence[Claim], *, patient: bool
     ) -> tuple[set[str], dict[tuple[str, str], NameRow]]:

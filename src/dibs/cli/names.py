@@ -1,0 +1,130 @@
+"""`dibs names`: what became of a name, and what staff may do about it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from dibs.acting import acting_as
+from dibs.cli.ready import printable, ready_parts
+from dibs.errors import UserNotFound
+from dibs.names import parse_existing
+from dibs.store import NameRow
+from dibs.store.history import PastChange
+from dibs.wiring import Parts
+
+STAFF = "dibs names"
+"""Who acts, as the history has it."""
+
+
+@click.group()
+def names() -> None:
+    """Names: who has them, what happened to them, and passing them on."""
+
+
+@names.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print who has a name."""
+    _, parts = ready_parts()
+    row = _row(parts, name)
+    if row is None or row.free:
+        click.echo(f"{printable(name)}: free")
+        return
+    click.echo(f"{row.display}: {row.state}")
+    if row.owner:
+        click.echo(f"{row.owner_kind}: {row.owner}")
+    if row.expires_in is not None:
+        click.echo(f"for: {timedelta(seconds=row.expires_in // 1000)}")
+    now = parts.renames.renamed_to(row, deadline=parts.budget.start())
+    if now is not None:
+        click.echo(f"renamed to: {now}")
+
+
+@names.command()
+@click.argument("name")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def history(name: str, limit: int, as_json: bool) -> None:
+    """Print what happened to a name and to those that look like it, the newest first."""
+    settings, parts = ready_parts()
+    username = parse_existing(name, lookalikes=settings.lookalikes)
+    found = parts.history.of_name(username, limit=limit, deadline=parts.budget.start())
+    for one in found:
+        click.echo(_as_json(one) if as_json else _line(one))
+
+
+@names.command()
+@click.argument("name")
+@click.option("--user", required=True, help="The name she has now.")
+def assign(name: str, user: str) -> None:
+    """Give a user a name that nobody owns, also one that is reserved, held or quarantined."""
+    _, parts = ready_parts()
+    user_id = _user_id(parts, user)
+    with acting_as(STAFF):
+        renamed = parts.renames.rename(
+            name, user_id=user_id, by_staff=True, deadline=parts.budget.start()
+        )
+    click.echo(f"{renamed.was} is now {renamed.became}")
+
+
+@names.command()
+@click.argument("name")
+@click.option("--to", required=True, help="The name that its next owner has now.")
+@click.option("--instead", required=True, help="A name for its owner until now.")
+def transfer(name: str, to: str, instead: str) -> None:
+    """Pass a user's name on to another user, in one step; nobody is without a name."""
+    _, parts = ready_parts()
+    with acting_as(STAFF):
+        parts.renames.transfer(name, to=to, instead=instead, deadline=parts.budget.start())
+    click.echo(f"{printable(name)} is now {printable(to)}'s; its owner is {printable(instead)}")
+
+
+@names.command()
+@click.argument("name")
+def release(name: str) -> None:
+    """Free a name at once that is held or quarantined.
+
+    A user's or a team's own name goes with them, or by `dibs names transfer`; a reserved one
+    by `dibs reserve remove`.
+    """
+    _, parts = ready_parts()
+    row = _row(parts, name)
+    if row is None or row.free:
+        click.echo(f"{printable(name)}: is free")
+        return
+    if row.state not in ("held", "quarantined"):
+        raise click.ClickException(f"{printable(name)} is {row.state}: see --help")
+    with acting_as(STAFF):
+        freed = parts.renames.free(row, deadline=parts.budget.start())
+    if not freed:
+        raise click.ClickException(f"{printable(name)} has changed hands a moment ago; look again")
+    click.echo(f"{printable(name)}: free")
+
+
+def _row(parts: Parts, name: str) -> NameRow | None:
+    return parts.registry.row_of(name, deadline=parts.budget.start())
+
+
+def _user_id(parts: Parts, name: str) -> str:
+    row = parts.registry.holder(name, deadline=parts.budget.start())
+    if row is None or row.owner_kind != "user" or row.owner is None:
+        raise UserNotFound
+    return row.owner
+
+
+def _line(one: PastChange) -> str:
+    change = one.change
+    when = datetime.fromtimestamp(one.at / 1000, UTC).isoformat(timespec="milliseconds")
+    names = " -> ".join(printable(name) for name in (change.was, change.became) if name)
+    who = f"{change.owner_kind} {change.owner}" if change.owner else "nobody's"
+    by = f"by {printable(change.actor)}" if change.actor else "by somebody not logged in"
+    request = f"request {printable(change.request_id)}" if change.request_id else ""
+    return "\t".join(filter(None, (when, change.action, names, who, by, request)))
+
+
+def _as_json(one: PastChange) -> str:
+    return json.dumps({"at": one.at, **asdict(one.change)}, ensure_ascii=False)

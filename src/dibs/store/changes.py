@@ -1,0 +1,81 @@
+"""Every change of a name, written down in the transaction that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dibs.acting import acting
+from dibs.signals import Action, NameChange
+from dibs.store.dialects.base import Dialect, Run
+from dibs.store.models import MAX_REQUEST_ID
+from dibs.store.records import MAX_OWNER, NameRow
+
+COLUMNS = "namespace, name_key, version, action, was, became, owner_kind, owner, actor, request_id"
+
+
+def changed(
+    row: NameRow, action: Action, *, was: str | None = None, became: str | None = None
+) -> NameChange:
+    """The change that led to this row.
+
+    Args:
+        row: As it is afterwards, but for an owner who was forgotten.
+        action: What happened.
+        was: The name before.
+        became: The name afterwards.
+    """
+    now = acting()
+    return NameChange(
+        row.namespace,
+        row.key,
+        row.version,
+        action,
+        was,
+        became,
+        row.owner_kind,
+        row.owner,
+        _fitting(now.actor, 4 * MAX_OWNER),
+        _fitting(now.request_id, MAX_REQUEST_ID),
+    )
+
+
+def append(run: Run, dialect: type[Dialect], changes: Sequence[NameChange]) -> None:
+    """Write changes down, and have them announced after COMMIT.
+
+    One that is there already was written by this transaction's earlier self, whose COMMIT
+    went unanswered.
+    """
+    if not changes:
+        return
+    params: dict[str, object] = {}
+    for i, one in enumerate(changes):
+        values = (
+            one.namespace,
+            one.key,
+            one.version,
+            one.action,
+            one.was,
+            one.became,
+            one.owner_kind,
+            one.owner,
+            one.actor,
+            one.request_id,
+        )
+        params |= {f"v{j}_{i}": value for j, value in enumerate(values)}
+    width = COLUMNS.count(",") + 1
+    rows = ", ".join(
+        f"({', '.join(f':v{j}_{i}' for j in range(width))}, {dialect.clock})"
+        for i in range(len(changes))
+    )
+    run.change(
+        f"INSERT INTO dibs_history ({COLUMNS}, at) VALUES {rows}"
+        f" {dialect.pass_over('namespace, name_key, version')}",
+        params,
+    )
+    run.note(changes)
+
+
+def _fitting(text: str | None, max_bytes: int) -> str | None:
+    """What the column takes of what others call themselves: PostgreSQL has no NUL in texts."""
+    shown = "".join(filter(str.isprintable, text or ""))
+    return shown.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore") or None

@@ -1,0 +1,139 @@
+"""A rename: the new name is claimed and the old one given up, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dibs.errors import RenamedTooOften, UserNotFound
+from dibs.store.changes import append, changed
+from dibs.store.claims import decide, read
+from dibs.store.dialects.base import Dialect, Run, claim_params, plain
+from dibs.store.locks import RowVanished, lock_user
+from dibs.store.records import Claim, NameRow, Outcome, Won
+from dibs.store.releases import Rest, let_go
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a user may take another name.
+
+    Attributes:
+        pause: Milliseconds from one rename to the next.
+        most: Renames within `period`.
+        period: Milliseconds.
+    """
+
+    pause: int = 0
+    most: int = 5
+    period: int = 30 * 86_400_000
+
+    def wait(self, ages: Sequence[int]) -> int:
+        """Milliseconds until another rename is possible.
+
+        Args:
+            ages: How many milliseconds ago the earlier ones were, the newest first.
+        """
+        within = [age for age in ages if age < self.period]
+        waits = [self.pause - ages[0]] if ages else []
+        if len(within) >= self.most:
+            waits.append(self.period - (within[self.most - 1] if self.most else 0))
+        return max(waits, default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """The wish for another name.
+
+    Attributes:
+        claim: Of the new name, for the owner of the old one.
+        old: The row of the old one as it was read.
+        rest: What becomes of the old one.
+        user: Whether the owner is a user of the service's own, who has one name: her row is
+            locked, so that two renames of hers cannot both win.
+        pace: How often she may do this; None for as often as she likes.
+    """
+
+    claim: Claim
+    old: NameRow
+    rest: Rest
+    user: bool = False
+    pace: Pace | None = None
+
+    @property
+    def in_place(self) -> bool:
+        """Whether only the spelling changes: both names have one key, which stays hers."""
+        return (self.claim.namespace, self.claim.username.key) == (
+            self.old.namespace,
+            self.old.key,
+        )
+
+
+def rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
+    """Take the new name and give up the old one.
+
+    Runs inside the caller's transaction, which alone makes it true.
+
+    Returns:
+        Who has the new name; None if the old row has changed since it was read.
+
+    Raises:
+        UserNotFound: There is no such user, or she may not come in.
+        RenamedTooOften: It is too early for yet another name.
+        RowVanished: A row kept changing; the transaction is to be run again.
+    """
+    claim, old = wish.claim, wish.old
+    if wish.user and not lock_user(run, claim.owner, "disabled_at IS NULL"):
+        raise UserNotFound
+    place = (old.namespace, old.key)
+    if read(run, dialect, {place}).get(place) != old:
+        return None
+    if wish.in_place:
+        return Won(_respell(run, dialect, claim, old))
+    if wish.pace:
+        _refuse_haste(run, dialect, claim, wish.pace)
+    outcome = decide(run, dialect, [claim], was=old.display)[0]
+    if isinstance(outcome, Won):
+        new = outcome.row.display
+        gone = let_go(run, dialect, old, wish.rest, action="left", became=new)
+        append(run, dialect, [gone.change])
+    return outcome
+
+
+def _respell(run: Run, dialect: type[Dialect], claim: Claim, old: NameRow) -> NameRow:
+    sql = dialect.take_over(when_free=False)
+    if run.change(sql, claim_params([claim]) | {"version": old.version}) != 1:
+        raise RowVanished(old.key)
+    name = claim.username
+    row = replace(
+        old,
+        canonical=name.canonical,
+        display=name.display,
+        rules_version=name.rules_version,
+        claim_token=claim.token,
+        version=old.version + 1,
+    )
+    append(run, dialect, [changed(row, "respelled", was=old.display, became=row.display)])
+    return row
+
+
+def _refuse_haste(run: Run, dialect: type[Dialect], claim: Claim, pace: Pace) -> None:
+    """Count this owner's renames in the history; her row is locked, so none comes in between.
+
+    Raises:
+        RenamedTooOften: There were too many, or the last one was too short a time ago.
+    """
+    sql = (
+        f"SELECT {dialect.clock} - at FROM dibs_history"
+        " WHERE owner = :owner AND owner_kind = :owner_kind AND action = 'renamed'"
+        f" AND namespace = :namespace AND at > {dialect.clock} - :period ORDER BY at DESC"
+    )
+    params = {
+        "owner": claim.owner,
+        "owner_kind": claim.owner_kind,
+        "namespace": claim.namespace,
+        "period": max(pace.period, pace.pause),
+    }
+    ages = [plain(row)[0] for row in run.rows(sql, params)]
+    if (wait := pace.wait(ages)) > 0:
+        raise RenamedTooOften(retry_after=-(-wait // 1000))
