@@ -11,6 +11,7 @@ from dibs.accounts.passwords import Argon2, Passwords, PwnedPasswords, Rules
 from dibs.accounts.policy import Reading
 from dibs.accounts.profile import Profiles
 from dibs.accounts.registration import Registration
+from dibs.accounts.requests import SLACK_SECONDS, Repeats
 from dibs.accounts.teams import TeamAccounts
 from dibs.accounts.tokens import AccessTokens
 from dibs.accounts.weak import refuse_weak_secret
@@ -19,6 +20,7 @@ from dibs.config import Settings
 from dibs.deadline import Deadline
 from dibs.errors import ConfigError
 from dibs.registry import Registry
+from dibs.store.requests import Requests
 from dibs.store.sessions import Sessions
 from dibs.store.sql import SqlStore
 from dibs.store.teams import Teams
@@ -35,6 +37,7 @@ class Accounts:
     profiles: Profiles
     teams: TeamAccounts
     reading: Reading
+    repeats: Repeats
 
 
 def make_accounts(
@@ -77,7 +80,14 @@ def make_accounts(
             reading=reading,
         ),
         reading,
+        _repeats(settings, store, secret),
     )
+
+
+def _repeats(settings: Settings, store: SqlStore, secret: Callable[[Deadline], str]) -> Repeats:
+    patience_ms = round(1000 * (settings.deadline + SLACK_SECONDS))
+    rows = Requests(store.transactions, patience_ms=patience_ms)
+    return Repeats(rows, namespace=settings.namespace, secret=secret)
 
 
 def refuse_weak_secrets(settings: Settings) -> None:

@@ -10,14 +10,15 @@ from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.teams import Role
 from dibs.web.auth import current_user, signed_in
 from dibs.web.base import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
-from dibs.web.problems import BodyInvalid
-from dibs.web.registration import (
+from dibs.web.idempotency import (
     IDEMPOTENCY_KEY,
-    LOCATION,
+    REPLAYED_HEADER,
     idempotency_key,
     is_repeatable,
-    taking,
+    once,
 )
+from dibs.web.problems import BodyInvalid
+from dibs.web.registration import LOCATION, taking
 from dibs.web.schemas import (
     MemberBody,
     PageQuery,
@@ -39,7 +40,8 @@ blueprint = Blueprint("dibs_teams", __name__, description="Teams and their membe
 @blueprint.login_required(changes=True)
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(TeamBody())
-@blueprint.response(201, TeamSchema, headers=LOCATION)
+@once("POST /teams", by_user=True)
+@blueprint.response(201, TeamSchema, headers=LOCATION | REPLAYED_HEADER)
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
