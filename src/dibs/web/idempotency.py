@@ -41,6 +41,9 @@ REPLAYED_HEADER = {
     }
 }
 
+NOT_NOW = "The name is not available, or the same request is being served; `code` says which."
+NOT_VALID = "The input is not valid; `reasons` says why. Or the key was sent with another body."
+
 KEPT = {HTTPStatus.CREATED, HTTPStatus.CONFLICT}
 """What was done, and what the world does not let be done. All else is said of the request
 itself, or of a moment, and another try may be answered otherwise."""

@@ -12,6 +12,8 @@ from dibs.errors import InvalidName, NameTaken, OutcomeUnknown
 from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, TEXT, Blueprint, deadline, parts
 from dibs.web.idempotency import (
     IDEMPOTENCY_KEY,
+    NOT_NOW,
+    NOT_VALID,
     REPLAYED_HEADER,
     idempotency_key,
     is_repeatable,
@@ -35,8 +37,9 @@ blueprint = Blueprint("dibs_registration", __name__, description="Take a name.")
 @once("POST /register")
 @blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER)
 @blueprint.refuses(400, "The body cannot be read, or holds no name.")
-@blueprint.refuses(409, "The name is not available; `code` says why.")
-@blueprint.refuses_usually(413, 415, 422, 503)
+@blueprint.refuses(409, NOT_NOW)
+@blueprint.refuses(422, NOT_VALID)
+@blueprint.refuses_usually(413, 415, 503)
 def register(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Register a user."""
     key, name = idempotency_key(), body["username"]

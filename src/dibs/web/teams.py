@@ -12,6 +12,8 @@ from dibs.web.auth import current_user, signed_in
 from dibs.web.base import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
 from dibs.web.idempotency import (
     IDEMPOTENCY_KEY,
+    NOT_NOW,
+    NOT_VALID,
     REPLAYED_HEADER,
     idempotency_key,
     is_repeatable,
@@ -42,8 +44,9 @@ blueprint = Blueprint("dibs_teams", __name__, description="Teams and their membe
 @blueprint.arguments(TeamBody())
 @once("POST /teams", by_user=True)
 @blueprint.response(201, TeamSchema, headers=LOCATION | REPLAYED_HEADER)
-@blueprint.refuses(409, "The name is not available; `code` says why.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(409, NOT_NOW)
+@blueprint.refuses(422, NOT_VALID)
+@blueprint.refuses_usually(400, 413, 415, 503)
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Make a team, which is owned by who asks. Users and teams never share a name."""
     key, name, owner = idempotency_key(), body["name"], signed_in()
