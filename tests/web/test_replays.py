@@ -372,6 +372,19 @@ def test_a_secret_is_made_again_and_not_kept(site):
     problem(ask("grace"), 422, "idempotency_key_reused")
 
 
+def test_who_is_told_to_come_again_is_not_told_the_same_then(site):
+    """As by a name that is held: the refusal ends by itself."""
+    left = [{"Retry-After": "9"}, {}]
+
+    @site.app.post("/holds")
+    @once("POST /holds")
+    def hold() -> Any:
+        return "held", 409, left.pop(0)
+
+    asked = [site.client.post("/holds", headers={"Idempotency-Key": KEY}) for _ in range(3)]
+    assert [is_replayed(answer) for answer in asked] == [False, False, True]
+
+
 def test_an_answer_that_is_too_long_is_made_again(site, monkeypatch):
     monkeypatch.setattr("dibs.store.requests.MAX_ANSWER", 20)
     first, again = register(site), register(site)
