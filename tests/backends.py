@@ -15,7 +15,14 @@ from dibs.store.schema import upgrade
 from dibs.store.sql import SqlStore
 from tests.services import MariaDBServer, PostgresServer, Server
 
-TABLES = ("dibs_members", "dibs_teams", "dibs_sessions", "dibs_names", "dibs_users")
+TABLES = (
+    "dibs_members",
+    "dibs_teams",
+    "dibs_sessions",
+    "dibs_requests",
+    "dibs_names",
+    "dibs_users",
+)
 
 
 class Backend(ABC):

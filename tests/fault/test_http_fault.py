@@ -215,7 +215,8 @@ def test_a_commit_that_is_always_lost(
     """The client learns the key to ask with again; the same request then succeeds, once."""
     (name,) = fresh(1)
     headers = {"Idempotency_Key": secrets.token_urlsafe()} if own_key else {}
-    proxy.cut_at(b"COMMIT", when, times=None)
+    # With a key, the first COMMIT is that of the note that the request runs.
+    proxy.cut_at(b"COMMIT", when, times=None, skip=int(own_key))
     lost = far_place.one(register(name, **headers))
     proxy.disarm()
     proxy.release()
@@ -252,11 +253,20 @@ def assert_outcome_unknown(answer: Answer) -> str:
     return key
 
 
+def ask_until_it_seems_to_run_no_longer(place: Place, request: bytes) -> Answer:
+    """A service that could not write that it gave up is waited for as long as it may run."""
+    deadline = time.monotonic() + ANSWERED_WITHIN_S + 2
+    while (answer := place.one(request)).json().get("code") == "request_in_progress":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return answer
+
+
 def assert_settled(place: Place, name: str, key: str) -> None:
     """The client who sends the same again has the name; who only knows the key does not."""
-    again, once_more = (place.one(register(name, Idempotency_Key=key)) for _ in range(2))
+    again = ask_until_it_seems_to_run_no_longer(place, register(name, Idempotency_Key=key))
     assert (again.status, again.json()["username"]) == (201, name)
-    assert once_more.json() == again.json()
+    assert place.one(register(name, Idempotency_Key=key)).json() == again.json()
     stranger = place.one(register(name.upper(), Idempotency_Key=key))
-    assert (stranger.status, stranger.code) == (409, "taken")
+    assert (stranger.status, stranger.code) == (422, "idempotency_key_reused")
     assert place.names().count(name) == 1

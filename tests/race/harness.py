@@ -78,6 +78,14 @@ def in_processes(job: Callable[[], object], number: int) -> None:
     assert [worker.exitcode for worker in workers] == [0] * number
 
 
+def in_new_process(job: Callable[[], object]) -> int | None:
+    """Runs it in a process of its own; returns how that ended: negative for a signal."""
+    worker = _processes().Process(target=job)
+    worker.start()
+    worker.join(PATIENCE_S)
+    return worker.exitcode
+
+
 def _processes() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])

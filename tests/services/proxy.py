@@ -47,7 +47,9 @@ class FaultProxy:
     ) -> None:
         self.close()
 
-    def cut_at(self, statement: bytes, when: When = "before", times: int | None = 1) -> None:
+    def cut_at(
+        self, statement: bytes, when: When = "before", times: int | None = 1, skip: int = 0
+    ) -> None:
         """Arms the proxy, in place of what it was armed with.
 
         Args:
@@ -58,9 +60,10 @@ class FaultProxy:
                 closes both sides. "swallow" keeps the statement and leaves both
                 sides open and silent, as a network that lost its way.
             times: How often it fires; None means always.
+            skip: How many of them pass before it does.
         """
         with self._changed:
-            self._fault = _Fault(statement, _pattern(statement), when, times)
+            self._fault = _Fault(statement, _pattern(statement), when, times, skip=skip)
 
     def stray_at(self, statement: bytes, reply: bytes, times: int | None = 1) -> None:
         """Arms the proxy to answer a statement with what it was not asked for.
@@ -130,6 +133,9 @@ class FaultProxy:
             fault = self._fault
             if fault is None or not watch.finds(fault, data):
                 return None
+            if fault.skip > 0:
+                fault.skip -= 1
+                return None
             if fault.times is not None:
                 fault.times -= 1
                 self._fault = fault if fault.times > 0 else None
@@ -181,6 +187,7 @@ class _Fault:
     when: When | Literal["stray"]
     times: int | None
     reply: bytes = b""
+    skip: int = 0
 
 
 class _Watch:

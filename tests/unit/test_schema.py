@@ -61,7 +61,15 @@ def test_an_empty_database_is_refused(backend: Backend, empty_url: str) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    ["dibs_names", "dibs_users", "dibs_meta", "dibs_sessions", "dibs_teams", "dibs_members"],
+    [
+        "dibs_names",
+        "dibs_users",
+        "dibs_meta",
+        "dibs_sessions",
+        "dibs_teams",
+        "dibs_members",
+        "dibs_requests",
+    ],
 )
 def test_a_missing_table_is_named(engine: Engine, table: str) -> None:
     message = refusal(engine, f"DROP TABLE {table}")

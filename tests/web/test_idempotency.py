@@ -26,16 +26,22 @@ def test_a_retry_is_not_hashed_again(make_site, hashed):
 
 @pytest.mark.parametrize("password", ["another password", None])
 def test_a_guessed_key_fetches_nothing(make_site, password):
-    """The key of another client's request, with another body."""
+    """The key of another client's request, with another body: not even who it was."""
     site = make_site(password="optional")
-    assert site.register("ada", PASSWORD, Idempotency_Key=KEY).status_code == 201
-    problem(site.register("ada", password, Idempotency_Key=KEY), 409, "taken")
+    ada = site.register("ada", PASSWORD, Idempotency_Key=KEY).json
+    refused = site.register("ada", password, Idempotency_Key=KEY)
+    assert problem(refused, 422, "idempotency_key_reused")["type"].endswith(
+        ":idempotency_key_reused"
+    )
+    assert ada["id"] not in refused.text
+    assert "taken" not in refused.text
 
 
-def test_a_key_may_be_used_for_another_name(site):
-    """It makes one request recognisable, it reserves nothing."""
-    names = ("ada", "grace")
-    assert [site.register(name, Idempotency_Key=KEY).status_code for name in names] == [201, 201]
+def test_a_key_is_for_one_request(site):
+    """Another name with it is neither registered nor answered with the first one's success."""
+    assert site.register("ada", Idempotency_Key=KEY).status_code == 201
+    problem(site.register("grace", Idempotency_Key=KEY), 422, "idempotency_key_reused")
+    assert [user["username"] for user in site.users()] == ["ada"]
 
 
 @pytest.mark.parametrize("other", [{"Idempotency_Key": KEY[::-1]}, {}])
@@ -64,3 +70,32 @@ def test_a_key_that_cannot_be_used_is_refused(site, key):
     problem(site.register("ada", Idempotency_Key=key), 400, "malformed")
     assert site.sql == []
     assert site.users() == []
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (f'"{KEY}"; a=1', "without a semicolon"),
+        (f"{KEY};a=1", "without a semicolon"),
+        (f'"{KEY}", "{KEY}"', "Send one Idempotency-Key"),
+        (f"{KEY},{KEY}", "Send one Idempotency-Key"),
+        (f'"{KEY}', "16 to 255 printable"),
+    ],
+)
+def test_what_is_no_single_string_is_refused_in_words(site, header, words):
+    assert (
+        words in problem(site.register("ada", Idempotency_Key=header), 400, "malformed")["detail"]
+    )
+    assert site.sql == []
+
+
+def test_two_headers_are_refused(site):
+    """Servers join them with a comma."""
+    headers = [("Idempotency-Key", KEY), ("Idempotency-Key", KEY)]
+    answer = site.client.post("/register", json={"username": "ada"}, headers=headers)
+    assert "Send one" in problem(answer, 400, "malformed")["detail"]
+
+
+def test_a_comma_and_a_semicolon_between_quotes_are_part_of_the_key(site):
+    answers = [site.register("ada", Idempotency_Key=f'"{KEY},;"') for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]

@@ -211,3 +211,14 @@ def test_the_page_asks_nobody_else(site, path):
     for source in re.findall(r'(?:src|href)="([^"]+)"', page.text):
         with site.get(source) as found:
             assert found.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/register", "/teams"])
+def test_retries_are_documented(document, path):
+    """The key, the mark of an answer that was given before, and when to come again."""
+    operation = document["paths"][path]["post"]
+    (key,) = [one for one in operation["parameters"] if one["name"] == "Idempotency-Key"]
+    assert re.fullmatch(key["schema"]["pattern"], "0123456789abcdef")
+    assert "Idempotency-Replayed" in operation["responses"]["201"]["headers"]
+    assert "Retry-After" in operation["responses"]["409"]["headers"]
+    assert "key" in operation["responses"]["422"]["description"]

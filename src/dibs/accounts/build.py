@@ -13,6 +13,7 @@ from dibs.accounts.passwords import Argon2, Passwords, PwnedPasswords, Rules
 from dibs.accounts.policy import Reading
 from dibs.accounts.profile import Profiles
 from dibs.accounts.registration import Registration
+from dibs.accounts.repeats import SLACK_SECONDS, Repeats
 from dibs.accounts.teams import TeamAccounts
 from dibs.accounts.tokens import AccessTokens
 from dibs.accounts.weak import refuse_weak_secret
@@ -21,6 +22,7 @@ from dibs.deadline import Deadline
 from dibs.errors import ConfigError
 from dibs.registry import Registry
 from dibs.renames import Renames
+from dibs.store.requests import Requests
 from dibs.store.sessions import Sessions
 from dibs.store.sql import SqlStore
 from dibs.store.teams import Teams
@@ -37,6 +39,7 @@ class Accounts:
     profiles: Profiles
     teams: TeamAccounts
     reading: Reading
+    repeats: Repeats
 
 
 def make_accounts(
@@ -78,6 +81,7 @@ def make_accounts(
             reading=reading,
         ),
         reading,
+        _repeats(settings, store, secret),
     )
 
 
@@ -88,6 +92,12 @@ def secret_of(settings: Settings, store: SqlStore, deadline: Deadline) -> str:
         StoreUnavailable: It is in the database, which cannot answer.
     """
     return settings.secret_key or store.secret(deadline=deadline)
+
+
+def _repeats(settings: Settings, store: SqlStore, secret: Callable[[Deadline], str]) -> Repeats:
+    patience_ms = round(1000 * (settings.deadline + SLACK_SECONDS))
+    rows = Requests(store.transactions, patience_ms=patience_ms)
+    return Repeats(rows, namespace=settings.namespace, secret=secret)
 
 
 def refuse_weak_secrets(settings: Settings) -> None:

@@ -1,31 +1,39 @@
-"""Sessions that have expired, removed by who signs in: no table grows for ever."""
+"""What has expired, removed by those who add to it: no table grows for ever."""
 
 from __future__ import annotations
 
 import threading
 import time
 from contextlib import suppress
+from typing import Protocol
 
 from dibs.deadline import Deadline
 from dibs.errors import StoreError
-from dibs.store.sessions import Sessions
 
 PERIOD_SECONDS = 3600.0
 RETRY_SECONDS = 60.0
 
 AT_ONCE = 500
-"""A login adds one session, so taking away up to this many in its course wins in the end."""
+"""A login adds one row, so taking away up to this many in its course wins in the end."""
+
+
+class Expiring(Protocol):
+    """A table whose rows expire."""
+
+    def remove_expired(self, *, limit: int, deadline: Deadline) -> int:
+        """Delete up to `limit` of those that have, and say how many they were."""
+        ...
 
 
 class Housekeeping:
-    """Removes expired sessions, once an hour in each process, while somebody waits for a login.
+    """Removes what has expired, once an hour in each process, while somebody waits.
 
     Args:
-        sessions: Where they are.
+        rows: Sessions, for who logs in; requests, for who sends one.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, rows: Expiring) -> None:
+        self._rows = rows
         self._lock = threading.Lock()
         self._next = time.monotonic()
 
@@ -35,9 +43,9 @@ class Housekeeping:
             return
         try:
             self._next = time.monotonic() + RETRY_SECONDS
-            with suppress(StoreError):  # whose login it is, has it already
-                removed = self._sessions.remove_expired(limit=AT_ONCE, deadline=deadline)
-                # As many as asked for: there may be more, and the next login goes on.
+            with suppress(StoreError):  # what was asked for is done already
+                removed = self._rows.remove_expired(limit=AT_ONCE, deadline=deadline)
+                # As many as asked for: there may be more, and the next one goes on.
                 pause = 0.0 if removed >= AT_ONCE else PERIOD_SECONDS
                 self._next = time.monotonic() + pause
         finally:

@@ -33,6 +33,8 @@ MAX_REQUEST_ID = 64
 """Bytes of what a request is called in logs."""
 MAX_DEVICE = 512
 """Bytes of what a client calls itself."""
+MAX_ANSWER, MAX_LOCATION, MAX_LANGUAGE = 8192, 512, 32
+"""Bytes of the answer to a request, and of two of its headers."""
 
 
 class ByteText(TypeDecorator[str]):
@@ -156,6 +158,22 @@ meta = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("rules_version", Integer, nullable=False),
     Column("secret", ByteText(64), nullable=False),
+)
+
+requests = Table(
+    "dibs_requests",
+    metadata,
+    Column("id", ByteText(64), primary_key=True),
+    Column("fingerprint", ByteText(64), nullable=False),
+    Column("attempt", ByteText(32), nullable=False),
+    Column("state", ByteText(16), nullable=False),
+    Column("status", Integer),
+    Column("body", ByteText(MAX_ANSWER)),
+    Column("location", ByteText(MAX_LOCATION)),
+    Column("language", ByteText(MAX_LANGUAGE)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Index("dibs_requests_created", "created_at"),
 )
 
 

@@ -63,7 +63,7 @@ USUAL = {
     422: "The input is not valid; `reasons` says why.",
     503: "The database cannot answer; see Retry-After.",
 }
-HEADERS: dict[int, dict[str, Any]] = {401: CHALLENGE, 503: RETRY_AFTER}
+HEADERS: dict[int, dict[str, Any]] = {401: CHALLENGE, 409: RETRY_AFTER, 503: RETRY_AFTER}
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no types

@@ -7,8 +7,9 @@ from typing import Any
 from flask import request
 
 from dibs.web.base import ACCEPT_LANGUAGE, SUGGESTIONS, TEXT, Blueprint, deadline, parts
+from dibs.web.idempotency import IDEMPOTENCY_KEY, idempotency_key, is_repeatable, once
 from dibs.web.moments import iso
-from dibs.web.registration import IDEMPOTENCY_KEY, idempotency_key, is_repeatable, taking
+from dibs.web.registration import taking
 from dibs.web.schemas import HoldBody, HoldSchema
 from dibs.web.source import source
 
@@ -20,6 +21,7 @@ blueprint = Blueprint("dibs_holds", __name__, description="Keep a name back for 
 @blueprint.route("/holds", methods=["POST"], tags=["Holds"])
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(HoldBody())
+@once("POST /holds", secret=True)
 @blueprint.response(201, HoldSchema)
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)

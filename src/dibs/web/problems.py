@@ -11,6 +11,7 @@ from flask import Flask, Response, json
 from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
+from dibs.accounts.repeats import RequestRunning
 from dibs.errors import (
     DibsError,
     InvalidName,
@@ -61,6 +62,8 @@ STATUS = {
     "hold_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_many_holds": HTTPStatus.TOO_MANY_REQUESTS,
     "renamed_too_often": HTTPStatus.TOO_MANY_REQUESTS,
+    "request_in_progress": HTTPStatus.CONFLICT,
+    "idempotency_key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -84,7 +87,15 @@ TITLES = {
 }
 
 # Where the status alone says something else.
-TITLE_OF_CODE = {"last_owner": "A team needs an owner", "not_owned": "Not your name"}
+TITLE_OF_CODE = {
+    "last_owner": "A team needs an owner",
+    "not_owned": "Not your name",
+    "request_in_progress": "This request is being served",
+    "idempotency_key_reused": "This key was sent with another request",
+}
+
+# Where clients that know problem details, and not us, are to know what happened.
+TYPED = {"request_in_progress", "idempotency_key_reused"}
 
 NOT_KNOWN = "It is not known whether this was done. Please send the same request again."
 
@@ -128,12 +139,6 @@ class NotAnObject(Malformed):
     message = "The body must be a JSON object."
 
 
-class BadIdempotencyKey(Malformed):
-    """The Idempotency-Key cannot be used."""
-
-    message = "An Idempotency-Key takes 16 to 255 printable ASCII characters; make a random one."
-
-
 class BodyInvalid(DibsError):
     """Fields of the body break rules; `reasons` holds every one, by field."""
 
@@ -163,6 +168,7 @@ class SuggestionSchema(Schema):
 class Problem(Schema):
     """RFC 9457 problem details."""
 
+    type = fields.String(metadata={"description": "Left out where it is about:blank."})
     title = fields.String()
     status = fields.Integer()
     detail = fields.String()
@@ -191,6 +197,7 @@ def problem(
         "status": int(status),
         "detail": detail,
         "code": code,
+        **({"type": f"urn:problem-type:dibs:{code}"} if code in TYPED else {}),
         **members,
         "error": detail,
         "message": detail,
@@ -222,6 +229,9 @@ def from_error(error: DibsError) -> Response:
             return _unavailable(error, idempotency_key=key)
         case StoreUnavailable() | Overloaded():
             return _unavailable(error)
+        case RequestRunning(retry_after=seconds):
+            headers = {"Retry-After": str(seconds)}
+            return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
         case Unauthenticated():
             return _unauthenticated(error)
         case SchemaError():

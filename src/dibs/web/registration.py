@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +10,15 @@ from flask import request, url_for
 
 from dibs.errors import InvalidName, NameTaken, OutcomeUnknown
 from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, TEXT, Blueprint, deadline, parts
-from dibs.web.problems import BadIdempotencyKey
+from dibs.web.idempotency import (
+    IDEMPOTENCY_KEY,
+    NOT_NOW,
+    NOT_VALID,
+    REPLAYED_HEADER,
+    idempotency_key,
+    is_repeatable,
+    once,
+)
 from dibs.web.schemas import RegisterBody, Registered
 from dibs.web.suggestions import as_taken, other_names
 from dibs.web.words import localised, say
@@ -20,14 +26,6 @@ from dibs.web.words import localised, say
 REGISTERED = "Registration successful."
 MESSAGES = (REGISTERED,)
 
-# With quotes it is a structured-field string (RFC 8941, 3.3.3).
-KEY = r"[!#-\[\]-~]{16,255}"
-IDEMPOTENCY_KEY = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "description": "Random: the same request with the same key gets the same success again.",
-    "schema": {**TEXT, "pattern": f'^({KEY}|"{KEY}")$'},
-}
 LOCATION = {"Location": {"description": "Where it is shown.", "schema": TEXT}}
 
 blueprint = Blueprint("dibs_registration", __name__, description="Take a name.")
@@ -36,10 +34,12 @@ blueprint = Blueprint("dibs_registration", __name__, description="Take a name.")
 @blueprint.route("/register", methods=["POST"], tags=["Registration"])
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(RegisterBody())
-@blueprint.response(201, Registered, headers=LANGUAGE | LOCATION)
+@once("POST /register")
+@blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER)
 @blueprint.refuses(400, "The body cannot be read, or holds no name.")
-@blueprint.refuses(409, "The name is not available; `code` says why.")
-@blueprint.refuses_usually(413, 415, 422, 503)
+@blueprint.refuses(409, NOT_NOW)
+@blueprint.refuses(422, NOT_VALID)
+@blueprint.refuses_usually(413, 415, 503)
 def register(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Register a user."""
     key, name = idempotency_key(), body["username"]
@@ -71,23 +71,3 @@ def taking(name: str, key: str | None = None) -> Iterator[None]:
             raise
         taken.suggestions = other_names(name, deadline())
         raise taken from error
-
-
-def is_repeatable() -> bool:
-    """Whether this request may have been sent before."""
-    return "Idempotency-Key" in request.headers
-
-
-def idempotency_key() -> str:
-    """The client's key without quotes, or a new one.
-
-    Raises:
-        BadIdempotencyKey: It is too short to be nobody else's, or no key at all.
-    """
-    header = request.headers.get("Idempotency-Key")
-    if header is None:
-        return secrets.token_urlsafe(24)
-    found = re.fullmatch(f'({KEY})|"({KEY})"', header.strip())
-    if found is None:
-        raise BadIdempotencyKey
-    return found[1] or found[2]

@@ -10,14 +10,17 @@ from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.teams import Role
 from dibs.web.auth import current_user, signed_in
 from dibs.web.base import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
-from dibs.web.problems import BodyInvalid
-from dibs.web.registration import (
+from dibs.web.idempotency import (
     IDEMPOTENCY_KEY,
-    LOCATION,
+    NOT_NOW,
+    NOT_VALID,
+    REPLAYED_HEADER,
     idempotency_key,
     is_repeatable,
-    taking,
+    once,
 )
+from dibs.web.problems import BodyInvalid
+from dibs.web.registration import LOCATION, taking
 from dibs.web.schemas import (
     MemberBody,
     PageQuery,
@@ -39,9 +42,11 @@ blueprint = Blueprint("dibs_teams", __name__, description="Teams and their membe
 @blueprint.login_required(changes=True)
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(TeamBody())
-@blueprint.response(201, TeamSchema, headers=LOCATION)
-@blueprint.refuses(409, "The name is not available; `code` says why.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@once("POST /teams", by_user=True)
+@blueprint.response(201, TeamSchema, headers=LOCATION | REPLAYED_HEADER)
+@blueprint.refuses(409, NOT_NOW)
+@blueprint.refuses(422, NOT_VALID)
+@blueprint.refuses_usually(400, 413, 415, 503)
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Make a team, which is owned by who asks. Users and teams never share a name."""
     key, name, owner = idempotency_key(), body["name"], signed_in()
