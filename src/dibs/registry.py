@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 
 from dibs.cache import Layers
 from dibs.errors import (
@@ -18,6 +19,7 @@ from dibs.errors import (
     StoreUnavailable,
 )
 from dibs.names import RESERVED, Lookalikes, Parser, Username, parse_existing
+from dibs.names.asked import MIXED, Asked, ask
 from dibs.names.suggest import Suggestion, candidates
 from dibs.store import (
     DEFAULT_NAMESPACE,
@@ -37,8 +39,6 @@ from dibs.strategies import Holder, Strategy
 CANDIDATES = 12
 SUGGESTIONS = 5
 
-MIXED = {"mixed_scripts"}
-
 REFUSALS: dict[str, type[NameTaken]] = {
     "held": NameHeld,
     "quarantined": NameQuarantined,
@@ -55,6 +55,16 @@ def refusal(row: Holder, canonical: str) -> NameTaken:
     if row.state == "owned":
         return NameTaken() if row.canonical == canonical else NameLookalike()
     return REFUSALS[row.state]()
+
+
+def found_against(asked: Asked, found: Mapping[str, Holder]) -> InvalidName | NameTaken | None:
+    """Why a name that was asked about cannot be had; who has it says more than the rules."""
+    if asked.username is None:
+        return asked.broken
+    row = found.get(asked.username.key)
+    if row is None or row.free:
+        return asked.broken
+    return refusal(row, asked.username.canonical)
 
 
 class Registry:
@@ -78,6 +88,12 @@ class Registry:
         self._names = Parser(lookalikes=lookalikes)
         # Who wants a reserved name is told of others too.
         self._wishes = Parser(reserved=(), lookalikes=lookalikes)
+
+    def within(self, namespace: str) -> Registry:
+        """The same for the names of another namespace."""
+        other = copy(self)
+        other._namespace = namespace
+        return other
 
     def reserve_routes(self, words: Iterable[str]) -> None:
         """Keep the first parts of a service's own addresses from becoming names.
@@ -135,6 +151,26 @@ class Registry:
         found = self._strategy.check([username.key], namespace=self._namespace, deadline=deadline)
         row = found.get(username.key)
         return None if row is None or row.free else refusal(row, username.canonical)
+
+    def check_many(
+        self, names: Sequence[str], *, rules_only: bool = False, deadline: Deadline
+    ) -> list[tuple[str | None, InvalidName | NameTaken | None]]:
+        """The canonical form of each name, and why it cannot be had now, with one look for all.
+
+        Args:
+            names: In any order; some may be one name, and some none at all.
+            rules_only: Whether nobody is asked who has them.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        asked = [ask(name, self._names, lookalikes=self._lookalikes) for name in names]
+        keys = [] if rules_only else [one.username.key for one in asked if one.username]
+        found: Mapping[str, Holder] = {}
+        if keys := list(dict.fromkeys(keys)):
+            found = self._strategy.check(keys, namespace=self._namespace, deadline=deadline)
+        return [(one.canonical, found_against(one, found)) for one in asked]
 
     def look(
         self,

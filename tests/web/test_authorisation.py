@@ -18,6 +18,8 @@ WHO = ("anonymous", "user", "other", "owner", "member", "staff")
 TABLE = """
 POST   /register                        201   201   201   201   201   201
 GET    /usernames/{name}                200   200   200   200   200   200
+GET    /usernames/check                 200   200   200   200   200   200
+POST   /usernames/check                 200   200   200   200   200   200
 POST   /login                           200   200   200   200   200   200
 POST   /refresh                         401   401   401   401   401   401
 POST   /logout                          401   200   200   200   200   200
@@ -48,7 +50,8 @@ CELLS = [
     for method, path, *cells in ROWS
     for who, cell in zip(WHO, cells, strict=True)
 ]
-BODIES: dict[tuple[str, str], dict[str, str]] = {
+BODIES: dict[tuple[str, str], dict[str, object]] = {
+    ("POST", "/usernames/check"): {"names": ["ada"]},
     ("POST", "/register"): {"username": "somebody-new", "password": PASSWORD},
     ("POST", "/login"): {"username": "user", "password": PASSWORD},
     ("PATCH", "/users/me"): {"password": "another good one", "current_password": PASSWORD},

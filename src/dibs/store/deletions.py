@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import InstanceState, Session
 
+from dibs.namespaces import Namespaces
 from dibs.store.dialects import dialect_for
 from dibs.store.freed import freed
 from dibs.store.guard import HostStatements, free_names, told_apart
@@ -17,11 +18,13 @@ from dibs.store.owners import bind_of, identity_of, kind_of
 
 DELETED = "dibs.deleted"
 MAX_BATCH = 500
+LAST = "\U0010ffff"
+"""No character comes after it, and no namespace holds it."""
 
 States = Sequence[InstanceState[Any]]
 
 
-def release_deleted_owners(namespaces: Callable[[], Collection[str]]) -> None:
+def release_deleted_owners(namespaces: Callable[[], Namespaces]) -> None:
     """From now on free the names of every mapped instance that any session deletes.
 
     What is deleted past the unit of work (`session.execute(delete(...))`,
@@ -46,14 +49,14 @@ def release_deleted_owners(namespaces: Callable[[], Collection[str]]) -> None:
         # Still inside the flush: if this fails, the owner stays too.
         states = sorted(session.info.pop(DELETED, ()), key=_kind)
         for kind, group in groupby(states, key=_kind):
-            _release(session, kind, list(group), sorted(namespaces()))
+            _release(session, kind, list(group), namespaces())
 
 
 def _kind(state: InstanceState[Any]) -> str:
     return kind_of(state.mapper)
 
 
-def _release(session: Session, kind: str, gone: States, namespaces: Sequence[str]) -> None:
+def _release(session: Session, kind: str, gone: States, namespaces: Namespaces) -> None:
     connection = session.connection(bind_arguments=dict(bind_of(gone[0].mapper)))
     with told_apart(connection):
         if not has_names(connection):
@@ -68,12 +71,20 @@ def _release(session: Session, kind: str, gone: States, namespaces: Sequence[str
 
 
 def _owned_by(
-    kind: str, ids: Sequence[str], namespaces: Sequence[str]
+    kind: str, ids: Sequence[str], namespaces: Namespaces
 ) -> tuple[str, dict[str, object]]:
     owners = {f"owner_{i}": one for i, one in enumerate(ids)}
-    places = {f"namespace_{i}": one for i, one in enumerate(namespaces)}
-    where = (
-        f"owner IN ({', '.join(f':{name}' for name in owners)}) AND owner_kind = :kind"
-        f" AND namespace IN ({', '.join(f':{name}' for name in places)})"
-    )
+    where, places = _within(namespaces)
+    where = f"owner IN ({', '.join(f':{name}' for name in owners)}) AND owner_kind = :kind{where}"
     return where, {"kind": kind, **owners, **places}
+
+
+def _within(namespaces: Namespaces) -> tuple[str, dict[str, object]]:
+    """A range for those that begin alike: LIKE has capitals and small letters be one on SQLite."""
+    names = {f"namespace_{i}": one for i, one in enumerate(sorted(namespaces.names))}
+    any_of = [f"namespace IN ({', '.join(f':{name}' for name in names)})"] if names else []
+    ranges: dict[str, object] = {}
+    for i, prefix in enumerate(sorted(namespaces.prefixes)):
+        ranges |= {f"from_{i}": prefix, f"to_{i}": prefix + LAST}
+        any_of.append(f"namespace > :from_{i} AND namespace < :to_{i}")
+    return f" AND ({' OR '.join(any_of)})", {**names, **ranges}
