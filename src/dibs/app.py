@@ -15,6 +15,7 @@ from dibs.config import PREFIX, Settings, load
 from dibs.errors import ConfigError
 from dibs.web import register_blueprints
 from dibs.web.bodies import MAX_BODY
+from dibs.web.checking import CheckToken
 from dibs.web.problems import register_http_error_handlers
 from dibs.wiring import build
 
@@ -36,11 +37,15 @@ def settings_from_environment() -> Settings:
     return load({k: v for k, v in found.items() if k.startswith(PREFIX) and not ORCHESTRATED(k)})
 
 
-def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+def create_app(
+    config: Mapping[str, Any] | None = None, *, check_token: CheckToken | None = None
+) -> Flask:
     """The service.
 
     Args:
         config: DIBS_ keys; the environment's when absent.
+        check_token: Says of a request whether it holds what a check of names costs where
+            DIBS_CHECK is `token`, by True: a captcha that was solved.
 
     Raises:
         ConfigError: A setting cannot be used.
@@ -49,7 +54,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app = Flask("dibs")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # names are readable in answers
-    register_blueprints(app, build(settings))
+    register_blueprints(app, build(settings), check_token=check_token)
     register_http_error_handlers(app)
     # Without the badge that a server of others would draw.
     quiet = {"validatorUrl": None}

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from dibs import rates
 from dibs.errors import ConfigError
+from dibs.namespaces import LONGEST_NAMESPACE, Namespaces, only, parse_namespaces
 
 PREFIX = "DIBS_"
 
@@ -21,10 +22,10 @@ Strategy = Literal[
 Password = Literal["required", "optional", "off"]
 Locale = Literal["en", "zh", "ja"]
 Lookalikes = Literal["standard", "strict", "off"]
+Check = Literal["open", "token", "staff", "blind"]
 
 # Below this the database's own time-outs would be rounded up past the deadline.
 SHORTEST_DEADLINE = 5.0
-LONGEST_NAMESPACE = 64  # bytes
 LONGEST_QUARANTINE = 36_500  # days
 NUMBERS = {float: "a number", int: "a whole number"}
 
@@ -117,6 +118,16 @@ class Settings:
     holds: int = _setting(5, "Names that one source may hold at a time.")
     rename_pause: int = _setting(0, "Seconds between two renames of one user.")
     renames: int = _setting(5, "Renames of one user within 30 days; 0 for none.")
+    namespaces: str = _setting(
+        "",
+        "Further namespaces, between commas, that can be asked about; one ending in a star is all"
+        " that begin so: `projects,tenant-*`.",
+    )
+    check: Check = _setting(
+        "open",
+        "Who is told whether somebody has a name: everybody; who has a token; staff; or nobody,"
+        " and only what the rules say (`blind`).",
+    )
     rate_limits: str = _setting(
         "on",
         "How many requests are let through: `on` as built in, `off` all of them, or what differs:"
@@ -132,6 +143,7 @@ class Settings:
         if self.pool_size < 1:
             raise ConfigError(f"DIBS_POOL_SIZE is {self.pool_size}; give 1 or more")
         rates.parse(self.rate_limits)
+        parse_namespaces(self.namespaces)
         if self.trusted_proxies < 0:
             raise ConfigError(f"DIBS_TRUSTED_PROXIES is {self.trusted_proxies}; give 0 or more")
         for name in ("rename_pause", "renames"):
@@ -165,6 +177,11 @@ class Settings:
                 f" {LONGEST_QUARANTINE}, or forever"
             )
         return round(days * 86_400_000)
+
+    @property
+    def all_namespaces(self) -> Namespaces:
+        """The users' own, and the further ones."""
+        return only(self.namespace) | parse_namespaces(self.namespaces)
 
     @property
     def resolved_keys_file(self) -> Path:

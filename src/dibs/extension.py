@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -25,6 +26,7 @@ from dibs.names import (
     parse_existing,
     rules_version,
 )
+from dibs.namespaces import LONGEST_NAMESPACE, NONE, Namespaces, only, parse_namespaces
 from dibs.registry import refusal
 from dibs.store import Lost, host
 from dibs.store.deletions import release_deleted_owners
@@ -34,8 +36,10 @@ from dibs.store.releases import Rest
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
+    from dibs.web.checking import CheckToken, Place
 
-MAX_NAMESPACE_BYTES = 64
+KNOWN = "dibs.namespaces"
+"""Of `app.extensions`: those whose names are freed with their owners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Dibs:
         self._names = Parser(policy=policy, lookalikes=lookalikes)
         self.lookalikes = lookalikes
         self._namespace = namespace
+        self._within: str | None = None
         self._namespaces: WeakKeyDictionary[Flask, str] = WeakKeyDictionary()
         self._table = names
         if metadata is not None:
@@ -109,6 +114,8 @@ class Dibs:
         api: bool = False,
         error_handlers: bool = True,
         reading: Reading | None = None,
+        check_token: CheckToken | None = None,
+        checks: Mapping[str, Place] | None = None,
     ) -> None:
         """Let views of this app use dibs; one `Dibs` may serve several apps.
 
@@ -118,6 +125,10 @@ class Dibs:
             error_handlers: Whether errors of dibs that a view raises are
                 answered as problem details: 409 for a name that is taken, and so on.
             reading: Who may read what by these routes; names are public by default.
+            check_token: Says of a request, by True, that it holds what a check of names costs
+                where `DIBS_CHECK` is `token`: a captcha that was solved.
+            checks: Further addresses for the routes that check names, each with its namespace,
+                or with what says which one the current request is about.
 
         Raises:
             ConfigError: A setting cannot be used, or this namespace of the app
@@ -125,8 +136,10 @@ class Dibs:
         """
         settings = load(app.config)
         namespace = self._namespace or settings.namespace
-        if len(namespace.encode()) > MAX_NAMESPACE_BYTES:
-            raise ConfigError(f"A namespace takes at most {MAX_NAMESPACE_BYTES} bytes")
+        if self._within is not None:
+            raise ConfigError("Call init_app of the Dibs by which this namespace was got")
+        if len(namespace.encode()) > LONGEST_NAMESPACE:
+            raise ConfigError(f"A namespace takes at most {LONGEST_NAMESPACE} bytes")
         others: dict[str, Dibs] = app.extensions.setdefault("dibs", {})
         if others.setdefault(namespace, self) is not self:
             raise ConfigError(
@@ -137,12 +150,29 @@ class Dibs:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
         self._namespaces[app] = namespace
         app.extensions["dibs.quarantine"] = settings.quarantine_ms
+        known = app.extensions.get(KNOWN, NONE)
+        app.extensions[KNOWN] = known | only(namespace) | parse_namespaces(settings.namespaces)
         if settings.redis_url and not api:
             app.extensions.setdefault("dibs.cache", _shared_cache(app, self))
         if api:
-            _mount_routes(app, self, namespace, reading)
+            _mount_routes(
+                app, self, namespace, reading, check_token=check_token, checks=checks or {}
+            )
         elif error_handlers:
             _answer_errors(app, settings.locale)
+
+    def namespace(self, name: str) -> Dibs:
+        """The same for the names of another namespace: those of projects, or of one tenant.
+
+        Session, tables and rules are these ones; a `Dibs(namespace=...)` has its own.
+
+        Args:
+            name: One of the app's `DIBS_NAMESPACES`, where deleting an owner frees her names
+                too. Where it is none of them, every use is a `ConfigError`.
+        """
+        other = copy(self)
+        other._within = name
+        return other
 
     def check(self, name: str) -> Availability:
         """Whether the name could be claimed now, as the current transaction sees it.
@@ -293,15 +323,21 @@ class Dibs:
 
         Raises:
             RuntimeError: There is no current app, or dibs was not put on it.
+            ConfigError: The app does not know the namespace.
         """
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         try:
-            return self._namespaces[app]
+            own = self._namespaces[app]
         except KeyError:
             raise RuntimeError(
                 "The current Flask app is not registered with this Dibs."
                 " Did you forget to call 'init_app'?"
             ) from None
+        if self._within is None:
+            return own
+        if self._within not in app.extensions[KNOWN]:
+            raise ConfigError(f"{self._within!r} is no namespace of this app: see DIBS_NAMESPACES")
+        return self._within
 
 
 def _flask_sqlalchemy() -> host.AnySession:
@@ -327,12 +363,14 @@ def _answer_errors(app: Flask, locale: str) -> None:
     register_error_handlers(app)
 
 
-def _mount_routes(app: Flask, dibs: Dibs, namespace: str, reading: Reading | None) -> None:
+def _mount_routes(
+    app: Flask, dibs: Dibs, namespace: str, reading: Reading | None, **checking: Any
+) -> None:
     from dibs.web import register_blueprints
     from dibs.wiring import build
 
     settings = replace(service_settings(app, dibs), namespace=namespace)
-    register_blueprints(app, build(settings, reading=reading))
+    register_blueprints(app, build(settings, reading=reading), **checking)
 
 
 def _shared_cache(app: Flask, dibs: Dibs) -> Layers:
@@ -380,8 +418,9 @@ def _url_of(app: Flask, dibs: Dibs) -> str:
             ) from error
 
 
-def _namespaces_in_use() -> tuple[str, ...]:
-    return tuple(current_app.extensions.get("dibs", ())) if has_app_context() else ()
+def _namespaces_in_use() -> Namespaces:
+    known: Namespaces = current_app.extensions.get(KNOWN, NONE) if has_app_context() else NONE
+    return known
 
 
 def quarantine_here() -> int | None:

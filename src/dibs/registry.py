@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 
 from dibs.cache import Layers
 from dibs.errors import (
@@ -18,6 +19,7 @@ from dibs.errors import (
     StoreUnavailable,
 )
 from dibs.names import RESERVED, Lookalikes, Parser, Username, parse_existing
+from dibs.names.asked import MIXED, Asked, ask
 from dibs.names.suggest import Suggestion, candidates
 from dibs.store import (
     DEFAULT_NAMESPACE,
@@ -38,8 +40,6 @@ from dibs.strategies import Holder, Strategy
 CANDIDATES = 12
 SUGGESTIONS = 5
 
-MIXED = {"mixed_scripts"}
-
 REFUSALS: dict[str, type[NameTaken]] = {
     "quarantined": NameQuarantined,
     "reserved": NameReserved,
@@ -58,6 +58,16 @@ def refusal(row: Holder, canonical: str) -> NameTaken:
         left = row.expires_in
         return NameHeld(retry_after=None if left is None else max(1, -(-left // 1000)))
     return REFUSALS[row.state]()
+
+
+def found_against(asked: Asked, found: Mapping[str, Holder]) -> InvalidName | NameTaken | None:
+    """Why a name that was asked about cannot be had; who has it says more than the rules."""
+    if asked.username is None:
+        return asked.broken
+    row = found.get(asked.username.key)
+    if row is None or row.free:
+        return asked.broken
+    return refusal(row, asked.username.canonical)
 
 
 class Registry:
@@ -87,12 +97,18 @@ class Registry:
         self._strategy = strategy
         # Told of what is freed whatever the strategy: other processes may have another one.
         self._cache = cache or Layers()
-        self.namespace = self._namespace = namespace
+        self.namespace = namespace
         self._rest = Rest(quarantine, remembered=quarantine != 0)
         self._lookalikes = lookalikes
         self._names = Parser(lookalikes=lookalikes)
         # Who wants a reserved name is told of others too.
         self._wishes = Parser(reserved=(), lookalikes=lookalikes)
+
+    def within(self, namespace: str) -> Registry:
+        """The same for the names of another namespace."""
+        other = copy(self)
+        other.namespace = namespace
+        return other
 
     def reserve_routes(self, words: Iterable[str]) -> None:
         """Keep the first parts of a service's own addresses from becoming names.
@@ -135,7 +151,7 @@ class Registry:
                 count=CANDIDATES,
             )
             keys = [one.key for one in made]
-            found = self._store.find(keys, namespace=self._namespace, deadline=deadline)
+            found = self._store.find(keys, namespace=self.namespace, deadline=deadline)
         except (InvalidName, StoreUnavailable):
             return []
         free = [one for one in made if (row := found.get(one.key)) is None or row.free]
@@ -147,9 +163,29 @@ class Registry:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        found = self._strategy.check([username.key], namespace=self._namespace, deadline=deadline)
+        found = self._strategy.check([username.key], namespace=self.namespace, deadline=deadline)
         row = found.get(username.key)
         return None if row is None or row.free else refusal(row, username.canonical)
+
+    def check_many(
+        self, names: Sequence[str], *, rules_only: bool = False, deadline: Deadline
+    ) -> list[tuple[str | None, InvalidName | NameTaken | None]]:
+        """The canonical form of each name, and why it cannot be had now, with one look for all.
+
+        Args:
+            names: In any order; some may be one name, and some none at all.
+            rules_only: Whether nobody is asked who has them.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        asked = [ask(name, self._names, lookalikes=self._lookalikes) for name in names]
+        keys = [] if rules_only else [one.username.key for one in asked if one.username]
+        found: Mapping[str, Holder] = {}
+        if keys := list(dict.fromkeys(keys)):
+            found = self._strategy.check(keys, namespace=self.namespace, deadline=deadline)
+        return [(one.canonical, found_against(one, found)) for one in asked]
 
     def look(
         self,
@@ -182,7 +218,7 @@ class Registry:
         """
         row = self._strategy.holder(
             username.key,
-            namespace=self._namespace,
+            namespace=self.namespace,
             costly=costly,
             first=not (repeatable or by_staff or hold),
             deadline=deadline,
@@ -237,7 +273,7 @@ class Registry:
             owner_kind,
             owner,
             token,
-            self._namespace,
+            self.namespace,
             user,
             by_staff=by_staff,
             team=team,
@@ -262,7 +298,7 @@ class Registry:
         """
         username = self.parse(raw, deadline=deadline)
         token = secrets.token_hex(16)
-        claim = Claim(username, "staff", reason, token, self._namespace, state="reserved")
+        claim = Claim(username, "staff", reason, token, self.namespace, state="reserved")
         return self._settled(claim, deadline)
 
     def unreserve(self, raw: str, *, deadline: Deadline) -> bool:
@@ -277,7 +313,7 @@ class Registry:
             return False
         self._ask_database_about(row, deadline)
         return self._store.free(
-            row.key, state="reserved", namespace=self._namespace, deadline=deadline
+            row.key, state="reserved", namespace=self.namespace, deadline=deadline
         )
 
     def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
@@ -302,7 +338,7 @@ class Registry:
 
     def _row(self, raw: str, deadline: Deadline) -> tuple[Username, NameRow | None]:
         username = parse_existing(raw, lookalikes=self._lookalikes)
-        found = self._store.find([username.key], namespace=self._namespace, deadline=deadline)
+        found = self._store.find([username.key], namespace=self.namespace, deadline=deadline)
         return username, found.get(username.key)
 
     def _settled(self, claim: Claim, deadline: Deadline) -> NameRow:
@@ -329,7 +365,7 @@ class Registry:
                 owner=owner,
                 version=row.version,
                 rest=self._rest,
-                namespace=self._namespace,
+                namespace=self.namespace,
                 deadline=deadline,
             ):
                 return True
@@ -338,4 +374,4 @@ class Registry:
 
     def _ask_database_about(self, row: NameRow, deadline: Deadline) -> None:
         """Let no cache refuse a name that is about to be freed, before that is committed."""
-        self._cache.forget(self._namespace, {row.key: row.version + 1}, deadline=deadline)
+        self._cache.forget(self.namespace, {row.key: row.version + 1}, deadline=deadline)

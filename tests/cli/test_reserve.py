@@ -129,3 +129,25 @@ def roles(terminal: Terminal) -> list[str | None]:
     found = parts.store.users(limit=10, after=None, deadline=Budget().start())
     parts.store.close()
     return [user.role for user in found]
+
+
+def test_a_namespace_has_reserved_names_of_its_own(ready: Terminal) -> None:
+    """Reserved, shown and freed there alone."""
+    ready.set(namespaces="projects,tenant-*")
+    there = ("--namespace", "projects")
+    assert "Nike: reserved" in ready.dibs("reserve", "add", "Nike", *there).out
+    assert ready.dibs("reserve", "list").out == ""
+    assert ready.dibs("reserve", "list", *there).out == "Nike\tstaff\n"
+    assert ready.dibs("reserve", "list", "--namespace", "tenant-a").out == ""
+    assert "was not reserved" in ready.dibs("reserve", "remove", "nike").out
+    assert ready.dibs("register", "nike").status == 0
+    assert "free" in ready.dibs("reserve", "remove", "nike", *there).out
+    assert ready.dibs("reserve", "list", *there).out == ""
+
+
+@pytest.mark.parametrize("words", [("add", "nike"), ("remove", "nike"), ("list",)])
+def test_a_namespace_that_is_not_there_is_refused(ready: Terminal, words) -> None:
+    """What is reserved in it would protect nothing."""
+    refused = ready.dibs("reserve", *words, "--namespace", "project")
+    assert refused.status == 2
+    assert "DIBS_NAMESPACES" in refused.err

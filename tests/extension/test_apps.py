@@ -7,7 +7,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from dibs import Dibs
-from dibs.errors import ConfigError
+from dibs.errors import ConfigError, NameTaken
 from tests.backends import SQLITE
 from tests.extension.conftest import Host, close, make_host
 
@@ -74,6 +74,44 @@ def test_two_namespaces_of_one_app(host: Host):
     host.db.session.flush()
     assert host.dibs.check("Ada").available
     assert teams.check("Ada").available
+
+
+def test_a_namespace_of_the_same_dibs(app_url):
+    """Names of projects are nothing to users; a handle does all that the `Dibs` does."""
+    host = make_host(app_url, DIBS_NAMESPACES="projects,tenant-*")
+    projects = host.dibs.namespace("projects")
+    with host.app.app_context():
+        user = host.owned("Ada")
+        assert projects.check("ada").available
+        projects.claim("ada", owner=user)
+        host.dibs.namespace("tenant-a").claim("ada", owner=user)
+        with pytest.raises(NameTaken):
+            projects.claim("ADA", owner=user)
+        host.db.session.commit()
+        assert projects.release("ada", owner=user) == 1
+        assert projects.check("ada").available
+        assert not host.dibs.check("ada").available
+        assert not host.dibs.namespace("tenant-a").check("ada").available
+        assert host.dibs.namespace("tenant-b").check("ada").available
+    close(host)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "tenant-", "tenant-" + "x" * 58, "Projects", "", "*"])
+def test_a_namespace_that_no_setting_has_is_refused(app_url, name):
+    """A slip of the pen would be a place where every name is free."""
+    host = make_host(app_url, DIBS_NAMESPACES="projects,tenant-*")
+    with host.app.app_context():
+        for use in (host.dibs.namespace(name).check, host.dibs.namespace(name).release):
+            with pytest.raises(ConfigError, match="DIBS_NAMESPACES"):
+                use("ada")
+    close(host)
+
+
+def test_a_handle_is_put_on_no_app(host: Host):
+    with pytest.raises(ConfigError, match="init_app"):
+        host.dibs.namespace("projects").init_app(Flask("other"))
+    with Flask("other").app_context(), pytest.raises(RuntimeError, match="init_app"):
+        host.dibs.namespace("projects").check("ada")
 
 
 def test_second_dibs_of_a_namespace_is_refused(host: Host):

@@ -10,8 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from dibs.errors import NameTaken
+from dibs.extension import KNOWN
+from dibs.namespaces import Namespaces
 from tests.backends import SQLITE
-from tests.extension.conftest import Host, make_host
+from tests.extension.conftest import Host, as_text, close, make_host
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,6 +25,26 @@ def test_deleted_owner_frees_her_names(host: Host):
     host.db.session.delete(user)
     host.db.session.commit()
     assert host.names() == {"Ada": "free", "Countess": "free", "Eve": "owned"}
+
+
+def test_deleted_owner_frees_her_names_in_every_namespace(app_url):
+    """In those of the settings, stars included; what only looks like one is another app's."""
+    host = make_host(app_url, DIBS_NAMESPACES="projects,tenant-*,Team-*")
+    with host.app.app_context():
+        user = host.owned("Ada")
+        ours = ["projects", "tenant-a", "tenant-\U0001f600", "tenant-z z", "Team-1"]
+        theirs = ["project", "projects2", "tenant-", "tenant.", "Tenant-a", "team-1", "tenant"]
+        other = host.app.extensions[KNOWN]
+        host.app.extensions[KNOWN] = other | Namespaces(frozenset(theirs))
+        for place in [*ours, *theirs]:
+            host.dibs.namespace(place).claim("Ada", owner=user)
+        host.db.session.commit()
+        host.app.extensions[KNOWN] = other
+        host.db.session.delete(user)
+        host.db.session.commit()
+        rows = host.committed("SELECT namespace FROM dibs_names WHERE state = 'free'")
+        assert {as_text(place) for (place,) in rows} == {"default", *ours}
+    close(host)
 
 
 def test_rolled_back_deletion_frees_nothing(host: Host):

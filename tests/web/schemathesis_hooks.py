@@ -52,6 +52,7 @@ def names() -> st.SearchStrategy[str]:
 
 
 schemathesis.openapi.format("dibs-username", names())
+schemathesis.openapi.format("dibs-namespace", st.sampled_from(["default", "projects", "tenant-a"]))
 schemathesis.openapi.format(
     "password", st.text(st.characters(codec="utf-8"), min_size=12, max_size=40).filter(can_be_used)
 )

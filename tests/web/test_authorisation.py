@@ -20,6 +20,8 @@ POST   /register                        201   201   201   201   201   201
 GET    /usernames/{name}                200   200   200   200   200   200
 POST   /holds                           201   201   201   201   201   201
 DELETE /holds/{hold}                    204   204   204   204   204   204
+GET    /usernames/check                 200   200   200   200   200   200
+POST   /usernames/check                 200   200   200   200   200   200
 POST   /login                           200   200   200   200   200   200
 POST   /refresh                         401   401   401   401   401   401
 POST   /logout                          401   200   200   200   200   200
@@ -50,7 +52,8 @@ CELLS = [
     for method, path, *cells in ROWS
     for who, cell in zip(WHO, cells, strict=True)
 ]
-BODIES: dict[tuple[str, str], dict[str, str]] = {
+BODIES: dict[tuple[str, str], dict[str, object]] = {
+    ("POST", "/usernames/check"): {"names": ["ada"]},
     ("POST", "/register"): {"username": "somebody-new", "password": PASSWORD},
     ("POST", "/holds"): {"username": "somebody-held"},
     ("POST", "/login"): {"username": "user", "password": PASSWORD},

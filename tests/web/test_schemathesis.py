@@ -48,6 +48,7 @@ def run(port: int, folder: Path) -> str:
 def test_no_check_fails(tmp_path):
     """On every operation, in every phase, with no server error in the log either."""
     settings = {"password": "required", "rate_limits": "off", "argon2_memory_kib": "64"}
+    settings["namespaces"] = "projects,tenant-*"
     with Service(workers=1, **settings) as service:
         written = run(service.port, tmp_path)
         log = service.log()

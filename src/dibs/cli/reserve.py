@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from dibs.cli.namespaces import chosen, namespace_option
 from dibs.cli.ready import printable, ready_parts
 from dibs.cli.register import password_options, register_user
 from dibs.errors import InvalidName, NameReserved, NameTaken
@@ -49,15 +50,17 @@ def reserve() -> None:
     callback=_as_reason,
     help="Why; at most 64 characters.",
 )
-def add(names: tuple[str, ...], file: list[str], reason: str) -> None:
+@namespace_option
+def add(names: tuple[str, ...], file: list[str], reason: str, namespace: str | None) -> None:
     """Reserve names; one that somebody has stays as it is, is said, and the status is 1."""
     if not (names or file):
         raise click.UsageError("give names, or a --file of names")
-    _, parts = ready_parts()
+    settings, parts = ready_parts()
+    registry = parts.registry.within(chosen(namespace, settings))
     refused = False
     for name in (*names, *file):
         try:
-            parts.registry.reserve(name, reason=reason, deadline=parts.budget.start())
+            registry.reserve(name, reason=reason, deadline=parts.budget.start())
         except NameReserved:
             click.echo(f"{printable(name)}: was reserved already")
         except (InvalidName, NameTaken) as error:
@@ -70,13 +73,15 @@ def add(names: tuple[str, ...], file: list[str], reason: str) -> None:
 
 @reserve.command()
 @click.argument("names", nargs=-1, required=True)
-def remove(names: tuple[str, ...]) -> None:
+@namespace_option
+def remove(names: tuple[str, ...], namespace: str | None) -> None:
     """Let anybody register these names again; if one is no name, the status is 1."""
-    _, parts = ready_parts()
+    settings, parts = ready_parts()
+    registry = parts.registry.within(chosen(namespace, settings))
     refused = False
     for name in names:
         try:
-            freed = parts.registry.unreserve(name, deadline=parts.budget.start())
+            freed = registry.unreserve(name, deadline=parts.budget.start())
         except InvalidName as error:
             refused = True
             click.echo(f"{printable(name)}: {error}", err=True)
@@ -91,10 +96,12 @@ def _fail_if(refused: bool) -> None:
 
 
 @reserve.command(name="list")
-def list_() -> None:
+@namespace_option
+def list_(namespace: str | None) -> None:
     """Print every name that staff reserved, with the reason."""
     settings, parts = ready_parts()
-    rows = parts.store.reserved(namespace=settings.namespace, deadline=parts.budget.start())
+    place = chosen(namespace, settings)
+    rows = parts.store.reserved(namespace=place, deadline=parts.budget.start())
     for row in rows:
         click.echo(f"{row.display}\t{row.owner}")
 

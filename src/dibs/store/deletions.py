@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import InstanceState, Session
 
+from dibs.namespaces import Namespaces
 from dibs.store.announcing import announce_later
 from dibs.store.dialects import dialect_for
 from dibs.store.freed import freed
@@ -19,12 +20,14 @@ from dibs.store.releases import release_for_good
 
 DELETED = "dibs.deleted"
 MAX_BATCH = 500
+LAST = "\U0010ffff"
+"""No character comes after it, and no namespace holds it."""
 
 States = Sequence[InstanceState[Any]]
 
 
 def release_deleted_owners(
-    namespaces: Callable[[], Collection[str]], quarantine: Callable[[], int | None]
+    namespaces: Callable[[], Namespaces], quarantine: Callable[[], int | None]
 ) -> None:
     """From now on release the names of every mapped instance that any session deletes.
 
@@ -51,7 +54,7 @@ def release_deleted_owners(
         # Still inside the flush: if this fails, the owner stays too.
         states = sorted(session.info.pop(DELETED, ()), key=_kind)
         for kind, group in groupby(states, key=_kind):
-            _release(session, kind, list(group), sorted(namespaces()), quarantine())
+            _release(session, kind, list(group), namespaces(), quarantine())
 
 
 def _kind(state: InstanceState[Any]) -> str:
@@ -62,7 +65,7 @@ def _release(
     session: Session,
     kind: str,
     gone: States,
-    namespaces: Sequence[str],
+    namespaces: Namespaces,
     quarantine: int | None,
 ) -> None:
     connection = session.connection(bind_arguments=dict(bind_of(gone[0].mapper)))
@@ -80,12 +83,20 @@ def _release(
 
 
 def _owned_by(
-    kind: str, ids: Sequence[str], namespaces: Sequence[str]
+    kind: str, ids: Sequence[str], namespaces: Namespaces
 ) -> tuple[str, dict[str, object]]:
     owners = {f"owner_{i}": one for i, one in enumerate(ids)}
-    places = {f"namespace_{i}": one for i, one in enumerate(namespaces)}
-    where = (
-        f"owner IN ({', '.join(f':{name}' for name in owners)}) AND owner_kind = :kind"
-        f" AND namespace IN ({', '.join(f':{name}' for name in places)})"
-    )
+    where, places = _within(namespaces)
+    where = f"owner IN ({', '.join(f':{name}' for name in owners)}) AND owner_kind = :kind{where}"
     return where, {"kind": kind, **owners, **places}
+
+
+def _within(namespaces: Namespaces) -> tuple[str, dict[str, object]]:
+    """A range for those that begin alike: LIKE has capitals and small letters be one on SQLite."""
+    names = {f"namespace_{i}": one for i, one in enumerate(sorted(namespaces.names))}
+    any_of = [f"namespace IN ({', '.join(f':{name}' for name in names)})"] if names else []
+    ranges: dict[str, object] = {}
+    for i, prefix in enumerate(sorted(namespaces.prefixes)):
+        ranges |= {f"from_{i}": prefix, f"to_{i}": prefix + LAST}
+        any_of.append(f"namespace > :from_{i} AND namespace < :to_{i}")
+    return f" AND ({' OR '.join(any_of)})", {**names, **ranges}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
@@ -9,9 +10,10 @@ from flask_smorest import Api
 from werkzeug.routing import BaseConverter
 
 from dibs.web import cookies, health, holds, names, registration, sessions, teams, users
+from dibs.web.checking import CheckToken, Place, init_checks
 from dibs.web.limits import init_limits
 from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
-from dibs.web.refusals import Refusals
+from dibs.web.refusals import Proofs, Refusals
 from dibs.web.tracing import init_tracing
 from dibs.web.words import init_babel
 from dibs.wiring import Parts
@@ -74,8 +76,28 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Leave them to `dibs.web.problems`."""
 
 
-def register_blueprints(app: Flask, parts: Parts, *, url_prefix: str = "") -> None:
-    """Mount the routes on an app, and let its views find the parts."""
+def register_blueprints(
+    app: Flask,
+    parts: Parts,
+    *,
+    url_prefix: str = "",
+    check_token: CheckToken | None = None,
+    checks: Mapping[str, Place] | None = None,
+) -> None:
+    """Mount the routes on an app, and let its views find the parts.
+
+    Args:
+        app: The app.
+        parts: What its views use.
+        url_prefix: Of every route.
+        check_token: Accepts proofs of the app's own where DIBS_CHECK is `token`.
+        checks: Further addresses of the routes that check names, each with its namespace.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+    """
+    further = {f"{names.blueprint.name}-{i}": one for i, one in enumerate((checks or {}).items())}
+    init_checks(app, parts, check_token, {name: place for name, (_, place) in further.items()})
     app.extensions["dibs.parts"] = parts
     app.extensions["dibs.cache"] = parts.cache
     init_babel(app, default=parts.settings.locale)
@@ -87,11 +109,14 @@ def register_blueprints(app: Flask, parts: Parts, *, url_prefix: str = "") -> No
     app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
     app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
     app.url_map.converters["dibs_any"] = AnyText
-    api = DibsApi(app, spec_kwargs={"tags": TAGS, "extra_plugins": [Refusals()]})
+    plugins = [Refusals(), Proofs(parts.settings.check)]
+    api = DibsApi(app, spec_kwargs={"tags": TAGS, "extra_plugins": plugins})
     for name, scheme in SECURITY.items():
         api.spec.components.security_scheme(name, scheme)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint, url_prefix=url_prefix)
+    for name, (prefix, _) in further.items():
+        api.register_blueprint(names.blueprint, name=name, url_prefix=prefix)
     init_limits(app, parts)
     _say_password(api.spec, parts.settings.password)
     parts.registry.reserve_routes(_first_parts(app))

@@ -22,6 +22,7 @@ UNKNOWN = "Unknown field %(field)s; leave it out."
 NOT_A_BOOLEAN = "Give %(field)s as true or false."
 NOT_A_ROLE = "Give %(field)s as owner or member."
 ONE_CHANGE = "Change one thing at a time: the username (with its hold_token) or the password."
+NOT_NAMES = "Give %(field)s as a list of 1 to 100 strings."
 NOT_AN_ID = "`%(field)s` must be the `next` of an earlier page."
 
 # marshmallow's own messages are replaced by these codes, so that nothing is
@@ -35,8 +36,10 @@ WORDS = {
     "not_a_boolean": NOT_A_BOOLEAN,
     "not_a_role": NOT_A_ROLE,
     "one_change": ONE_CHANGE,
+    "not_names": NOT_NAMES,
 }
 TEXT: dict[str, Any] = {"required": "required", "invalid": "not_text", "null": "not_text"}
+NAMES: dict[str, Any] = {"required": "required", "invalid": "not_names", "null": "not_names"}
 FLAG: dict[str, Any] = {"invalid": "not_a_boolean", "null": "not_a_boolean"}
 NUMBER: dict[str, Any] = {"required": "required", "invalid": "not_a_number", "null": "not_a_number"}
 
@@ -56,6 +59,16 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **options)
+
+
+class Names(fields.List[Any]):
+    """A list of strings; what is wrong with it is said once, and not of each string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        del attr, data, options
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self.make_error("invalid")
+        return value
 
 
 class StrictParser(FlaskParser):

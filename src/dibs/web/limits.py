@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from http import HTTPStatus
 from math import ceil
 from typing import Any, cast
 
-from flask import Flask, Response, after_this_request, request
+from flask import Flask, Response, after_this_request, current_app, request
 from flask_limiter import Limiter
 from limits import RateLimitItem, RateLimitItemPerSecond
 
@@ -33,6 +33,8 @@ GROUPS = {
     "dibs_sessions.login": "login",
     "dibs_sessions.refresh": "refresh",
     "dibs_names.check": "check",
+    "dibs_names.check_itself": "check",
+    "dibs_names.check_many": "check",
 }
 REST = "rest"
 
@@ -129,7 +131,9 @@ class Limits:
 
     def guard(self, endpoint: str, view: View) -> View:
         """The view, behind its limits: of a refused request nothing is read but its name."""
-        group = GROUPS.get(endpoint, REST)
+        # One that is mounted a second time is called `dibs_names-...`.
+        blueprint, _, view_name = endpoint.partition(".")
+        group = GROUPS.get(f"{blueprint.partition('-')[0]}.{view_name}", REST)
         tries = endpoint in PASSWORD_TRIED
 
         @wraps(view)
@@ -142,6 +146,22 @@ class Limits:
             return view(*args, **kwargs)
 
         return guarded
+
+    def count_more(self, group: str, more: int) -> None:
+        """Count what this request has been counted for so many times more, or not at all.
+
+        What a refused list would have cost is given back, or it would keep single names out.
+        One that is longer than the limit costs all of that, or it could never be asked.
+        """
+        counted = [(hit, min(more, hit.limit.amount - 1)) for hit in _hits() if hit.group == group]
+        for hit, cost in counted:
+            self.tally.incr(hit.key, hit.limit.get_expiry(), cost)
+        now = {hit: replace(hit, count=self.tally.noted(hit.key)) for hit, _ in counted}
+        _hits()[:] = [now.get(hit, hit) for hit in _hits()]
+        if over := [hit for hit in now.values() if hit.over]:
+            for hit, cost in counted:
+                self.tally.incr(hit.key, hit.limit.get_expiry(), -cost)
+            raise RateLimited(seconds=over[0].seconds)
 
     def _count(self, group: str, who: str) -> None:
         for limit in self._limits.get(group, ()):
@@ -181,6 +201,17 @@ class Limits:
     def close(self) -> None:
         """Give back every connection."""
         self.tally.close()
+
+
+def count_more(group: str, more: int) -> None:
+    """Have a request that asks for several things at once cost as much as that many requests.
+
+    Raises:
+        RateLimited: It is too much; nothing of it was counted.
+    """
+    limits: Limits | None = current_app.extensions.get(KEY)
+    if limits is not None and more:
+        limits.count_more(group, more)
 
 
 def _tell(response: Response) -> Response:

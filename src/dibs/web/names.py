@@ -1,4 +1,4 @@
-"""`GET /usernames/<name>`: is it free?"""
+"""`GET /usernames/<name>` and `POST /usernames/check`: are they free?"""
 
 from __future__ import annotations
 
@@ -8,58 +8,101 @@ from flask import request
 
 from dibs.errors import InvalidName, NameHeld, NameQuarantined, NameTaken, Reason
 from dibs.names.messages import ENCODING
+from dibs.registry import Registry
 from dibs.store import Deadline
-from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint, parts
+from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
+from dibs.web.checking import is_blind, proof_required, registry_for
+from dibs.web.limits import count_more
 from dibs.web.problems import reason_items
-from dibs.web.schemas import Verdict
+from dibs.web.schemas import NAMESPACE, CheckBody, Verdict, Verdicts
 from dibs.web.suggestions import as_taken, other_names
 from dibs.web.words import localised, say, together
 
-NOTHING_AGAINST: dict[str, Any] = {
-    "reason": None,
-    "message": None,
-    "reasons": [],
-    "suggestions": [],
-}
+Refused = InvalidName | NameTaken | None
+
+IN_QUERY = {"in": "query", "name": "namespace", "schema": {"type": "string", **NAMESPACE}}
 
 blueprint = Blueprint("dibs_names", __name__, description="Ask about a name.")
 
 
 @blueprint.route("/usernames/<dibs_any:name>", tags=["Names"])
-@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
+@proof_required
+@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS, IN_QUERY])
 @blueprint.response(200, Verdict, headers=LANGUAGE)
+@blueprint.refuses(422, "There is no such namespace.")
 @blueprint.refuses(503, "The database cannot answer; see Retry-After.")
 def check(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Say whether a name can be had: advice, never a promise."""
-    return verdict(name), 200, {"Cache-Control": "no-store", **localised()}
+    return _answer(name)
 
 
-def verdict(name: str) -> dict[str, Any]:
+# A rule of its own: the address takes lists by POST, and the OpenAPI page has all its methods.
+@blueprint.route("/usernames/check", tags=["Names"])
+@proof_required
+@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS, IN_QUERY])
+@blueprint.response(200, Verdict, headers=LANGUAGE)
+@blueprint.refuses(422, "There is no such namespace.")
+@blueprint.refuses(503, "The database cannot answer; see Retry-After.")
+def check_itself() -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Say whether the name `check` can be had, as of any other name."""
+    return _answer("check")
+
+
+def _answer(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    registry = registry_for(request.args.get("namespace"))
+    said = verdict(name, registry, deadline())
+    return said, 200, {"Cache-Control": "no-store", **localised()}
+
+
+@blueprint.route("/usernames/check", methods=["POST"], tags=["Names"])
+@proof_required
+@blueprint.doc(parameters=[ACCEPT_LANGUAGE])
+@blueprint.arguments(CheckBody)
+@blueprint.response(200, Verdicts, headers=LANGUAGE)
+@blueprint.refuses_usually(400, 413, 415)
+@blueprint.refuses(422, "There is no such namespace, or no list of names.")
+@blueprint.refuses(503, "The database cannot answer; see Retry-After.")
+def check_many(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Say of up to 100 names whether they can be had, in their order: advice, never a promise."""
+    registry, names = registry_for(body["namespace"]), body["names"]
+    count_more("check", len(names) - 1)
+    found = registry.check_many(names, rules_only=is_blind(), deadline=deadline())
+    results = [
+        _said(name, canonical, refused)
+        for name, (canonical, refused) in zip(names, found, strict=True)
+    ]
+    return {"results": results}, 200, {"Cache-Control": "no-store", **localised()}
+
+
+def verdict(name: str, registry: Registry, until: Deadline) -> dict[str, Any]:
     """What is to be said of a name.
 
     Raises:
         StoreUnavailable: The database cannot answer.
     """
-    deadline = parts().budget.start()
-    said: dict[str, Any] = {"name": name, "canonical": None, "renamed_to": None}
+    canonical: str | None = None
+    refused: Refused
     try:
         _refuse_bad_bytes(name)
-        username = parts().registry.parse(name, deadline=deadline)
-        said["canonical"] = username.canonical
-        refused: InvalidName | NameTaken | None = parts().registry.check(
-            username, deadline=deadline
-        )
-        if isinstance(refused, NameQuarantined):
-            said["renamed_to"] = _renamed_to(name, deadline)
+        if is_blind():
+            ((canonical, refused),) = registry.check_many([name], rules_only=True, deadline=until)
+        else:
+            username = registry.parse(name, deadline=until)
+            canonical = username.canonical
+            refused = registry.check(username, deadline=until)
     except (InvalidName, NameTaken) as error:
         refused = error
-    said["available"] = refused is None
-    return said | (_why_not(refused, deadline, name) if refused else NOTHING_AGAINST)
+    helps = refused is not None and as_taken(refused) is not None and not is_blind()
+    others = other_names(name, until, registry) if helps else []
+    said = {**_said(name, canonical, refused), "suggestions": others}
+    if isinstance(refused, NameQuarantined):
+        said["renamed_to"] = _renamed_to(name, registry, until)
+    return said
 
 
-def _renamed_to(name: str, deadline: Deadline) -> str | None:
-    row = parts().registry.row_of(name, deadline=deadline)
-    return None if row is None else parts().renames.renamed_to(row, deadline=deadline)
+def _renamed_to(name: str, registry: Registry, until: Deadline) -> str | None:
+    row = registry.row_of(name, deadline=until)
+    return None if row is None else parts().renames.renamed_to(row, deadline=until)
 
 
 def _refuse_bad_bytes(name: str) -> None:
@@ -78,25 +121,28 @@ def _refuse_bad_bytes(name: str) -> None:
             raise InvalidName((Reason("encoding", ENCODING),)) from error
 
 
-def _why_not(refused: InvalidName | NameTaken, deadline: Deadline, name: str) -> dict[str, Any]:
+def _said(name: str, canonical: str | None, refused: Refused) -> dict[str, Any]:
+    """A verdict without other names."""
+    return {
+        # JSON can spell half a surrogate pair, which no answer in UTF-8 can repeat.
+        "name": name.encode(errors="backslashreplace").decode(),
+        "canonical": canonical,
+        "available": False if refused else None if is_blind() else True,
+        "renamed_to": None,
+        **_why_not(refused),
+    }
+
+
+def _why_not(refused: Refused) -> dict[str, Any]:
+    if refused is None:
+        return {"reason": None, "message": None, "reasons": []}
     taken = as_taken(refused)
     if taken is not None:
-        others = other_names(name, deadline)
-        message = say(taken.message)
-        said: dict[str, Any] = {
-            "reason": taken.code,
-            "message": message,
-            "reasons": [],
-            "suggestions": others,
-        }
+        said: dict[str, Any] = {"reason": taken.code, "message": say(taken.message), "reasons": []}
         if isinstance(taken, NameHeld) and taken.retry_after is not None:
             said["retry_after"] = taken.retry_after
         return said
     broken = refused.reasons if isinstance(refused, InvalidName) else ()
     reasons = reason_items([("username", reason) for reason in broken])
-    return {
-        "reason": refused.code,
-        "message": together(item["detail"] for item in reasons),
-        "reasons": reasons,
-        "suggestions": [],
-    }
+    message = together(item["detail"] for item in reasons)
+    return {"reason": refused.code, "message": message, "reasons": reasons}

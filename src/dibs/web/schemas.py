@@ -8,10 +8,11 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from dibs.names import DEFAULT_POLICY
-from dibs.web.bodies import FLAG, NUMBER, TEXT, Body, Flag
+from dibs.web.bodies import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names
 from dibs.web.problems import SuggestionSchema
 
 MAX_PAGE = 100
+MAX_CHECKED = 100
 ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 NAME_FORMAT = "dibs-username"
 """Names by all their rules, which no JSON Schema can say; `docs/names.md` does."""
@@ -32,6 +33,11 @@ PASSWORD = {
 }
 HOLD_TOKEN = {"description": "That of a hold of this name; see `POST /holds`."}
 ROLES = ("owner", "member")
+NAMESPACE = {
+    "format": "dibs-namespace",
+    "description": "Whose names; those of users and teams where it is left out.",
+}
+"""Those of DIBS_NAMESPACE and DIBS_NAMESPACES, some of which may be a beginning and a star."""
 
 
 def _is_id(value: str) -> None:
@@ -211,6 +217,19 @@ class PageQuery(Body):
     )
 
 
+class CheckBody(Body):
+    """The body of `POST /usernames/check`."""
+
+    names = Names(
+        fields.String(),
+        required=True,
+        error_messages=NAMES,
+        validate=validate.Length(1, MAX_CHECKED, error="not_names"),
+        metadata={"examples": [["ada", "grace"]]},
+    )
+    namespace = fields.String(load_default=None, error_messages=TEXT, metadata=NAMESPACE)
+
+
 # --- answers -------------------------------------------------------------------
 
 
@@ -271,12 +290,15 @@ class KeySet(Schema):
     keys = fields.List(fields.Dict())
 
 
-class Verdict(Schema):
+class PlainVerdict(Schema):
     """Whether a name can be had: advice, never a promise."""
 
     name = fields.String()
     canonical = fields.String(allow_none=True)
-    available = fields.Boolean()
+    available = fields.Boolean(
+        allow_none=True,
+        metadata={"description": "Null where it is not told whether somebody has the name."},
+    )
     reason = fields.String(allow_none=True)
     message = fields.String(allow_none=True)
     reasons = fields.List(fields.Dict())
@@ -287,7 +309,18 @@ class Verdict(Schema):
     retry_after = fields.Integer(
         metadata={"description": "Of a name that is held: seconds until that is over."}
     )
+
+
+class Verdict(PlainVerdict):
+    """A verdict, and other names for who cannot have this one."""
+
     suggestions = fields.List(fields.Nested(SuggestionSchema))
+
+
+class Verdicts(Schema):
+    """A verdict on each name, in the order of the names."""
+
+    results = fields.List(fields.Nested(PlainVerdict))
 
 
 class Health(Schema):

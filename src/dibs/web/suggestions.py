@@ -6,16 +6,19 @@ from flask import request
 
 from dibs.errors import InvalidName, NameReserved, NameTaken
 from dibs.names import latin_reading
+from dibs.registry import Registry
 from dibs.store import Deadline
 from dibs.web.base import parts
 from dibs.web.problems import is_reserved
 
 
-def other_names(name: str, deadline: Deadline) -> list[dict[str, str]]:
+def other_names(
+    name: str, deadline: Deadline, registry: Registry | None = None
+) -> list[dict[str, str]]:
     """Names like this one that are free, unless the client wants none: `?suggestions=0`."""
     if request.args.get("suggestions") == "0":
         return []
-    registry = parts().registry
+    registry = registry or parts().registry
     found = registry.suggest(name, deadline=deadline)
     if not found and (read := latin_reading(name)):
         found = registry.suggest(read, deadline=deadline)
