@@ -8,7 +8,8 @@ from flask import Flask
 from flask_smorest import Api
 from werkzeug.routing import BaseConverter
 
-from dibs.web import cookies, health, names, registration, sessions, teams, users
+from dibs.web import component, cookies, health, names, registration, sessions, teams, users
+from dibs.web.cors import init_cors
 from dibs.web.limits import init_limits
 from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
 from dibs.web.refusals import Refusals
@@ -87,7 +88,9 @@ def register_blueprints(app: Flask, parts: Parts, *, url_prefix: str = "") -> No
         api.spec.components.security_scheme(name, scheme)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint, url_prefix=url_prefix)
+    app.register_blueprint(component.blueprint, url_prefix=url_prefix)
     init_limits(app, parts)
+    init_cors(app, parts.settings.cors_origins)
     _say_password(api.spec, parts.settings.password)
     parts.registry.reserve_routes(_first_parts(app))
 
