@@ -71,7 +71,7 @@ name_reserved = _namespace.signal("name-reserved")
 name_unreserved = _namespace.signal("name-unreserved")
 name_transferred = _namespace.signal("name-transferred")
 
-_SIGNALS = {
+SIGNALS = {
     "claimed": name_claimed,
     "held": name_held,
     "unheld": name_unheld,
@@ -87,7 +87,7 @@ _SIGNALS = {
 def announce(changes: Sequence[NameChange]) -> None:
     """Tell who listens; what a receiver raises is logged, since the change is committed."""
     for change in changes:
-        signal = _SIGNALS.get(change.action)
+        signal = SIGNALS.get(change.action)
         if signal is None:
             continue  # half of a rename, or of a deletion
         for receiver in list(signal.receivers_for(change)):

@@ -317,7 +317,8 @@ def test_statements(site):
     """None more without the header."""
     register(site, "warm", OTHER_KEY)
     site.sql.clear()
-    claim = ["BEGIN", "INSERT dibs_names", "INSERT dibs_users", "COMMIT"]
+    inserts = [f"INSERT dibs_{table}" for table in ("names", "history", "users")]
+    claim = ["BEGIN", *inserts, "COMMIT"]
     site.register("ada")
     assert words(site) == claim
     begin = ["BEGIN", "INSERT dibs_requests", "SELECT dibs_requests"]
@@ -352,7 +353,7 @@ def test_a_secret_is_made_again_and_not_kept(site):
     """As a hold's token: the view runs again, and its key is as good as any for refusals."""
     calls: list[int] = []
 
-    @site.app.post("/holds")
+    @site.app.post("/rooms")
     @once("POST /holds", secret=True)
     def hold() -> Any:
         calls.append(1)
@@ -360,7 +361,7 @@ def test_a_secret_is_made_again_and_not_kept(site):
 
     def ask(body: str) -> TestResponse:
         headers = {"Idempotency-Key": KEY}
-        answer: TestResponse = site.client.post("/holds", data=body, headers=headers)
+        answer: TestResponse = site.client.post("/rooms", data=body, headers=headers)
         return answer
 
     answers = [ask("ada"), ask("ada")]
@@ -376,12 +377,12 @@ def test_who_is_told_to_come_again_is_not_told_the_same_then(site):
     """As by a name that is held: the refusal ends by itself."""
     left = [{"Retry-After": "9"}, {}]
 
-    @site.app.post("/holds")
+    @site.app.post("/rooms")
     @once("POST /holds")
     def hold() -> Any:
         return "held", 409, left.pop(0)
 
-    asked = [site.client.post("/holds", headers={"Idempotency-Key": KEY}) for _ in range(3)]
+    asked = [site.client.post("/rooms", headers={"Idempotency-Key": KEY}) for _ in range(3)]
     assert [is_replayed(answer) for answer in asked] == [False, False, True]
 
 

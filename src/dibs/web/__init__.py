@@ -9,8 +9,19 @@ from flask import Flask
 from flask_smorest import Api
 from werkzeug.routing import BaseConverter
 
-from dibs.web import cookies, health, holds, names, registration, sessions, teams, users
+from dibs.web import (
+    component,
+    cookies,
+    health,
+    holds,
+    names,
+    registration,
+    sessions,
+    teams,
+    users,
+)
 from dibs.web.checking import CheckToken, Place, init_checks
+from dibs.web.cors import init_cors
 from dibs.web.limits import init_limits
 from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
 from dibs.web.refusals import Proofs, Refusals
@@ -117,7 +128,9 @@ def register_blueprints(
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     for name, (prefix, _) in further.items():
         api.register_blueprint(names.blueprint, name=name, url_prefix=prefix)
+    app.register_blueprint(component.blueprint, url_prefix=url_prefix)
     init_limits(app, parts)
+    init_cors(app, parts.settings.cors_origins)
     _say_password(api.spec, parts.settings.password)
     parts.registry.reserve_routes(_first_parts(app))
 
