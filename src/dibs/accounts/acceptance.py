@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import pkgutil
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,8 @@ SHORTEST_WORD: Final = 3
 
 LONGEST_REST: Final = 8
 """What is more than this beside a name is a password by itself: a date, in digits, is not."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _SEPARATORS: Final = dict.fromkeys(map(ord, "._- "))
 
@@ -111,33 +114,39 @@ class Rules:
             yield Reason("password_too_short", TOO_SHORT, {"min": self.min_length})
         if len(password) > self.max_length:
             yield Reason("password_too_long", TOO_LONG, {"max": self.max_length})
-        if any("\ud800" <= char <= "\udfff" for char in password):
+        if _SURROGATE.search(password):
             yield Reason("password_not_text", NOT_TEXT)
 
     def _guessable(self, folded: str, name: str) -> Iterator[Reason]:
         """What anybody would try who knows the user and the service."""
-        service = [*map(normalise, self.service_words), "dibs"]
+        service = _service(self.service_words)
         if folded in common_passwords():
             yield Reason("password_common", COMMON)
-        if _is_made_of(folded, [name], [name, *service]):
+        if _is_made_of(folded, (name,), (name, *service)):
             yield Reason("password_is_name", IS_NAME)
         elif _is_made_of(folded, service, service):
             yield Reason("password_is_service", IS_SERVICE)
 
 
-def _is_made_of(folded: str, one_of: list[str], words: list[str]) -> bool:
+@cache
+def _service(words: tuple[str, ...]) -> tuple[str, ...]:
+    return (*map(normalise, words), "dibs")
+
+
+def _is_made_of(folded: str, one_of: tuple[str, ...], words: tuple[str, ...]) -> bool:
     """Whether it holds one of these words and, without all words, next to nothing.
 
     `ada1984`, `adaada`, `Ada@dibs` and `!ecalevol_ada` are made of the name;
     `ada loves numbers` is not, nor is a name with a number like a telephone's.
     """
+    wanted = _both_ways(one_of)
     return any(
-        _holds(spelt, _both_ways(one_of)) and _is_little(spelt, _both_ways(words))
+        _holds(spelt, wanted) and _is_little(spelt, _both_ways(words))
         for spelt in (folded, folded.translate(_SEPARATORS))
     )
 
 
-def _both_ways(words: list[str]) -> set[str]:
+def _both_ways(words: tuple[str, ...]) -> set[str]:
     """Each word as it is, without its separators, and both of these backwards."""
     there = {spelt for word in words for spelt in (word, word.translate(_SEPARATORS))}
     long_enough = {word for word in there if len(word) + (not word.isascii()) >= SHORTEST_WORD}

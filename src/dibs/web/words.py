@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
+from babel import Locale
 from flask import Flask, request
 from flask_babel import Babel, Domain, get_locale
 
@@ -19,7 +21,9 @@ def init_babel(app: Flask, *, default: str) -> None:
     if "babel" in app.extensions:
         return
 
-    Babel(app, default_locale=default, locale_selector=lambda: choose_locale(default))
+    # Parsed once: Babel looks for its data on the disk each time.
+    parsed = cache(Locale.parse)
+    Babel(app, default_locale=default, locale_selector=lambda: parsed(choose_locale(default)))
 
 
 def choose_locale(default: str) -> str:
