@@ -89,6 +89,9 @@ class Settings:
     refresh_seconds: int = _setting(
         2_592_000, "How long a session lives that is not refreshed, in seconds."
     )
+    max_sessions: int = _setting(
+        100, "Most sessions of one user; with one more, the one that was used longest ago ends."
+    )
     locale: Locale = _setting("en", "Language of answers to clients that ask for none of ours.")
     deadline: float = _setting(
         5.0, f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} or more."
@@ -121,7 +124,7 @@ class Settings:
         rates.parse(self.rate_limits)
         if self.trusted_proxies < 0:
             raise ConfigError(f"DIBS_TRUSTED_PROXIES is {self.trusted_proxies}; give 0 or more")
-        for name in ("access_seconds", "refresh_seconds"):
+        for name in ("access_seconds", "refresh_seconds", "max_sessions"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 1 or more")
         if not self.namespace.isprintable() or len(self.namespace.encode()) > LONGEST_NAMESPACE:
