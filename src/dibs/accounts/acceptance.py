@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import pkgutil
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -35,6 +36,8 @@ _SEPARATORS: Final = dict.fromkeys(map(ord, "._- "))
 
 TOO_SHORT = "A password has at least %(min)d characters; add some."
 TOO_LONG = "A password has at most %(max)d characters; shorten it."
+BLANK = "A password cannot be blank; add characters that can be seen."
+UNCHANGED = "The new password is the current one; choose another one."
 NOT_TEXT = "The password holds something that is not a character; type it anew."
 COMMON = (
     "This password is among the most common ones, which are tried first; "
@@ -49,7 +52,7 @@ LEAKED = (
     "This password is known from a leak of passwords; choose another one here, "
     "and wherever else you use it."
 )
-MESSAGES = (TOO_SHORT, TOO_LONG, NOT_TEXT, COMMON, IS_NAME, IS_SERVICE, LEAKED)
+MESSAGES = (TOO_SHORT, TOO_LONG, BLANK, UNCHANGED, NOT_TEXT, COMMON, IS_NAME, IS_SERVICE, LEAKED)
 
 
 @cache
@@ -114,6 +117,8 @@ class Rules:
             yield Reason("password_too_short", TOO_SHORT, {"min": self.min_length})
         if len(password) > self.max_length:
             yield Reason("password_too_long", TOO_LONG, {"max": self.max_length})
+        if password and not any(map(_is_seen, password)):
+            yield Reason("password_blank", BLANK)
         if _SURROGATE.search(password):
             yield Reason("password_not_text", NOT_TEXT)
 
@@ -126,6 +131,20 @@ class Rules:
             yield Reason("password_is_name", IS_NAME)
         elif _is_made_of(folded, service, service):
             yield Reason("password_is_service", IS_SERVICE)
+
+
+def refuse_unchanged(new: str, current: str) -> None:
+    """See that a new password is another one, once the current one is known to be right.
+
+    Raises:
+        InvalidPassword: It is the same; composed and decomposed spellings are one.
+    """
+    if unicodedata.normalize("NFC", new) == unicodedata.normalize("NFC", current):
+        raise InvalidPassword((Reason("password_unchanged", UNCHANGED),))
+
+
+def _is_seen(char: str) -> bool:
+    return char.isprintable() and not char.isspace()
 
 
 @cache
