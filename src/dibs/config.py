@@ -91,6 +91,9 @@ class Settings:
     refresh_seconds: int = _setting(
         2_592_000, "How long a session lives that is not refreshed, in seconds."
     )
+    max_sessions: int = _setting(
+        100, "Most sessions of one user; with one more, the one that was used longest ago ends."
+    )
     locale: Locale = _setting("en", "Language of answers to clients that ask for none of ours.")
     deadline: float = _setting(
         5.0, f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} or more."
@@ -156,7 +159,7 @@ class Settings:
             if getattr(self, name) < 0:
                 raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 0 or more")
         _ = self.quarantine_ms
-        for name in ("access_seconds", "refresh_seconds", "hold_seconds", "holds"):
+        for name in ("access_seconds", "refresh_seconds", "max_sessions", "hold_seconds", "holds"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 1 or more")
         if not self.namespace.isprintable() or len(self.namespace.encode()) > LONGEST_NAMESPACE:

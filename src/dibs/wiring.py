@@ -22,7 +22,7 @@ from dibs.observe.counters import Counters
 from dibs.registry import Registry
 from dibs.renames import Renames
 from dibs.store import Budget, Deadline, Store
-from dibs.store.engine import connect
+from dibs.store.engine import connect, parse_url, refuse_no_folder
 from dibs.store.feed import NamespaceFeed
 from dibs.store.history import History
 from dibs.store.renames import Pace
@@ -31,6 +31,7 @@ from dibs.store.sql import SqlStore
 from dibs.strategies import STRATEGIES, Sources
 
 if TYPE_CHECKING:
+    from dibs.cache.address import Address
     from dibs.cache.filter import Recipe
     from dibs.cache.shelf import Shelf
 
@@ -58,6 +59,12 @@ class Parts:
     def registration(self) -> Registration:
         """How users register."""
         return self.accounts.registration
+
+    def close(self) -> None:
+        """Give back every connection, and let the threads end."""
+        self.filter.close()
+        self.cache.close()
+        self.store.close()
 
 
 def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
@@ -135,18 +142,31 @@ def open_cache(settings: Settings) -> Layers:
     return Layers(_shared_cache(settings, secret, counters), counters)
 
 
-def _shared_cache(
-    settings: Settings, secret: Callable[[Deadline], str], counters: Counters
-) -> TakenCache | None:
+def redis_address(settings: Settings) -> Address | None:
+    """Where Redis is, if it is used; nothing is asked yet.
+
+    Raises:
+        ConfigError: The address cannot be used, or redis-py is not installed.
+    """
     if not settings.redis_url:
         return None
     try:
         from dibs.cache.address import Address
-        from dibs.cache.link import Link
-        from dibs.cache.redis import RedisCache
     except ImportError as error:
         raise ConfigError("DIBS_REDIS_URL needs redis-py: pip install 'dibs[redis]'") from error
-    link = Link(Address(settings.redis_url), connections=settings.pool_size, counters=counters)
+    return Address(settings.redis_url)
+
+
+def _shared_cache(
+    settings: Settings, secret: Callable[[Deadline], str], counters: Counters
+) -> TakenCache | None:
+    address = redis_address(settings)
+    if address is None:
+        return None
+    from dibs.cache.link import Link
+    from dibs.cache.redis import RedisCache
+
+    link = Link(address, connections=settings.pool_size, counters=counters)
     return RedisCache(link, secret=secret, counters=counters)
 
 
@@ -210,6 +230,7 @@ def create_tables(settings: Settings) -> None:
         StoreUnavailable: The database cannot answer.
     """
     _make_home(settings)
+    refuse_no_folder(parse_url(settings.resolved_database_url))
     upgrade(settings.resolved_database_url, rules_version(settings.lookalikes))
 
 

@@ -79,8 +79,7 @@ class Process:
         return {member.user_id: member.role for member in found[team.id]}
 
     def close(self) -> None:
-        self.parts.store.close()
-        self.parts.cache.close()
+        self.parts.close()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +24,7 @@ from dibs.errors import (
 )
 from dibs.store.models import MAX_DEVICE
 from dibs.testing import soon
-from tests.accounts.people import OTHER_PASSWORD, PASSWORD, Clock, Process
+from tests.accounts.people import OTHER_PASSWORD, PASSWORD, Clock, Process, processes
 from tests.race.harness import at_once
 
 TRUSTED_S = 1.0
@@ -174,6 +175,36 @@ def test_the_one_used_last_is_listed_first(process: Process, clock: Clock) -> No
     process.refresh(sessions[3].refresh_token)
     listed = [row.id for row in process.logins.sessions(user_id, deadline=soon())]
     assert listed == [sessions[i].session_id for i in (3, 0, 1, 2)]
+
+
+def test_with_one_too_many_the_one_used_longest_ago_ends(
+    url: str, tmp_path: Path, clock: Clock
+) -> None:
+    """Whoever logs in for ever fills no table, and her newest devices stay."""
+    with processes(1, url, tmp_path, max_sessions=3) as (process,):
+        for name in ("ada", "bob"):
+            process.register(name)
+        others = process.login("bob")
+        first, second, third = (process.login() for _ in range(3))
+        for tokens, seconds in ((first, 30), (second, 20), (third, 10)):
+            clock.age(tokens.session_id, seconds)
+        process.refresh(first.refresh_token)
+        fourth = process.login()
+        listed = process.logins.sessions(fourth.user_id, deadline=soon())
+        assert {one.id for one in listed} == {
+            tokens.session_id for tokens in (first, third, fourth)
+        }
+        with pytest.raises(SessionEnded):
+            process.refresh(second.refresh_token)
+        process.refresh(others.refresh_token)
+
+
+def test_one_session_is_the_least(url: str, tmp_path: Path) -> None:
+    with processes(1, url, tmp_path, max_sessions=1) as (process,):
+        process.register()
+        last = [process.login() for _ in range(3)][-1]
+        (only,) = process.logins.sessions(last.user_id, deadline=soon())
+        assert only.id == last.session_id
 
 
 def test_nobody_ends_the_sessions_of_others(process: Process) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from dibs.deadline import Deadline
 from dibs.errors import (
     DibsError,
     LastOwner,
@@ -161,6 +162,84 @@ def test_the_last_owner_stays(process: Process) -> None:
     put(process, team.id, bob, "owner", by=ada)
     assert process.profiles.delete(ada.user_id, deadline=soon())
     assert process.roles(team) == {bob.user_id: "owner"}
+
+
+def test_who_is_disabled_is_no_owner_to_stay(process: Process) -> None:
+    """Nobody could do anything for the team: the one who can log in is the last one."""
+    ada, bob = process.newcomer("ada"), process.newcomer("bob")
+    team = process.team("builders", ada)
+    put(process, team.id, bob, "owner", by=ada)
+    process.profiles.set_disabled(bob.user_id, disabled=True, deadline=soon())
+    jobs: list[Callable[[], object]] = [
+        partial(put, process, team.id, ada, "member", by=ada),
+        partial(remove, process, team.id, ada, by=ada),
+        partial(process.profiles.delete, ada.user_id, deadline=soon()),
+    ]
+    assert [outcome(job) for job in jobs] == [LastOwner] * 3
+    remove(process, team.id, bob, by=ada)  # who is disabled may go
+    assert process.roles(team) == {ada.user_id: "owner"}
+
+
+def test_a_team_whose_only_owner_is_disabled_keeps_her(process: Process) -> None:
+    """Until staff make somebody else the owner."""
+    ada, bob, staff = process.newcomer("ada"), process.newcomer("bob"), Living("", NOBODY, "staff")
+    team = process.team("builders", ada)
+    process.profiles.set_disabled(ada.user_id, disabled=True, deadline=soon())
+    assert outcome(partial(remove, process, team.id, ada, by=staff)) is LastOwner
+    put(process, team.id, bob, "owner", by=staff)
+    remove(process, team.id, ada, by=staff)
+    assert process.roles(team) == {bob.user_id: "owner"}
+
+
+@pytest.mark.parametrize("end", ["removed", "disabled"])
+@pytest.mark.parametrize("act", ["add", "remove", "delete"])
+def test_who_owns_it_no_more_when_it_is_done(
+    process: Process, other: Process, monkeypatch: pytest.MonkeyPatch, act: str, end: str
+) -> None:
+    """An owner when she asked: the transaction finds out that she is one no longer."""
+    ada, bob, eve = (process.newcomer(name) for name in ("ada", "bob", "eve"))
+    team = process.team("builders", ada)
+    put(process, team.id, bob, "owner", by=ada)
+    asked = process.teams._refuse_strangers
+
+    def ask_and_lose_it(team_id: str, by: Living, deadline: Deadline) -> None:
+        asked(team_id, by, deadline)
+        if end == "removed":
+            remove(other, team.id, bob, by=ada)
+        else:
+            other.profiles.set_disabled(bob.user_id, disabled=True, deadline=soon())
+
+    monkeypatch.setattr(process.teams, "_refuse_strangers", ask_and_lose_it)
+    acts: dict[str, Callable[[], object]] = {
+        "add": partial(put, process, team.id, eve, "member", by=bob),
+        "remove": partial(remove, process, team.id, ada, by=bob),
+        "delete": partial(delete, process, team.id, by=bob),
+    }
+    assert outcome(acts[act]) is NotAllowed
+    assert process.roles(team) == {ada.user_id: "owner"} | (
+        {bob.user_id: "owner"} if end == "disabled" else {}
+    )
+
+
+@pytest.mark.race
+def test_an_owner_who_is_removed_while_she_adds(process: Process, other: Process) -> None:
+    """She added before, or not at all; and who is out adds nobody."""
+    for i in range(ROUNDS):
+        ada, bob, eve, dan = (
+            process.newcomer(f"{name}{i}") for name in ("ada", "bob", "eve", "dan")
+        )
+        team = process.team(f"builders{i}", ada)
+        put(process, team.id, bob, "owner", by=ada)
+        removed, added = at_once(
+            [
+                partial(outcome, partial(remove, other, team.id, bob, by=ada)),
+                partial(outcome, partial(put, process, team.id, eve, "owner", by=bob)),
+            ]
+        )
+        assert removed is None
+        assert added in (None, NotAllowed)
+        assert (eve.user_id in process.roles(team)) == (added is None)
+        assert outcome(partial(put, process, team.id, dan, "member", by=bob)) is NotAllowed
 
 
 @pytest.mark.race

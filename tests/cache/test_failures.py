@@ -188,7 +188,10 @@ def test_a_minute_without_redis_is_a_line_or_two(place: Place, process: Processe
             one.forget({"ada": 2})
     told = lines()
     assert 1 <= len(told) <= 2, told
-    assert sum("is not used for now" in line for line in told) == 1, told
+    assert one.link.wait(BACK_S)
+    # As loud as the loss.
+    assert eventually(lambda: "answers again and is in use" in lines()[-1])
+    assert sum("does not answer and is left alone" in line for line in told) == 1, told
 
 
 def test_tombstones_are_owed_while_redis_is_away(

@@ -17,12 +17,15 @@ import dibs.cache.follower
 from dibs.cache.build import Build
 from dibs.cache.filter import Known
 from dibs.cache.follower import Followed
+from dibs.config import load
 from dibs.errors import StoreUnavailable
+from dibs.names import parse
 from dibs.store import Budget, Deadline
 from dibs.store.feed import NamespaceFeed
 from dibs.store.memory import MemoryStore
 from dibs.store.sql import SqlStore
 from dibs.testing import a_claim, soon, win
+from dibs.wiring import build, create_tables
 from tests.cache.filters import (
     NOISE_S,
     SEEN_S,
@@ -416,3 +419,26 @@ def test_a_claim_counts_by_its_row_and_not_by_its_filter(store: SqlStore) -> Non
     assert "ada" in known
     win(store, a_claim("ada"))
     assert store.find(["ada"], deadline=soon())["ada"].state == "owned"
+
+
+def test_its_thread_ends_with_the_service(tmp_path: Path) -> None:
+    """`Parts.close` gives back everything that was opened."""
+
+    def threads() -> set[threading.Thread]:
+        return {one for one in threading.enumerate() if one.name == "dibs-filter"}
+
+    before = threads()
+    url = f"sqlite:///{tmp_path}/dibs.db"
+    settings = load(
+        {
+            "DIBS_DATABASE_URL": url,
+            "DIBS_HOME": str(tmp_path),
+            "DIBS_STRATEGY": "membership_filter",
+        }
+    )
+    create_tables(settings)
+    parts = build(settings)
+    parts.registry.check(parse("ada"), deadline=soon())
+    assert len(threads() - before) == 1
+    parts.close()
+    assert threads() - before == set()

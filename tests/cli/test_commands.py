@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytest
@@ -14,6 +15,9 @@ from click.testing import CliRunner
 from dibs.cli import group
 from dibs.config import load
 from tests.cli.terminal import SCRIPT, Terminal
+from tests.conftest import missing
+from tests.services import RedisServer, ServiceMissing
+from tests.services.tools import free_port
 
 
 def execute(terminal: Terminal, sql: str) -> None:
@@ -37,6 +41,51 @@ def test_an_upgrade_may_be_run_again(terminal):
     for _ in range(2):
         said = terminal.dibs("db", "upgrade")
         assert (said.status, "up to date" in said.out) == (0, True)
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    try:
+        server = RedisServer(requirepass="s3cret").start()
+    except ServiceMissing as error:
+        missing(error)
+        raise
+    yield server
+    server.close()
+
+
+def test_redis_is_asked_too(terminal, redis):
+    """And what cannot be used is wrong, unlike what is away."""
+    terminal.dibs("db", "upgrade")
+    terminal.set(redis_url=redis.url)
+    said = terminal.dibs("check")
+    assert (said.status, "Redis answers: redis://***@127.0.0.1" in said.out) == (0, True)
+    terminal.set(redis_url=redis.url.replace("s3cret", "another"))
+    said = terminal.dibs("check")
+    assert (said.status, "does not answer" in said.err, "another" in said.err) == (0, True, False)
+    terminal.set(redis_url="localhost:6379")
+    said = terminal.dibs("check")
+    assert (said.status, "DIBS_REDIS_URL cannot be used" in said.err) == (1, True)
+
+
+def test_a_redis_that_is_away_is_no_failure(terminal):
+    terminal.dibs("db", "upgrade")
+    terminal.set(redis_url=f"redis://:s3cret@127.0.0.1:{free_port()}")
+    said = terminal.dibs("check")
+    assert (said.status, "All is well" in said.out) == (0, True)
+    assert "dibs works without it, slower" in said.err
+    assert "s3cret" not in said.out + said.err
+
+
+@pytest.mark.parametrize("command", ["serve", "check", "db upgrade"])
+def test_a_folder_that_is_not_there(terminal, command):
+    """SQLite would say that it cannot open the file, for ever."""
+    terminal.set(database_url="sqlite:///no/such/dibs.db")
+    said = terminal.dibs(*command.split())
+    assert said.status == 1
+    assert "no/such" in said.err
+    assert "Traceback" not in said.err
+    assert not (terminal.folder / "no").exists()
 
 
 def test_a_name_is_registered_once(terminal):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ from tests.backends import BACKENDS, SQLITE, Backend
 from tests.cli.terminal import SCRIPT, Terminal
 from tests.conftest import missing
 from tests.services import RedisServer, ServiceMissing
+
+compare = import_module("dibs.cli.compare")
+"""The module: the package has the command under this name."""
 
 TINY = ("--seconds", "0.05", "--names", "30", "--clients", "2")
 CACHED = ("cache_aside", "membership_filter")
@@ -174,6 +178,37 @@ def test_files(quick):
     assert "| `cache_aside` |" in (quick.folder / "all.md").read_text()
     assert b"<svg" in (quick.folder / "one.svg").read_bytes()
     assert (quick.folder / "two.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_rbloom(quick, monkeypatch):
+    """Its strategy is left out aloud, unless it was asked for."""
+    find = compare.find_spec
+    monkeypatch.setattr(compare, "find_spec", lambda name: None if name == "rbloom" else find(name))
+    said = quick.dibs("compare", *TINY, "--json", "figures.json")
+    assert (said.status, "membership_filter is left out" in said.err) == (0, True)
+    figures = json.loads((quick.folder / "figures.json").read_text())
+    assert figures["decision"].keys() == STRATEGIES.keys() - {"membership_filter"}
+    said = quick.dibs("compare", *TINY, "--strategies", "membership_filter")
+    assert (said.status, "pip install 'dibs[filter]'" in said.err) == (1, True)
+
+
+@pytest.mark.parametrize("option", ["--json", "--markdown", "--chart"])
+def test_a_file_that_cannot_be_written(quick, monkeypatch, option):
+    """Said before anything is measured."""
+    monkeypatch.setattr(compare, "measure", None)
+    said = quick.dibs("compare", *TINY, option, "nowhere/file.svg")
+    assert (said.status, "cannot be written" in said.err) == (1, True)
+
+
+def test_what_was_in_a_file_stays_until_there_is_better(quick, monkeypatch):
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare, "measure", fail)
+    (quick.folder / "old.json").write_text("old")
+    quick.dibs("compare", *TINY, "--json", "old.json", "--markdown", "new.md")
+    assert (quick.folder / "old.json").read_text() == "old"
+    assert not (quick.folder / "new.md").exists()
 
 
 def test_without_matplotlib(quick, monkeypatch):

@@ -64,8 +64,18 @@ def test_a_session_of_requests_alone_is_said_in_words(folder: Path) -> None:
     assert "Traceback" not in said.stderr
 
 
+def test_users_of_the_host_are_made_by_the_host(folder: Path) -> None:
+    """Whoever is made here would have a name, and no account in the app."""
+    flask(folder, "db", "upgrade")
+    said = flask(folder, "register", "ada", "--password", "x" * 12)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "dibs.claim" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 def test_the_host_registers_in_its_own_database(folder: Path) -> None:
     """Not in one beside it; and the service is not served from here."""
+    (folder / "app.py").write_text(HOST.replace("init_app(app)", "init_app(app, api=True)"))
     flask(folder, "db", "upgrade")
     first, second = (flask(folder, "register", "ada", "--password", "x" * 12) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 1)

@@ -17,7 +17,8 @@ from pathlib import Path
 import click
 import pytest
 
-from dibs.cli.serve import numeric
+from dibs.cli.serve import banner, numeric
+from dibs.config import load
 from tests.cli.terminal import SCRIPT
 from tests.load import Client, get, register
 from tests.service import Service, ServiceFailed
@@ -177,6 +178,17 @@ def test_a_host_that_does_not_exist_is_said():
     """In a sentence."""
     with pytest.raises(click.ClickException, match="there is no host"):
         numeric("no.such.host.invalid")
+
+
+def test_the_first_line_says_what_it_runs_on():
+    """Strategy and Redis too, and nobody's password."""
+    url = "postgresql://ada:s3cret@db/dibs"
+    plain = load({"DIBS_DATABASE_URL": url})
+    assert "strategy unique_constraint, Redis none" in banner(plain, "127.0.0.1", 5000)
+    cached = load({"DIBS_DATABASE_URL": url, "DIBS_REDIS_URL": "redis://:s3cret@cache:6379/0"})
+    said = banner(cached, "127.0.0.1", 5000)
+    assert "strategy cache_aside, Redis redis://***@cache:6379/0" in said
+    assert "s3cret" not in said
 
 
 @pytest.mark.parametrize("url", ["redis:/localhost", "localhost:6379"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -161,14 +162,65 @@ def test_giving_up_at_the_very_moment_of_ones_turn(queue, pool):
 
 
 def test_a_turn_that_came_too_late_is_passed_on(queue, pool):
+    """Its owner leaves, and the thread comes upon it before it is taken out."""
     somebody = Occupied(queue, pool)
-    late, next_one = threading.Lock(), threading.Lock()
-    for turn in (late, next_one):
-        turn.acquire()
-        queue._turns.append(turn)
+    queue._withdraw = lambda turn: None
+    with pytest.raises(Overloaded):
+        queue.run(lambda: 42, remaining=0.05)
+    patient = pool.submit(queue.run, lambda: 42, remaining=LONG)
+    until(lambda: len(queue._turns) == 2)
     somebody.leave()
-    queue._withdraw(late)
-    assert next_one.acquire(timeout=LONG)
+    assert patient.result(LONG) == 42
+
+
+def test_what_has_begun_is_waited_for(queue, pool):
+    """It cannot be cut short, and its answer is as good late."""
+    somebody, begun, go_on = Occupied(queue, pool), threading.Event(), threading.Event()
+
+    def work() -> int:
+        begun.set()
+        assert go_on.wait(LONG)
+        return 42
+
+    late = pool.submit(queue.run, work, remaining=0.3)
+    until(lambda: len(queue._turns) == 1 or late.done())
+    somebody.leave()
+    if begun.wait(1):  # or this machine was so busy that it gave up before
+        time.sleep(0.3)
+        go_on.set()
+        assert late.result(LONG) == 42
+
+
+def test_a_time_out_of_the_work_itself_is_its_own(queue):
+    def work() -> None:
+        raise TimeoutError("of the work")
+
+    with pytest.raises(TimeoutError, match="of the work"):
+        queue.run(work, remaining=LONG)
+
+
+def test_one_thread_does_all_of_it(queue, pool):
+    """Each further one would keep 19 MiB for itself."""
+    futures = [pool.submit(queue.run, threading.get_ident, remaining=LONG) for _ in range(64)]
+    assert len({future.result(LONG) for future in futures}) == 1
+
+
+def test_the_thread_ends_with_its_queue():
+    queue = HashingQueue()
+    ident = queue.run(threading.get_ident, remaining=LONG)
+    del queue
+    until(lambda: ident not in {thread.ident for thread in threading.enumerate()})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here")
+def test_a_forked_process_hashes_too(queue, pool):
+    """As gunicorn's workers do when the app was loaded before the fork."""
+    somebody = Occupied(queue, pool)
+    child = os.fork()
+    if child == 0:
+        os._exit(queue.run(lambda: 42, remaining=LONG))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42
+    somebody.leave()
 
 
 def test_other_threads_run_meanwhile(queue, pool):

@@ -67,7 +67,7 @@ class Site:
         return items
 
     def close(self) -> None:
-        self.parts.store.close()
+        self.parts.close()
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:

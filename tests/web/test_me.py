@@ -43,6 +43,16 @@ def test_without_the_old_one_there_is_no_new_one(ada, current):
     assert ada.login().status_code == 200
 
 
+def test_the_old_one_is_no_new_one(ada):
+    """Who must change a password that somebody knows would go on with it."""
+    body = {"password": PASSWORD, "current_password": PASSWORD}
+    reasons = problem(ada.ask("PATCH", "/users/me", body), 422, "invalid")["reasons"]
+    assert [(one["code"], one["field"]) for one in reasons] == [("password_unchanged", "password")]
+    assert ada.ask("GET", "/users/me").status_code == 200
+    body = {"password": PASSWORD, "current_password": "wrong"}
+    problem(ada.ask("PATCH", "/users/me", body), 403, "wrong_password")
+
+
 @pytest.mark.parametrize(
     ("body", "fields"),
     [

@@ -59,7 +59,7 @@ def test_users_teams_and_routes_share_one_namespace(ada, team, name, code):
     """409, whoever has it."""
     ada.site.register("rocket5", PASSWORD)
     body = problem(ada.ask("POST", "/teams", {"name": name}), 409, code)
-    assert body["title"] == "This username is not available"
+    assert body["title"] == "This team name is not available"
 
 
 def test_a_users_name_cannot_be_a_teams(ada, team):
@@ -85,6 +85,32 @@ def test_a_name_that_cannot_be(ada, body, status, code, field):
     found = problem(ada.ask("POST", "/teams", body), status, code)
     if field:
         assert found["reasons"][0]["field"] == field
+
+
+@pytest.mark.parametrize("name", ["ada", "modem", "login", " ", "a b", "x", "123"])
+@pytest.mark.parametrize(
+    ("locale", "user", "team_word"),
+    [("en", "username", ""), ("zh", "用户名", "团队"), ("ja", "ユーザー名", "チーム")],
+)
+def test_it_is_called_a_team(ada, name, locale, user, team_word):
+    """Every sentence about a team's name, as it is about a user's where that is asked for."""
+    ada.site.register("modern", PASSWORD)
+    ask = {"Accept_Language": locale}
+    said = ada.ask("POST", "/teams", {"name": name}, **ask).get_json()
+    text = said["title"] + said["detail"]
+    assert user not in text
+    assert team_word in text
+    told = ada.site.client.post(
+        "/register",
+        json={"username": name, "password": PASSWORD},
+        headers={"Accept-Language": locale},
+    )
+    assert user in told.get_json()["title"] + told.get_json()["detail"]
+
+
+def test_a_name_that_somebody_has_may_be_a_users_or_a_teams(ada):
+    found = problem(ada.ask("POST", "/teams", {"name": "ada"}), 409, "taken")
+    assert found["detail"] == "A user or a team with that name already exists."
 
 
 def test_a_retry_gets_its_team(ada, grace):

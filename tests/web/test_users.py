@@ -72,7 +72,10 @@ def test_what_is_no_id_is_not_asked_for(site, user_id):
     "query",
     [
         *(f"limit={value}" for value in ("", "abc", "0", "-1", "101", "1e2", "1.5", "%00")),
+        *(f"limit={value}" for value in ("1_0", "%2B5", "%205", "%D9%A3", "%EF%BC%95", "-0")),
         "limit=abc&limit=2",
+        "limit=2&limit=2",
+        f"after={uuid.UUID(int=0)}&after={uuid.UUID(int=0)}",
         "limit=" + "1" * 5000,
         *(f"after={value}" for value in ("", "garbage", "%00", "%FF", "x" * 10_000)),
         f"after={uuid.UUID(int=0)}%0A",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gzip
 import pkgutil
+import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -28,10 +30,14 @@ SHORTEST_WORD: Final = 3
 LONGEST_REST: Final = 8
 """What is more than this beside a name is a password by itself: a date, in digits, is not."""
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 _SEPARATORS: Final = dict.fromkeys(map(ord, "._- "))
 
 TOO_SHORT = "A password has at least %(min)d characters; add some."
 TOO_LONG = "A password has at most %(max)d characters; shorten it."
+BLANK = "A password cannot be blank; add characters that can be seen."
+UNCHANGED = "The new password is the current one; choose another one."
 NOT_TEXT = "The password holds something that is not a character; type it anew."
 COMMON = (
     "This password is among the most common ones, which are tried first; "
@@ -46,7 +52,7 @@ LEAKED = (
     "This password is known from a leak of passwords; choose another one here, "
     "and wherever else you use it."
 )
-MESSAGES = (TOO_SHORT, TOO_LONG, NOT_TEXT, COMMON, IS_NAME, IS_SERVICE, LEAKED)
+MESSAGES = (TOO_SHORT, TOO_LONG, BLANK, UNCHANGED, NOT_TEXT, COMMON, IS_NAME, IS_SERVICE, LEAKED)
 
 
 @cache
@@ -111,33 +117,55 @@ class Rules:
             yield Reason("password_too_short", TOO_SHORT, {"min": self.min_length})
         if len(password) > self.max_length:
             yield Reason("password_too_long", TOO_LONG, {"max": self.max_length})
-        if any("\ud800" <= char <= "\udfff" for char in password):
+        if password and not any(map(_is_seen, password)):
+            yield Reason("password_blank", BLANK)
+        if _SURROGATE.search(password):
             yield Reason("password_not_text", NOT_TEXT)
 
     def _guessable(self, folded: str, name: str) -> Iterator[Reason]:
         """What anybody would try who knows the user and the service."""
-        service = [*map(normalise, self.service_words), "dibs"]
+        service = _service(self.service_words)
         if folded in common_passwords():
             yield Reason("password_common", COMMON)
-        if _is_made_of(folded, [name], [name, *service]):
+        if _is_made_of(folded, (name,), (name, *service)):
             yield Reason("password_is_name", IS_NAME)
         elif _is_made_of(folded, service, service):
             yield Reason("password_is_service", IS_SERVICE)
 
 
-def _is_made_of(folded: str, one_of: list[str], words: list[str]) -> bool:
+def refuse_unchanged(new: str, current: str) -> None:
+    """See that a new password is another one, once the current one is known to be right.
+
+    Raises:
+        InvalidPassword: It is the same; composed and decomposed spellings are one.
+    """
+    if unicodedata.normalize("NFC", new) == unicodedata.normalize("NFC", current):
+        raise InvalidPassword((Reason("password_unchanged", UNCHANGED),))
+
+
+def _is_seen(char: str) -> bool:
+    return char.isprintable() and not char.isspace()
+
+
+@cache
+def _service(words: tuple[str, ...]) -> tuple[str, ...]:
+    return (*map(normalise, words), "dibs")
+
+
+def _is_made_of(folded: str, one_of: tuple[str, ...], words: tuple[str, ...]) -> bool:
     """Whether it holds one of these words and, without all words, next to nothing.
 
     `ada1984`, `adaada`, `Ada@dibs` and `!ecalevol_ada` are made of the name;
     `ada loves numbers` is not, nor is a name with a number like a telephone's.
     """
+    wanted = _both_ways(one_of)
     return any(
-        _holds(spelt, _both_ways(one_of)) and _is_little(spelt, _both_ways(words))
+        _holds(spelt, wanted) and _is_little(spelt, _both_ways(words))
         for spelt in (folded, folded.translate(_SEPARATORS))
     )
 
 
-def _both_ways(words: list[str]) -> set[str]:
+def _both_ways(words: tuple[str, ...]) -> set[str]:
     """Each word as it is, without its separators, and both of these backwards."""
     there = {spelt for word in words for spelt in (word, word.translate(_SEPARATORS))}
     long_enough = {word for word in there if len(word) + (not word.isascii()) >= SHORTEST_WORD}

@@ -149,4 +149,5 @@ def _logins(
         secret=secret,
         lookalikes=settings.lookalikes,
         session_seconds=settings.refresh_seconds,
+        max_sessions=settings.max_sessions,
     )

@@ -62,6 +62,7 @@ class Logins:
         secret: Gives the service's secret.
         lookalikes: Which names are one.
         session_seconds: How long a session lives that is not refreshed.
+        max_sessions: How many a user may have at once.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Logins:
         secret: Callable[[Deadline], str],
         lookalikes: Lookalikes,
         session_seconds: int,
+        max_sessions: int,
     ) -> None:
         self.access = access
         self._users = users
@@ -83,6 +85,7 @@ class Logins:
         self._lookalikes = lookalikes
         self._housekeeping = Housekeeping(sessions)
         self._session_ms = 1000 * session_seconds
+        self._max_sessions = max_sessions
         self._trusted: OrderedDict[str, tuple[float, Living]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -114,6 +117,7 @@ class Logins:
                 token_hash=hash_of(token),
                 device=_shortened(device),
                 ms=self._session_ms,
+                most=self._max_sessions,
                 deadline=deadline,
             ):
                 self._housekeeping.now_and_then(deadline)

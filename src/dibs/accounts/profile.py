@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dibs.accounts.acceptance import refuse_unchanged
 from dibs.accounts.leavings import Leavings
 from dibs.accounts.login import Logins
 from dibs.accounts.passwords import Passwords
@@ -67,7 +68,7 @@ class Profiles:
         """Replace a password, and end every session.
 
         Raises:
-            InvalidPassword: The new one breaks rules.
+            InvalidPassword: The new one breaks rules, or is the current one.
             WrongPassword: The current one is another, or missing.
             Overloaded: Too many passwords wait to be hashed.
             StoreUnavailable: Nothing was changed.
@@ -79,6 +80,7 @@ class Profiles:
         verdict = self._passwords.verify(current or "", stored, remaining=deadline.remaining())
         if not verdict.ok:
             raise WrongPassword
+        refuse_unchanged(new, current or "")
         new_hash = self._passwords.hash(new, remaining=deadline.remaining())
         try:
             changed = self._users.change_password(

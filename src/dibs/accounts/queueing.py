@@ -3,16 +3,26 @@
 A hash takes a whole processor and 19 MiB. Two at once take twice as long each, and
 what costs a millisecond waits behind both; one at a time, everybody's turn comes
 as early, and the rest of the service keeps the other processors.
+
+One thread does it for all of them. The allocator gives each thread memory of its own,
+so a worker whose every thread had hashed would keep 19 MiB for a dozen of them, and
+each hash would find its own out of the processor's cache.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 from dibs.errors import Overloaded
 
@@ -24,8 +34,21 @@ PLACES = 64
 """How many may wait: 64 hashes are 1.3 s, well within the deadline."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    work: Callable[[], Any]
+    future: Future[Any]
+
+    def take(self) -> Callable[[], None]:
+        """Do the work, and return what tells who wanted it."""
+        try:
+            return partial(self.future.set_result, self.work())
+        except BaseException as error:  # noqa: BLE001  # it is raised where the work is wanted
+            return partial(self.future.set_exception, error)
+
+
 class HashingQueue:
-    """Lets one caller at a time do its work, in the order in which they came.
+    """Lets one caller at a time have its work done, in the order in which they came.
 
     Each worker process has one. Who could not have its turn before its deadline is
     told so at once: a queue of people who have left helps nobody. Whoever finds
@@ -37,71 +60,96 @@ class HashingQueue:
 
     def __init__(self, *, places: int = PLACES) -> None:
         self._places = places
-        self._mutex = threading.Lock()
-        self._turns: deque[threading.Lock] = deque()
-        self._busy = False
         self._typical = 0.0  # seconds
+        self.open()
+        _queues.add(self)
+
+    def open(self) -> None:
+        """Begin with nobody."""
+        self._mutex = threading.Lock()
+        self._turns: deque[_Turn] = deque()
+        self._busy = False
+        # Its thread starts with the first work, and ends when nobody has the queue any more.
+        self._thread = ThreadPoolExecutor(1, "dibs-hashing")
 
     def run(self, work: Callable[[], T], *, remaining: float) -> T:
-        """Do some work when its turn has come.
+        """Have some work done when its turn has come.
 
         Args:
-            work: What is done; it cannot be cut short.
+            work: What is done, in another thread; it cannot be cut short.
             remaining: Seconds that the caller still has, for waiting and working.
 
         Raises:
             Overloaded: Its turn does not come in time, or too many are waiting.
         """
-        self._enter(remaining)
-        started = time.monotonic()
+        future: Future[T] = Future()
+        turn = _Turn(work, future)
+        ahead, patience = self._enter(turn, remaining)
         try:
-            return work()
-        finally:
-            self._leave(time.monotonic() - started)
+            return future.result(patience)
+        except TimeoutError:
+            if future.cancel():
+                self._withdraw(turn)
+                raise self._overloaded(ahead) from None
+            return future.result()  # it has begun, or is done and raised this itself
 
-    def _enter(self, remaining: float) -> None:
-        turn = threading.Lock()
-        turn.acquire()
+    def _enter(self, turn: _Turn, remaining: float) -> tuple[int, float | None]:
+        """How many are before it, and the seconds that it may wait for them."""
         with self._mutex:
             ahead = len(self._turns) + self._busy
             typical = self._typical
             full = len(self._turns) >= self._places
             if remaining <= 0 or (ahead and (full or (ahead + 1) * typical > remaining)):
                 raise self._overloaded(ahead)
-            if not ahead:
-                self._busy = True
-                return
-            self._turns.append(turn)
-        came = False
-        try:
-            came = turn.acquire(timeout=remaining - typical)
-        finally:
-            if not came:
-                self._withdraw(turn)
-        if not came:
-            raise self._overloaded(ahead)
+            if ahead:
+                self._turns.append(turn)
+                return ahead, remaining - typical
+            self._busy = True
+            self._thread.submit(self._work_off, turn)
+            return 0, None
 
-    def _leave(self, seconds: float) -> None:
+    def _work_off(self, turn: _Turn | None) -> None:
+        """Take this turn and all that come meanwhile, with no change of threads in between."""
+        while turn is not None:
+            seconds, tell = None, _nobody
+            if turn.future.set_running_or_notify_cancel():
+                started = time.monotonic()
+                tell = turn.take()
+                seconds = time.monotonic() - started
+            turn = self._next(seconds)
+            # Last, so that whoever is told finds nobody before it.
+            tell()
+
+    def _next(self, seconds: float | None) -> _Turn | None:
         with self._mutex:
-            # The mean of about the last five.
-            self._typical += (seconds - self._typical) * (0.2 if self._typical else 1.0)
-            self._next()
-
-    def _withdraw(self, turn: threading.Lock) -> None:
-        """Give up a place, or pass the turn on if it came at this very moment."""
-        with self._mutex:
-            if turn in self._turns:
-                self._turns.remove(turn)
-            else:
-                self._next()
-
-    def _next(self) -> None:
-        # Still busy, so that nobody who arrives now gets in between.
-        if self._turns:
-            self._turns.popleft().release()
-        else:
+            if seconds is not None:
+                # The mean of about the last five.
+                self._typical += (seconds - self._typical) * (0.2 if self._typical else 1.0)
+            if self._turns:
+                return self._turns.popleft()
             self._busy = False
+            return None
+
+    def _withdraw(self, turn: _Turn) -> None:
+        with self._mutex, suppress(ValueError):  # the thread may just have passed it over
+            self._turns.remove(turn)
 
     def _overloaded(self, ahead: int) -> Overloaded:
         seconds = math.ceil(ahead * self._typical)
         return Overloaded(retry_after=min(max(seconds, 1), LONGEST_RETRY))
+
+
+def _nobody() -> None:
+    """Who wanted it has left."""
+
+
+_queues: weakref.WeakSet[HashingQueue] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Threads stay behind where a process is forked, and whoever waited for them with them."""
+    for queue in _queues:
+        queue.open()
+
+
+os.register_at_fork(after_in_child=_after_fork)

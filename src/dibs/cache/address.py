@@ -82,6 +82,15 @@ class Address:
             undo.pop_all()
         return client
 
+    def why_silent(self) -> str | None:
+        """What is wrong when it does not answer; None if it does."""
+        try:
+            client = self.connect(1)
+        except (OSError, RedisError) as error:
+            return " ".join(str(error).split()) or type(error).__name__
+        self.disconnect(client)
+        return None
+
     @staticmethod
     def disconnect(client: Client | None) -> None:
         """Close its connections, and end what still goes on on them."""

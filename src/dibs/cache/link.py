@@ -70,6 +70,7 @@ class Link:
 
     def _begin_anew(self) -> None:
         self._client: Client | None = None
+        self._lost = False
         self._up = threading.Event()
         self._asked = threading.Event()
         self._work = threading.Event()
@@ -135,7 +136,8 @@ class Link:
         self._counters.add("redis_error")
         if client is self._client and self._up.is_set():
             self._up.clear()
-            log.warning("Redis at %s is not used for now: %s", self.shown, error)
+            self._lost = True
+            log.warning("Redis at %s does not answer and is left alone: %s", self.shown, error)
             self.nudge()
 
     # --- the thread --------------------------------------------------------
@@ -163,6 +165,7 @@ class Link:
                 self._up.clear()
                 if self._closed:
                     break  # nobody wants to know any more
+                self._lost = True
                 log.warning("Redis at %s cannot be reached: %s", self.shown, error)
                 time.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
@@ -187,7 +190,11 @@ class Link:
             self._address.disconnect(client)
             raise
         self._client = client
-        log.info("Redis at %s is in use", self.shown)
+        if self._lost:  # as loud as the loss, or a log of warnings alone would end with that
+            log.warning("Redis at %s answers again and is in use", self.shown)
+        else:
+            log.info("Redis at %s answers and is in use", self.shown)
+        self._lost = False
         self._up.set()
 
     def _watch(self) -> None:

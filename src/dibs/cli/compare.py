@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from dibs.cli.target import find_settings
 from dibs.compare import chart, table
@@ -15,6 +16,8 @@ from dibs.compare.figures import BASELINE, Report
 from dibs.compare.measure import Plan, measure
 from dibs.errors import ConfigError
 from dibs.strategies import STRATEGIES
+
+FILTERED, INSTALL_FILTER = "membership_filter", "pip install 'dibs[filter]'"
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -25,6 +28,11 @@ def chosen(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
     if unknown := [one for one in wanted if one not in STRATEGIES]:
         words = f"{unknown[0]} is no strategy; there are {', '.join(STRATEGIES)}"
         raise click.BadParameter(words, ctx, param)
+    if FILTERED in wanted and find_spec("rbloom") is None:
+        if ctx.get_parameter_source("strategies") is not ParameterSource.DEFAULT:
+            raise ConfigError(f"{FILTERED} needs rbloom: {INSTALL_FILTER}")
+        click.echo(f"dibs: {FILTERED} is left out; to measure it, {INSTALL_FILTER}", err=True)
+        wanted.remove(FILTERED)
     return [one for one in STRATEGIES if one in {*wanted, BASELINE}]
 
 
@@ -83,6 +91,7 @@ def compare(
     answer was false.
     """
     _see_that_all_is_there(charts, http=http)
+    _see_that_they_can_be_written([*filter(None, (json_file, markdown_file)), *charts])
     plan = Plan(find_settings(), strategies, names, seconds, clients, http)
     with click.progressbar(length=plan.steps, label="Measuring", file=sys.stderr) as bar:
         report = measure(plan, lambda: bar.update(1))
@@ -100,6 +109,18 @@ def _see_that_all_is_there(charts: tuple[Path, ...], *, http: bool) -> None:
         chart.require_matplotlib()
     if http and find_spec("granian") is None:
         raise ConfigError("--http needs the server: pip install 'dibs[serve]'")
+
+
+def _see_that_they_can_be_written(files: list[Path]) -> None:
+    """What was there stays as it is until it is written over."""
+    for file in files:
+        there = file.exists()
+        try:
+            file.open("ab").close()
+        except OSError as error:
+            raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
+        if not there:
+            file.unlink()
 
 
 def _write(

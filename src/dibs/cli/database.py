@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from dibs.cli.target import find_target
+from dibs.cli.target import find_settings, find_target
 from dibs.cli.words import explain
 from dibs.errors import DibsError
+from dibs.wiring import redis_address
 
 
 @click.group()
@@ -27,7 +28,8 @@ def check() -> None:
     """Look whether the live database can keep names unique.
 
     Constraint, collation, migration and rules version; what is wrong is said
-    with the command that mends it, and the exit status is 1.
+    with the command that mends it, and the exit status is 1. Redis, if there is
+    one, is asked too; while it is away everything works, so that is no failure.
     """
     target = find_target()
     try:
@@ -35,3 +37,13 @@ def check() -> None:
     except DibsError as error:
         raise click.ClickException(f"{target.place}: {explain(error)}") from error
     click.echo(f"All is well: {target.place}")
+    address = redis_address(find_settings())
+    if address is None:
+        return
+    if why := address.why_silent():
+        click.echo(
+            f"Redis at {address.shown} does not answer ({why}); dibs works without it, slower",
+            err=True,
+        )
+    else:
+        click.echo(f"Redis answers: {address.shown}")

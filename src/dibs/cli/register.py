@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from dibs.cli.target import find_settings
+from dibs.cli.target import extension_of, find_settings, host_app
 from dibs.config import Settings
 from dibs.wiring import build
 
@@ -45,6 +45,7 @@ def register_user(
     Raises:
         DibsError: The name or the password cannot be had, or the database cannot answer.
     """
+    _refuse_users_of_the_host()
     settings = find_settings()
     if from_stdin:
         password = _read(password)
@@ -60,6 +61,17 @@ def register_user(
         deadline=parts.budget.start(),
     )
     click.echo(f"{user.username} {user.id}")
+
+
+def _refuse_users_of_the_host() -> None:
+    """An app with users of its own would not know who was made here."""
+    app = host_app()
+    if app is not None and extension_of(app) is not None and "dibs.parts" not in app.extensions:
+        raise click.ClickException(
+            "this app has users of its own, and would not know one that is made here; make her in"
+            " the app, where `dibs.claim` takes the name (with init_app(app, api=True) users are"
+            " those of dibs, and can be made here)"
+        )
 
 
 def _read(given: str | None) -> str:

@@ -18,7 +18,7 @@ from dibs.cli.words import explain
 from dibs.config import Settings
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.store.engine import parse_url
-from dibs.wiring import build, create_tables
+from dibs.wiring import build, create_tables, redis_address
 
 
 @click.command()
@@ -59,8 +59,17 @@ def serve(host: str, port: int, workers: int) -> None:
     refuse_shared_port(host, port)
     prepare_keys(settings)
     prepare(settings)
-    click.echo(f"dibs: {address(host, port)} (API: /docs), database {settings.shown_database_url}")
+    click.echo(banner(settings, host, port))
     run(settings, host, port, workers)
+
+
+def banner(settings: Settings, host: str, port: int) -> str:
+    """Where the service is and what it runs on, for its log; no passwords."""
+    redis = redis_address(settings)
+    return (
+        f"dibs: {address(host, port)} (API: /docs), database {settings.shown_database_url},"
+        f" strategy {settings.resolved_strategy}, Redis {redis.shown if redis else 'none'}"
+    )
 
 
 def run(settings: Settings, host: str, port: int, workers: int) -> None:
@@ -153,7 +162,7 @@ def prepare(settings: Settings) -> None:
         create_tables(settings)
         store.verify(deadline=budget.start())
     finally:
-        store.close()
+        parts.close()
 
 
 def prepare_keys(settings: Settings) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
@@ -45,6 +47,21 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def refuse_no_folder(url: URL) -> None:
+    """See that SQLite can make its file: it makes no folder, and would say 503 for ever.
+
+    Raises:
+        ConfigError: There is no such folder.
+    """
+    file = url.database or ""
+    if url.get_backend_name() == "sqlite" and not file.startswith("file:"):
+        folder = Path(file).absolute().parent
+        if not folder.is_dir():
+            raise ConfigError(
+                f"DIBS_DATABASE_URL names a file in {folder}, and there is no such folder; make it"
+            )
+
+
 def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
     """An engine whose every connection, statement and wait is bounded.
 
@@ -56,6 +73,7 @@ def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
     """
     parsed = parse_url(url)
     dialect = dialect_for(parsed.get_backend_name())
+    refuse_no_folder(parsed)
     try:
         engine = create_engine(
             parsed,

@@ -15,6 +15,9 @@ from dibs.store.transactions import Transactions
 GRACE_MS = 10_000
 """How long a client whose reply was lost may come once more with the token before."""
 
+MOST_ENDED = 1000
+"""How many sessions one login ends at most: those that were there before there was a limit."""
+
 Rotation = Literal["rotated", "repeated", "late", "reused", "gone"]
 """`rotated` is the first use of the current token, and `repeated` the one repetition of the one
 before, whose reply may have been lost. `late` is another repetition within `GRACE_MS`: requests
@@ -66,6 +69,7 @@ class Sessions:
         token_hash: str,
         device: str,
         ms: int,
+        most: int,
         deadline: Deadline,
     ) -> bool:
         """Begin a session, unless the user is gone, disabled, or has another password now.
@@ -77,6 +81,7 @@ class Sessions:
             token_hash: Of its first refresh token.
             device: What the client calls itself.
             ms: Milliseconds until the token ends.
+            most: How many she may have; those that were used longest ago end.
             deadline: When the caller stops waiting.
 
         Raises:
@@ -98,6 +103,7 @@ class Sessions:
             if not lock_user(run, user_id, same, hash=password_hash):
                 return False
             run.change(insert, {**params, "device": device, "ms": ms})
+            _end_further(run, row_id, user_id, most)
             return True
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
@@ -256,3 +262,16 @@ class Sessions:
         return self._transactions.write(
             lambda run: run.change(sql, params), changed=bool, deadline=deadline
         )
+
+
+def _end_further(run: Run, row_id: str, user_id: str, most: int) -> None:
+    """End what a user, who is locked, has beyond so many sessions, this one included."""
+    # Listed first: MariaDB takes no LIMIT in a subquery, nor PostgreSQL in a DELETE.
+    further = run.rows(
+        "SELECT id FROM dibs_sessions WHERE user_id = :user_id AND id <> :id"
+        " ORDER BY used_at DESC, id LIMIT :limit OFFSET :others",
+        {"user_id": user_id, "id": row_id, "limit": MOST_ENDED, "others": most - 1},
+    )
+    places, params = listed([plain(row)[0] for row in further])
+    if params:
+        run.change(f"DELETE FROM dibs_sessions WHERE id IN ({places})", params)

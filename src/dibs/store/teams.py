@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal, cast
 
 from dibs.deadline import Deadline
-from dibs.errors import LastOwner, SessionEnded
+from dibs.errors import SessionEnded
 from dibs.store.dialects import Dialect, Run
 from dibs.store.dialects.base import listed, plain
 from dibs.store.locks import lock_team, lock_user
+from dibs.store.members import THIS_ONE, is_in, keep_an_owner, refuse_strangers
 from dibs.store.records import NewTeam
 from dibs.store.releases import release_for_good
 from dibs.store.transactions import Transactions
@@ -32,7 +33,6 @@ MEMBERS = """
     ORDER BY m.team_id, m.user_id
 """
 
-THIS_ONE = "team_id = :team_id AND user_id = :user_id"
 OF_TEAM = "owner_kind = 'team' AND owner = :id"
 
 
@@ -131,10 +131,20 @@ class Teams:
         rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         return cast("Role", plain(rows[0])[0]) if rows else None
 
-    def put(self, team_id: str, user_id: str, role: Role, *, deadline: Deadline) -> bool:
+    def put(
+        self, team_id: str, user_id: str, role: Role, *, by: str | None, deadline: Deadline
+    ) -> bool:
         """Make this user a member or an owner, and say whether there are such a user and team.
 
+        Args:
+            team_id: Which team.
+            user_id: Who.
+            role: As what.
+            by: Who must own the team when this is done; None for who may do it anyway.
+            deadline: When the caller stops waiting.
+
         Raises:
+            NotAllowed: `by` does not own the team.
             LastOwner: She is the last owner, and would be one no more.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
@@ -150,17 +160,25 @@ class Teams:
             # The user too, or one who is deleted at this moment would stay as an owner.
             if not (lock_user(run, user_id) and lock_team(run, team_id)):
                 return False
+            refuse_strangers(run, team_id, by)
             if role != "owner":
-                _keep_an_owner(run, member)
-            sql = f"{update} WHERE {THIS_ONE}" if _exists(run, member) else insert
+                keep_an_owner(run, member)
+            sql = f"{update} WHERE {THIS_ONE}" if is_in(run, member) else insert
             return run.change(sql, {**member, "role": role}) == 1
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
-    def remove(self, team_id: str, user_id: str, *, deadline: Deadline) -> bool:
+    def remove(self, team_id: str, user_id: str, *, by: str | None, deadline: Deadline) -> bool:
         """Take a user out of a team, and say whether she was in it.
 
+        Args:
+            team_id: Which team.
+            user_id: Who.
+            by: Who must own the team when this is done; None for who may do it anyway.
+            deadline: When the caller stops waiting.
+
         Raises:
+            NotAllowed: `by` does not own the team.
             LastOwner: She is the last owner.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
@@ -168,22 +186,34 @@ class Teams:
         member = {"team_id": team_id, "user_id": user_id}
 
         def work(run: Run) -> bool:
-            if not lock_team(run, team_id) or not _exists(run, member):
+            if not lock_team(run, team_id):
                 return False
-            _keep_an_owner(run, member)
+            refuse_strangers(run, team_id, by)
+            if not is_in(run, member):
+                return False
+            keep_an_owner(run, member)
             return run.change(f"DELETE FROM dibs_members WHERE {THIS_ONE}", member) == 1
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
-    def delete(self, team_id: str, *, quarantine: int | None = 0, deadline: Deadline) -> bool:
+    def delete(
+        self,
+        team_id: str,
+        *,
+        by: str | None,
+        quarantine: int | None = 0,
+        deadline: Deadline,
+    ) -> bool:
         """Delete a team and its memberships, release its names; say whether it was there.
 
         Args:
-            team_id: Which.
+            team_id: Which team.
+            by: Who must own it when this is done; None for who may do it anyway.
             quarantine: Milliseconds for which nobody can have its names; None for ever.
             deadline: When the caller stops waiting.
 
         Raises:
+            NotAllowed: `by` does not own the team.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
@@ -195,6 +225,7 @@ class Teams:
             # Whoever is about to put somebody in it waits, and then finds no team.
             if not lock_team(run, team_id):
                 return repeated  # perhaps by our earlier self, and gone in any case
+            refuse_strangers(run, team_id, by)
             run.change("DELETE FROM dibs_members WHERE team_id = :id", params)
             release_for_good(run, dialect, OF_TEAM, params, quarantine)
             return run.change("DELETE FROM dibs_teams WHERE id = :id", params) == 1
@@ -234,32 +265,3 @@ def insert_team(run: Run, dialect: type[Dialect], team: NewTeam) -> None:
         f" VALUES (:id, :owner, 'owner', {dialect.clock}) {dialect.pass_over('team_id, user_id')}",
         params,
     )
-
-
-def leave_all(run: Run, user_id: str) -> None:
-    """Take a user, who is locked, out of all teams; for the transaction that deletes her.
-
-    Raises:
-        LastOwner: She is the last owner of one.
-    """
-    sql = "SELECT team_id FROM dibs_members WHERE user_id = :user_id ORDER BY team_id"
-    for (team_id,) in [plain(row) for row in run.rows(sql, {"user_id": user_id})]:
-        lock_team(run, team_id)
-        _keep_an_owner(run, {"team_id": team_id, "user_id": user_id})
-    run.change("DELETE FROM dibs_members WHERE user_id = :user_id", {"user_id": user_id})
-
-
-def _exists(run: Run, member: Mapping[str, object]) -> bool:
-    return bool(run.rows(f"SELECT 1 FROM dibs_members WHERE {THIS_ONE}", member))
-
-
-def _keep_an_owner(run: Run, member: Mapping[str, object]) -> None:
-    """See that somebody else owns the team, which is locked, or that this member does not.
-
-    Raises:
-        LastOwner: Nobody else does.
-    """
-    sql = "SELECT user_id FROM dibs_members WHERE team_id = :team_id AND role = 'owner'"
-    owners = [plain(row)[0] for row in run.rows(sql, {"team_id": member["team_id"]})]
-    if owners == [member["user_id"]]:
-        raise LastOwner

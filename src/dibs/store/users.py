@@ -11,8 +11,8 @@ from dibs.names import Username
 from dibs.store.dialects import Run
 from dibs.store.dialects.base import plain
 from dibs.store.locks import lock_user
+from dibs.store.members import leave_all
 from dibs.store.releases import release_for_good
-from dibs.store.teams import leave_all
 from dibs.store.transactions import Transactions
 
 

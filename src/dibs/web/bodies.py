@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from flask import Request
@@ -18,6 +19,7 @@ MAX_BODY = 64 * 1024
 NOT_TEXT = "Give %(field)s as a string."
 NOT_A_NUMBER = "Give %(field)s as a whole number from 1 to 100."
 REQUIRED = "The field %(field)s is required."
+REPEATED = "Give %(field)s only once."
 UNKNOWN = "Unknown field %(field)s; leave it out."
 NOT_A_BOOLEAN = "Give %(field)s as true or false."
 NOT_A_ROLE = "Give %(field)s as owner or member."
@@ -32,6 +34,7 @@ WORDS = {
     "not_text": NOT_TEXT,
     "not_a_number": NOT_A_NUMBER,
     "unknown": UNKNOWN,
+    "repeated": REPEATED,
     "not_an_id": NOT_AN_ID,
     "not_a_boolean": NOT_A_BOOLEAN,
     "not_a_role": NOT_A_ROLE,
@@ -71,6 +74,15 @@ class Names(fields.List[Any]):
         return value
 
 
+class Number(fields.Integer):
+    """Digits, as everybody writes them; Python's own reading takes `1_0` and `\u0663` too."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if not re.fullmatch("[0-9]{1,9}", str(value)):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **options)
+
+
 class StrictParser(FlaskParser):
     """webargs' parser with a stricter reading of JSON."""
 
@@ -85,6 +97,16 @@ class StrictParser(FlaskParser):
         if not isinstance(body, dict):
             raise NotAnObject
         return body
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """The query; of two equal names it would not be clear which one is meant.
+
+        Raises:
+            BodyInvalid: A name stands there twice.
+        """
+        if twice := sorted(name for name, values in req.args.lists() if len(values) > 1):
+            raise BodyInvalid([_reason(name, ["repeated"]) for name in twice])
+        return super().load_querystring(req, schema)
 
     def handle_error(
         self, error: ValidationError, req: Request, schema: Schema, **options: Any

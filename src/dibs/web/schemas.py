@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from dibs.names import DEFAULT_POLICY
-from dibs.web.bodies import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names
+from dibs.web.bodies import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names, Number
 from dibs.web.problems import SuggestionSchema
 
 MAX_PAGE = 100
@@ -204,7 +204,7 @@ class MemberBody(Body):
 class PageQuery(Body):
     """Which page: keyset pagination, so that inserts neither repeat nor hide a row."""
 
-    limit = fields.Integer(
+    limit = Number(
         load_default=50,
         error_messages=NUMBER,
         validate=validate.Range(1, MAX_PAGE, error="not_a_number"),

@@ -31,6 +31,7 @@ from dibs.web.schemas import (
     is_id,
 )
 from dibs.web.shown import refuse_unlisted, team_shown, teams_shown
+from dibs.web.words import speak_of_teams
 
 MEMBER = "/teams/<team_id>/members/<user_id>"
 IDS = [id_in_path("team_id"), id_in_path("user_id")]
@@ -50,6 +51,7 @@ blueprint = Blueprint("dibs_teams", __name__, description="Teams and their membe
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Make a team, which is owned by who asks. Users and teams never share a name."""
     key, name, owner = idempotency_key(), body["name"], signed_in()
+    speak_of_teams()
     try:
         with taking(name, key):
             team = parts().accounts.teams.create(

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
-from flask import Flask, request
+from babel import Locale
+from flask import Flask, has_request_context, request
 from flask_babel import Babel, Domain, get_locale
+
+from dibs.errors import NameTaken
 
 LOCALES = ("en", "zh", "ja")
 SEPARATORS = {"zh": "\N{FULLWIDTH SEMICOLON}", "ja": ""}
+
+TAKEN_FOR_TEAMS = "A user or a team with that name already exists."
+MESSAGES = (TAKEN_FOR_TEAMS,)
+
+OF_TEAMS = {
+    "en": ("username", "team name"),
+    "zh": ("用户名", "团队名称"),
+    "ja": ("ユーザー名", "チーム名"),
+}
+"""The rules of a name are those of a team's name too: in their sentences one word is another."""
+
+ABOUT_TEAM = "dibs.about_team"
 
 _domain = Domain(str(Path(__file__).parent / "translations"), domain="dibs")
 
@@ -19,7 +35,9 @@ def init_babel(app: Flask, *, default: str) -> None:
     if "babel" in app.extensions:
         return
 
-    Babel(app, default_locale=default, locale_selector=lambda: choose_locale(default))
+    # Parsed once: Babel looks for its data on the disk each time.
+    parsed = cache(Locale.parse)
+    Babel(app, default_locale=default, locale_selector=lambda: parsed(choose_locale(default)))
 
 
 def choose_locale(default: str) -> str:
@@ -39,8 +57,17 @@ def choose_locale(default: str) -> str:
 
 def say(message: str, params: Mapping[str, object] | None = None) -> str:
     """The message in the reader's language, its `%(name)s` fields filled in."""
+    if of_team := has_request_context() and ABOUT_TEAM in request.environ:
+        message = TAKEN_FOR_TEAMS if message == NameTaken.message else message
     words: str = _domain.get_translations().ugettext(message)
+    if of_team:
+        words = words.replace(*OF_TEAMS.get(language().partition("-")[0], OF_TEAMS["en"]))
     return words % params if params else words
+
+
+def speak_of_teams() -> None:
+    """Call names those of teams for the rest of this request."""
+    request.environ[ABOUT_TEAM] = True
 
 
 def language() -> str:
