@@ -135,12 +135,12 @@ IMPOSSIBLE: dict[str, tuple[str, Sequence[Operation]]] = {
     ),
     "two holds": ("no_order", [HOLD, op("hold", "ada", "u2", 0, 10, hold="h2", seconds=1)]),
     "a name that does not rest": ("no_order", [ADA, REST, op("claim", "ada", "u2", 40, 50)]),
-    "an owner who never asked": ("owner_from_nowhere", [op("look", "ada", "u1", 0, 10)]),
+    "an owner who never asked": ("not_the_owner", [op("look", "ada", "u1", 0, 10)]),
     "released by one who had it not": (
-        "owner_from_nowhere",
+        "not_the_owner",
         [ADA, op("release", "ada", "u2", 20, 30)],
     ),
-    "released twice": ("no_order", [ADA, RELEASE, op("release", "ada", "u1", 40, 50)]),
+    "released twice": ("not_the_owner", [ADA, RELEASE, op("release", "ada", "u1", 40, 50)]),
     "the owner is not the owner": (
         "no_order",
         [ADA, op("release", "ada", "u1", 20, 30, "not_owner")],
@@ -150,7 +150,7 @@ IMPOSSIBLE: dict[str, tuple[str, Sequence[Operation]]] = {
         [ADA, op("rename", "ada eve", "u1", 20, 30), op("look", "eve", "", 40, 50)],
     ),
     "a rename from what was not hers": (
-        "owner_from_nowhere",
+        "not_the_owner",
         [ADA, op("rename", "ada eve", "u2", 20, 30)],
     ),
     "both names for a moment": (

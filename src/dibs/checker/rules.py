@@ -12,13 +12,13 @@ from itertools import islice, pairwise
 from typing import Literal
 
 from dibs.checker.operation import Operation
-from dibs.checker.steps import FREE, NEVER, State, Step
+from dibs.checker.steps import FREE, State, Step
 
 Rule = Literal[
     "two_owners",
     "lost_claim",
     "refused_without_holder",
-    "owner_from_nowhere",
+    "not_the_owner",
     "half_a_rename",
     "no_order",
 ]
@@ -61,7 +61,7 @@ class Story:
 
     def violations(self) -> list[Violation]:
         """What each rule finds, a few of each."""
-        rules = (self._two_owners, self._lost, self._refused, self._from_nowhere)
+        rules = (self._two_owners, self._lost, self._refused, self._not_the_owner)
         return [found for rule in rules for found in islice(rule(), MOST_OF_A_KIND)]
 
     # --- at most one owner -------------------------------------------------
@@ -142,19 +142,22 @@ class Story:
             if not give.optional
         )
 
-    # --- nobody owns or gives up what they never asked for -------------------
+    # --- nobody owns or gives up what is not theirs -------------------------
 
-    def _from_nowhere(self) -> Iterator[Violation]:
-        asked = {step.owner: step.began for step in reversed(self.takes)}
-        if self.start.kind == "owned":
-            asked[self.start.owner] = 0
+    def _not_the_owner(self) -> Iterator[Violation]:
         for step in [*self.gives, *self.looks]:
-            known = asked.get(step.owner, NEVER) <= step.ended
-            if known or step.optional or not step.owner:
+            if step.optional or not step.owner or self._may_have(step):
                 continue
-            did = "seen as its owner" if step.action == "look" else "could give it up"
-            text = f"{step.owner} {did} ({_when(step)}), and had not claimed it"
-            yield self._violation("owner_from_nowhere", text, step)
+            did = "was seen as its owner" if step.action == "look" else "could give it up"
+            text = f"{step.owner} {did} ({_when(step)}), and had not claimed it, or not kept it"
+            yield self._violation("not_the_owner", text, step)
+
+    def _may_have(self, step: Step) -> bool:
+        """Whether who gives the name up, or is seen to own it, may own it."""
+        return self.start.owner == step.owner or any(
+            take.owner == step.owner and take.began <= step.ended and not self._is_over(take, step)
+            for take in self.takes
+        )
 
     def _violation(self, rule: Rule, text: str, *steps: Step) -> Violation:
         return Violation(rule, self.name, text, tuple(step.operation for step in steps))
