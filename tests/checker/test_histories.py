@@ -51,6 +51,18 @@ POSSIBLE: dict[str, Sequence[Operation]] = {
         op("claim", "ada", "u2", 40, 50, "taken"),
         op("claim", "ada", "u3", 60, 70),
     ],
+    "a repetition that comes after the release": [
+        op("claim", "ada", "u1", 0, 10, request="r"),
+        op("claim", "ada", "u1", 5, 50, request="r"),
+        RELEASE,
+        op("look", "ada", "u1", 60, 70),
+    ],
+    "a lost reply whose request comes when the name has rested": [
+        ADA,
+        REST,
+        op("claim", "ada", "u2", 40, 50, "unknown"),
+        op("look", "ada", "u2", 1200, 1300),
+    ],
     "a failure that changed nothing": [
         op("claim", "ada", "u1", 0, 10, "unchanged"),
         op("look", "ada", "", 20, 30),
@@ -119,6 +131,26 @@ IMPOSSIBLE: dict[str, tuple[str, Sequence[Operation]]] = {
     "called held, and owned": (
         "refused_without_holder",
         [ADA, op("claim", "ada", "u2", 20, 30, "held")],
+    ),
+    "called taken, and held": (
+        "refused_without_holder",
+        [HOLD, op("claim", "ada", "u2", 20, 30, "taken")],
+    ),
+    "called quarantined, and held": (
+        "refused_without_holder",
+        [HOLD, op("claim", "ada", "u2", 20, 30, "quarantined")],
+    ),
+    "called taken, and rests": (
+        "refused_without_holder",
+        [ADA, REST, op("claim", "ada", "u2", 40, 50, "taken")],
+    ),
+    "called held, and rests": (
+        "refused_without_holder",
+        [ADA, REST, op("claim", "ada", "u2", 40, 50, "held")],
+    ),
+    "owned before it was asked for": (
+        "not_the_owner",
+        [op("look", "ada", "u1", 0, 10), op("claim", "ada", "u1", 20, 30, "unknown")],
     ),
     "held after the hold is over": (
         "refused_without_holder",
