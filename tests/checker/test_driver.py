@@ -71,10 +71,14 @@ class RenamesInTwoSteps(WholeApp):
         return Answer(answer.outcome, answer.code, seconds=REST_S if not answer.code else 0)
 
 
-class ForgetsHolds(WholeApp):
-    """Gives a held name to whoever asks."""
+class LongHolds(WholeApp):
+    """Holds outlive the run: of those shorter than the clocks' allowance nothing can be said."""
 
-    hold_s = 60  # of a hold that is shorter than the clocks' allowance nothing can be said
+    hold_s = 60
+
+
+class ForgetsHolds(LongHolds):
+    """Gives a held name to whoever asks."""
 
     def claim(self, name: str, *, owner: str, request: str, hold: str) -> Answer:
         with self.lock:
@@ -108,10 +112,10 @@ def assert_right(recorder: Recorder) -> None:
 
 
 def test_what_an_app_can_do_is_asked_of_it() -> None:
-    plain, whole = run(App()), run(WholeApp())
+    plain, whole, long = run(App()), run(WholeApp()), run(LongHolds())
     assert {one.kind for one in plain.operations} == {"claim", "release", "look"}
-    assert {one.kind for one in whole.operations if one.outcome == "done"} == ALL
-    for recorder in (plain, whole):
+    assert {one.kind for one in long.operations if one.outcome == "done"} == ALL
+    for recorder in (plain, whole, long):
         assert_right(recorder)
 
 
