@@ -1,0 +1,55 @@
+"""Random traffic on every database, recorded and judged: nothing that cannot be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from dibs.checker import Answer, Operation, Recorder, Verdict, drive, judge
+from dibs.strategies import STRATEGIES
+from tests.checker.clients import WANTED, RegistryClient, client_of, key_of
+from tests.checker.runs import CLIENTS, RUNS
+
+pytestmark = pytest.mark.race
+
+SECONDS = float(os.environ.get("CHECKER_SECONDS", "2"))
+
+
+def assert_right(verdict: Verdict) -> None:
+    """Nothing wrong, nothing left open, and there was something to be judged."""
+    assert (verdict.violations, verdict.undecided) == ((), ()), str(verdict)
+    for seen in (("claim", "done"), ("claim", "refused"), ("release", "done"), ("look", "done")):
+        assert verdict.counts[seen] > 0
+    assert verdict.counts["release", "refused"] > 0
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=list(RUNS))
+def test_sixteen_clients(own_url: str, run: Callable[[str, float], list[Operation]]) -> None:
+    """Who asked and was answered, whichever way: some order explains it all."""
+    history = run(own_url, SECONDS)
+    assert len({one.client for one in history if one.kind == "claim"}) == CLIENTS
+    assert_right(judge(history))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy(strategy: str) -> None:
+    """In memory, where more of it fits into a second."""
+    recorder = Recorder()
+    drive([client_of(strategy=strategy)], recorder, wanted=WANTED, seed=1, rounds=30, key=key_of)
+    assert_right(judge(recorder.operations))
+
+
+class Broken(RegistryClient):
+    """Fails in the midst of it."""
+
+    def claim(self, name: str, **others: str) -> Answer:
+        raise ZeroDivisionError
+
+
+def test_a_client_that_fails_ends_the_run() -> None:
+    """With its own error, and without the others waiting for it."""
+    broken = Broken(client_of().registry)
+    with pytest.raises(ZeroDivisionError):
+        drive([client_of(), broken], Recorder(), wanted=WANTED, seed=1, rounds=30)
