@@ -90,6 +90,9 @@ class Settings:
         2_592_000, "How long a session lives that is not refreshed, in seconds."
     )
     locale: Locale = _setting("en", "Language of answers to clients that ask for none of ours.")
+    pages: Literal["on", "off"] = _setting(
+        "on", "Whether the service has pages for people too: to sign up, sign in and so on."
+    )
     deadline: float = _setting(
         5.0, f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} or more."
     )

@@ -106,6 +106,9 @@ class Dibs:
         app: Flask,
         *,
         api: bool = False,
+        pages: bool = False,
+        component: bool = False,
+        url_prefix: str = "",
         error_handlers: bool = True,
         reading: Reading | None = None,
     ) -> None:
@@ -114,14 +117,18 @@ class Dibs:
         Args:
             app: Its config's DIBS_ keys are read now.
             api: Whether to mount the service's routes too.
+            pages: Whether to mount its pages too; they need `api`.
+            component: Whether to mount what `<dibs-username>` needs and nothing else.
+            url_prefix: What stands before each of these addresses, for instance `/names`.
             error_handlers: Whether errors of dibs that a view raises are
                 answered as problem details: 409 for a name that is taken, and so on.
             reading: Who may read what by these routes; names are public by default.
 
         Raises:
-            ConfigError: A setting cannot be used, or this namespace of the app
-                has a `Dibs` already.
+            ConfigError: A setting cannot be used, this namespace of the app has a `Dibs`
+                already, or pages are wanted without the routes that they need.
         """
+        mounted = _mounted(api=api, pages=pages, component=component)
         settings = load(app.config)
         namespace = self._namespace or settings.namespace
         if len(namespace.encode()) > MAX_NAMESPACE_BYTES:
@@ -135,10 +142,11 @@ class Dibs:
         if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
         self._namespaces[app] = namespace
-        if settings.redis_url and not api:
+        if settings.redis_url and not mounted:
             app.extensions.setdefault("dibs.cache", _shared_cache(app, self))
-        if api:
-            _mount_routes(app, self, namespace, reading)
+        if mounted:
+            routes = _Routes(mounted, url_prefix, namespace, reading)
+            _mount_routes(app, self, routes)
         elif error_handlers:
             _answer_errors(app, settings.locale)
 
@@ -274,12 +282,39 @@ def _answer_errors(app: Flask, locale: str) -> None:
     register_error_handlers(app)
 
 
-def _mount_routes(app: Flask, dibs: Dibs, namespace: str, reading: Reading | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    """What a host app wants of the service, and where."""
+
+    mounted: tuple[str, ...]
+    url_prefix: str
+    namespace: str
+    reading: Reading | None
+
+    @property
+    def all_mounted(self) -> tuple[str, ...]:
+        """With the first page, if that does not take the place of the app's own."""
+        return (*self.mounted, "front") if self.url_prefix else self.mounted
+
+
+def _mounted(*, api: bool, pages: bool, component: bool) -> tuple[str, ...]:
+    if pages and not api:
+        raise ConfigError("Pages need the routes: init_app(app, api=True, pages=True)")
+    wanted = {"api": api, "pages": pages, "component": component}
+    return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+
+
+def _mount_routes(app: Flask, dibs: Dibs, routes: _Routes) -> None:
     from dibs.web import register_blueprints
     from dibs.wiring import build
 
-    settings = replace(service_settings(app, dibs), namespace=namespace)
-    register_blueprints(app, build(settings, reading=reading))
+    settings = replace(service_settings(app, dibs), namespace=routes.namespace)
+    register_blueprints(
+        app,
+        build(settings, reading=routes.reading),
+        url_prefix=routes.url_prefix,
+        mounted=routes.all_mounted,
+    )
 
 
 def _shared_cache(app: Flask, dibs: Dibs) -> Layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from flask import Flask
@@ -10,6 +11,7 @@ from werkzeug.routing import BaseConverter
 
 from dibs.web import cookies, health, names, registration, sessions, teams, users
 from dibs.web.limits import init_limits
+from dibs.web.pages import register_pages
 from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
 from dibs.web.refusals import Refusals
 from dibs.web.words import init_babel
@@ -70,8 +72,21 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Leave them to `dibs.web.problems`."""
 
 
-def register_blueprints(app: Flask, parts: Parts, *, url_prefix: str = "") -> None:
-    """Mount the routes on an app, and let its views find the parts."""
+ALL = ("api", "pages", "front")
+
+
+def register_blueprints(
+    app: Flask, parts: Parts, *, url_prefix: str = "", mounted: Collection[str] = ("api",)
+) -> None:
+    """Mount the routes on an app, and let its views find the parts.
+
+    Args:
+        app: The app.
+        parts: What they work with.
+        url_prefix: What stands before each address.
+        mounted: `api`, or `component` for what a field needs that checks names; and with the
+            API `pages`, and `front` for the first of them.
+    """
     app.extensions["dibs.parts"] = parts
     app.extensions["dibs.cache"] = parts.cache
     init_babel(app, default=parts.settings.locale)
@@ -85,10 +100,13 @@ def register_blueprints(app: Flask, parts: Parts, *, url_prefix: str = "") -> No
     api = DibsApi(app, spec_kwargs={"tags": TAGS, "extra_plugins": [Refusals()]})
     for name, scheme in SECURITY.items():
         api.spec.components.security_scheme(name, scheme)
-    for blueprint in BLUEPRINTS:
+    for blueprint in BLUEPRINTS if "api" in mounted else (names.blueprint,):
         api.register_blueprint(blueprint, url_prefix=url_prefix)
+    if "pages" in mounted:
+        register_pages(app, url_prefix=url_prefix, front="front" in mounted)
     init_limits(app, parts)
-    _say_password(api.spec, parts.settings.password)
+    if "api" in mounted:
+        _say_password(api.spec, parts.settings.password)
     parts.registry.reserve_routes(_first_parts(app))
 
 

@@ -70,6 +70,11 @@ def taking(name: str, key: str) -> Iterator[None]:
         raise taken from error
 
 
+def is_key(text: str) -> bool:
+    """Whether it can be an idempotency key."""
+    return re.fullmatch(KEY, text) is not None
+
+
 def is_repeatable() -> bool:
     """Whether this request may have been sent before."""
     return "Idempotency-Key" in request.headers

@@ -5,21 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from flask import Flask, request
+from flask import Flask, current_app, has_request_context, request
 from flask_babel import Babel, Domain, get_locale
 
 LOCALES = ("en", "zh", "ja")
+LANGUAGE_COOKIE = "dibs_language"
+SWITCH = "dibs.language"
+"""Of `app.extensions`: the reader's own choice counts, since no rule of the host app's does."""
+
 SEPARATORS = {"zh": "\N{FULLWIDTH SEMICOLON}", "ja": ""}
 
 _domain = Domain(str(Path(__file__).parent / "translations"), domain="dibs")
 
 
 def init_babel(app: Flask, *, default: str) -> None:
-    """Choose by Accept-Language, unless the host app has its own way of choosing."""
+    """Choose by Accept-Language, unless the host app has its own way of choosing.
+
+    On a page the reader may have chosen another one, which the answers to its scripts have too.
+    """
     if "babel" in app.extensions:
         return
+    app.extensions.setdefault(SWITCH, False)
+    Babel(app, default_locale=default, locale_selector=lambda: chosen() or choose_locale(default))
 
-    Babel(app, default_locale=default, locale_selector=lambda: choose_locale(default))
+
+def offer_choice(app: Flask) -> None:
+    """Let readers of this app's pages choose, if it is dibs that chooses."""
+    if SWITCH in app.extensions:
+        app.extensions[SWITCH] = True
+
+
+def is_choice_offered() -> bool:
+    """Whether a reader's own choice counts here."""
+    return bool(current_app.extensions.get(SWITCH))
+
+
+def chosen() -> str | None:
+    """The language that the reader has chosen on a page."""
+    wanted = request.cookies.get(LANGUAGE_COOKIE)
+    return wanted if wanted in LOCALES and is_choice_offered() else None
 
 
 def choose_locale(default: str) -> str:
@@ -56,4 +80,6 @@ def together(sentences: Iterable[str]) -> str:
 
 def localised() -> dict[str, str]:
     """The headers of an answer that holds words."""
-    return {"Content-Language": language(), "Vary": "Accept-Language"}
+    by_choice = has_request_context() and is_choice_offered()
+    vary = "Accept-Language, Cookie" if by_choice else "Accept-Language"
+    return {"Content-Language": language(), "Vary": vary}
