@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-from dibs import rates
+from dibs import origins, rates
 from dibs.errors import ConfigError
 
 PREFIX = "DIBS_"
@@ -115,6 +115,11 @@ class Settings:
     trusted_proxies: int = _setting(
         0, "Proxies in front of the service, whose X-Forwarded-For and -Proto are believed."
     )
+    cors_origins: str = _setting(
+        "",
+        "Origins, with commas between, whose pages may ask `GET /usernames/...`; `*` for all."
+        " Without it only the service's own.",
+    )
 
     def __post_init__(self) -> None:
         if not SHORTEST_DEADLINE <= self.deadline < inf:
@@ -122,6 +127,7 @@ class Settings:
         if self.pool_size < 1:
             raise ConfigError(f"DIBS_POOL_SIZE is {self.pool_size}; give 1 or more")
         rates.parse(self.rate_limits)
+        origins.parse(self.cors_origins)
         if self.trusted_proxies < 0:
             raise ConfigError(f"DIBS_TRUSTED_PROXIES is {self.trusted_proxies}; give 0 or more")
         for name in ("access_seconds", "refresh_seconds"):

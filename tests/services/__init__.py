@@ -5,6 +5,7 @@ temporary folder, on a port of its own, and is gone when the tests are.
 """
 
 from .base import Daemon, Server
+from .chromium import chromium
 from .mariadb import MariaDBServer
 from .postgres import PostgresServer
 from .proxy import FaultProxy
@@ -24,4 +25,5 @@ __all__ = [
     "Server",
     "ServerFailed",
     "ServiceMissing",
+    "chromium",
 ]

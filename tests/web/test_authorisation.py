@@ -56,7 +56,7 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("PUT", "/teams/{team}/members/{mate}"): {"role": "owner"},
     ("PUT", "/teams/{team}/members/{self}"): {"role": "member"},
 }
-SILENT = {"/", "/openapi.json", "/docs/", "/docs/<path>", "/static/<filename>"}
+SILENT = {"/", "/openapi.json", "/dibs-username.js", "/docs/", "/docs/<path>", "/static/<filename>"}
 
 
 class World:

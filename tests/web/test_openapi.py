@@ -10,7 +10,7 @@ import pytest
 
 from dibs.web.schemas import PlainTeamSchema, PlainUserSchema, TeamSchema, UserSchema
 
-SILENT = {"/", "/openapi.json", "/docs/", "/docs/{path}", "/static/{filename}"}
+SILENT = {"/", "/openapi.json", "/dibs-username.js", "/docs/", "/docs/{path}", "/static/{filename}"}
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from flask import Flask
 from flask_smorest import Api
 from werkzeug.routing import BaseConverter
 
-from dibs.web import cookies, health, names, registration, sessions, teams, users
+from dibs.web import component, cookies, health, names, registration, sessions, teams, users
+from dibs.web.cors import init_cors
 from dibs.web.limits import init_limits
 from dibs.web.pages import register_pages
 from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
@@ -104,7 +105,9 @@ def register_blueprints(
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     if "pages" in mounted:
         register_pages(app, url_prefix=url_prefix, front="front" in mounted)
+    app.register_blueprint(component.blueprint, url_prefix=url_prefix or None)
     init_limits(app, parts)
+    init_cors(app, parts.settings.cors_origins)
     if "api" in mounted:
         _say_password(api.spec, parts.settings.password)
     parts.registry.reserve_routes(_first_parts(app))

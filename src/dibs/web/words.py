@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, current_app, request
 from flask_babel import Babel, Domain, get_locale
 
 LOCALES = ("en", "zh", "ja")
@@ -21,7 +21,7 @@ _domain = Domain(str(Path(__file__).parent / "translations"), domain="dibs")
 def init_babel(app: Flask, *, default: str) -> None:
     """Choose by Accept-Language, unless the host app has its own way of choosing.
 
-    On a page the reader may have chosen another one, which the answers to its scripts have too.
+    On a page the reader may have chosen another one.
     """
     if "babel" in app.extensions:
         return
@@ -36,14 +36,20 @@ def offer_choice(app: Flask) -> None:
 
 
 def is_choice_offered() -> bool:
-    """Whether a reader's own choice counts here."""
+    """Whether a reader's own choice counts in this app's pages."""
     return bool(current_app.extensions.get(SWITCH))
+
+
+def read_as_page() -> None:
+    """Have the rest of this request be a page; a script on it says what language it wants."""
+    request.environ[SWITCH] = True
 
 
 def chosen() -> str | None:
     """The language that the reader has chosen on a page."""
     wanted = request.cookies.get(LANGUAGE_COOKIE)
-    return wanted if wanted in LOCALES and is_choice_offered() else None
+    is_page = SWITCH in request.environ and is_choice_offered()
+    return wanted if wanted in LOCALES and is_page else None
 
 
 def choose_locale(default: str) -> str:
@@ -80,6 +86,4 @@ def together(sentences: Iterable[str]) -> str:
 
 def localised() -> dict[str, str]:
     """The headers of an answer that holds words."""
-    by_choice = has_request_context() and is_choice_offered()
-    vary = "Accept-Language, Cookie" if by_choice else "Accept-Language"
-    return {"Content-Language": language(), "Vary": vary}
+    return {"Content-Language": language(), "Vary": "Accept-Language"}

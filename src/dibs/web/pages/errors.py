@@ -12,6 +12,7 @@ from dibs.web import problems
 from dibs.web.pages import security, visitor
 from dibs.web.pages.base import blueprint, go, here, page
 from dibs.web.pages.forms import SHOWN, answer_of, form_of, kept
+from dibs.web.words import read_as_page
 
 
 @blueprint.errorhandler(DibsError)
@@ -71,6 +72,7 @@ def from_http(error: HTTPException) -> Response:
     """As a page or as a problem: decided by the address, since no view was found."""
     if not _is_page():
         return problems.from_http(error)
+    read_as_page()
     with suppress(DibsError):
         visitor.visitor()  # for the links above; nothing else is wanted of her
     return security.protect(on_http_error(error))

@@ -17,7 +17,7 @@ from dibs.web.cookies import CsrfFailed
 from dibs.web.headers import hardened
 from dibs.web.pages import notices, tokens, visitor
 from dibs.web.pages.base import blueprint, go_to, here, without_language
-from dibs.web.words import LANGUAGE_COOKIE, LOCALES, is_choice_offered
+from dibs.web.words import LANGUAGE_COOKIE, LOCALES, is_choice_offered, read_as_page
 
 POLICY = "; ".join(
     (
@@ -70,6 +70,7 @@ def admit() -> Response | None:
         CsrfFailed: It was not.
         StoreUnavailable: Who reads cannot be told.
     """
+    read_as_page()
     request.max_content_length = MAX_BODY
     if request.method not in SAFE:
         _refuse_other_sites()

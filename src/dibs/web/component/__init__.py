@@ -1,0 +1,60 @@
+"""`<dibs-username>`: the field that any page can use, as one module of JavaScript."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+from flask import Blueprint, Response, current_app, request
+from flask_babel import force_locale
+
+from dibs.web.here import parts
+from dibs.web.words import LOCALES, say
+
+FILE = "dibs-username.js"
+SECONDS = 3600
+PLACE = "const SAID = {}"
+"""Where the words go."""
+
+WORDS = {
+    "checking": "Checking…",
+    "free": "%(name)s is free.",
+    "offline": "You are offline. The name is checked as soon as you are back.",
+    "unknown": "The name cannot be checked right now. You can still go on.",
+    "suggestions": "Try one of these:",
+}
+"""What the element says by itself, without an answer of the service or around it."""
+
+MESSAGES = tuple(WORDS.values())
+
+KEY = "dibs.component"
+
+blueprint = Blueprint("dibs_component", __name__)
+
+
+@blueprint.get(f"/{FILE}")
+def module() -> Response:
+    """The module, which pages of every origin may load: it is the same for everybody."""
+    text = current_app.extensions.get(KEY)
+    if text is None:
+        text = current_app.extensions[KEY] = _with_words()
+    response = Response(text, mimetype="text/javascript")
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.cache_control.public = True
+    response.cache_control.max_age = SECONDS
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _with_words() -> str:
+    """The module with the words of every language in it, so that they are there offline too."""
+    said: dict[str, dict[str, str]] = {}
+    for locale in LOCALES:
+        with force_locale(locale):
+            said[locale] = {name: say(message) for name, message in WORDS.items()}
+    words = json.dumps({"words": said, "locale": parts().settings.locale}, ensure_ascii=False)
+    source = files(__name__).joinpath(FILE).read_text(encoding="utf-8")
+    return source.replace(PLACE, f"const SAID = {words}", 1)
