@@ -129,6 +129,7 @@ class DibsUsername extends HTMLElement {
     for (const [name, value] of Object.entries({ autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', dir: 'auto' })) {
       if (!input.hasAttribute(name)) input.setAttribute(name, value)
     }
+    this.#label(input)
     for (const name of ['disabled', 'required']) if (this.hasAttribute(name)) input[name] = true
     const id = `dibs-message-${++count}`
     this.#message = element('p', { id, className: 'dibs-message', dir: 'auto' })
@@ -146,11 +147,16 @@ class DibsUsername extends HTMLElement {
       // The element itself is submitted then, and filled in again by the browser.
       if (name !== 'name' && this.hasAttribute(name)) input.setAttribute(name, this.getAttribute(name))
     }
-    const labels = [...this.#internals.labels]
-    input.ariaLabel = this.ariaLabel ?? labels.map(label => label.textContent.trim()).join(' ')
-    for (const label of labels) label.addEventListener('click', () => input.focus())
     this.prepend(input)
     return input
+  }
+
+  // A label around the element is this one's, and not the input's.
+  #label (input) {
+    const labels = [...this.#internals.labels]
+    for (const label of labels) label.addEventListener('click', () => input.focus())
+    if (input.labels.length || input.ariaLabel) return
+    input.ariaLabel = this.ariaLabel ?? labels.map(label => label.textContent.trim()).join(' ')
   }
 
   #changed (wait) {
