@@ -9,6 +9,7 @@ from time import time
 from typing import Any, cast
 from urllib.parse import urlencode
 
+import regex
 from babel import Locale
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask_babel import format_timedelta
@@ -62,6 +63,7 @@ def common() -> dict[str, Any]:
         "_": translated,
         "bdi": isolated,
         "ago": ago,
+        "initial": initial,
         "lang": tongue,
         "dir": Locale.parse(tongue).text_direction,
         "languages": LANGUAGES if is_choice_offered() else {},
@@ -122,6 +124,11 @@ def translated(message: str, **params: object) -> Markup:
 def isolated(name: str) -> Markup:
     """A name, whose direction of writing is not to spread to what stands around it."""
     return Markup("<bdi>{}</bdi>").format(name)
+
+
+def initial(name: str) -> str:
+    """What a reader takes for the name's first letter, however many code points it is."""
+    return regex.findall(r"\X", name)[0].upper()  # type: ignore[no-any-return]
 
 
 def ago(milliseconds: int) -> str:
