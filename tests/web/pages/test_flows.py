@@ -48,7 +48,7 @@ def test_without_passwords(make_site):
     browser = Browser(make_site(password="off"))
     page = browser.get("/sign-up").text
     assert 'name="password"' not in page
-    assert "Here before?" not in page
+    assert "/sign-in" not in page + browser.get("/").text
     assert browser.send("/sign-up", "/sign-up", {"username": "ada"}).location == "/@ada"
     assert "Registration successful." in browser.get("/@ada").text
 

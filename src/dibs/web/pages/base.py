@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
 from dibs.web.auth import WHO
+from dibs.web.here import parts
 from dibs.web.pages import notices
 from dibs.web.pages.tokens import form_token
 from dibs.web.words import LOCALES, is_choice_offered, language, localised, say
@@ -71,6 +72,7 @@ def common() -> dict[str, Any]:
         "reader": request.environ.get(WHO),
         "notice": notices.shown(),
         "front": front(),
+        "hashes": parts().settings.hashes,
         "module": _address(MODULE_ENDPOINT),
         "stylesheet": url_for("dibs_look.style", v=_version(STYLE)),
         "icon": url_for("dibs_look.icon", v=_version(ICON)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Response, url_for
 from werkzeug.routing import BuildError
 
-from dibs.web.here import parts
 from dibs.web.pages.base import page
 
 FRONT = "dibs_pages.home"
@@ -13,7 +12,7 @@ FRONT = "dibs_pages.home"
 
 def home() -> Response:
     """What this is, and where to begin."""
-    return page("home.html", docs=_docs(), hashes=parts().settings.hashes)
+    return page("home.html", docs=_docs())
 
 
 def _docs() -> str | None:

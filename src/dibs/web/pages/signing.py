@@ -26,7 +26,6 @@ def sign_up_page(form: Form) -> Response:
         asked=verdict(asked) if asked and not form.name else None,
         password=settings.password,
         shortest=settings.password_min_length,
-        hashes=settings.hashes,
         next=local(request.values.get("next")),
     )
 
