@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.backends import POSTGRESQL
 from tests.browser.foreign import Foreign
@@ -17,6 +17,9 @@ from tests.service import Service
 from tests.services import ServiceMissing, chromium
 
 NewPage = Callable[..., Page]
+
+PATIENCE_MS = 20_000  # machines are busy
+expect.set_options(timeout=PATIENCE_MS)
 
 # Nothing beyond this machine is asked, whatever the browser itself would like to know.
 ARGUMENTS = [
@@ -75,7 +78,7 @@ def new_context(browser: Browser, watch: Watch) -> Iterator[Callable[..., Browse
 
     def make(**options: Any) -> BrowserContext:
         context = browser.new_context(**{"locale": "en-GB", **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         context.on("page", watch.on)
         contexts.append(context)
         return context

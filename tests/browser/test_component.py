@@ -146,6 +146,30 @@ def test_names_from_right_to_left_are_isolated(page, joining):
     assert field.input.evaluate("input => getComputedStyle(input).direction") == "rtl"
 
 
+def test_on_a_page_from_right_to_left(page, joining):
+    """What is said stands at the page's own side, and its colon where the sentence ends."""
+    field = joining.open(page, attributes=' lang="ar" dir="rtl"')
+    field.type("ada")
+    expect(field.message).to_have_text(TAKEN)
+    right, edge, colon, label = page.evaluate("""() => {
+        const range = document.createRange()
+        const rectangle = (node, from) => {
+            range.selectNodeContents(node)
+            range.setStart(node, from)
+            return range.getBoundingClientRect()
+        }
+        const label = document.querySelector('.dibs-offers span').firstChild
+        return [
+            rectangle(document.querySelector('.dibs-message span').firstChild, 0).right,
+            document.querySelector('.dibs-answer').getBoundingClientRect().right,
+            rectangle(label, label.length - 1).left,
+            rectangle(label, 0).left,
+        ]
+    }""")
+    assert abs(right - edge) < 1
+    assert colon > label
+
+
 def test_it_is_announced(page, joining):
     """By a live region that is there before it has anything to say, and as a description."""
     body = FORM.replace("required", 'required aria-describedby="hint"')

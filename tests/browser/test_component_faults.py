@@ -5,8 +5,6 @@ Time is the page's own, and stands still but for what a test lets pass.
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from playwright.sync_api import Page, Request, expect
 
@@ -253,18 +251,25 @@ def test_a_service_that_never_answers(page, frozen, asked):
     frozen.shows("free")
 
 
-def test_too_many_checks_at_the_real_service(page, make_service, foreign, watch):
+def test_too_many_checks_at_the_real_service(page, make_service, foreign, asked, watch):
     """It says when the next one will be answered, and the page of another site can read that."""
     watch.expect("status of 429")
+    # One worker: while Redis is away, which on a busy machine it may seem, each counts by itself.
     service = make_service(
-        password="off", cors_origins=foreign.origin, rate_limits="check=1/3seconds"
+        password="off", cors_origins=foreign.origin, rate_limits="check=1/1hour", workers=1
     )
+    page.clock.install(time=START / 1000)
     field = Joining(service, foreign).open(page)
-    field.type("lovelace")
-    field.shows("free")
-    field.type("hopper")
-    expect(field.message).to_have_text(re.compile(r"cannot be checked|hopper is free"))
-    expect(field.message).to_have_text("hopper is free.")
+    page.clock.pause_at(START / 1000 + 3600)
+    for name, state in (("lovelace", "free"), ("hopper", "unknown")):
+        field.type(name)
+        page.clock.run_for(250)
+        field.shows(state)
+    page.clock.run_for(3_000_000)
+    assert asked == ["lovelace", "hopper"]
+    page.clock.run_for(600_000)
+    page.wait_for_timeout(0)
+    assert asked == ["lovelace", "hopper", "hopper"]
 
 
 def test_a_form_is_sent_without_an_answer(page, joining):

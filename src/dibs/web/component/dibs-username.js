@@ -26,7 +26,7 @@ dibs-username {
   display: block;
 }
 .dibs-answer { margin-block-start: var(--_gap); min-block-size: 1.5em; line-height: 1.5; color: var(--_quiet) }
-.dibs-message { margin: 0; overflow-wrap: anywhere }
+.dibs-message { margin: 0; overflow-wrap: anywhere; text-align: -webkit-match-parent; text-align: match-parent }
 .dibs-message span { display: block }
 dibs-username:state(free) .dibs-message { color: var(--_free); span::before { content: "\\2713\\a0" / "" } }
 dibs-username:is(:state(taken), :state(invalid)) .dibs-message { color: var(--_refused); span::before { content: "\\2715\\a0" / "" } }
@@ -261,7 +261,7 @@ class DibsUsername extends HTMLElement {
     })
     this.#offers.hidden = !buttons.length
     this.#offers.ariaLabel = label
-    this.#offers.replaceChildren(...buttons.length ? [element('span', {}, label), ...buttons] : [])
+    this.#offers.replaceChildren(...buttons.length ? [element('span', { dir: 'auto' }, label), ...buttons] : [])
   }
 
   #take (name) {
