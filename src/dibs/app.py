@@ -13,9 +13,11 @@ from flask_swagger_ui import get_swaggerui_blueprint
 
 from dibs.config import PREFIX, Settings, load
 from dibs.errors import ConfigError
-from dibs.web import register_blueprints
+from dibs.web import ALL, register_blueprints
 from dibs.web.bodies import MAX_BODY
 from dibs.web.checking import CheckToken
+from dibs.web.headers import init_headers
+from dibs.web.pages.errors import register_page_errors
 from dibs.web.problems import register_http_error_handlers
 from dibs.wiring import build
 
@@ -54,10 +56,16 @@ def create_app(
     app = Flask("dibs")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # names are readable in answers
-    register_blueprints(app, build(settings), check_token=check_token)
+    with_pages = settings.pages == "on"
+    mounted = ALL if with_pages else ("api",)
+    register_blueprints(app, build(settings), mounted=mounted, check_token=check_token)
     register_http_error_handlers(app)
+    init_headers(app)
     # Without the badge that a server of others would draw.
     quiet = {"validatorUrl": None}
-    app.add_url_rule("/", "home", lambda: redirect("/docs/"))  # who opens it looks for the API
+    if with_pages:
+        register_page_errors(app)
+    else:
+        app.add_url_rule("/", "home", lambda: redirect("/docs/"))  # who opens it wants the API
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config=quiet))
     return app

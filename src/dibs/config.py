@@ -95,6 +95,9 @@ class Settings:
         100, "Most sessions of one user; with one more, the one that was used longest ago ends."
     )
     locale: Locale = _setting("en", "Language of answers to clients that ask for none of ours.")
+    pages: Literal["on", "off"] = _setting(
+        "on", "Whether the service has pages for people too: to sign up, sign in and so on."
+    )
     deadline: float = _setting(
         5.0, f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} or more."
     )

@@ -112,6 +112,9 @@ class Dibs:
         app: Flask,
         *,
         api: bool = False,
+        pages: bool = False,
+        component: bool = False,
+        url_prefix: str = "",
         error_handlers: bool = True,
         reading: Reading | None = None,
         check_token: CheckToken | None = None,
@@ -122,6 +125,9 @@ class Dibs:
         Args:
             app: Its config's DIBS_ keys are read now.
             api: Whether to mount the service's routes too.
+            pages: Whether to mount its pages too; they need `api`.
+            component: Whether to mount what `<dibs-username>` needs and nothing else.
+            url_prefix: What stands before each of these addresses, for instance `/names`.
             error_handlers: Whether errors of dibs that a view raises are
                 answered as problem details: 409 for a name that is taken, and so on.
             reading: Who may read what by these routes; names are public by default.
@@ -131,9 +137,10 @@ class Dibs:
                 or with what says which one the current request is about.
 
         Raises:
-            ConfigError: A setting cannot be used, or this namespace of the app
-                has a `Dibs` already.
+            ConfigError: A setting cannot be used, this namespace of the app has a `Dibs`
+                already, or pages are wanted without the routes that they need.
         """
+        mounted = _mounted(api=api, pages=pages, component=component)
         settings = load(app.config)
         namespace = self._namespace or settings.namespace
         if self._within is not None:
@@ -152,12 +159,11 @@ class Dibs:
         app.extensions["dibs.quarantine"] = settings.quarantine_ms
         known = app.extensions.get(KNOWN, NONE)
         app.extensions[KNOWN] = known | only(namespace) | parse_namespaces(settings.namespaces)
-        if settings.redis_url and not api:
+        if settings.redis_url and not mounted:
             app.extensions.setdefault("dibs.cache", _shared_cache(app, self))
-        if api:
-            _mount_routes(
-                app, self, namespace, reading, check_token=check_token, checks=checks or {}
-            )
+        if mounted:
+            routes = _Routes(mounted, url_prefix, namespace, reading)
+            _mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
         elif error_handlers:
             _answer_errors(app, settings.locale)
 
@@ -363,14 +369,40 @@ def _answer_errors(app: Flask, locale: str) -> None:
     register_error_handlers(app)
 
 
-def _mount_routes(
-    app: Flask, dibs: Dibs, namespace: str, reading: Reading | None, **checking: Any
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    """What a host app wants of the service, and where."""
+
+    mounted: tuple[str, ...]
+    url_prefix: str
+    namespace: str
+    reading: Reading | None
+
+    @property
+    def all_mounted(self) -> tuple[str, ...]:
+        """With the first page, if that does not take the place of the app's own."""
+        return (*self.mounted, "front") if self.url_prefix else self.mounted
+
+
+def _mounted(*, api: bool, pages: bool, component: bool) -> tuple[str, ...]:
+    if pages and not api:
+        raise ConfigError("Pages need the routes: init_app(app, api=True, pages=True)")
+    wanted = {"api": api, "pages": pages, "component": component}
+    return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+
+
+def _mount_routes(app: Flask, dibs: Dibs, routes: _Routes, **checking: Any) -> None:
     from dibs.web import register_blueprints
     from dibs.wiring import build
 
-    settings = replace(service_settings(app, dibs), namespace=namespace)
-    register_blueprints(app, build(settings, reading=reading), **checking)
+    settings = replace(service_settings(app, dibs), namespace=routes.namespace)
+    register_blueprints(
+        app,
+        build(settings, reading=routes.reading),
+        url_prefix=routes.url_prefix,
+        mounted=routes.all_mounted,
+        **checking,
+    )
 
 
 def _shared_cache(app: Flask, dibs: Dibs) -> Layers:

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import dibs
 from dibs.errors import DibsError
+from tests.web.templates import template_messages
 
 
 @cache
@@ -33,6 +34,6 @@ def errors() -> set[type[DibsError]]:
 
 
 def messages() -> set[str]:
-    """Every message of an error, and of a module's MESSAGES."""
+    """Every message of an error, of a module's MESSAGES, and of a template."""
     lists = [getattr(module, "MESSAGES", ()) for module in modules()]
-    return {kind.message for kind in errors()}.union(*lists)
+    return {kind.message for kind in errors()}.union(*lists, template_messages())

@@ -13,7 +13,8 @@ HTTPS = "https://localhost"
 @pytest.fixture
 def ada(make_site) -> Person:
     """Somebody whose browser has cookies and whose requests carry no token."""
-    person = newcomer(make_site(password="required", argon2_memory_kib="64"))
+    site = make_site(password="required", argon2_memory_kib="64", pages="off")
+    person = newcomer(site)
     answer = person.login(cookies=True)
     assert answer.status_code == 200
     assert answer.get_json().keys() == {"csrf_token", "expires_in"}
@@ -38,7 +39,10 @@ def set_cookies(answer) -> dict[str, dict[str, str]]:
 
 
 def test_scripts_cannot_read_the_tokens(ada):
-    """HttpOnly and Lax; the refresh token goes to /refresh alone, and only the CSRF token shows."""
+    """HttpOnly and Lax; the refresh token goes to /refresh alone, and only the CSRF token shows.
+
+    Where there are pages it goes to them too: tests/web/pages.
+    """
     found = set_cookies(ada.login(cookies=True))
     assert found.keys() == {"dibs_access", "dibs_refresh", "dibs_csrf"}
     assert all(cookie["SameSite"] == "Lax" for cookie in found.values())

@@ -191,6 +191,16 @@ class Logins:
         access_token = signed(living.user_id, session_id)
         return self._tokens(access_token, following, living.user_id, session_id)
 
+    def going_on(self, session_id: str, *, deadline: Deadline) -> Living | None:
+        """The session of a refresh token that another request exchanges at this moment.
+
+        For who was told `TokenSuperseded`: the token is genuine, and there is no newer one for it.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._sessions.living(session_id, deadline=deadline)
+
     def who(self, access_token: str, *, deadline: Deadline) -> Living:
         """Whose access token this is, if its session goes on.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flask import Flask
@@ -23,6 +23,7 @@ from dibs.web import (
 from dibs.web.checking import CheckToken, Place, init_checks
 from dibs.web.cors import init_cors
 from dibs.web.limits import init_limits
+from dibs.web.pages import register_pages
 from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
 from dibs.web.refusals import Proofs, Refusals
 from dibs.web.tracing import init_tracing
@@ -87,11 +88,15 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Leave them to `dibs.web.problems`."""
 
 
+ALL = ("api", "pages", "front")
+
+
 def register_blueprints(
     app: Flask,
     parts: Parts,
     *,
     url_prefix: str = "",
+    mounted: Collection[str] = ("api",),
     check_token: CheckToken | None = None,
     checks: Mapping[str, Place] | None = None,
 ) -> None:
@@ -99,8 +104,10 @@ def register_blueprints(
 
     Args:
         app: The app.
-        parts: What its views use.
-        url_prefix: Of every route.
+        parts: What its views work with.
+        url_prefix: What stands before each address.
+        mounted: `api`, or `component` for what a field needs that checks names; and with the
+            API `pages`, and `front` for the first of them.
         check_token: Accepts proofs of the app's own where DIBS_CHECK is `token`.
         checks: Further addresses of the routes that check names, each with its namespace.
 
@@ -124,14 +131,17 @@ def register_blueprints(
     api = DibsApi(app, spec_kwargs={"tags": TAGS, "extra_plugins": plugins})
     for name, scheme in SECURITY.items():
         api.spec.components.security_scheme(name, scheme)
-    for blueprint in BLUEPRINTS:
+    for blueprint in BLUEPRINTS if "api" in mounted else (names.blueprint,):
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     for name, (prefix, _) in further.items():
         api.register_blueprint(names.blueprint, name=name, url_prefix=prefix)
-    app.register_blueprint(component.blueprint, url_prefix=url_prefix)
+    if "pages" in mounted:
+        register_pages(app, url_prefix=url_prefix, front="front" in mounted)
+    app.register_blueprint(component.blueprint, url_prefix=url_prefix or None)
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)
-    _say_password(api.spec, parts.settings.password)
+    if "api" in mounted:
+        _say_password(api.spec, parts.settings.password)
     parts.registry.reserve_routes(_first_parts(app))
 
 

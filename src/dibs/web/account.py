@@ -13,6 +13,9 @@ from dibs.web.problems import NotJson
 
 TRIED = "dibs.account"
 
+BY_USER = {"dibs_users.change", "dibs_pages.do_change_password"}
+"""Endpoints that try the password of who is logged in."""
+
 
 def account() -> str | None:
     """What wrong passwords are counted by: a name's key, known or not, or the user's own id.
@@ -25,7 +28,7 @@ def account() -> str | None:
         RequestEntityTooLarge: The body is.
     """
     if TRIED not in request.environ:
-        request.environ[TRIED] = _user() if request.method == "PATCH" else _name()
+        request.environ[TRIED] = _user() if request.endpoint in BY_USER else _name()
     found: str | None = request.environ[TRIED]
     return found
 
@@ -36,11 +39,7 @@ def _user() -> str | None:
 
 
 def _name() -> str | None:
-    try:
-        body = read_json(read_body(request))
-    except NotJson:
-        return None
-    name = body.get("username") if isinstance(body, dict) else None
+    name = _typed() if request.blueprint == "dibs_pages" else _sent()
     if not isinstance(name, str):
         return None
     try:
@@ -48,3 +47,15 @@ def _name() -> str | None:
         return f"name {parse_existing(name, lookalikes=parts().settings.lookalikes).key}"
     except InvalidName:
         return "name"  # nobody has one of these; together they are tried like one account
+
+
+def _typed() -> str | None:
+    return request.form.get("username")
+
+
+def _sent() -> object:
+    try:
+        body = read_json(read_body(request))
+    except NotJson:
+        return None
+    return body.get("username") if isinstance(body, dict) else None

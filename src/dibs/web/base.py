@@ -11,6 +11,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from dibs.web.auth import login_optional, login_required
 from dibs.web.bodies import StrictParser
 from dibs.web.cookies import CSRF_HEADER
+from dibs.web.headers import unsniffed
 from dibs.web.here import deadline as deadline
 from dibs.web.here import parts as parts
 from dibs.web.problems import CONTENT_TYPE, Problem
@@ -70,6 +71,10 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
     """A blueprint that reads bodies strictly and says who may come in."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.after_request(unsniffed)
 
     def refuses(self, status: int, description: str = "") -> Callable[[View], View]:
         """Document an error that a view may answer with."""

@@ -7,7 +7,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from flask import Response, request, url_for
+from flask import Response, current_app, request, url_for
 
 from dibs.accounts.login import Tokens
 from dibs.errors import NotAllowed
@@ -16,6 +16,8 @@ from dibs.web.here import deadline, parts
 ACCESS, REFRESH, CSRF = "dibs_access", "dibs_refresh", "dibs_csrf"
 CSRF_HEADER = "X-CSRF-Token"
 REFRESH_ROUTE = "dibs_sessions.refresh"
+PAGES = "dibs.pages"
+"""Of `app.extensions`: the app has pages of ours, which go on without a script."""
 
 
 class CsrfFailed(NotAllowed):
@@ -31,7 +33,7 @@ class Names:
 
     With https a browser takes `__Host-` from this very host only, so that no neighbouring
     subdomain can plant one (RFC 6265bis, 4.1.3). That prefix needs the path `/`, which the
-    cookie of the refresh token does not have.
+    cookie of the refresh token has only where there are pages: see `_refresh_path`.
     """
 
     access: str
@@ -42,7 +44,8 @@ class Names:
 def names() -> Names:
     """Those for this request."""
     if request.is_secure:
-        return Names(f"__Host-{ACCESS}", f"__Secure-{REFRESH}", f"__Host-{CSRF}")
+        prefix = "__Host-" if PAGES in current_app.extensions else "__Secure-"
+        return Names(f"__Host-{ACCESS}", f"{prefix}{REFRESH}", f"__Host-{CSRF}")
     return Names(ACCESS, REFRESH, CSRF)
 
 
@@ -56,11 +59,22 @@ def refresh_token() -> str | None:
     return request.cookies.get(names().refresh)
 
 
+def _refresh_path() -> str:
+    """Where the refresh token is sent: to its one route, or to every page.
+
+    A page without a script cannot ask `/refresh` first, so the token has to come with the page's
+    own request. It is no more in the open than the access token, which goes there anyway; scripts
+    read neither; and a path keeps no other page of the same host from using a cookie (RFC 6265,
+    8.5). The path `/` in return earns it `__Host-`.
+    """
+    return "/" if PAGES in current_app.extensions else url_for(REFRESH_ROUTE)
+
+
 def put(response: Response, tokens: Tokens, csrf: str) -> Response:
     """Give a page its tokens."""
     called, seconds = names(), parts().settings.refresh_seconds
     _set(response, called.access, tokens.access_token, tokens.expires_in)
-    _set(response, called.refresh, tokens.refresh_token, seconds, path=url_for(REFRESH_ROUTE))
+    _set(response, called.refresh, tokens.refresh_token, seconds, path=_refresh_path())
     # The page reads this one, and sends it back in a header, which no other site can.
     _set(response, called.csrf, csrf, seconds, httponly=False)
     return response
@@ -72,7 +86,7 @@ def drop(response: Response) -> Response:
     if "Authorization" in request.headers or called.csrf not in request.cookies:
         return response
     _set(response, called.access, "", 0)
-    _set(response, called.refresh, "", 0, path=url_for(REFRESH_ROUTE))
+    _set(response, called.refresh, "", 0, path=_refresh_path())
     _set(response, called.csrf, "", 0, httponly=False)
     return response
 
@@ -112,10 +126,19 @@ def refuse_forged(session_id: str) -> None:
     Raises:
         CsrfFailed: It cannot, as far as is known.
     """
-    sent = request.headers.get(CSRF_HEADER, "")
-    nonce, _, mac = sent.partition(".")
-    if not sent.isascii() or not hmac.compare_digest(mac, _mac(session_id, nonce)):
+    if not fits(request.headers.get(CSRF_HEADER, ""), session_id):
         raise CsrfFailed
+
+
+def fits(token: str, session_id: str) -> bool:
+    """Whether this is a CSRF token of that session."""
+    nonce, _, mac = token.partition(".")
+    return token.isascii() and hmac.compare_digest(mac, _mac(session_id, nonce))
+
+
+def is_own(session_id: str) -> bool:
+    """Whether the browser has this session's CSRF token: one that was planted comes without."""
+    return fits(request.cookies.get(names().csrf, ""), session_id)
 
 
 def _mac(session_id: str, nonce: str) -> str:

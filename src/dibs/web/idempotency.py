@@ -67,6 +67,11 @@ class IdempotencyKeyWithParameters(BadIdempotencyKey):
     message = "Send the Idempotency-Key alone, without a semicolon and parameters after it."
 
 
+def is_key(text: str) -> bool:
+    """Whether it can be an idempotency key."""
+    return re.fullmatch(KEY, text) is not None
+
+
 def is_repeatable() -> bool:
     """Whether this request may have been sent before."""
     return HEADER in request.headers

@@ -35,10 +35,20 @@ GROUPS = {
     "dibs_names.check": "check",
     "dibs_names.check_itself": "check",
     "dibs_names.check_many": "check",
+    # Pages do what routes do.
+    "dibs_pages.do_sign_up": "register",
+    "dibs_pages.do_create_team": "register",
+    "dibs_pages.do_sign_in": "login",
+    "dibs_pages.sign_up": "check",
 }
 REST = "rest"
 
-PASSWORD_TRIED = {"dibs_sessions.login", "dibs_users.change"}
+PASSWORD_TRIED = {
+    "dibs_sessions.login",
+    "dibs_users.change",
+    "dibs_pages.do_sign_in",
+    "dibs_pages.do_change_password",
+}
 """Endpoints that say whether a password is right."""
 
 UNLIMITED = "dibs_health"

@@ -7,12 +7,16 @@ from functools import cache
 from pathlib import Path
 
 from babel import Locale
-from flask import Flask, has_request_context, request
+from flask import Flask, current_app, has_request_context, request
 from flask_babel import Babel, Domain, get_locale
 
 from dibs.errors import NameTaken
 
 LOCALES = ("en", "zh", "ja")
+LANGUAGE_COOKIE = "dibs_language"
+SWITCH = "dibs.language"
+"""Of `app.extensions`: the reader's own choice counts, since no rule of the host app's does."""
+
 SEPARATORS = {"zh": "\N{FULLWIDTH SEMICOLON}", "ja": ""}
 
 TAKEN_FOR_TEAMS = "A user or a team with that name already exists."
@@ -31,13 +35,43 @@ _domain = Domain(str(Path(__file__).parent / "translations"), domain="dibs")
 
 
 def init_babel(app: Flask, *, default: str) -> None:
-    """Choose by Accept-Language, unless the host app has its own way of choosing."""
+    """Choose by Accept-Language, unless the host app has its own way of choosing.
+
+    On a page the reader may have chosen another one.
+    """
     if "babel" in app.extensions:
         return
-
+    app.extensions.setdefault(SWITCH, False)
     # Parsed once: Babel looks for its data on the disk each time.
     parsed = cache(Locale.parse)
-    Babel(app, default_locale=default, locale_selector=lambda: parsed(choose_locale(default)))
+    Babel(
+        app,
+        default_locale=default,
+        locale_selector=lambda: parsed(chosen() or choose_locale(default)),
+    )
+
+
+def offer_choice(app: Flask) -> None:
+    """Let readers of this app's pages choose, if it is dibs that chooses."""
+    if SWITCH in app.extensions:
+        app.extensions[SWITCH] = True
+
+
+def is_choice_offered() -> bool:
+    """Whether a reader's own choice counts in this app's pages."""
+    return bool(current_app.extensions.get(SWITCH))
+
+
+def read_as_page() -> None:
+    """Have the rest of this request be a page; a script on it says what language it wants."""
+    request.environ[SWITCH] = True
+
+
+def chosen() -> str | None:
+    """The language that the reader has chosen on a page."""
+    wanted = request.cookies.get(LANGUAGE_COOKIE)
+    is_page = SWITCH in request.environ and is_choice_offered()
+    return wanted if wanted in LOCALES and is_page else None
 
 
 def choose_locale(default: str) -> str:

@@ -1,0 +1,29 @@
+"""Pages for people: plain HTML that works without a script, on the same parts as the API."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from dibs.web.cookies import PAGES
+from dibs.web.pages import account, errors, home, profile, signing, teams
+from dibs.web.pages.base import blueprint, look
+from dibs.web.words import offer_choice
+
+MODULES = (account, errors, home, profile, signing, teams)
+"""Those whose views are on the blueprint."""
+
+
+def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:
+    """Mount the pages on an app that has the API under the same prefix.
+
+    Args:
+        app: The app.
+        url_prefix: What stands before each address.
+        front: Whether `/` below the prefix is a page of ours: a host app has its own.
+    """
+    app.extensions[PAGES] = True
+    offer_choice(app)
+    app.register_blueprint(look, url_prefix=url_prefix or None)
+    app.register_blueprint(blueprint, url_prefix=url_prefix or None)
+    if front:
+        app.add_url_rule(f"{url_prefix}/", home.FRONT, home.home)

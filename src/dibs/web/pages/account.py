@@ -1,0 +1,120 @@
+"""One's own account: name, password, sessions, teams, and leaving."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request, url_for
+
+from dibs.errors import InvalidName, SessionEnded, SessionNotFound
+from dibs.names import parse_existing
+from dibs.web.here import deadline, parts
+from dibs.web.pages import visitor
+from dibs.web.pages.base import blueprint, go, page
+from dibs.web.pages.devices import described
+from dibs.web.pages.forms import Form, NotConfirmed, comes_back
+from dibs.web.pages.visitor import signed_in
+from dibs.web.schemas import is_id
+from dibs.web.shown import users_shown
+
+
+def me() -> dict[str, Any]:
+    """Who reads, with everything about her.
+
+    Raises:
+        Unauthenticated: Nobody is logged in.
+        SessionEnded: She has deleted herself a moment ago.
+    """
+    user_id, namespace = signed_in().user_id, parts().settings.namespace
+    found = parts().store.user(user_id, namespace=namespace, deadline=deadline())
+    shown = users_shown([found]) if found else []
+    if not shown:
+        raise SessionEnded
+    return shown[0]
+
+
+def account_page(form: Form) -> Response:
+    """All of it on one page."""
+    living = signed_in()
+    sessions = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
+    return page(
+        "account.html",
+        form.status,
+        form=form,
+        here=url_for("dibs_pages.account"),
+        me=me(),
+        sessions=[(one, described(one.device), one.id == living.session_id) for one in sessions],
+        shortest=parts().settings.password_min_length,
+    )
+
+
+@blueprint.get("/account")
+def account() -> Response:
+    """Show it; `?name=` is one for a new team."""
+    return account_page(Form(typed={"name": request.args.get("name", "")}))
+
+
+@blueprint.post("/account/password")
+@comes_back(account_page, passwords="new_password")
+def do_change_password() -> Response:
+    """Change the password, and end all sessions."""
+    parts().accounts.profiles.change_password(
+        signed_in().user_id,
+        current=request.form.get("current_password"),
+        new=request.form.get("new_password", ""),
+        deadline=deadline(),
+    )
+    visitor.sign_out()
+    return go("sign_in", "password")
+
+
+@blueprint.post("/account/sessions/end")
+@comes_back(account_page)
+def do_end_session() -> Response:
+    """End one session, or all of them."""
+    living, logins = signed_in(), parts().accounts.logins
+    session_id = request.form.get("session", "")
+    if session_id == "all":
+        logins.logout_all(living.user_id, deadline=deadline())
+        visitor.sign_out()
+        return go("sign_in", "signed_out_everywhere")
+    if not is_id(session_id) or not logins.end(
+        session_id, user_id=living.user_id, deadline=deadline()
+    ):
+        raise SessionNotFound
+    if session_id == living.session_id:
+        visitor.sign_out()
+        return go("sign_in", "signed_out")
+    return go("account", "session_closed")
+
+
+def delete_page(form: Form) -> Response:
+    """What leaving means, and the last question."""
+    return page("delete.html", form.status, form=form, me=me())
+
+
+@blueprint.get("/account/delete")
+def delete() -> Response:
+    """Show it."""
+    return delete_page(Form())
+
+
+@blueprint.post("/account/delete")
+@comes_back(delete_page)
+def do_delete() -> Response:
+    """Delete who asks, and free her name."""
+    if not is_same(request.form.get("username", ""), me()["username"]):
+        raise NotConfirmed
+    parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
+    visitor.sign_out()
+    return go("sign_up", "deleted")
+
+
+def is_same(typed: str, name: str) -> bool:
+    """Whether somebody has typed this name, in any spelling."""
+    lookalikes = parts().settings.lookalikes
+    try:
+        one, other = (parse_existing(text, lookalikes=lookalikes) for text in (typed, name))
+    except InvalidName:
+        return False
+    return one.canonical == other.canonical

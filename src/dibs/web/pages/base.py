@@ -1,0 +1,170 @@
+"""What all pages share: the blueprint, its look, and what every template may use."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from time import time
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import regex
+from babel import Locale
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask_babel import format_timedelta
+from markupsafe import Markup, escape
+from werkzeug.routing import BuildError
+
+from dibs.web.auth import WHO
+from dibs.web.here import parts
+from dibs.web.pages import notices
+from dibs.web.pages.tokens import form_token
+from dibs.web.words import LOCALES, is_choice_offered, language, localised, say
+
+FOLDER = Path(__file__).parent
+STYLE, ICON = "dibs.css", "dibs.svg"
+KEPT_SECONDS = 31_536_000
+ASKED = ("open", "blind")
+MODULE_ENDPOINT = "dibs_component.module"
+"""Where the script is that checks a name while it is typed, if the app has it."""
+
+LANGUAGES = {"en": "English", "zh": "简体中文", "ja": "日本語"}
+
+blueprint = Blueprint("dibs_pages", __name__, template_folder="templates")
+look = Blueprint("dibs_look", __name__)
+
+
+def render(template: str, **values: Any) -> str:
+    """A page; templates of the host app with the same name go before ours."""
+    return render_template(f"dibs/{template}", **{**common(), **values})
+
+
+def page(template: str, status: int = 200, **values: Any) -> Response:
+    """A page as an answer."""
+    return Response(render(template, **values), status, localised(), mimetype="text/html")
+
+
+def go(endpoint: str, notice: str | None = None, **values: Any) -> Response:
+    """Send a browser on after a form, so that reloading does not send the form again."""
+    return go_to(url_for(f"dibs_pages.{endpoint}", **values), notice)
+
+
+def go_to(address: str, notice: str | None = None, status: int = 303) -> Response:
+    """The same, to an address."""
+    response = cast(Response, redirect(address, status, Response=Response))
+    if notice:
+        notices.leave(response, notice)
+    return response
+
+
+def common() -> dict[str, Any]:
+    """What every template may use."""
+    tongue = tongue_of(language())
+    return {
+        "_": translated,
+        "bdi": isolated,
+        "ago": ago,
+        "initial": initial,
+        "lang": tongue,
+        "dir": Locale.parse(tongue).text_direction,
+        "languages": LANGUAGES if is_choice_offered() else {},
+        # Not asked for here: a page that says why nobody can be asked shows nobody.
+        "reader": request.environ.get(WHO),
+        "notice": notices.shown(),
+        "front": front(),
+        "hashes": parts().settings.hashes,
+        # It would be told nothing where a check costs something.
+        "module": _address(MODULE_ENDPOINT) if parts().settings.check in ASKED else None,
+        "stylesheet": url_for("dibs_look.style", v=_version(STYLE)),
+        "icon": url_for("dibs_look.icon", v=_version(ICON)),
+        "form_token": form_token,
+        "here": here(),
+        "also": _asked(),
+    }
+
+
+def here() -> str:
+    """The address of the page that is read, without what was asked for by it."""
+    return request.script_root + request.path
+
+
+def _asked() -> str:
+    """What was asked for, for a link to the same page in another language."""
+    if request.method != "GET":
+        return ""
+    return "".join(f"&{urlencode({key: text})}" for key, text in without_language())
+
+
+def without_language() -> list[tuple[str, str]]:
+    """What was asked for but another language."""
+    return [(key, text) for key, text in request.args.items(multi=True) if key != "lang"]
+
+
+def front() -> str:
+    """Where the first page is: ours, or the host app's."""
+    return _address("dibs_pages.home") or f"{request.script_root}/"
+
+
+def _address(endpoint: str) -> str | None:
+    try:
+        return url_for(endpoint)
+    except BuildError:
+        return None
+
+
+def tongue_of(tag: str) -> str:
+    """The language that the words are in: English where a host app's language is none of ours."""
+    plain = tag.partition("-")[0]
+    return plain if plain in LOCALES else "en"
+
+
+def translated(message: str, **params: object) -> Markup:
+    """The message in the reader's language; what fills it is escaped unless it is markup."""
+    words = Markup(escape(say(message)))  # noqa: S704  # escaped right here
+    return words % params if params else words
+
+
+def isolated(name: str) -> Markup:
+    """A name, whose direction of writing is not to spread to what stands around it."""
+    return Markup("<bdi>{}</bdi>").format(name)
+
+
+def initial(name: str) -> str:
+    """What a reader takes for the name's first letter, however many code points it is."""
+    return regex.findall(r"\X", name)[0].upper()  # type: ignore[no-any-return]
+
+
+def ago(milliseconds: int) -> str:
+    """How long ago a moment was: a server does not know what time it is at the reader's."""
+    seconds = max(0, time() - milliseconds / 1000)
+    return str(format_timedelta(-seconds, add_direction=True))
+
+
+@cache
+def _version(name: str) -> str:
+    """What changes with a file, so that browsers may keep it for good."""
+    return hashlib.sha256((FOLDER / "static" / name).read_bytes()).hexdigest()[:12]
+
+
+@look.get("/dibs.css")
+def style() -> Response:
+    """The stylesheet."""
+    return _file(STYLE, "text/css")
+
+
+@look.get("/dibs.svg")
+def icon() -> Response:
+    """The icon."""
+    return _file(ICON, "image/svg+xml")
+
+
+def _file(name: str, kind: str) -> Response:
+    response = current_app.response_class((FOLDER / "static" / name).read_bytes(), mimetype=kind)
+    if request.args.get("v") == _version(name):
+        response.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}, immutable"
+    else:
+        response.headers["Cache-Control"] = "no-cache"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.set_etag(_version(name))
+    return cast(Response, response.make_conditional(request))

@@ -1,0 +1,100 @@
+"""Errors as pages, in the words and with the status that the API has for them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from flask import Flask, Response, current_app, json, request
+from werkzeug.exceptions import HTTPException
+
+from dibs.errors import DibsError, Unauthenticated
+from dibs.web import problems
+from dibs.web.pages import security, visitor
+from dibs.web.pages.base import blueprint, go, here, page
+from dibs.web.pages.forms import SHOWN, answer_of, form_of, kept
+from dibs.web.words import read_as_page
+
+
+@blueprint.errorhandler(DibsError)
+def on_error(error: DibsError) -> Response:
+    """The page with the form that cannot be done, or one that says why there is nothing to see."""
+    if type(error) is Unauthenticated:
+        return to_sign_in()
+    shown = SHOWN.get(request.endpoint or "")
+    if shown and not isinstance(error, security.OtherSite):
+        form = form_of(error, shown)
+        try:
+            response = shown.page(form)
+        except Unauthenticated:
+            return to_sign_in()
+        except DibsError:
+            pass  # what the page needs cannot be had either, and this is what is said below
+        else:
+            response.headers.update(form.headers)
+            return response
+    said, answer = answer_of(error)
+    return _page(said, answer)
+
+
+@blueprint.errorhandler(HTTPException)
+def on_http_error(error: HTTPException) -> Response:
+    """What HTTP itself refuses."""
+    answer = problems.from_http(error)
+    if answer.mimetype != problems.CONTENT_TYPE:
+        return answer
+    return _page(json.loads(answer.get_data()), answer)
+
+
+def _page(said: dict[str, str], answer: Response) -> Response:
+    response = page("error.html", answer.status_code, title=said["title"], detail=said["detail"])
+    response.headers.update(kept(answer))
+    if allow := answer.headers.get("Allow"):
+        response.headers["Allow"] = allow
+    return response
+
+
+def to_sign_in() -> Response:
+    """Where somebody is sent who has to log in first; and then back, if there was only to read."""
+    ended = "session_ended" if visitor.has_ended() else None
+    back = here() if request.method == "GET" else None
+    return go("sign_in", ended, next=back)
+
+
+# --- apps that are all ours ----------------------------------------------------
+
+
+def register_page_errors(app: Flask) -> None:
+    """Answer an address that has no route as a page too, where pages are."""
+    app.register_error_handler(HTTPException, from_http)
+
+
+def from_http(error: HTTPException) -> Response:
+    """As a page or as a problem: decided by the address, since no view was found."""
+    if not _is_page():
+        return problems.from_http(error)
+    read_as_page()
+    with suppress(DibsError):
+        visitor.visitor()  # for the links above; nothing else is wanted of her
+    return security.protect(on_http_error(error))
+
+
+def _is_page() -> bool:
+    """Whether pages are at this address; what is nobody's is a page for who asks for HTML."""
+    if request.blueprint is not None:
+        return request.blueprint == blueprint.name
+    first = _first(request.path)
+    if first.startswith("@"):
+        return True
+    owners = {
+        rule.endpoint.rpartition(".")[0]
+        for rule in current_app.url_map.iter_rules()
+        if _first(rule.rule) == first
+    }
+    if owners:
+        return owners == {blueprint.name}
+    wanted = request.accept_mimetypes
+    return "text/html" in wanted.values() and wanted.best == "text/html"
+
+
+def _first(path: str) -> str:
+    return path.strip("/").partition("/")[0]

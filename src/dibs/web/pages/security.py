@@ -1,0 +1,144 @@
+"""What a browser is told to refuse, and which forms are refused here.
+
+Flask-Talisman was looked at. It sets its headers on the whole app and rewrites the app's own
+SESSION_COOKIE settings, which are a host's and not ours; and it knows nothing of forms. What is
+left of it is the table below.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, request
+
+from dibs.web.auth import SAFE, WHO
+from dibs.web.bodies import MAX_BODY
+from dibs.web.cookies import CsrfFailed
+from dibs.web.headers import hardened
+from dibs.web.pages import notices, tokens, visitor
+from dibs.web.pages.base import blueprint, go_to, here, without_language
+from dibs.web.words import LANGUAGE_COOKIE, LOCALES, is_choice_offered, read_as_page
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    # With `no-referrer` a browser would send our own forms with `Origin: null`.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(),"
+    " payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+FOR_ANYBODY = {"dibs_pages.do_sign_up", "dibs_pages.do_sign_in"}
+"""Endpoints of forms that nobody need be logged in for."""
+
+YEAR_SECONDS = 31_536_000
+
+
+class OtherSite(CsrfFailed):
+    """The browser says that another site has sent this form."""
+
+    message = "This came from another site, so nothing was done. Please use the form on this one."
+
+
+class FormExpired(CsrfFailed):
+    """The form was made for another session, or the browser keeps no cookies."""
+
+    message = (
+        "This page was open for too long, or your browser keeps no cookies. Please send it again."
+    )
+
+
+@blueprint.before_request
+def admit() -> Response | None:
+    """See who reads, and that what changes something was sent by a page of ours.
+
+    Before the limits count a wrong password, which another site's form is not.
+
+    Raises:
+        CsrfFailed: It was not.
+        StoreUnavailable: Who reads cannot be told.
+    """
+    read_as_page()
+    request.max_content_length = MAX_BODY
+    if request.method not in SAFE:
+        _refuse_other_sites()
+        _refuse_forged()
+    visitor.visitor()
+    return _choose_language() if request.method == "GET" else None
+
+
+def _refuse_other_sites() -> None:
+    """By what the browser itself says, and no page can say for it (Fetch, 3.2; RFC 6454)."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in ("same-origin", "none"):
+            raise OtherSite
+        return
+    origin = request.headers.get("Origin")
+    # Whether it was https, a proxy that is not trusted may have hidden from us.
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise OtherSite
+
+
+def _refuse_forged() -> None:
+    of_session = tokens.is_of_session()
+    if of_session:
+        return
+    if request.endpoint in FOR_ANYBODY:
+        if not tokens.is_of_browser():
+            raise FormExpired
+    elif of_session is False:
+        raise FormExpired
+    # Nobody is logged in, and the view does nothing for nobody.
+
+
+def _choose_language() -> Response | None:
+    """Keep the language of `?lang=`, and show the same page without that."""
+    wanted = request.args.get("lang")
+    if wanted not in LOCALES or not is_choice_offered():
+        return None
+    asked = urlencode(without_language())
+    response = go_to(here() + (f"?{asked}" if asked else ""))
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        wanted,
+        YEAR_SECONDS,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+@blueprint.after_request
+def protect(response: Response) -> Response:
+    """Every page's headers and cookies."""
+    if notices.COOKIE in request.cookies:
+        notices.take(response)
+    tokens.put(response)
+    visitor.settle(response)
+    return protected(response)
+
+
+def protected(response: Response) -> Response:
+    """With the headers that pages have; those of a host app's own stay."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.vary.update(("Accept-Language", "Cookie"))
+    private = request.environ.get(WHO) is not None or "Set-Cookie" in response.headers
+    if private or request.method not in SAFE:
+        response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return hardened(response)

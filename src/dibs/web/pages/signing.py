@@ -1,0 +1,140 @@
+"""Signing up, in and out."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, request, url_for
+
+from dibs.errors import LoginFailed, Overloaded, StoreUnavailable
+from dibs.web.here import deadline, parts
+from dibs.web.names import verdict
+from dibs.web.pages import visitor
+from dibs.web.pages.base import blueprint, go, go_to, page
+from dibs.web.pages.forms import Form, comes_back, key_of_form
+from dibs.web.registration import taking
+
+
+def sign_up_page(form: Form) -> Response:
+    """The form to sign up with, and what is to be said of a name that was only asked about."""
+    settings, asked = parts().settings, request.args.get("username", "")
+    return page(
+        "sign-up.html",
+        form.status,
+        form=form if form.name else Form(typed={"username": asked}),
+        asked=_asked(asked) if asked and not form.name else None,
+        password=settings.password,
+        shortest=settings.password_min_length,
+        next=local(request.values.get("next")),
+    )
+
+
+def _asked(name: str) -> dict[str, Any] | None:
+    """What is said of a name before it is wanted, where that is said to everybody."""
+    if parts().settings.check not in ("open", "blind"):
+        return None
+    said = verdict(name, parts().registry, deadline())
+    return None if said["available"] is None else said
+
+
+@blueprint.get("/sign-up")
+def sign_up() -> Response:
+    """Show it, unless there is nothing to sign up for."""
+    return go_to(home()) if visitor.visitor() else sign_up_page(Form())
+
+
+@blueprint.post("/sign-up")
+@comes_back(sign_up_page)
+def do_sign_up() -> Response:
+    """Register, and log in."""
+    name, password = request.form.get("username", ""), request.form.get("password") or None
+    key, repeatable = key_of_form()
+    with taking(name, key):
+        user = parts().registration.register(
+            name,
+            password,
+            request=(b"POST /sign-up", b"", key.encode(), f"{name}\0{password}".encode()),
+            repeatable=repeatable,
+            deadline=deadline(),
+        )
+    if password is None:
+        return go("profile", "registered", name=user.username)
+    # She has her name, whatever becomes of the login.
+    with suppress(LoginFailed, Overloaded, StoreUnavailable):
+        _log_in(user.username, password)
+        return go_to(local(request.form.get("next")) or home(), "registered")
+    return go("sign_in", "registered", username=user.username)
+
+
+def sign_in_page(form: Form) -> Response:
+    """The form to log in with."""
+    return page(
+        "sign-in.html",
+        form.status,
+        form=form if form.name else Form(typed={"username": request.args.get("username", "")}),
+        next=local(request.values.get("next")),
+    )
+
+
+@blueprint.get("/sign-in")
+def sign_in() -> Response:
+    """Show it, unless she is logged in."""
+    if visitor.visitor():
+        return go_to(local(request.args.get("next")) or home())
+    return sign_in_page(Form())
+
+
+@blueprint.post("/sign-in")
+@comes_back(sign_in_page)
+def do_sign_in() -> Response:
+    """Log in, by any spelling of the name."""
+    _log_in(request.form.get("username", ""), request.form.get("password", ""))
+    return go_to(local(request.form.get("next")) or home())
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> Response:
+    """End this session; where none goes on, there is nothing to end."""
+    living = visitor.visitor()
+    if living is not None:
+        parts().accounts.logins.logout(living, deadline=deadline())
+    visitor.sign_out()
+    return go("sign_in", "signed_out")
+
+
+def home() -> str:
+    """Where somebody goes who has logged in."""
+    return url_for("dibs_pages.account")
+
+
+def local(address: str | None) -> str | None:
+    """The address, if it is a page of this very host: no link is to lead anywhere else by ours.
+
+    Browsers read a backslash as a slash and skip tabs and line ends, so neither may be in it.
+    """
+    if not address or not address.startswith("/") or address.startswith("//"):
+        return None
+    if "\\" in address or not address.isprintable():
+        return None
+    try:
+        parts_of = urlsplit(address)
+    except ValueError:
+        return None
+    return None if parts_of.scheme or parts_of.netloc else address
+
+
+def _log_in(name: str, password: str) -> None:
+    """Begin a session; the one that this browser had before ends, as nobody could end it later."""
+    tokens = parts().accounts.logins.login(
+        name,
+        password,
+        device=request.headers.get("User-Agent", ""),
+        deadline=deadline(),
+    )
+    before = visitor.visitor()
+    visitor.sign_in(tokens)
+    if before is not None:
+        with suppress(StoreUnavailable):
+            parts().accounts.logins.logout(before, deadline=deadline())

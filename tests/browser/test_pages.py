@@ -1,0 +1,189 @@
+"""The pages in a real browser: by keyboard, without scripts, in both themes and three languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.watch import Watch, violations
+
+PASSWORD = "correct horse battery"
+REFUSED = r"status of 4\d\d "
+TAKEN = {
+    "en-GB": "A user with that username already exists.",
+    "zh-CN": "用户名已存在",
+    "ja-JP": "そのユーザー名はすでに使われています。",
+}
+NewContext = Callable[..., BrowserContext]
+
+
+@pytest.fixture(scope="module")
+def site(make_service) -> str:
+    """Its address."""
+    return f"http://127.0.0.1:{make_service(password='required').port}"
+
+
+def sign_up(page: Page, site: str, name: str, password: str = PASSWORD) -> None:
+    page.goto(f"{site}/sign-up")
+    page.fill("[name=username]", name)
+    page.fill("[name=password]", password)
+    page.click("main form > button")
+
+
+def fits(page: Page) -> bool:
+    """Nothing sticks out to the side."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(new_context: NewContext, site: str, watch: Watch, theme: Any):
+    """On every page, also on one with errors; and no page is wider than a phone."""
+    watch.expect(REFUSED)
+    name = f"axe-{theme}"
+    context = new_context(color_scheme=theme, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    sign_up(page, site, name)
+    page.click("text=Make a team >> nth=0")
+    page.fill("[name=name]", f"team-{theme}")
+    page.click("details[open] form > button")
+    expect(page).to_have_url(f"{site}/@team-{theme}")
+    assert (violations(page), fits(page)) == ([], True)
+    paths = ["/", "/account", "/account/delete", f"/@{name}", "/@nobody-there"]
+    for path in paths:
+        page.goto(site + path)
+        assert (path, violations(page), fits(page)) == (path, [], True)
+    other = new_context(color_scheme=theme, viewport={"width": 390, "height": 844}).new_page()
+    for path in ("/", "/sign-in", "/sign-up", f"/sign-up?username={name}"):
+        other.goto(site + path)
+        assert (path, violations(other), fits(other)) == (path, [], True)
+    sign_up(other, site, name, "x")
+    expect(other.get_by_role("alert")).to_be_focused()
+    assert (violations(other), fits(other)) == ([], True)
+
+
+def test_by_keyboard_alone(new_page, site: str):
+    """Sign up from the first page, make a team and sign out, without a pointer."""
+    page = new_page()
+    page.goto(site)
+    tabs_to(page, "#ask")
+    page.keyboard.type("keyboard-lover")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("keyboard-lover is free.")).to_be_visible()
+    tabs_to(page, "[name=password]")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{site}/account")
+    tabs_to(page, "summary")
+    page.keyboard.press("Enter")
+    tabs_to(page, "[name=name]")
+    page.keyboard.type("keyboard-lovers")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="keyboard-lovers")).to_be_visible()
+    tabs_to(page, "header button")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("You are logged out.")).to_be_visible()
+
+
+def tabs_to(page: Page, selector: str) -> None:
+    """Presses Tab until this has the focus, which must be seen."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("s => document.activeElement?.matches(s)", selector):
+            width = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+            assert width != "0px"
+            return
+    raise AssertionError(f"no Tab reaches {selector}")
+
+
+@pytest.mark.parametrize("locale", TAKEN)
+def test_without_scripts(new_context: NewContext, site: str, watch: Watch, locale: str):
+    """Two want one name: one has it, the other is told in her language and picks another."""
+    watch.expect(REFUSED)
+    name = f"plain-{locale.lower()}"
+    pages = [new_context(java_script_enabled=False, locale=locale).new_page() for _ in range(2)]
+    for page in pages:
+        page.goto(f"{site}/sign-up")
+        page.fill("[name=username]", name)
+        page.fill("[name=password]", PASSWORD)
+    for page in pages:
+        page.click("main form > button")
+    first, second = pages
+    expect(first).to_have_url(f"{site}/account")
+    expect(second.get_by_role("alert")).to_contain_text(TAKEN[locale])
+    expect(second.locator("[name=username]")).to_have_value(name)
+    expect(second.locator("[name=password]")).to_have_value("")
+    second.click(".others a >> nth=0")
+    picked = second.locator("[name=username]").input_value()
+    assert picked not in ("", name)
+    second.fill("[name=password]", PASSWORD)
+    second.click("main form > button")
+    expect(second).to_have_url(f"{site}/account")
+    expect(second.locator("main .name")).to_have_text(picked)
+
+
+def test_the_field_takes_the_place_of_the_server_s_answer(page: Page, site: str, watch: Watch):
+    """Of two answers, an old and a new one, only the new one is seen."""
+    watch.expect(REFUSED)
+    page.goto(f"{site}/sign-up?username=admin")
+    expect(page.locator(".past .errors")).to_be_visible()
+    page.fill("[name=username]", "surely-free")
+    expect(page.get_by_text("surely-free is free.")).to_be_visible()
+    expect(page.locator(".past .errors")).to_be_hidden()
+
+
+def test_a_session_ended_elsewhere(new_page, site: str):
+    """The other browser is told at its next page."""
+    page, other = new_page(), new_page()
+    sign_up(page, site, "two-browsers")
+    other.goto(f"{site}/sign-in")
+    other.fill("[name=username]", "two-browsers")
+    other.fill("[name=password]", PASSWORD)
+    other.click("main form > button")
+    expect(other).to_have_url(f"{site}/account")
+    other.click("text=Sign out everywhere")
+    expect(other.get_by_text("You are logged out on every device.")).to_be_visible()
+    # On another worker a session is believed for one second at most.
+    expect_reloaded(page, f"{site}/sign-in?next=/account")
+    expect(page.get_by_text("This session has ended.")).to_be_visible()
+
+
+def expect_reloaded(page: Page, url: str) -> None:
+    """Reloads until the page is another one."""
+    for _ in range(200):
+        page.reload()
+        if page.url == url:
+            return
+    raise AssertionError(page.url)
+
+
+def test_the_language_is_switched_and_kept(page: Page, site: str):
+    """With one click, for every page after it; the browser's own wish comes second."""
+    page.goto(f"{site}/sign-up?username=switcher")
+    page.click("text=日本語")
+    expect(page.locator("html")).to_have_attribute("lang", "ja")
+    expect(page.locator("[name=username]")).to_have_value("switcher")
+    page.goto(f"{site}/sign-in")
+    expect(page.get_by_role("heading", name="ログイン")).to_be_visible()
+
+
+def test_nothing_is_stopped_by_the_policy(page: Page, site: str):
+    """The module and the stylesheet are loaded under it; `watch` sees any complaint."""
+    page.goto(site)
+    page.fill("#ask", "policy-free")
+    expect(page.get_by_text("policy-free is free.")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('main button')).cursor") == (
+        "pointer"
+    )
+
+
+def test_back_to_a_page_of_who_has_left(page: Page, site: str):
+    """The browser keeps no copy of an account for the next person at the desk."""
+    sign_up(page, site, "left-the-desk")
+    expect(page).to_have_url(f"{site}/account")
+    page.click("header button")
+    expect(page).to_have_url(f"{site}/sign-in")
+    page.go_back()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
