@@ -38,6 +38,7 @@ GROUPS = {
     # Pages do what routes do.
     "dibs_pages.do_sign_up": "register",
     "dibs_pages.do_create_team": "register",
+    "dibs_pages.do_rename": "register",
     "dibs_pages.do_sign_in": "login",
     "dibs_pages.sign_up": "check",
 }

@@ -19,6 +19,7 @@ GET  /sign-in                           200       /account /account
 POST /sign-in                           401       401      401
 POST /sign-out                          /sign-in  /sign-in /sign-in
 GET  /account                           /sign-in  200      200
+POST /account/name                      /sign-in  400      400
 POST /account/password                  /sign-in  422      422
 POST /account/sessions/end              /sign-in  404      404
 GET  /account/delete                    /sign-in  200      200

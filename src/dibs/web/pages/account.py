@@ -50,8 +50,9 @@ def account_page(form: Form) -> Response:
 
 @blueprint.get("/account")
 def account() -> Response:
-    """Show it; `?name=` is one for a new team."""
-    return account_page(Form(typed={"name": request.args.get("name", "")}))
+    """Show it; `?name=` is one for a new team, and `?username=` for who reads."""
+    asked = {field: request.args.get(field, "") for field in ("name", "username")}
+    return account_page(Form(typed=asked))
 
 
 @blueprint.post("/account/password")
