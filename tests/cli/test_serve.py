@@ -152,8 +152,10 @@ def test_workers_die_with_their_parent():
 
 
 def test_the_front_door(service):
-    """A browser finds the API's pages."""
-    assert service.one(get("/")).status == 302
+    """A browser finds a page, and on it the way to the API's."""
+    answer = service.one(get("/"))
+    assert answer.status == 200
+    assert b'href="/docs/"' in answer.body
 
 
 def test_a_database_that_is_away(tmp_path):

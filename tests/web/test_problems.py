@@ -31,9 +31,20 @@ def broken(site, monkeypatch):
     return breaks
 
 
+def away(make_site, tmp_path):
+    """A site whose database's folder has gone since it started."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    site = make_site(f"sqlite:///{folder}/dibs.db")
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    return site
+
+
 def test_a_database_that_is_away_is_a_503(make_site, tmp_path):
     """With Retry-After, and no word of where the database is."""
-    site = make_site(f"sqlite:///{tmp_path}/no/such/folder/dibs.db")
+    site = away(make_site, tmp_path)
     for answer in (site.register("ada"), site.get("/usernames/ada"), site.get("/users")):
         problem(answer, 503, "unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
@@ -42,7 +53,7 @@ def test_a_database_that_is_away_is_a_503(make_site, tmp_path):
 
 def test_health_does_not_ask_the_database(make_site, tmp_path):
     """A process is not restarted for what its database has; readiness tells of that."""
-    site = make_site(f"sqlite:///{tmp_path}/no/such/folder/dibs.db")
+    site = away(make_site, tmp_path)
     assert site.get("/healthz").json == {"status": "ok"}
     problem(site.get("/readyz"), 503, "unavailable")
 

@@ -115,6 +115,7 @@ class Crowd:
 
     def __init__(self, parts: Parts, names: Names, clients: int, sent: Sent) -> None:
         self._parts, self._names, self._clients, self._sent = parts, names, clients, sent
+        self._go = threading.Event()
         self._stop = threading.Event()
 
     def ask(self, case: str, *, seconds: float = 0.0, each: int = 0) -> Slice:
@@ -123,6 +124,7 @@ class Crowd:
         Raises:
             KeyboardInterrupt: Nobody asks any more.
         """
+        self._go.clear()
         self._stop.clear()
         slices = [Slice() for _ in range(self._clients)]
         threads = [
@@ -132,10 +134,13 @@ class Crowd:
         try:
             for thread in threads:
                 thread.start()
+            self._go.set()
             for thread in threads:
                 thread.join()
         finally:
+            # Who was interrupted in the middle of a start does not know that thread yet.
             self._stop.set()
+            self._go.set()
             for thread in threads:
                 if thread.ident is not None:
                     thread.join()
@@ -146,6 +151,7 @@ class Crowd:
         return whole
 
     def _go_on(self, case: str, into: Slice, seconds: float, each: int) -> None:
+        self._go.wait()
         ask, ends = way_of(case), time.perf_counter() + seconds
         done = 0
         while not self._stop.is_set() and (done < each or time.perf_counter() < ends):

@@ -91,7 +91,8 @@ def test_routes_without_pages(make_app):
 def test_the_field_alone(make_app):
     """What `<dibs-username>` asks, and its module."""
     app = make_app(component=True, url_prefix="/names")
-    assert addresses(app) == {"/names/usernames/<dibs_any:name>", "/names/dibs-username.js"}
+    checks = {"/names/usernames/<dibs_any:name>", "/names/usernames/check"}
+    assert addresses(app) == checks | {"/names/dibs-username.js"}
     client = app.test_client()
     assert client.get("/names/usernames/ada").get_json()["available"] is True
     assert client.get("/names/dibs-username.js").mimetype == "text/javascript"
