@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -31,7 +33,7 @@ def broken(site, monkeypatch):
     return breaks
 
 
-def away(make_site, tmp_path):
+def away(make_site: Callable[..., Site], tmp_path: Path) -> Site:
     """A site whose database's folder has gone since it started."""
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -77,12 +77,13 @@ def is_empty(connection: Connection) -> bool:
 
 
 def _verify_tables(connection: Connection) -> None:
-    inspector = inspect(connection)
-    present = set(inspector.get_table_names())
+    # All in one query, where the database can: a service asks this after each loss of it.
+    found = inspect(connection).get_multi_columns(filter_names=list(metadata.tables))
+    present = {name: columns for (_, name), columns in found.items()}
     for table in metadata.sorted_tables:
         if table.name not in present:
             raise SchemaError(f"The table {table.name} is missing: run `{UPGRADE}`.")
-        columns = {column["name"] for column in inspector.get_columns(table.name)}
+        columns = {column["name"] for column in present[table.name]}
         if lacking := {column.name for column in table.columns} - columns:
             raise SchemaError(
                 f"The table {table.name} lacks {', '.join(sorted(lacking))}: run `{UPGRADE}`."

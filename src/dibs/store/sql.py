@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 from sqlalchemy.engine import Engine
 
 from dibs.deadline import Budget, Deadline
-from dibs.errors import SchemaError, StoreError
+from dibs.errors import SchemaError, StoreError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.store import pages, schema
 from dibs.store.changing import SqlChanging
@@ -50,6 +51,7 @@ class SqlStore(SqlChanging):
         self._rules_version = rules_version
         self._secret = ""
         self._verified = -1
+        self._verifying = threading.Lock()
 
     def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
         """See `dibs.store.Store.claim_many`."""
@@ -112,10 +114,18 @@ class SqlStore(SqlChanging):
 
         Again after each loss of the server: it may have come back as another one.
         """
-        generation = self._transactions.generation
-        if self._verified != generation:
-            self.verify(deadline=deadline)
-            self._verified = generation
+        if self._verified == self._transactions.generation:
+            return
+        # One looks for all: it takes some twenty queries, and all come at once after a loss.
+        if not self._verifying.acquire(timeout=max(0.0, deadline.remaining())):
+            raise StoreUnavailable
+        try:
+            generation = self._transactions.generation
+            if self._verified != generation:
+                self.verify(deadline=deadline)
+                self._verified = generation
+        finally:
+            self._verifying.release()
 
     def _insert_owners(
         self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]
