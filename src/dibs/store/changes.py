@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 from dibs.acting import acting
 from dibs.signals import Action, NameChange
-from dibs.store.dialects.base import Dialect, Run
+from dibs.store.dialects.base import Dialect, Run, history_params
 from dibs.store.models import MAX_REQUEST_ID
 from dibs.store.records import MAX_OWNER, NameRow
-
-COLUMNS = "namespace, name_key, version, action, was, became, owner_kind, owner, actor, request_id"
 
 
 def changed(
@@ -49,29 +47,8 @@ def append(run: Run, dialect: type[Dialect], changes: Sequence[NameChange]) -> N
         return
     params: dict[str, object] = {}
     for i, one in enumerate(changes):
-        values = (
-            one.namespace,
-            one.key,
-            one.version,
-            one.action,
-            one.was,
-            one.became,
-            one.owner_kind,
-            one.owner,
-            one.actor,
-            one.request_id,
-        )
-        params |= {f"v{j}_{i}": value for j, value in enumerate(values)}
-    width = COLUMNS.count(",") + 1
-    rows = ", ".join(
-        f"({', '.join(f':v{j}_{i}' for j in range(width))}, {dialect.clock})"
-        for i in range(len(changes))
-    )
-    run.change(
-        f"INSERT INTO dibs_history ({COLUMNS}, at) VALUES {rows}"
-        f" {dialect.pass_over('namespace, name_key, version')}",
-        params,
-    )
+        params |= history_params(i, one)
+    run.change(dialect.insert_history(len(changes)), params)
     run.note(changes)
 
 

@@ -9,7 +9,7 @@ from dibs.signals import Action, NameChange
 from dibs.store.changes import append, changed
 from dibs.store.dialects.base import Dialect, Run, claim_params, key_params, name_row
 from dibs.store.locks import RowVanished
-from dibs.store.records import Claim, Lost, NameRow, Outcome, State, Won
+from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, State, Won
 
 # A row that is free when read can be taken by somebody else before our UPDATE;
 # each further round means yet another one was quicker.
@@ -30,8 +30,8 @@ def decide(
 ) -> list[Outcome]:
     """Insert what is new, take over what is free, and say who has the rest.
 
-    Runs inside the caller's transaction, which alone makes it true. Users are
-    not written here.
+    Runs inside the caller's transaction, which alone makes it true. The users of winners
+    and the history are written too; teams are not.
 
     Args:
         run: Sends the statements.
@@ -45,20 +45,35 @@ def decide(
         One outcome a claim, in the order of the claims.
     """
     ordered = sorted(claims, key=place)
-    won, rows = dialect.insert_names(run, ordered, patient=patient)
+    firsts = [_news(claim, owned(claim, version=1), was) for claim in ordered]
+    won, rows, whole = dialect.insert_names(run, ordered, firsts, patient=patient)
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
     rows |= read(run, dialect, {place(c) for c in missing})
     settled = {c.token: _settle(run, dialect, c, c.token in won, rows) for c in ordered}
-    append(run, dialect, [new for c in ordered if (new := _news(c, settled[c.token], was))])
+    if whole and won:
+        run.note(firsts)
+        return [settled[claim.token] for claim in claims]
+    made = [(c, outcome.row) for c in ordered if isinstance(outcome := settled[c.token], Won)]
+    # An earlier request with this token wrote its own owner, and its own line.
+    new = [(c, row) for c, row in made if row.owner == c.owner]
+    append(run, dialect, [_news(c, row, was) for c, row in new])
+    insert_users(run, dialect, [c.user for c, _ in new if c.user])
     return [settled[claim.token] for claim in claims]
 
 
-def _news(claim: Claim, outcome: Outcome, was: str | None) -> NameChange | None:
-    """What this claim changed; nothing if an earlier request with its token had won already."""
-    if not isinstance(outcome, Won) or outcome.row.owner != claim.owner:
-        return None
+def _news(claim: Claim, row: NameRow, was: str | None) -> NameChange:
+    """What the history says of a claim that won this row."""
     action = "renamed" if was is not None else ACTIONS[claim.state]
-    return changed(outcome.row, action, was=was, became=outcome.row.display)
+    return changed(row, action, was=was, became=row.display)
+
+
+def insert_users(run: Run, dialect: type[Dialect], users: Sequence[NewUser]) -> None:
+    """Write the users of claims that won, for the transaction that claims their names."""
+    if users:
+        params: dict[str, object] = {}
+        for i, user in enumerate(users):
+            params |= {f"id_{i}": user.id, f"password_hash_{i}": user.password_hash}
+        run.change(dialect.insert_users(len(users)), params)
 
 
 def place(claim: Claim) -> Place:

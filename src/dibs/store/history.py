@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from dibs.deadline import Deadline
 from dibs.names import Username
 from dibs.signals import NameChange
-from dibs.store.changes import COLUMNS
-from dibs.store.dialects.base import plain
+from dibs.store.dialects.base import HISTORY_COLUMNS, plain
 from dibs.store.transactions import Transactions
 
 
@@ -44,7 +43,7 @@ class History:
     def _read(
         self, where: str, params: dict[str, object], limit: int, deadline: Deadline
     ) -> list[PastChange]:
-        sql = f"SELECT {COLUMNS}, at FROM dibs_history WHERE {where} LIMIT :limit"
+        sql = f"SELECT {HISTORY_COLUMNS}, at FROM dibs_history WHERE {where} LIMIT :limit"
         all_params = {"namespace": self._namespace, "limit": limit, **params}
         rows = self._transactions.read(lambda run: run.rows(sql, all_params), deadline=deadline)
         return [PastChange(NameChange(*values[:-1]), values[-1]) for values in map(plain, rows)]

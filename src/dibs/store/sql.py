@@ -96,7 +96,7 @@ class SqlStore(SqlChanging):
 
         def work(run: Run) -> list[Outcome]:
             outcomes = decide(run, self._dialect, claims, patient=insist)
-            self._insert_owners(run, claims, outcomes)
+            self._insert_teams(run, claims, outcomes)
             return outcomes
 
         def recall(run: Run) -> list[Outcome] | None:
@@ -127,22 +127,11 @@ class SqlStore(SqlChanging):
         finally:
             self._verifying.release()
 
-    def _insert_owners(
-        self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]
-    ) -> None:
-        won = [
-            claim
-            for claim, outcome in zip(claims, outcomes, strict=True)
-            # An earlier request with this token wrote its own owner.
-            if isinstance(outcome, Won) and outcome.row.owner == claim.owner
-        ]
-        if users := [claim.user for claim in won if claim.user]:
-            params: dict[str, object] = {}
-            for i, user in enumerate(users):
-                params |= {f"id_{i}": user.id, f"password_hash_{i}": user.password_hash}
-            run.change(self._dialect.insert_users(len(users)), params)
-        for team in [claim.team for claim in won if claim.team]:
-            insert_team(run, self._dialect, team)
+    def _insert_teams(self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
+        for claim, outcome in zip(claims, outcomes, strict=True):
+            # An earlier request with this token wrote its own.
+            if claim.team and isinstance(outcome, Won) and outcome.row.owner == claim.owner:
+                insert_team(run, self._dialect, claim.team)
 
     def find(
         self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline

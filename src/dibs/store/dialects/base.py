@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.engine import Connection, Engine
 
@@ -35,6 +35,30 @@ NAME_COLUMNS = (
     "namespace, name_key, canonical, display, rules_version, state,"
     " owner_kind, owner, claim_token, expires_at, version"
 )
+
+
+HISTORY_COLUMNS = (
+    "namespace, name_key, version, action, was, became, owner_kind, owner, actor, request_id"
+)
+HISTORY_PARAMS = {
+    f"h{at}": "key" if column == "name_key" else column
+    for at, column in enumerate(HISTORY_COLUMNS.split(", "))
+}
+"""What each column's parameter is called, and which attribute of a change it is."""
+
+
+class Inserted(NamedTuple):
+    """What became of claims.
+
+    Attributes:
+        won: The tokens of those whose rows are there.
+        rows: Rows that were seen on the way, by namespace and key.
+        whole: Whether users and history were written as well, for those that won.
+    """
+
+    won: set[str]
+    rows: dict[tuple[str, str], NameRow]
+    whole: bool = False
 
 
 class Dialect:
@@ -129,6 +153,15 @@ class Dialect:
         )
 
     @classmethod
+    def insert_history(cls, count: int) -> str:
+        """Write `count` lines of the history; one that exists, an earlier attempt wrote."""
+        rows = ", ".join(f"({history_values(i)}, {cls.clock})" for i in range(count))
+        return (
+            f"INSERT INTO dibs_history ({HISTORY_COLUMNS}, at) VALUES {rows}"
+            f" {cls.pass_over('namespace, name_key, version')}"
+        )
+
+    @classmethod
     def take_over(cls, *, when_free: bool) -> str:
         """Claim a row, unless it has changed since it was read.
 
@@ -161,16 +194,19 @@ class Dialect:
 
     @classmethod
     def insert_names(
-        cls, run: Run, claims: Sequence[Claim], *, patient: bool
-    ) -> tuple[set[str], dict[tuple[str, str], NameRow]]:
+        cls,
+        run: Run,
+        claims: Sequence[Claim],
+        news: Sequence[NameChange],
+        *,
+        patient: bool,
+    ) -> Inserted:
         """Try to insert every claim.
 
         Args:
+            news: What the history is to say of each, if its name is new.
             patient: Whether to wait for another transaction as long as the
                 connection's lock time-out says, or 200 ms at most.
-
-        Returns:
-            The tokens that won, and the rows seen on the way, by namespace and key.
         """
         raise NotImplementedError
 
@@ -203,6 +239,16 @@ def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
         params[f"token_{i}"] = claim.token
         params[f"lasts_{i}"] = claim.lasts
     return params
+
+
+def history_values(i: int) -> str:
+    """The parameters of one line, as SQL has them."""
+    return ", ".join(f":{name}_{i}" for name in HISTORY_PARAMS)
+
+
+def history_params(i: int, change: NameChange) -> dict[str, object]:
+    """The parameters of one line of `Dialect.insert_history`."""
+    return {f"{name}_{i}": getattr(change, of) for name, of in HISTORY_PARAMS.items()}
 
 
 def key_params(namespace: str, keys: Sequence[str]) -> dict[str, object]:

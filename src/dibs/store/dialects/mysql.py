@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from dibs.deadline import Budget
 from dibs.errors import SchemaError
-from dibs.store.dialects.base import Dialect, Run, claim_params, key_params, name_row
+from dibs.signals import NameChange
+from dibs.store.dialects.base import Dialect, Inserted, Run, claim_params, key_params, name_row
 from dibs.store.records import Claim, NameRow
 
 if TYPE_CHECKING:
@@ -75,13 +76,19 @@ class MySQL(Dialect):
 
     @classmethod
     def insert_names(
-        cls, run: Run, claims: Sequence[Claim], *, patient: bool
-    ) -> tuple[set[str], dict[tuple[str, str], NameRow]]:
+        cls,
+        run: Run,
+        claims: Sequence[Claim],
+        news: Sequence[NameChange],
+        *,
+        patient: bool,
+    ) -> Inserted:
         """Insert, then look with a lock who is there: row counts lie.
 
         The count of ON DUPLICATE KEY UPDATE depends on the client's flags, and
         RETURNING exists on MariaDB alone.
         """
+        del news
         hurry = "" if patient else "/*M! SET STATEMENT max_statement_time = 0.2 FOR */ "
         run.change(hurry + cls.insert(len(claims)), claim_params(claims))
         rows: dict[tuple[str, str], NameRow] = {}
@@ -93,7 +100,7 @@ class MySQL(Dialect):
                 raise SchemaError("The table dibs_names keeps no name unique: run `dibs check`.")
         seen = {row.claim_token: row for row in rows.values()}
         won = {c.token for c in claims if c.token in seen and seen[c.token].won_by(c.token)}
-        return won, rows
+        return Inserted(won, rows)
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:

@@ -10,14 +10,34 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, Engine
 
 from dibs.deadline import Budget
-from dibs.store.dialects.base import Dialect, Run
+from dibs.signals import NameChange
+from dibs.store.dialects.base import (
+    HISTORY_COLUMNS,
+    Dialect,
+    Inserted,
+    Run,
+    claim_params,
+    history_params,
+    history_values,
+)
 from dibs.store.dialects.sqlite import insert_returning
-from dibs.store.records import Claim, NameRow
+from dibs.store.records import Claim
 
 if TYPE_CHECKING:
     import psycopg
 
 IMPATIENT_MS = 200
+
+ONE_LINE = f"""
+    INSERT INTO dibs_history ({HISTORY_COLUMNS}, at)
+    SELECT {history_values(0)}, {{clock}} FROM won
+    ON CONFLICT (namespace, name_key, version) DO NOTHING
+"""
+# A user who exists was written by this claim's earlier self, as was the line of the history.
+ONE_USER = """
+    INSERT INTO dibs_users (id, password_hash, created_at)
+    SELECT :user_id, :password_hash, {clock} FROM won ON CONFLICT (id) DO NOTHING
+"""
 
 
 class PostgreSQL(Dialect):
@@ -69,11 +89,35 @@ class PostgreSQL(Dialect):
 
     @classmethod
     def insert_names(
-        cls, run: Run, claims: Sequence[Claim], *, patient: bool
-    ) -> tuple[set[str], dict[tuple[str, str], NameRow]]:
+        cls,
+        run: Run,
+        claims: Sequence[Claim],
+        news: Sequence[NameChange],
+        *,
+        patient: bool,
+    ) -> Inserted:
         if not patient:
             run.rows("SELECT set_config('lock_timeout', :ms, true)", {"ms": f"{IMPATIENT_MS}ms"})
-        return insert_returning(cls, run, claims), {}
+        if len(claims) > 1:
+            return insert_returning(cls, run, claims)
+        return cls._insert_whole(run, claims[0], news[0])
+
+    @classmethod
+    def _insert_whole(cls, run: Run, claim: Claim, new: NameChange) -> Inserted:
+        """One name with its line of the history, and its user, in one statement.
+
+        Each statement costs some 0.25 ms of processor time, here and there together, and
+        registrations with a password leave little beside the hash.
+        """
+        user = claim.user
+        line = ONE_LINE.format(clock=cls.clock)
+        written = f"won AS ({cls.insert(1)} RETURNING claim_token), told AS ({line})"
+        params = claim_params([claim]) | history_params(0, new)
+        if user is not None:
+            written += f", made AS ({ONE_USER.format(clock=cls.clock)})"
+            params |= {"user_id": user.id, "password_hash": user.password_hash}
+        sql = f"WITH {written} SELECT claim_token FROM won"
+        return Inserted({row[0] for row in run.rows(sql, params)}, {}, whole=True)
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:

@@ -13,8 +13,9 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from dibs.deadline import Budget
-from dibs.store.dialects.base import Dialect, Run, claim_params
-from dibs.store.records import Claim, NameRow
+from dibs.signals import NameChange
+from dibs.store.dialects.base import Dialect, Inserted, Run, claim_params
+from dibs.store.records import Claim
 
 
 class SQLite(Dialect):
@@ -73,10 +74,15 @@ class SQLite(Dialect):
 
     @classmethod
     def insert_names(
-        cls, run: Run, claims: Sequence[Claim], *, patient: bool
-    ) -> tuple[set[str], dict[tuple[str, str], NameRow]]:
-        del patient  # there are no row locks: who is in here writes alone
-        return insert_returning(cls, run, claims), {}
+        cls,
+        run: Run,
+        claims: Sequence[Claim],
+        news: Sequence[NameChange],
+        *,
+        patient: bool,
+    ) -> Inserted:
+        del news, patient  # there are no row locks: who is in here writes alone
+        return insert_returning(cls, run, claims)
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:
@@ -100,7 +106,7 @@ def _file_at(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def insert_returning(dialect: type[Dialect], run: Run, claims: Sequence[Claim]) -> set[str]:
+def insert_returning(dialect: type[Dialect], run: Run, claims: Sequence[Claim]) -> Inserted:
     """Insert and learn from the same statement whose rows they are."""
     sql = dialect.insert(len(claims)) + " RETURNING claim_token"
-    return {row[0] for row in run.rows(sql, claim_params(claims))}
+    return Inserted({row[0] for row in run.rows(sql, claim_params(claims))}, {})
