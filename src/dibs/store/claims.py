@@ -49,13 +49,14 @@ def decide(
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
     rows |= read(run, dialect, {place(c) for c in missing})
     settled = {c.token: _settle(run, dialect, c, c.token in won, rows) for c in ordered}
-    append(run, dialect, [new for c in ordered if (new := _news(c, settled[c.token], was))])
-    return [settled[claim.token] for claim in claims]
+    append(run, dialect, [new for c in ordered if (new := _news(c, *settled[c.token], was))])
+    return [settled[claim.token][0] for claim in claims]
 
 
-def _news(claim: Claim, outcome: Outcome, was: str | None) -> NameChange | None:
+def _news(claim: Claim, outcome: Outcome, is_new: bool, was: str | None) -> NameChange | None:
     """What this claim changed; nothing if an earlier request with its token had won already."""
-    if not isinstance(outcome, Won) or outcome.row.owner != claim.owner:
+    # Where INSERT does not say whose the row is, such a request of the same owner looks new.
+    if not is_new or not isinstance(outcome, Won) or outcome.row.owner != claim.owner:
         return None
     action = "renamed" if was is not None else ACTIONS[claim.state]
     return changed(outcome.row, action, was=was, became=outcome.row.display)
@@ -78,20 +79,21 @@ def read(run: Run, dialect: type[Dialect], places: set[Place]) -> dict[Place, Na
 
 def _settle(
     run: Run, dialect: type[Dialect], claim: Claim, won: bool, rows: Mapping[Place, NameRow]
-) -> Outcome:
+) -> tuple[Outcome, bool]:
+    """What became of a claim, and whether that is new."""
     row = rows.get(place(claim))
     if won:
-        return Won(row or _written(run, dialect, claim, version=1))
+        return Won(row or _written(run, dialect, claim, version=1)), True
     for _ in range(TAKE_OVER_ROUNDS):
         if row is None:  # somebody deleted the row by hand between two statements
             raise RowVanished(claim.username.key)
         if row.won_by(claim.token):
-            return Won(row)
+            return Won(row), False
         if not row.open_to(claim):
-            return Lost(row)
+            return Lost(row), False
         sql = dialect.take_over(when_free=row.free)
         if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
-            return Won(_written(run, dialect, claim, version=row.version + 1))
+            return Won(_written(run, dialect, claim, version=row.version + 1)), True
         row = read(run, dialect, {place(claim)}).get(place(claim))
     raise RowVanished(claim.username.key)
 
