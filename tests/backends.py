@@ -16,6 +16,7 @@ from dibs.store.sql import SqlStore
 from tests.services import MariaDBServer, PostgresServer, Server
 
 TABLES = (
+    "dibs_history",
     "dibs_members",
     "dibs_teams",
     "dibs_sessions",

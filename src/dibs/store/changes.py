@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dibs.acting import acting
 from dibs.signals import Action, NameChange
-from dibs.store.dialects.base import Dialect, Run, history_params
+from dibs.store.dialects.base import HISTORY_COLUMNS, Dialect, Run, history_params, plain
 from dibs.store.models import MAX_REQUEST_ID
 from dibs.store.records import MAX_OWNER, NameRow
 
@@ -50,6 +50,19 @@ def append(run: Run, dialect: type[Dialect], changes: Sequence[NameChange]) -> N
         params |= history_params(i, one)
     run.change(dialect.insert_history(len(changes)), params)
     run.note(changes)
+
+
+def written(run: Run, changes: Sequence[NameChange]) -> bool:
+    """Whether these were written down, all of them in one transaction: then so was the rest."""
+    if not changes:
+        return False
+    one = changes[0]
+    sql = (
+        f"SELECT {HISTORY_COLUMNS} FROM dibs_history"
+        " WHERE namespace = :namespace AND name_key = :key AND version = :version"
+    )
+    params = {"namespace": one.namespace, "key": one.key, "version": one.version}
+    return [NameChange(*plain(row)) for row in run.rows(sql, params)] == [one]
 
 
 def _fitting(text: str | None, max_bytes: int) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from dibs.deadline import Deadline
 from dibs.errors import StoreError
-from dibs.signals import Action
-from dibs.store.changes import append
+from dibs.signals import Action, NameChange
+from dibs.store.changes import append, written
 from dibs.store.claims import read
 from dibs.store.dialects import Dialect, Run
 from dibs.store.dialects.base import name_row
@@ -163,13 +163,23 @@ class SqlChanging:
         known = {name: value for name, value in params.items() if value is not None}
         sql = " AND ".join(f"{name} = :{name}" for name in known)
 
-        def work(run: Run) -> Sequence[NameRow]:
+        sent: list[NameChange] = []
+
+        def work(run: Run) -> bool:
             rows = locked(run, self._dialect, sql, known)
+            if not rows:
+                return written(run, sent)  # by our earlier self, whose COMMIT went unanswered
             gone = [let_go(run, self._dialect, row, rest, action=action) for row in rows]
             append(run, self._dialect, [one.change for one in gone])
-            return rows
+            sent[:] = [one.change for one in gone]
+            return True
 
-        return bool(self._transactions.write(work, changed=bool, deadline=deadline))
+        return self._transactions.write(
+            work,
+            changed=bool,
+            recall=lambda run: written(run, sent) or None,
+            deadline=deadline,
+        )
 
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
         """See `Changing.rename`."""

@@ -52,13 +52,21 @@ def decide(
     settled = {c.token: _settle(run, dialect, c, c.token in won, rows) for c in ordered}
     if whole and won:
         run.note(firsts)
-        return [settled[claim.token] for claim in claims]
-    made = [(c, outcome.row) for c in ordered if isinstance(outcome := settled[c.token], Won)]
-    # An earlier request with this token wrote its own owner, and its own line.
-    new = [(c, row) for c, row in made if row.owner == c.owner]
-    append(run, dialect, [_news(c, row, was) for c, row in new])
-    insert_users(run, dialect, [c.user for c, _ in new if c.user])
-    return [settled[claim.token] for claim in claims]
+    else:
+        new = [(c, row) for c in ordered if (row := _new_row(c, *settled[c.token]))]
+        append(run, dialect, [_news(c, row, was) for c, row in new])
+        insert_users(run, dialect, [c.user for c, _ in new if c.user])
+    return [settled[claim.token][0] for claim in claims]
+
+
+def _new_row(claim: Claim, outcome: Outcome, is_new: bool) -> NameRow | None:
+    """What this claim wrote; nothing if an earlier request with its token had won already.
+
+    Where INSERT does not say whose the row is, such a request of the same owner looks new.
+    """
+    if not is_new or not isinstance(outcome, Won) or outcome.row.owner != claim.owner:
+        return None
+    return outcome.row
 
 
 def _news(claim: Claim, row: NameRow, was: str | None) -> NameChange:
@@ -93,20 +101,21 @@ def read(run: Run, dialect: type[Dialect], places: set[Place]) -> dict[Place, Na
 
 def _settle(
     run: Run, dialect: type[Dialect], claim: Claim, won: bool, rows: Mapping[Place, NameRow]
-) -> Outcome:
+) -> tuple[Outcome, bool]:
+    """What became of a claim, and whether that is new."""
     row = rows.get(place(claim))
     if won:
-        return Won(row or _written(run, dialect, claim, version=1))
+        return Won(row or _written(run, dialect, claim, version=1)), True
     for _ in range(TAKE_OVER_ROUNDS):
         if row is None:  # somebody deleted the row by hand between two statements
             raise RowVanished(claim.username.key)
         if row.won_by(claim.token):
-            return Won(row)
+            return Won(row), False
         if not row.open_to(claim):
-            return Lost(row)
+            return Lost(row), False
         sql = dialect.take_over(when_free=row.free)
         if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
-            return Won(_written(run, dialect, claim, version=row.version + 1))
+            return Won(_written(run, dialect, claim, version=row.version + 1)), True
         row = read(run, dialect, {place(claim)}).get(place(claim))
     raise RowVanished(claim.username.key)
 

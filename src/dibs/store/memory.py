@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dibs.deadline import Deadline
-from dibs.errors import RenamedTooOften
+from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store.claims import Place, owned, place
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
@@ -53,7 +53,8 @@ class MemoryStore:
             return Lost(row)
         won = owned(claim, version=row.version + 1 if row else 1)
         if claim.lasts is not None:
-            won = replace(won, expires_at=_now() + claim.lasts, expires_in=claim.lasts)
+            ends = _now() + claim.lasts
+            won = replace(won, expires_at=ends, expires_in=claim.lasts, free=claim.lasts <= 0)
         self._names[place(claim)] = won
         self._made.setdefault(place(claim), _now())
         if claim.user is not None:
@@ -136,6 +137,10 @@ class MemoryStore:
         del deadline
         claim, old = wish.claim, wish.old
         with self._lock:
+            if wish.user and claim.owner not in self._users:
+                raise UserNotFound
+            if (new := self._seen(place(claim))) and new.won_by(claim.token):
+                return Won(new)
             if self._seen((old.namespace, old.key)) != old:
                 return None
             if wish.in_place:
@@ -154,11 +159,17 @@ class MemoryStore:
         del deadline
         name, theirs = wish.name, wish.theirs
         with self._lock:
+            if not {name.owner, theirs.owner} <= self._users.keys():
+                raise UserNotFound
+            if (new := self._seen(place(wish.instead))) and new.won_by(wish.instead.token):
+                return Won(new)
             if any(self._seen((row.namespace, row.key)) != row for row in (name, theirs)):
                 return None
             outcome = self._claim(wish.instead)
             if isinstance(outcome, Won):
-                passed = replace(name, owner=theirs.owner, version=name.version + 1)
+                passed = replace(
+                    name, owner=theirs.owner, claim_token=None, version=name.version + 1
+                )
                 self._names[name.namespace, name.key] = passed
                 self._let_go(theirs, wish.rest)
             return outcome

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store.changes import append, changed
-from dibs.store.claims import decide, read
+from dibs.store.claims import decide, place, read
 from dibs.store.dialects.base import Dialect, Run, claim_params, plain
 from dibs.store.locks import RowVanished, lock_user
 from dibs.store.records import Claim, NameRow, Outcome, Won
@@ -85,8 +85,12 @@ def rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
     claim, old = wish.claim, wish.old
     if wish.user and not lock_user(run, claim.owner, "disabled_at IS NULL"):
         raise UserNotFound
-    place = (old.namespace, old.key)
-    if read(run, dialect, {place}).get(place) != old:
+    here, there = (old.namespace, old.key), place(claim)
+    rows = read(run, dialect, {here, there})
+    row = rows.get(there)
+    if row is not None and row.won_by(claim.token):
+        return Won(row)  # our earlier self, whose COMMIT went unanswered
+    if rows.get(here) != old:
         return None
     if wish.in_place:
         return Won(_respell(run, dialect, claim, old))

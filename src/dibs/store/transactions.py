@@ -139,25 +139,28 @@ class Transactions:
         news: list[NameChange],
     ) -> T:
         committing = False
+        noted: list[NameChange] = []
 
         def statements(run: DriverRun) -> T:
-            nonlocal committing
+            nonlocal committing, noted
             run.change(self.dialect.begin, {})
             result = work(run)
-            committing = changed(result)
-            # Before COMMIT: if its reply is lost, it may be found to have been carried out.
-            news[:] = run.noted if committing else []
+            committing, noted = changed(result), run.noted
             run.change("COMMIT" if committing else "ROLLBACK", {})
             return result
 
         try:
             with self._turn(deadline):
-                return self._attempt(statements, deadline)
+                result = self._attempt(statements, deadline)
         except (Away, TimedOut) as lost:
             # A COMMIT that SQLite refused, for instance on a full disk, was rolled back.
             if committing and not self.dialect.one_writer:
+                news[:] = noted or news  # for it may be found to have been carried out
                 raise CommitLost from lost
             raise
+        # Who found what an earlier self of hers had done has nothing new to tell.
+        news[:] = (noted or news) if committing else []
+        return result
 
     def inspect(self, work: Callable[[Connection], T], *, deadline: Deadline) -> T:
         """Look at the database itself, through SQLAlchemy.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from dibs.errors import UserNotFound
 from dibs.store.changes import append, changed
-from dibs.store.claims import decide, read
+from dibs.store.claims import decide, place, read
 from dibs.store.dialects.base import Dialect, Run
 from dibs.store.locks import RowVanished, lock_user
 from dibs.store.records import Claim, NameRow, Outcome, Won
@@ -46,8 +46,12 @@ def transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None
     for user_id in sorted({str(name.owner), str(theirs.owner)}):
         if not lock_user(run, user_id):
             raise UserNotFound
-    places = {(row.namespace, row.key) for row in (name, theirs)}
-    if read(run, dialect, places) != {(row.namespace, row.key): row for row in (name, theirs)}:
+    seen = {(row.namespace, row.key): row for row in (name, theirs)}
+    rows = read(run, dialect, {*seen, place(wish.instead)})
+    new = rows.get(place(wish.instead))
+    if new is not None and new.won_by(wish.instead.token):
+        return Won(new)  # our earlier self, whose COMMIT went unanswered
+    if any(rows.get(where) != row for where, row in seen.items()):
         return None
     outcome = decide(run, dialect, [wish.instead], was=name.display)[0]
     if isinstance(outcome, Won):
@@ -60,7 +64,9 @@ def transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None
 
 def _pass_on(run: Run, dialect: type[Dialect], row: NameRow, owner: str) -> NameRow:
     sql = (
-        f"UPDATE dibs_names SET owner = :owner, version = version + 1, updated_at = {dialect.clock}"
+        # Without the token of who registered it, whose late retry would be told another's success.
+        "UPDATE dibs_names SET owner = :owner, claim_token = NULL, version = version + 1,"
+        f" updated_at = {dialect.clock}"
         " WHERE namespace = :namespace AND name_key = :key AND version = :version"
     )
     params = {
@@ -71,4 +77,4 @@ def _pass_on(run: Run, dialect: type[Dialect], row: NameRow, owner: str) -> Name
     }
     if run.change(sql, params) != 1:
         raise RowVanished(row.key)
-    return replace(row, owner=owner, version=row.version + 1)
+    return replace(row, owner=owner, claim_token=None, version=row.version + 1)
