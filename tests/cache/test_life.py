@@ -39,8 +39,7 @@ def pair(
     )
     for number, site in enumerate(sites):
         site.register(f"warm{number}")
-        link = site.parts.cache._shared._link  # type: ignore[union-attr]
-        assert eventually(lambda link=link: link.wait(PATIENCE_S))
+        assert site.parts.cache._shared._link.wait(PATIENCE_S)  # type: ignore[union-attr]
     yield sites[0], sites[1]
     for site in sites:
         site.close()
