@@ -75,7 +75,7 @@ def open_cache(url: str, store: Store, *, connections: int = 8) -> Layers:
     return Layers(shared, counters)
 
 
-def registry_on(strategy: str, store: Store, cache: Layers) -> Registry:
+def registry_on(strategy: str, store: Store, cache: Layers, *, quarantine: int = 0) -> Registry:
     """A registry as the service makes it, on these parts."""
     chosen = STRATEGIES[strategy](Sources(store, cache, NoFilter()))
-    return Registry(store, chosen, cache=cache)
+    return Registry(store, chosen, cache=cache, quarantine=quarantine)

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from tests.load import Answer, Client, get, send
 from tests.services.processes import Guard, kill
-from tests.services.tools import free_port
+from tests.services.tools import free_port, program
 
 _START_S, _STOP_S, _TICK_S = 30.0, 15.0, 0.02
 
@@ -27,13 +27,17 @@ class Service:
     Args:
         database_url: Its database; SQLite in the temporary folder when absent.
         workers: How many processes answer.
+        clock: By how much their clock is wrong, as libfaketime reads it: `+90s`.
         settings: DIBS_ settings, by their names in small letters. None of the
             tests' own environment reaches the service.
     """
 
-    def __init__(self, database_url: str = "", *, workers: int = 2, **settings: Any) -> None:
+    def __init__(
+        self, database_url: str = "", *, workers: int = 2, clock: str = "", **settings: Any
+    ) -> None:
         self.port = free_port()
         self.workers = workers
+        self.clock = wrong_clock(clock) if clock else {}
         self.settings = {
             "database_url": database_url,
             "password": "off",
@@ -132,7 +136,7 @@ class Service:
     def _environment(self) -> dict[str, str]:
         ours = {f"DIBS_{name.upper()}": str(value) for name, value in self.settings.items()}
         theirs = {k: v for k, v in os.environ.items() if not k.startswith(("DIBS_", "PYTHON"))}
-        return theirs | ours
+        return theirs | ours | self.clock
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_S
@@ -149,6 +153,22 @@ class Service:
             return self.one(get("/healthz")).status == 200
         except OSError:
             return False
+
+
+def wrong_clock(offset: str) -> dict[str, str]:
+    """What makes a process see another time of day; how fast time passes it sees as it is.
+
+    Raises:
+        ServiceMissing: There is no libfaketime.
+    """
+    # The command `faketime` would stand between the service and the signals that end it.
+    library = program("faketime", "/usr/lib/*/faketime/libfaketimeMT.so.1")
+    return {
+        "LD_PRELOAD": library,
+        "FAKETIME": offset,
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
 
 
 def _listeners(port: int) -> int:

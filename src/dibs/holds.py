@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
@@ -12,13 +13,15 @@ from dataclasses import dataclass
 
 from dibs.cache import Layers
 from dibs.deadline import Deadline
-from dibs.errors import HoldNotFound, TooManyHolds
+from dibs.errors import HoldNotFound, HoldOfAnotherName, TooManyHolds
+from dibs.names import Username
 from dibs.registry import Registry
 from dibs.requests import token_of
 from dibs.store import NameRow, Store
 
 KIND = "hold"
 DAY_SECONDS = 86_400
+PROOF = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,24 @@ class HoldToken:
         except (NotBase64, ValueError):
             raise HoldNotFound from None
         found = cls(decoded, proof)
-        if str(found) != text or "\0" in decoded:
+        if str(found) != text or "\0" in decoded or not PROOF.fullmatch(proof):
             raise HoldNotFound
         return found
+
+    @classmethod
+    def redeemed(cls, text: str, username: Username) -> str:
+        """The claim token of a hold of this name, by the token that was shown.
+
+        Raises:
+            HoldOfAnotherName: It is of another one, or of none.
+        """
+        try:
+            token = cls.read(text)
+        except HoldNotFound:
+            raise HoldOfAnotherName from None
+        if token.key != username.key:
+            raise HoldOfAnotherName
+        return token.claim_token
 
 
 @dataclass(frozen=True, slots=True)

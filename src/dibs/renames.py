@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dibs.cache import Layers, NameFilter
 from dibs.deadline import Deadline
 from dibs.errors import NameTaken, StoreUnavailable, UserNotFound
+from dibs.holds import HoldToken
 from dibs.names import Username
 from dibs.registry import Registry, refusal
 from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Store
@@ -64,7 +65,7 @@ class Renames:
         name: str,
         *,
         user_id: str,
-        hold: str = "",
+        hold: str | None = None,
         by_staff: bool = False,
         deadline: Deadline,
     ) -> Renamed:
@@ -76,12 +77,13 @@ class Renames:
         Args:
             name: As typed.
             user_id: Whose.
-            hold: The claim token of a hold of the new name.
+            hold: The token of a hold of the new name, as it was given out.
             by_staff: Whether the name may be reserved, held or quarantined, and the pace any.
             deadline: When the caller stops waiting.
 
         Raises:
             InvalidName: The name breaks a rule.
+            HoldOfAnotherName: The hold is of another name.
             NameTaken: Somebody has the name; the subclass says how.
             UserNotFound: There is no such user, or she may not come in.
             RenamedTooOften: It is too early for yet another name.
@@ -89,9 +91,10 @@ class Renames:
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         username = self._registry.parse(name, deadline=deadline)
+        held = HoldToken.redeemed(hold, username) if hold else ""
         token = secrets.token_hex(16)
         namespace = self._registry.namespace
-        claim = Claim(username, "user", user_id, token, namespace, by_staff=by_staff, hold=hold)
+        claim = Claim(username, "user", user_id, token, namespace, by_staff=by_staff, hold=held)
         for _ in range(ROUNDS):
             old = self._name_of(user_id, deadline)
             if old.display == username.display:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from dibs.cache import NoFilter
 from dibs.checker import Answer
+from dibs.errors import HoldNotFound
+from dibs.holds import Holds, HoldToken
 from dibs.names import parse
 from dibs.registry import Registry
-from dibs.store import NameRow, Store
+from dibs.renames import Renames
+from dibs.store import NameRow, NewUser, Store
 from dibs.store.memory import MemoryStore
+from dibs.store.renames import Pace
 from dibs.testing import soon
 from tests.caches import open_cache, registry_on
 
@@ -16,6 +21,9 @@ from tests.caches import open_cache, registry_on
 WANTED = [
     case(name) for name in ("ada", "eve", "bob", "zoë") for case in (str, str.upper, str.title)
 ]
+
+HOLD_S = 1
+"""How long a hold lasts: the shortest of which anything can be said."""
 
 
 def key_of(name: str) -> str:
@@ -25,18 +33,38 @@ def key_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RegistryClient:
-    """Asks a registry; a method more each for `hold`, `unhold` and `rename` lets it do these."""
+    """Asks a registry, with holds and renames, as the service does.
+
+    Attributes:
+        rests: For how many seconds a name rests that was given up.
+    """
 
     registry: Registry
+    holds: Holds
+    renames: Renames
+    rests: float = 0.0
 
     def claim(self, name: str, *, owner: str, request: str, hold: str) -> Answer:
         def ask() -> Answer:
             username, deadline = parse(name), soon()
+            redeemed = HoldToken.read(hold).claim_token if hold else ""
             self.registry.look(
-                username, token=request, costly=False, repeatable=True, deadline=deadline
+                username,
+                token=request,
+                costly=False,
+                repeatable=True,
+                hold=redeemed,
+                deadline=deadline,
             )
             self.registry.claim(
-                username, token=request, owner_kind="user", owner=owner, deadline=deadline
+                username,
+                token=request,
+                owner_kind="user",
+                owner=owner,
+                # A rename locks the user's own row.
+                user=NewUser(owner, None),
+                hold=redeemed,
+                deadline=deadline,
             )
             return Answer()
 
@@ -47,10 +75,43 @@ class RegistryClient:
             done = self.registry.release(name, owner=owner, deadline=soon())
             return Answer() if done else Answer("refused", "not_owner")
 
-        return Answer.to(ask, away="unknown")
+        return replace(Answer.to(ask, away="unknown"), seconds=self.rests)
 
     def look(self, name: str) -> Answer:
         return Answer.to(lambda: seen(self.registry.holder(name, deadline=soon())))
+
+    def hold(self, name: str, *, owner: str, request: str) -> Answer:
+        def ask() -> Answer:
+            held = self.holds.hold(
+                name,
+                source=owner,
+                request=(request.encode(),),
+                repeatable=True,
+                deadline=soon(),
+            )
+            return Answer(hold=held.token)
+
+        return replace(Answer.to(ask), seconds=HOLD_S)
+
+    def unhold(self, name: str, *, owner: str, hold: str) -> Answer:
+        def ask() -> Answer:
+            try:
+                self.holds.let_go(hold, deadline=soon())
+            except HoldNotFound:
+                return Answer("refused", HoldNotFound.code)
+            return Answer()
+
+        return Answer.to(ask, away="unknown")
+
+    def rename(self, old: str, new: str, *, owner: str, request: str) -> Answer:
+        def ask() -> Answer:
+            # One owner asks one thing at a time, so that what she has does not change meanwhile.
+            if seen(self.registry.holder(old, deadline=soon())).owner != owner:
+                return Answer("refused", "not_owner")
+            self.renames.rename(new, user_id=owner, deadline=soon())
+            return Answer()
+
+        return replace(Answer.to(ask), seconds=self.rests)
 
 
 def seen(row: NameRow | None) -> Answer:
@@ -60,8 +121,25 @@ def seen(row: NameRow | None) -> Answer:
 
 
 def client_of(
-    store: Store | None = None, strategy: str = "unique_constraint", redis_url: str = ""
+    store: Store | None = None,
+    strategy: str = "unique_constraint",
+    redis_url: str = "",
+    *,
+    rests: float = 0.0,
 ) -> RegistryClient:
     """A registry as one process of the service makes it; in memory without a store."""
     store = store or MemoryStore()
-    return RegistryClient(registry_on(strategy, store, open_cache(redis_url, store)))
+    cache = open_cache(redis_url, store)
+    registry = registry_on(strategy, store, cache, quarantine=round(1000 * rests))
+    secret = store.secret(deadline=soon())
+    holds = Holds(registry, store, cache, secret=lambda _: secret, seconds=HOLD_S, most=1)
+    renames = Renames(
+        registry,
+        store,
+        cache,
+        NoFilter(),
+        quarantine=round(1000 * rests),
+        redirects=True,
+        pace=Pace(most=1_000_000),
+    )
+    return RegistryClient(registry, holds, renames, rests)

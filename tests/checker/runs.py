@@ -7,16 +7,20 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from dibs.checker import Names, Operation, Recorder, drive, load
+from dibs.checker import Allowance, Names, Operation, Recorder, drive, load
 from tests.backends import open_store
 from tests.checker.clients import WANTED, client_of, key_of
-from tests.checker.http import SETTINGS, people, with_ids
+from tests.checker.http import DAY_S, SETTINGS, people, with_ids
 from tests.race.harness import in_processes
 from tests.service import Service
+from tests.services import RedisServer
 
 CLIENTS, PROCESSES = 16, 4
 SEED, ROUNDS = 6, 8
+REST_S = 2.0
+"""Of a name that was given up, where it rests at all: long enough to be met, and to end."""
 
 
 def _drive(
@@ -70,20 +74,37 @@ def _process(url: str, seconds: float, folder: Path) -> None:
     store.close()
 
 
-def over_http(url: str, seconds: float) -> list[Operation]:
-    """At a service of two processes: people register, log in and delete themselves."""
+def over_http(url: str, seconds: float, rests: float = 0.0, **settings: Any) -> list[Operation]:
+    """At a service of two processes: people register, rename and delete themselves."""
     recorder = Recorder()
     with (
         # A busy disk is not what is looked for.
-        Service(url, deadline=20.0, **SETTINGS) as service,
-        people(service.port, CLIENTS) as clients,
+        Service(
+            url, deadline=20.0, quarantine=f"{rests / DAY_S:.12f}", **SETTINGS, **settings
+        ) as service,
+        people(service.port, CLIENTS, rests) as clients,
     ):
         _drive(clients, recorder, seconds)
     return with_ids(recorder.operations)
+
+
+def over_http_resting(url: str, seconds: float) -> list[Operation]:
+    """The same, where names rest between two owners."""
+    return over_http(url, seconds, rests=REST_S)
+
+
+def over_http_cached(url: str, seconds: float) -> list[Operation]:
+    """The same with Redis in front, which may refuse names for a moment that are free again."""
+    with RedisServer() as redis:
+        return over_http(url, seconds, redis_url=redis.url, strategy="cache_aside")
 
 
 RUNS: Mapping[str, Callable[[str, float], list[Operation]]] = {
     "threads": by_threads,
     "processes": by_processes,
     "http": over_http,
+    "http-resting": over_http_resting,
+    "http-cached": over_http_cached,
 }
+ALLOWED = {"http-cached": Allowance(stale=2.0)}
+"""What is forgiven: what the strategy says itself."""

@@ -8,7 +8,6 @@ from dibs.accounts.login import Logins
 from dibs.accounts.passwords import Passwords
 from dibs.deadline import Deadline
 from dibs.errors import WrongPassword
-from dibs.holds import HoldToken
 from dibs.renames import Renamed, Renames
 from dibs.store.users import Users
 
@@ -53,14 +52,13 @@ class Profiles:
         Raises:
             InvalidName: The name breaks a rule.
             NameTaken: Somebody has the name; the subclass says how.
-            HoldNotFound: The token is none of ours.
+            HoldOfAnotherName: The hold is of another name.
             UserNotFound: There is no such user, or she may not come in.
             RenamedTooOften: It is too early for yet another name.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        claim_token = HoldToken.read(hold).claim_token if hold else ""
-        return self._renames.rename(name, user_id=user_id, hold=claim_token, deadline=deadline)
+        return self._renames.rename(name, user_id=user_id, hold=hold, deadline=deadline)
 
     def change_password(
         self, user_id: str, *, current: str | None, new: str, deadline: Deadline

@@ -10,8 +10,6 @@ from typing import Literal
 from dibs.accounts.passwords import Passwords
 from dibs.errors import (
     EmptyName,
-    HoldNotFound,
-    HoldOfAnotherName,
     InvalidName,
     InvalidNameAndPassword,
     InvalidPassword,
@@ -97,7 +95,7 @@ class Registration:
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
         username = self._parse(name, password, deadline)
-        held = _redeemed(hold, username) if hold else ""
+        held = HoldToken.redeemed(hold, username) if hold else ""
         token = token_of(request, self._secret(deadline))
         row = self._registry.look(
             username,
@@ -150,18 +148,3 @@ class Registration:
         if self._mode == "off":
             raise PasswordNotAccepted
         self._passwords.validate(password, name=name)
-
-
-def _redeemed(hold: str, username: Username) -> str:
-    """The claim token of a hold of this name.
-
-    Raises:
-        HoldOfAnotherName: It is of another one, or of none.
-    """
-    try:
-        token = HoldToken.read(hold)
-    except HoldNotFound:
-        raise HoldOfAnotherName from None
-    if token.key != username.key:
-        raise HoldOfAnotherName
-    return token.claim_token

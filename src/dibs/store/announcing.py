@@ -24,21 +24,17 @@ def announce_later(session: Session, changes: Sequence[NameChange]) -> None:
 
 @event.listens_for(Session, "after_commit")
 def _committed(session: Session) -> None:
-    # The event is also sent for a SAVEPOINT, which the transaction around it may yet undo.
-    if session.in_nested_transaction():
+    if kept := session.get_nested_transaction():
+        # The transaction around a SAVEPOINT may yet undo what that has kept.
+        noted = session.info.get(NEWS, [])
+        noted[:] = [(kept.parent if at is kept else at, changes) for at, changes in noted]
         return
-    noted: Noted = session.info.pop(NEWS, [])
-    for _, changes in noted:
+    for _, changes in session.info.pop(NEWS, []):
         announce(changes)
 
 
-@event.listens_for(Session, "after_soft_rollback")
-def _rolled_back(session: Session, undone: SessionTransaction) -> None:
+@event.listens_for(Session, "after_transaction_end")
+def _ended(session: Session, ended: SessionTransaction) -> None:
+    # Whatever is still noted was undone: by a rollback, or because the session was closed.
     noted: Noted = session.info.get(NEWS, [])
-    noted[:] = [(within, changes) for within, changes in noted if not _inside(within, undone)]
-
-
-def _inside(within: SessionTransaction | None, undone: SessionTransaction) -> bool:
-    while within is not None and within is not undone:
-        within = within.parent
-    return within is not None
+    noted[:] = [(within, changes) for within, changes in noted if within is not ended]
