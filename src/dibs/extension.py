@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from flask import Flask, current_app, has_app_context
+from flask import Flask, current_app
 from sqlalchemy import Engine, MetaData
 
-from dibs.cache import Layers
-from dibs.config import Settings, load
-from dibs.deadline import CACHE_SECONDS, Deadline
+from dibs.config import load
 from dibs.errors import ConfigError, InvalidName, NameNotOwned, Reason
+from dibs.hosting import (
+    KNOWN,
+    Routes,
+    answer_errors,
+    mount_routes,
+    mounted_parts,
+    quarantine_here,
+    shared_cache,
+)
 from dibs.names import (
     DEFAULT_POLICY,
     Lookalikes,
@@ -26,20 +31,15 @@ from dibs.names import (
     parse_existing,
     rules_version,
 )
-from dibs.namespaces import LONGEST_NAMESPACE, NONE, Namespaces, only, parse_namespaces
+from dibs.namespaces import LONGEST_NAMESPACE, NONE, only, parse_namespaces
 from dibs.registry import refusal
 from dibs.store import Lost, host
-from dibs.store.deletions import release_deleted_owners
-from dibs.store.freed import Freed, on_freed
 from dibs.store.models import attach, names
 from dibs.store.releases import Rest
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
     from dibs.web.checking import CheckToken, Place
-
-KNOWN = "dibs.namespaces"
-"""Of `app.extensions`: those whose names are freed with their owners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Dibs:
             ConfigError: A setting cannot be used, this namespace of the app has a `Dibs`
                 already, or pages are wanted without the routes that they need.
         """
-        mounted = _mounted(api=api, pages=pages, component=component)
+        mounted = mounted_parts(api=api, pages=pages, component=component)
         settings = load(app.config)
         namespace = self._namespace or settings.namespace
         if self._within is not None:
@@ -160,12 +160,12 @@ class Dibs:
         known = app.extensions.get(KNOWN, NONE)
         app.extensions[KNOWN] = known | only(namespace) | parse_namespaces(settings.namespaces)
         if settings.redis_url and not mounted:
-            app.extensions.setdefault("dibs.cache", _shared_cache(app, self))
+            app.extensions.setdefault("dibs.cache", shared_cache(app, self))
         if mounted:
-            routes = _Routes(mounted, url_prefix, namespace, reading)
-            _mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
+            routes = Routes(mounted, url_prefix, namespace, reading)
+            mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
         elif error_handlers:
-            _answer_errors(app, settings.locale)
+            answer_errors(app, settings.locale)
 
     def namespace(self, name: str) -> Dibs:
         """The same for the names of another namespace: those of projects, or of one tenant.
@@ -359,107 +359,3 @@ def _flask_sqlalchemy() -> host.AnySession:
             "This app has no Flask-SQLAlchemy; say which session to use: Dibs(session=lambda: ...)"
         ) from None
     return extension.session  # type: ignore[no-any-return]
-
-
-def _answer_errors(app: Flask, locale: str) -> None:
-    from dibs.web import register_error_handlers
-    from dibs.web.words import init_babel
-
-    init_babel(app, default=locale)
-    register_error_handlers(app)
-
-
-@dataclass(frozen=True, slots=True)
-class _Routes:
-    """What a host app wants of the service, and where."""
-
-    mounted: tuple[str, ...]
-    url_prefix: str
-    namespace: str
-    reading: Reading | None
-
-    @property
-    def all_mounted(self) -> tuple[str, ...]:
-        """With the first page, if that does not take the place of the app's own."""
-        return (*self.mounted, "front") if self.url_prefix else self.mounted
-
-
-def _mounted(*, api: bool, pages: bool, component: bool) -> tuple[str, ...]:
-    if pages and not api:
-        raise ConfigError("Pages need the routes: init_app(app, api=True, pages=True)")
-    wanted = {"api": api, "pages": pages, "component": component}
-    return tuple(name for name, is_wanted in wanted.items() if is_wanted)
-
-
-def _mount_routes(app: Flask, dibs: Dibs, routes: _Routes, **checking: Any) -> None:
-    from dibs.web import register_blueprints
-    from dibs.wiring import build
-
-    settings = replace(service_settings(app, dibs), namespace=routes.namespace)
-    register_blueprints(
-        app,
-        build(settings, reading=routes.reading),
-        url_prefix=routes.url_prefix,
-        mounted=routes.all_mounted,
-        **checking,
-    )
-
-
-def _shared_cache(app: Flask, dibs: Dibs) -> Layers:
-    from dibs.wiring import open_cache
-
-    return open_cache(service_settings(app, dibs))
-
-
-def _tell_cache(names: Sequence[Freed]) -> None:
-    """Let no cache refuse what the current app's transaction frees."""
-    cache = current_app.extensions.get("dibs.cache") if has_app_context() else None
-    if cache is None:
-        return
-    deadline = Deadline.after(CACHE_SECONDS)
-    for namespace, group in groupby(sorted(names), key=attrgetter("namespace")):
-        versions = {name.key: name.version for name in group}
-        cache.forget(namespace, versions, deadline=deadline)
-
-
-def service_settings(app: Flask, dibs: Dibs) -> Settings:
-    """The settings for the service's own parts in a host app: they write to its database.
-
-    Raises:
-        ConfigError: A setting cannot be used, or the database cannot be told.
-    """
-    settings = replace(load(app.config), lookalikes=dibs.lookalikes)
-    if settings.database_url:
-        return settings
-    return replace(settings, database_url=_url_of(app, dibs))
-
-
-def _url_of(app: Flask, dibs: Dibs) -> str:
-    """The address of the app's own database: routes and claims share one table, or nothing holds.
-
-    Raises:
-        ConfigError: It cannot be told before the first request.
-    """
-    with app.app_context():
-        try:
-            return dibs.engine.url.render_as_string(hide_password=False)
-        except (AttributeError, LookupError, RuntimeError) as error:
-            raise ConfigError(
-                "init_app(api=True) needs to know the app's database: initialise the app's"
-                " SQLAlchemy first, or set DIBS_DATABASE_URL to the same one"
-            ) from error
-
-
-def _namespaces_in_use() -> Namespaces:
-    known: Namespaces = current_app.extensions.get(KNOWN, NONE) if has_app_context() else NONE
-    return known
-
-
-def quarantine_here() -> int | None:
-    """Milliseconds for which nobody else can have what the current app's owners give up."""
-    return cast("int | None", current_app.extensions["dibs.quarantine"])
-
-
-# Once for all sessions, so that it also holds in a process that never claimed a name.
-release_deleted_owners(_namespaces_in_use, quarantine_here)
-on_freed(_tell_cache)

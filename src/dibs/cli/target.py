@@ -12,7 +12,8 @@ from flask.cli import ScriptInfo
 from dibs.app import settings_from_environment
 from dibs.config import Settings, load
 from dibs.errors import ConfigError
-from dibs.extension import Dibs, service_settings
+from dibs.extension import Dibs
+from dibs.hosting import service_settings
 from dibs.store import host, schema
 from dibs.wiring import create_tables, open_store
 
