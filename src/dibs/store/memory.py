@@ -158,7 +158,9 @@ class MemoryStore:
                 return None
             outcome = self._claim(wish.instead)
             if isinstance(outcome, Won):
-                passed = replace(name, owner=theirs.owner, version=name.version + 1)
+                passed = replace(
+                    name, owner=theirs.owner, claim_token=None, version=name.version + 1
+                )
                 self._names[name.namespace, name.key] = passed
                 self._let_go(theirs, wish.rest)
             return outcome

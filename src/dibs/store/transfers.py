@@ -60,7 +60,9 @@ def transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None
 
 def _pass_on(run: Run, dialect: type[Dialect], row: NameRow, owner: str) -> NameRow:
     sql = (
-        f"UPDATE dibs_names SET owner = :owner, version = version + 1, updated_at = {dialect.clock}"
+        # The request that made it is no success of its next owner's.
+        "UPDATE dibs_names SET owner = :owner, claim_token = NULL, version = version + 1,"
+        f" updated_at = {dialect.clock}"
         " WHERE namespace = :namespace AND name_key = :key AND version = :version"
     )
     params = {
@@ -71,4 +73,4 @@ def _pass_on(run: Run, dialect: type[Dialect], row: NameRow, owner: str) -> Name
     }
     if run.change(sql, params) != 1:
         raise RowVanished(row.key)
-    return replace(row, owner=owner, version=row.version + 1)
+    return replace(row, owner=owner, claim_token=None, version=row.version + 1)
