@@ -355,6 +355,22 @@ def test_who_is_deleted_is_found_no_more(ada):
     assert sql(site, "SELECT owner FROM dibs_names") == [(None,), (None,)]
 
 
+def test_a_name_that_was_passed_on_is_nobodys_earlier_success(make):
+    """The retry of the registration that made it, when its stored answer is no more."""
+    site = make()
+    first = site.register("ada", PASSWORD, Idempotency_Key="0123456789abcdef")
+    eve = newcomer(site, "eve")
+    site.parts.renames.transfer(
+        "ada", to="eve", instead="lovelace", deadline=site.parts.budget.start()
+    )
+    sql(site, "DELETE FROM dibs_requests")
+    again = site.register("ada", PASSWORD, Idempotency_Key="0123456789abcdef")
+    problem(again, 409, "taken")
+    me = eve.ask("GET", "/users/me").get_json()
+    assert (me["id"], me["username"]) == (eve.id, "ada")
+    assert site.get("/users/by-name/lovelace").get_json()["id"] == first.get_json()["id"]
+
+
 # --- who did it, and by which request --------------------------------------------------
 
 

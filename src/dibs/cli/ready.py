@@ -7,6 +7,8 @@ from dibs.config import Settings
 from dibs.store import schema
 from dibs.wiring import Parts, build
 
+JOINERS = "\u200c\u200d"
+
 
 def ready_parts() -> tuple[Settings, Parts]:
     """Put a service's parts together, after a look at the database.
@@ -28,5 +30,11 @@ def ready_parts() -> tuple[Settings, Parts]:
 
 
 def printable(name: str) -> str:
-    """A name as a terminal takes it; what was no UTF-8 when it was typed is half a character."""
-    return name.encode("utf-8", "backslashreplace").decode()
+    """A name as a terminal takes it: what would steer it, or is half a character, is spelled out.
+
+    A joiner is a letter's form in some languages, and stays.
+    """
+    return "".join(
+        one if one.isprintable() or one in JOINERS else one.encode("unicode_escape").decode()
+        for one in name
+    )
