@@ -30,6 +30,12 @@ POST /account/teams/{team}/members/{id} /sign-in  403      409
 GET  /account/teams/{team}/end          /sign-in  200      200
 POST /account/teams/{team}/end          /sign-in  422      422
 GET  /@{name}                           200       200      200
+GET  /staff                             /sign-in  403      403
+POST /staff/reserve                     /sign-in  403      403
+POST /staff/unreserve                   /sign-in  403      403
+POST /staff/assign                      /sign-in  403      403
+POST /staff/transfer                    /sign-in  403      403
+POST /staff/free                        /sign-in  403      403
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 PAGES = ["/", "/sign-up", "/sign-in", "/account", "/account/delete", "/@Ada", "/@Rockets", "/@x"]

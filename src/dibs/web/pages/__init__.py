@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Flask
 
 from dibs.web.cookies import PAGES
-from dibs.web.pages import account, errors, home, profile, rename, signing, teams
+from dibs.web.pages import account, errors, home, profile, rename, signing, staff, teams
 from dibs.web.pages.base import blueprint, look
 from dibs.web.words import offer_choice
 
-MODULES = (account, errors, home, profile, rename, signing, teams)
+MODULES = (account, errors, home, profile, rename, signing, staff, teams)
 """Those whose views are on the blueprint."""
 
 

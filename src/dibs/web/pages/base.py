@@ -20,7 +20,7 @@ from dibs.web.auth import WHO
 from dibs.web.here import parts
 from dibs.web.pages import notices
 from dibs.web.pages.tokens import form_token
-from dibs.web.words import LOCALES, is_choice_offered, language, localised, say
+from dibs.web.words import LOCALES, flowing, is_choice_offered, language, localised, say
 
 FOLDER = Path(__file__).parent
 STYLE, ICON = "dibs.css", "dibs.svg"
@@ -65,6 +65,7 @@ def common() -> dict[str, Any]:
         "_": translated,
         "bdi": isolated,
         "ago": ago,
+        "join": flowing,
         "initial": initial,
         "lang": tongue,
         "dir": Locale.parse(tongue).text_direction,
