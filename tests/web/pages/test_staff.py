@@ -187,7 +187,7 @@ def test_free_a_name_that_rests(staff):
     ada = member(staff.site, "ada")
     ada.send("/account", "/account/name", {"username": "lovelace"})
     seen = staff.form("/staff?name=ada", "/staff/free")
-    assert "3 months" in look(staff, "ada")
+    assert "90 days" in look(staff, "ada")
     ada.send("/account", "/account/name", {"username": "ada"})
     ada.send("/account", "/account/name", {"username": "countess"})
     answer = staff.post(seen.action, seen.fields)

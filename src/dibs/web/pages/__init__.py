@@ -6,7 +6,7 @@ from flask import Flask
 
 from dibs.web.cookies import PAGES
 from dibs.web.pages import account, errors, home, profile, rename, signing, staff, teams
-from dibs.web.pages.base import blueprint, look
+from dibs.web.pages.base import blueprint, icon, look
 from dibs.web.words import offer_choice
 
 MODULES = (account, errors, home, profile, rename, signing, staff, teams)
@@ -27,3 +27,6 @@ def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:
     app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     if front:
         app.add_url_rule(f"{url_prefix}/", home.FRONT, home.home)
+    if front and not url_prefix:
+        # Browsers ask for it by themselves where a page names none, as /docs and answers in JSON.
+        app.add_url_rule("/favicon.ico", "dibs_look.favicon", icon)

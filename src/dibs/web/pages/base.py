@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from time import time
@@ -11,11 +10,12 @@ from urllib.parse import urlencode
 
 import regex
 from babel import Locale
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import format_timedelta
 from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
+from dibs.web import packed
 from dibs.web.auth import WHO
 from dibs.web.here import parts
 from dibs.web.pages import notices
@@ -143,9 +143,13 @@ def ago(milliseconds: int) -> str:
 
 
 @cache
+def _data(name: str) -> bytes:
+    return (FOLDER / "static" / name).read_bytes()
+
+
 def _version(name: str) -> str:
     """What changes with a file, so that browsers may keep it for good."""
-    return hashlib.sha256((FOLDER / "static" / name).read_bytes()).hexdigest()[:12]
+    return packed.version(_data(name))
 
 
 @look.get("/dibs.css")
@@ -161,11 +165,9 @@ def icon() -> Response:
 
 
 def _file(name: str, kind: str) -> Response:
-    response = current_app.response_class((FOLDER / "static" / name).read_bytes(), mimetype=kind)
+    response = packed.answered(_data(name), kind)
     if request.args.get("v") == _version(name):
         response.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}, immutable"
     else:
         response.headers["Cache-Control"] = "no-cache"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.set_etag(_version(name))
     return cast(Response, response.make_conditional(request))

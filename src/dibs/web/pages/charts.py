@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
+from typing import Any
 
 from babel.dates import format_skeleton, format_timedelta
 from flask_babel import get_locale
@@ -100,8 +102,11 @@ def moment(milliseconds: int) -> str:
 
 
 def lasting(milliseconds: int) -> str:
-    """So long, about, as the reader's language has it."""
-    return format_timedelta(timedelta(milliseconds=milliseconds), locale=get_locale() or "en")
+    """So long, about, as the reader's language has it: 89 days, and not 3 months."""
+    unit: Any = "day" if milliseconds >= 2 * DAY_MS else "minute"
+    lasts = timedelta(milliseconds=milliseconds)
+    longest = inf if unit == "day" else 2
+    return format_timedelta(lasts, unit, longest, locale=get_locale() or "en")
 
 
 @dataclass(frozen=True, slots=True)
