@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import current_app, request
+from flask import Response, current_app, request
 
 from dibs.cache import Layers
 from dibs.errors import InvalidName, InvalidNameAndPassword, NameReserved, NameTaken
 from dibs.web.auth import SAFE
+from dibs.web.here import deadline, parts
 
 REFUSED = "refused_"
 """What the names of these counts begin with; the error's code follows."""
@@ -19,6 +20,14 @@ def refused(error: InvalidName | NameTaken) -> None:
         return
     for code in _codes(error):
         layers.counters.add(f"{REFUSED}{code}")
+
+
+def share(response: Response) -> Response:
+    """Let the other workers know, now and then."""
+    counts = parts().counts
+    if counts is not None and (request.blueprint or "").startswith("dibs_"):
+        counts.share(deadline())
+    return response
 
 
 def _codes(error: InvalidName | NameTaken) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from dibs.web import counting
 from dibs.web.cookies import PAGES
 from dibs.web.pages import account, errors, home, profile, rename, signing, staff, teams
 from dibs.web.pages.base import blueprint, icon, look
@@ -23,6 +24,7 @@ def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:
     """
     app.extensions[PAGES] = True
     offer_choice(app)
+    app.after_request(counting.share)
     app.register_blueprint(look, url_prefix=url_prefix or None)
     app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     if front:

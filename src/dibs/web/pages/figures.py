@@ -1,7 +1,8 @@
-"""Live figures for staff: registrations from the database, and what this process has counted."""
+"""Live figures for staff: registrations from the database, and what the workers have counted."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import time
 
@@ -20,8 +21,9 @@ from dibs.web.pages.charts import (
 from dibs.web.words import say
 
 HIT, MISS = "cache_hit", "cache_miss"
+ALL_WORKERS = "The rest is what all workers together have counted since %(since)s."
 THIS_WORKER = "The rest is what the worker that shows this page has counted since %(since)s."
-MESSAGES = (THIS_WORKER,)
+MESSAGES = (ALL_WORKERS, THIS_WORKER)
 STARTED = int(time() * 1000)
 """About when this process began to count."""
 
@@ -58,7 +60,7 @@ def figures() -> Figures:
     now, _ = parts().store.moment(deadline=deadline())
     since = first_day(now)
     counts = parts().history.registrations(since=since, width=HOUR_MS, deadline=deadline())
-    counted = parts().cache.counters.read()
+    counted, scope = _counted()
     refused = {
         name.removeprefix(REFUSED): number
         for name, number in counted.items()
@@ -72,5 +74,15 @@ def figures() -> Figures:
         shares(refused),
         asked,
         round(100 * hits / asked, 1) if asked else None,
-        say(THIS_WORKER, {"since": moment(STARTED)}),
+        scope,
     )
+
+
+def _counted() -> tuple[Mapping[str, int], str]:
+    """By all workers, if Redis can tell; else by this one."""
+    if (shared := parts().counts) is not None:
+        shared.share(deadline(), now=True)
+        if (found := shared.read(deadline())) is not None:
+            counts, since = found
+            return counts, say(ALL_WORKERS, {"since": moment(int(since.timestamp() * 1000))})
+    return parts().cache.counters.read(), say(THIS_WORKER, {"since": moment(STARTED)})
