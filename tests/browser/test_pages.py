@@ -266,7 +266,7 @@ def test_two_browsers_want_one_name_at_once(new_context: NewContext, site: str, 
         pages = [new_context().new_page() for _ in range(2)]
         for page in pages:
             fill_in(page, site, name)
-            page.route(f"{site}/sign-up", held.append)
+            page.route(f"{site}/sign-up", lambda route, held=held: held.append(route))
             page.evaluate(SEND)
         wait_for_two(held, pages[0])
         for route in held:

@@ -31,11 +31,10 @@ NAMES_NOW = """
     SELECT owner, display FROM dibs_names
     WHERE owner IN ({owners}) AND owner_kind = 'user' AND state = 'owned'
 """
-# The start of each slot that has one, in a way that every database says alike.
 REGISTRATIONS = """
-    SELECT at - at % :width, COUNT(*) FROM dibs_history
+    SELECT {span}, COUNT(*) FROM dibs_history
     WHERE at >= :since AND action = 'claimed' AND owner_kind = 'user' AND {namespace}
-    GROUP BY at - at % :width
+    GROUP BY 1
 """
 
 
@@ -80,8 +79,9 @@ class History:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        sql = REGISTRATIONS.format(namespace=self._namespace_is())
-        params = {"namespace": self._namespace, "since": since, "width": width}
+        span = self._transactions.dialect.span("at", width)
+        sql = REGISTRATIONS.format(span=span, namespace=self._namespace_is())
+        params = {"namespace": self._namespace, "since": since}
         rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         return {int(start): int(count) for start, count in rows}
 
