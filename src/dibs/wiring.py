@@ -33,6 +33,8 @@ from dibs.strategies import STRATEGIES, Sources
 if TYPE_CHECKING:
     from dibs.cache.address import Address
     from dibs.cache.filter import Recipe
+    from dibs.cache.link import Link
+    from dibs.cache.shared_counters import SharedCounters
     from dibs.cache.shelf import Shelf
 
 
@@ -42,6 +44,7 @@ class Parts:
 
     Attributes:
         budget: Starts every request's deadline.
+        counts: Those of all workers, where Redis is used.
     """
 
     settings: Settings
@@ -54,6 +57,7 @@ class Parts:
     renames: Renames
     history: History
     accounts: Accounts
+    counts: SharedCounters | None = None
 
     @property
     def registration(self) -> Registration:
@@ -79,9 +83,9 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     """
     store, budget = open_store(settings)
     counters = Counters()
+    link = _link(settings, counters)
     cache = Layers(
-        _shared_cache(settings, lambda deadline: store.secret(deadline=deadline), counters),
-        counters,
+        _shared_cache(link, lambda ends: store.secret(deadline=ends), counters), counters
     )
     filter_ = _filter(settings, store, budget, counters)
     strategy = STRATEGIES[settings.resolved_strategy](Sources(store, cache, filter_))
@@ -106,7 +110,17 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     accounts = make_accounts(settings, store, registry, renames, leavings, reading)
     history = History(store.transactions, settings.namespace)
     return Parts(
-        settings, budget, store, cache, filter_, registry, holds, renames, history, accounts
+        settings,
+        budget,
+        store,
+        cache,
+        filter_,
+        registry,
+        holds,
+        renames,
+        history,
+        accounts,
+        _counts(link, settings, counters),
     )
 
 
@@ -139,7 +153,7 @@ def open_cache(settings: Settings) -> Layers:
         finally:
             store.close()  # asked once: nothing else is wanted of it
 
-    return Layers(_shared_cache(settings, secret, counters), counters)
+    return Layers(_shared_cache(_link(settings, counters), secret, counters), counters)
 
 
 def redis_address(settings: Settings) -> Address | None:
@@ -157,17 +171,31 @@ def redis_address(settings: Settings) -> Address | None:
     return Address(settings.redis_url)
 
 
-def _shared_cache(
-    settings: Settings, secret: Callable[[Deadline], str], counters: Counters
-) -> TakenCache | None:
+def _link(settings: Settings, counters: Counters) -> Link | None:
     address = redis_address(settings)
     if address is None:
         return None
     from dibs.cache.link import Link
+
+    return Link(address, connections=settings.pool_size, counters=counters)
+
+
+def _shared_cache(
+    link: Link | None, secret: Callable[[Deadline], str], counters: Counters
+) -> TakenCache | None:
+    if link is None:
+        return None
     from dibs.cache.redis import RedisCache
 
-    link = Link(address, connections=settings.pool_size, counters=counters)
     return RedisCache(link, secret=secret, counters=counters)
+
+
+def _counts(link: Link | None, settings: Settings, counters: Counters) -> SharedCounters | None:
+    if link is None:
+        return None
+    from dibs.cache.shared_counters import SharedCounters
+
+    return SharedCounters(link, counters, namespace=settings.namespace)
 
 
 def _filter(settings: Settings, store: Store, budget: Budget, counters: Counters) -> NameFilter:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from tests.backends import POSTGRESQL
 from tests.browser.watch import Watch, violations
+from tests.service import Service
 
 PASSWORD = "correct horse battery"
 REFUSED = r"status of 4\d\d "
@@ -21,16 +23,27 @@ NewContext = Callable[..., BrowserContext]
 
 
 @pytest.fixture(scope="module")
-def site(make_service) -> str:
+def service(make_service) -> Service:
+    """With passwords, and a quarantine as by default."""
+    found: Service = make_service(password="required", quarantine="90")
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(service: Service) -> str:
     """Its address."""
-    return f"http://127.0.0.1:{make_service(password='required').port}"
+    return f"http://127.0.0.1:{service.port}"
 
 
 def sign_up(page: Page, site: str, name: str, password: str = PASSWORD) -> None:
+    fill_in(page, site, name, password)
+    page.click("main form > button")
+
+
+def fill_in(page: Page, site: str, name: str, password: str = PASSWORD) -> None:
     page.goto(f"{site}/sign-up")
     page.fill("[name=username]", name)
     page.fill("[name=password]", password)
-    page.click("main form > button")
 
 
 def fits(page: Page) -> bool:
@@ -46,7 +59,7 @@ def test_axe_finds_nothing(new_context: NewContext, site: str, watch: Watch, the
     context = new_context(color_scheme=theme, viewport={"width": 390, "height": 844})
     page = context.new_page()
     sign_up(page, site, name)
-    page.click("text=Make a team >> nth=0")
+    page.click("summary:has-text('Make a team')")
     page.fill("[name=name]", f"team-{theme}")
     page.click("details[open] form > button")
     expect(page).to_have_url(f"{site}/@team-{theme}")
@@ -76,7 +89,7 @@ def test_by_keyboard_alone(new_page, site: str):
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{site}/account")
-    tabs_to(page, "summary")
+    tabs_to(page, "[aria-labelledby=teams] summary")
     page.keyboard.press("Enter")
     tabs_to(page, "[name=name]")
     page.keyboard.type("keyboard-lovers")
@@ -187,3 +200,144 @@ def test_back_to_a_page_of_who_has_left(page: Page, site: str):
     expect(page).to_have_url(f"{site}/sign-in")
     page.go_back()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_rename_and_follow_the_old_link(new_page, site: str):
+    """By keyboard alone; whoever has the old link finds her."""
+    page = new_page()
+    sign_up(page, site, "old-name")
+    expect(page).to_have_url(f"{site}/account")
+    page.locator("h1").click()  # from where Tab begins
+    tabs_to(page, "summary")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nobody else can have your old name for 90 days")).to_be_visible()
+    tabs_to(page, "#do_rename-username")
+    page.keyboard.type("new-name")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This is your name now.")).to_be_visible()
+    expect(page.locator("main .name")).to_have_text("new-name")
+    other = new_page()
+    other.goto(f"{site}/@old-name")
+    expect(other).to_have_url(f"{site}/@new-name")
+    expect(other.get_by_role("heading", name="new-name")).to_be_visible()
+
+
+def test_a_rename_that_is_refused(page: Page, site: str, new_page, watch: Watch):
+    """The form is open, the reason is focused, and one of those that are free is picked."""
+    watch.expect(REFUSED)
+    sign_up(new_page(), site, "has-it")
+    sign_up(page, site, "wants-another")
+    page.click("text=Change your name >> nth=0")
+    page.fill("#do_rename-username", "Has-It")
+    page.click("details[open] form > button")
+    expect(page.get_by_role("alert")).to_be_focused()
+    assert (violations(page), fits(page)) == ([], True)
+    page.click(".others a >> nth=0")
+    picked = page.locator("#do_rename-username").input_value()
+    page.click("details[open] form > button")
+    expect(page.locator("main .name")).to_have_text(picked)
+
+
+def test_a_suggestion_of_the_script_is_picked(page: Page, site: str, new_page, watch: Watch):
+    """While one types: taken, a name that is free, a click, and it is hers."""
+    watch.expect(REFUSED)
+    sign_up(new_page(), site, "scripted")
+    page.goto(f"{site}/sign-up")
+    page.fill("[name=username]", "Scripted")
+    expect(page.get_by_text("A user with that username already exists.")).to_be_visible()
+    page.click(".dibs-offers button >> nth=0")
+    picked = page.locator("[name=username]").input_value()
+    assert picked.casefold() != "scripted"
+    expect(page.get_by_text(f"{picked} is free.")).to_be_visible()
+    page.fill("[name=password]", PASSWORD)
+    page.click("main form > button")
+    expect(page.locator("main .name")).to_have_text(picked)
+
+
+ROUNDS = 5
+SEND = "() => { setTimeout(() => document.querySelector('main form').requestSubmit()) }"
+
+
+def test_two_browsers_want_one_name_at_once(new_context: NewContext, site: str, watch: Watch):
+    """Both forms stand still until both are sent: one has the name, the other is told in words."""
+    watch.expect(REFUSED)
+    for round_ in range(ROUNDS):
+        name, held = f"raced-{round_}", list[Route]()
+        pages = [new_context().new_page() for _ in range(2)]
+        for page in pages:
+            fill_in(page, site, name)
+            page.route(f"{site}/sign-up", lambda route, held=held: held.append(route))
+            page.evaluate(SEND)
+        wait_for_two(held, pages[0])
+        for route in held:
+            route.continue_()
+        for page in pages:
+            expect(page.locator("main .name, [role=alert]")).to_be_visible()
+        won = [page for page in pages if page.url == f"{site}/account"]
+        (lost,) = [page for page in pages if page not in won]
+        expect(won[0].locator("main .name")).to_have_text(name)
+        expect(lost.get_by_role("alert")).to_contain_text(TAKEN["en-GB"])
+        expect(lost.locator("[name=username]")).to_have_value(name)
+        expect(lost.locator(".others a")).to_have_count(5)
+
+
+def wait_for_two(held: list[Route], page: Page) -> None:
+    """Lets the browsers go on meanwhile."""
+    for _ in range(2000):
+        if len(held) == 2:
+            return
+        page.evaluate("() => new Promise((go) => { setTimeout(go, 5) })")
+    raise AssertionError("in vain")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_staff(new_context: NewContext, service: Service, watch: Watch, theme: Any):
+    """Find a name and reserve it, by keyboard alone; axe finds nothing, on a phone neither."""
+    watch.expect(REFUSED)
+    site, name = f"http://127.0.0.1:{service.port}", f"warden-{theme}"
+    page = new_context(color_scheme=theme, viewport={"width": 390, "height": 844}).new_page()
+    sign_up(page, site, name)
+    expect(page).to_have_url(f"{site}/account")
+    page.goto(f"{site}/staff")
+    expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
+    make_staff(service, name)
+    expect_reloaded_with(page, "Registrations")
+    assert (violations(page), fits(page)) == ([], True)
+    page.click("text=As a table >> nth=0")
+    assert (violations(page), fits(page)) == ([], True)
+    tabs_to(page, "#look")
+    page.keyboard.type(f"Brand-{theme}")
+    page.keyboard.press("Enter")
+    expect(page.locator("main .name")).to_have_text(f"Brand-{theme}")
+    assert (violations(page), fits(page)) == ([], True)
+    tabs_to(page, "summary")
+    page.keyboard.press("Enter")
+    assert violations(page) == []
+    tabs_to(page, "#do_reserve-reason")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Give a reason")
+    assert (violations(page), fits(page)) == ([], True)
+    tabs_to(page, "#do_reserve-reason")
+    page.keyboard.type("A trademark")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The name is reserved.")).to_be_visible()
+    assert (violations(page), fits(page)) == ([], True)
+    other = new_context().new_page()
+    sign_up(other, site, f"brand-{theme}")
+    expect(other.get_by_role("alert")).to_contain_text("This username is reserved")
+
+
+def make_staff(service: Service, name: str) -> None:
+    """As `dibs staff grant` does."""
+    whose = f"(SELECT owner FROM dibs_names WHERE display = '{name}')"
+    url = str(service.settings["database_url"])
+    POSTGRESQL.execute(f"UPDATE dibs_users SET role = 'staff' WHERE id = {whose}", url)
+
+
+def expect_reloaded_with(page: Page, heading: str) -> None:
+    """Reloads until it is there: a worker believes a role for a second."""
+    for _ in range(200):
+        page.reload()
+        if page.get_by_role("heading", name=heading).count():
+            return
+    raise AssertionError(heading)

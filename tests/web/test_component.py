@@ -37,12 +37,30 @@ def test_pages_of_every_origin_may_load_it(site):
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "public, max-age=3600"
-    assert "Vary" not in answer.headers
+    assert answer.headers["Vary"] == "Accept-Encoding"
 
 
-def test_it_is_not_sent_again(site):
-    tag = site.get(PATH).headers["ETag"]
-    answer = site.get(PATH, If_None_Match=tag)
+@pytest.mark.parametrize("taken", ["gzip", "br, gzip;q=0.5", "*", "GZIP"])
+def test_it_is_compressed_for_who_takes_that(site, source, taken):
+    """As small as it is said to be, and told apart from the plain one."""
+    answer = site.get(PATH, Accept_Encoding=taken)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert len(answer.data) == int(answer.headers["Content-Length"]) <= MOST
+    assert gzip.decompress(answer.data).decode() == source
+    assert answer.headers["ETag"] != site.get(PATH).headers["ETag"]
+
+
+@pytest.mark.parametrize("taken", ["", "br", "gzip;q=0", "identity"])
+def test_it_is_plain_for_others(site, source, taken):
+    answer = site.get(PATH, Accept_Encoding=taken)
+    assert "Content-Encoding" not in answer.headers
+    assert answer.text == source
+
+
+@pytest.mark.parametrize("taken", ["", "gzip"])
+def test_it_is_not_sent_again(site, taken):
+    tag = site.get(PATH, Accept_Encoding=taken).headers["ETag"]
+    answer = site.get(PATH, If_None_Match=tag, Accept_Encoding=taken)
     assert (answer.status_code, answer.data) == (304, b"")
     assert site.get(PATH, If_None_Match='"another"').status_code == 200
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dibs.deadline import Deadline
 from dibs.names import Username
 from dibs.signals import NameChange
-from dibs.store.dialects.base import HISTORY_COLUMNS, plain
+from dibs.store.dialects.base import HISTORY_COLUMNS, listed, plain
 from dibs.store.transactions import Transactions
 
 
@@ -22,6 +23,18 @@ class PastChange:
 
     change: NameChange
     at: int
+
+
+# Only users: their ids are unique among the owners of one kind.
+NAMES_NOW = """
+    SELECT owner, display FROM dibs_names
+    WHERE owner IN ({owners}) AND owner_kind = 'user' AND state = 'owned'
+"""
+REGISTRATIONS = """
+    SELECT {span}, COUNT(*) FROM dibs_history
+    WHERE at >= :since AND action = 'claimed' AND owner_kind = 'user' AND {namespace}
+    GROUP BY 1
+"""
 
 
 class History:
@@ -39,6 +52,40 @@ class History:
         """
         where = "namespace = :namespace AND name_key = :key ORDER BY version DESC"
         return self._read(where, {"key": username.key}, limit, deadline)
+
+    def names_now(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, str]:
+        """What these users are called now, by id; who is nobody's id is left out.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        if not user_ids:
+            return {}
+        owners, params = listed(user_ids)
+        sql = f"{NAMES_NOW.format(owners=owners)} AND {self._namespace_is()}"
+        params["namespace"] = self._namespace
+        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return dict(map(plain, rows))
+
+    def registrations(self, *, since: int, width: int, deadline: Deadline) -> Mapping[int, int]:
+        """How many users registered, by the start of each span of time that has any.
+
+        Args:
+            since: Milliseconds of the database's clock since 1970.
+            width: Of a span; they begin at its multiples.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        span = self._transactions.dialect.span("at", width)
+        sql = REGISTRATIONS.format(span=span, namespace=self._namespace_is())
+        params = {"namespace": self._namespace, "since": since}
+        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return {int(start): int(count) for start, count in rows}
+
+    def _namespace_is(self) -> str:
+        return f"{self._transactions.dialect.unindexed('namespace')} = :namespace"
 
     def _read(
         self, where: str, params: dict[str, object], limit: int, deadline: Deadline

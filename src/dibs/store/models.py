@@ -105,6 +105,7 @@ history = Table(
     Column("request_id", ByteText(MAX_REQUEST_ID)),
     Column("at", BigInteger, nullable=False),
     Index("dibs_history_owner", "owner", "owner_kind"),
+    Index("dibs_history_at", "at"),
 )
 
 users = Table(

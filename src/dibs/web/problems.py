@@ -31,6 +31,7 @@ from dibs.errors import (
     Unauthenticated,
 )
 from dibs.observe.logs import Sparse, root_of
+from dibs.web import counting
 from dibs.web.words import localised, say, together
 
 log = logging.getLogger(__name__)
@@ -215,6 +216,8 @@ def _title(status: int, code: str) -> str:
 
 def from_error(error: DibsError) -> Response:
     """The response that says what this error says."""
+    if isinstance(error, InvalidName | NameTaken):
+        counting.refused(error)
     match error:
         case InvalidName() if is_reserved(error):
             return from_error(NameReserved())

@@ -115,6 +115,11 @@ def together(sentences: Iterable[str]) -> str:
     return SEPARATORS.get(language().partition("-")[0], " ").join(sentences)
 
 
+def flowing(sentences: Iterable[str]) -> str:
+    """Whole sentences, each with its own full stop, as one paragraph."""
+    return ("" if language().partition("-")[0] in SEPARATORS else " ").join(sentences)
+
+
 def localised() -> dict[str, str]:
     """The headers of an answer that holds words."""
     return {"Content-Language": language(), "Vary": "Accept-Language"}

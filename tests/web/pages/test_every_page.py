@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from html.parser import HTMLParser
 
@@ -30,6 +31,12 @@ POST /account/teams/{team}/members/{id} /sign-in  403      409
 GET  /account/teams/{team}/end          /sign-in  200      200
 POST /account/teams/{team}/end          /sign-in  422      422
 GET  /@{name}                           200       200      200
+GET  /staff                             /sign-in  403      403
+POST /staff/reserve                     /sign-in  403      403
+POST /staff/unreserve                   /sign-in  403      403
+POST /staff/assign                      /sign-in  403      403
+POST /staff/transfer                    /sign-in  403      403
+POST /staff/free                        /sign-in  403      403
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 PAGES = ["/", "/sign-up", "/sign-in", "/account", "/account/delete", "/@Ada", "/@Rockets", "/@x"]
@@ -170,10 +177,24 @@ def test_the_look_is_kept_for_good(paged):
     assert paged.get("/dibs.css", If_None_Match=etag).status_code == 304
 
 
+@pytest.mark.parametrize("path", ["/dibs.css", "/dibs.svg"])
+def test_the_look_is_compressed(paged, path):
+    """A fourth of it goes over the line."""
+    plain, packed = paged.get(path), paged.get(path, Accept_Encoding="gzip")
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.headers["Vary"] == "Accept-Encoding"
+
+
+def test_browsers_find_an_icon_by_themselves(paged):
+    """Where a page names none, as an answer in JSON that is opened."""
+    answer = paged.get("/favicon.ico")
+    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+
+
 def test_pages_can_be_turned_off(make_site):
     """Then there is the API alone, and who opens it looks for that."""
     site = make_site(pages="off")
     assert site.get("/").location == "/docs/"
-    for path in ("/sign-up", "/@ada", "/dibs.css"):
+    for path in ("/sign-up", "/@ada", "/dibs.css", "/favicon.ico"):
         assert site.get(path).status_code == 404
         assert site.get(path, Accept="text/html").content_type == "application/problem+json"

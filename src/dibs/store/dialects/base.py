@@ -98,6 +98,14 @@ class Dialect:
         """The column, where it is compared and no index of it should be chosen for that."""
         return column
 
+    @staticmethod
+    def span(column: str, width: int) -> str:
+        """The beginning of the span of so many milliseconds that a moment is in.
+
+        Not by `%`, which begins a parameter for some drivers.
+        """
+        return f"{column} / {width} * {width}"
+
     @classmethod
     def free(cls) -> str:
         """SQL that is true for a row whose name can be claimed now."""

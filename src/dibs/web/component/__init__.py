@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from typing import cast
 
 from flask import Blueprint, Response, current_app, request
 from flask_babel import force_locale
 
+from dibs.web import packed
 from dibs.web.here import parts
 from dibs.web.words import LOCALES, say
 
@@ -37,16 +39,13 @@ def module() -> Response:
     """The module, which pages of every origin may load: it is the same for everybody."""
     text = current_app.extensions.get(KEY)
     if text is None:
-        text = current_app.extensions[KEY] = _with_words()
-    response = Response(text, mimetype="text/javascript")
+        text = current_app.extensions[KEY] = _with_words().encode()
+    response = packed.answered(text, "text/javascript")
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     response.cache_control.public = True
     response.cache_control.max_age = SECONDS
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    return cast(Response, response.make_conditional(request))
 
 
 def _with_words() -> str:

@@ -13,6 +13,7 @@ from dibs.web.pages import visitor
 from dibs.web.pages.base import blueprint, go, page
 from dibs.web.pages.devices import described
 from dibs.web.pages.forms import Form, NotConfirmed, comes_back
+from dibs.web.pages.resting import rest
 from dibs.web.pages.visitor import signed_in
 from dibs.web.schemas import is_id
 from dibs.web.shown import users_shown
@@ -43,6 +44,7 @@ def account_page(form: Form) -> Response:
         form=form,
         here=url_for("dibs_pages.account"),
         me=me(),
+        rest=rest,
         sessions=[(one, described(one.device), one.id == living.session_id) for one in sessions],
         shortest=parts().settings.password_min_length,
     )
@@ -91,7 +93,7 @@ def do_end_session() -> Response:
 
 def delete_page(form: Form) -> Response:
     """What leaving means, and the last question."""
-    return page("delete.html", form.status, form=form, me=me())
+    return page("delete.html", form.status, form=form, me=me(), rest=rest)
 
 
 @blueprint.get("/account/delete")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from time import time
@@ -11,16 +10,17 @@ from urllib.parse import urlencode
 
 import regex
 from babel import Locale
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import format_timedelta
 from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
+from dibs.web import packed
 from dibs.web.auth import WHO
 from dibs.web.here import parts
 from dibs.web.pages import notices
 from dibs.web.pages.tokens import form_token
-from dibs.web.words import LOCALES, is_choice_offered, language, localised, say
+from dibs.web.words import LOCALES, flowing, is_choice_offered, language, localised, say
 
 FOLDER = Path(__file__).parent
 STYLE, ICON = "dibs.css", "dibs.svg"
@@ -65,6 +65,7 @@ def common() -> dict[str, Any]:
         "_": translated,
         "bdi": isolated,
         "ago": ago,
+        "join": flowing,
         "initial": initial,
         "lang": tongue,
         "dir": Locale.parse(tongue).text_direction,
@@ -142,9 +143,13 @@ def ago(milliseconds: int) -> str:
 
 
 @cache
+def _data(name: str) -> bytes:
+    return (FOLDER / "static" / name).read_bytes()
+
+
 def _version(name: str) -> str:
     """What changes with a file, so that browsers may keep it for good."""
-    return hashlib.sha256((FOLDER / "static" / name).read_bytes()).hexdigest()[:12]
+    return packed.version(_data(name))
 
 
 @look.get("/dibs.css")
@@ -160,11 +165,9 @@ def icon() -> Response:
 
 
 def _file(name: str, kind: str) -> Response:
-    response = current_app.response_class((FOLDER / "static" / name).read_bytes(), mimetype=kind)
+    response = packed.answered(_data(name), kind)
     if request.args.get("v") == _version(name):
         response.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}, immutable"
     else:
         response.headers["Cache-Control"] = "no-cache"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.set_etag(_version(name))
     return cast(Response, response.make_conditional(request))

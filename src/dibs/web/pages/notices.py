@@ -25,6 +25,11 @@ NOTICES = {
     "team_ended": "The team has ended.",
     "left": "You have left the team.",
     "members": "The members are as you wanted.",
+    "reserved": "The name is reserved.",
+    "unreserved": "The name is no longer reserved.",
+    "assigned": "The name is theirs now.",
+    "transferred": "The name has been passed on.",
+    "freed": "The name is free.",
 }
 MESSAGES = tuple(NOTICES.values())
 

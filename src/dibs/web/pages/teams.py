@@ -13,6 +13,7 @@ from dibs.web.pages import visitor
 from dibs.web.pages.account import account_page, is_same
 from dibs.web.pages.base import blueprint, go, page
 from dibs.web.pages.forms import Form, NotConfirmed, comes_back, key_of_form
+from dibs.web.pages.resting import rest
 from dibs.web.pages.visitor import signed_in
 from dibs.web.registration import taking
 from dibs.web.schemas import is_id
@@ -99,7 +100,7 @@ def end_page(form: Form) -> Response:
     """What the end of a team means, and the last question."""
     team_id = _id("team_id")
     team = parts().accounts.teams.get(team_id, reader=signed_in(), deadline=deadline())
-    return page("end-team.html", form.status, team=team, form=form)
+    return page("end-team.html", form.status, team=team, form=form, rest=rest)
 
 
 @blueprint.get("/account/teams/<team_id>/end")

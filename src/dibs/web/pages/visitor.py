@@ -12,6 +12,7 @@ from dibs.store.sessions import Living
 from dibs.web import cookies
 from dibs.web.auth import WHO
 from dibs.web.here import deadline, parts
+from dibs.web.tracing import acts
 
 NEW = "dibs.tokens"
 ENDED = "dibs.ended"
@@ -24,7 +25,9 @@ def visitor() -> Living | None:
         StoreUnavailable: The database cannot answer.
     """
     if WHO not in request.environ:
-        request.environ[WHO] = _by_access_token() or _by_refresh_token()
+        living = request.environ[WHO] = _by_access_token() or _by_refresh_token()
+        if living is not None:
+            acts(living.user_id)
     return cast("Living | None", request.environ[WHO])
 
 

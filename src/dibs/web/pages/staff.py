@@ -1,0 +1,168 @@
+"""`/staff`: names by any spelling, what may be done about them, and how much is going on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request, url_for
+
+from dibs.accounts.policy import STAFF
+from dibs.errors import DibsError, InvalidName, NotAllowed, UserNotFound
+from dibs.store import NameRow
+from dibs.web.here import deadline, parts
+from dibs.web.pages import charts
+from dibs.web.pages.base import blueprint, go, page
+from dibs.web.pages.figures import figures
+from dibs.web.pages.forms import Form, comes_back
+from dibs.web.pages.looking import ACTIONS, FREE, STATES, look
+from dibs.web.pages.resting import rest
+from dibs.web.pages.visitor import signed_in
+from dibs.web.registration import taking
+
+STEPS = (20, 100, 500)
+"""How much of a name's history is shown, at first and then."""
+
+MAX_REASON = 64
+
+
+class NoReason(DibsError):
+    """A name is kept back, and nobody would know why."""
+
+    code = "invalid"
+    message = "Give a reason of 1 to 64 characters."
+
+
+class HasChanged(DibsError):
+    """What staff saw of a name is true no more."""
+
+    code = "not_owned"
+    message = "Nothing was done: this name has changed meanwhile, and stands below as it is now."
+
+
+def require_staff() -> None:
+    """See that the reader may read this.
+
+    Raises:
+        Unauthenticated: Nobody is logged in.
+        NotAllowed: She is not staff.
+    """
+    if signed_in().role != STAFF:
+        raise NotAllowed
+
+
+def staff_page(form: Form) -> Response:
+    """A name, if one is asked for; else the figures."""
+    require_staff()
+    name = request.values.get("name", "")
+    shown = _of_name(name) if name else {"figures": figures()}
+    return page(
+        "staff-name.html" if name else "staff.html",
+        form.status,
+        form=form,
+        here=url_for("dibs_pages.staff"),
+        **shown,
+    )
+
+
+def _of_name(name: str) -> dict[str, Any]:
+    limit = min(request.args.get("limit", STEPS[0], int), STEPS[-1])
+    limit = max(limit, STEPS[0])
+    return {
+        "found": look(name, limit=limit),
+        "next_limit": next((step for step in STEPS if step > limit), None),
+        "states": STATES,
+        "actions": ACTIONS,
+        "free": FREE,
+        "rest": rest,
+        "moment": charts.moment,
+        "lasting": charts.lasting,
+    }
+
+
+@blueprint.get("/staff")
+def staff() -> Response:
+    """Show it; `?name=` is the name that is looked for."""
+    return staff_page(Form())
+
+
+@blueprint.post("/staff/reserve")
+@comes_back(staff_page, names="")
+def do_reserve() -> Response:
+    """Keep a name back."""
+    require_staff()
+    name, reason = _name(), request.form.get("reason", "").strip()
+    if not 1 <= len(reason) <= MAX_REASON or not reason.isprintable():
+        raise NoReason
+    parts().registry.reserve(name, reason=reason, deadline=deadline())
+    return go("staff", "reserved", name=name)
+
+
+@blueprint.post("/staff/unreserve")
+@comes_back(staff_page, names="")
+def do_unreserve() -> Response:
+    """Let anybody register it again."""
+    require_staff()
+    name = _name()
+    if not parts().registry.unreserve(name, deadline=deadline()):
+        raise HasChanged
+    return go("staff", "unreserved", name=name)
+
+
+@blueprint.post("/staff/assign")
+@comes_back(staff_page, names="")
+def do_assign() -> Response:
+    """Give a user this name instead of hers."""
+    require_staff()
+    name, user_id = _name(), _user_id(request.form.get("user", ""))
+    with taking(name):
+        parts().renames.rename(name, user_id=user_id, by_staff=True, deadline=deadline())
+    return go("staff", "assigned", name=name)
+
+
+@blueprint.post("/staff/transfer")
+@comes_back(staff_page, names="")
+def do_transfer() -> Response:
+    """Pass a user's name on; both have one at any moment."""
+    require_staff()
+    name, to, instead = _name(), request.form.get("to", ""), request.form.get("instead", "")
+    if not to:
+        raise UserNotFound
+    with taking(instead):
+        parts().renames.transfer(name, to=to, instead=instead, deadline=deadline())
+    return go("staff", "transferred", name=name)
+
+
+@blueprint.post("/staff/free")
+@comes_back(staff_page, names="")
+def do_free() -> Response:
+    """End a hold or a quarantine, if it is still the one that staff saw."""
+    require_staff()
+    name = _name()
+    row = parts().registry.row_of(name, deadline=deadline())
+    if row is None or not _is_as_seen(row) or not parts().renames.free(row, deadline=deadline()):
+        raise HasChanged
+    return go("staff", "freed", name=name)
+
+
+def _is_as_seen(row: NameRow) -> bool:
+    resting = row.state in ("held", "quarantined") and not row.free
+    return resting and str(row.version) == request.form.get("version")
+
+
+def _name() -> str:
+    return request.form.get("name", "")
+
+
+def _user_id(name: str) -> str:
+    """Whose name this is.
+
+    Raises:
+        UserNotFound: No user's.
+    """
+    try:
+        row = parts().registry.holder(name, deadline=deadline())
+    except InvalidName as error:
+        raise UserNotFound from error
+    if row is None or row.owner_kind != "user":
+        raise UserNotFound
+    return str(row.owner)
