@@ -13,6 +13,7 @@ from dibs.signals import SIGNALS, NameChange
 from dibs.store import Failed, NameRow, Outcome, Won
 from dibs.store.releases import Rest
 from dibs.store.sql import SqlStore
+from dibs.store.transactions import Transactions
 from dibs.store.transfers import Transfer
 from dibs.store.users import Users
 from dibs.testing import AN_HOUR_MS, a_claim, a_name, a_rename, win
@@ -138,6 +139,32 @@ def test_a_commit_cut_once_is_done_once(
     proxy.cut_at(b"COMMIT", when)
     assert said_yes(do(via))
     assert proxy.hits == 1
+    new = [one for one in assert_history(store) if one not in before]
+    assert sorted(one.action for one in new) == change.leads
+    assert sorted(map(repr, news)) == sorted(repr(one) for one in new if one.action in SIGNALS)
+
+
+@EACH
+def test_who_meets_her_earlier_self_knows_it(
+    proxy: FaultProxy,
+    via: SqlStore,
+    store: SqlStore,
+    news: list[NameChange],
+    change: Change,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The COMMIT was still on its way when its fate was looked for, and came before the retry."""
+    do = change.prepare(store)
+    before = assert_history(store)
+    news.clear()
+    write = Transactions.write
+
+    def forgetful(self: Transactions, work: Any, **options: Any) -> Any:
+        return write(self, work, **options | {"recall": lambda _: None})
+
+    monkeypatch.setattr(Transactions, "write", forgetful)
+    proxy.cut_at(b"COMMIT", "after")
+    assert said_yes(do(via))
     new = [one for one in assert_history(store) if one not in before]
     assert sorted(one.action for one in new) == change.leads
     assert sorted(map(repr, news)) == sorted(repr(one) for one in new if one.action in SIGNALS)
