@@ -13,6 +13,7 @@ from dibs.testing import a_claim, soon, win
 from tests.backends import MARIADB, POSTGRESQL, Backend
 
 FRAME = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK|INSERT INTO dibs_(?:users|history))\b")
+ENDS = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK)\b")
 HURRY = re.compile(r"^/\*M!.*?\*/ ")
 # On PostgreSQL one INSERT carries the other two with it.
 WHOLE = re.compile(r"^WITH won AS \((?=INSERT)")
@@ -26,14 +27,28 @@ def statements(backend: Backend, store: SqlStore) -> Iterator[list[str]]:
     Without what frames a transaction, and without the user's own row and the line of the
     history, which are the same for all strategies.
     """
+    with _raw(backend, store) as seen:
+        yield seen
+    seen[:] = [one.split(" ", 1)[0] for one in seen if not FRAME.match(one)]
+
+
+@contextmanager
+def every_statement(backend: Backend, store: SqlStore) -> Iterator[list[str]]:
+    """Yields a list that afterwards holds every statement but BEGIN, COMMIT and ROLLBACK."""
+    with _raw(backend, store) as seen:
+        yield seen
+    seen[:] = [one for one in seen if not ENDS.match(one)]
+
+
+@contextmanager
+def _raw(backend: Backend, store: SqlStore) -> Iterator[list[str]]:
     seen: list[str] = []
     # Before its first claim a store sees to the tables, which costs what it costs once.
     win(store, a_claim(f"warm-{uuid4().hex}"))
     watch = {"sqlite": _sqlite, "postgresql": _postgresql, "mariadb": _mariadb}[backend.name]
     with watch(store, seen):
         yield seen
-    bare = [WHOLE.sub("", HURRY.sub("", one)) for one in seen]
-    seen[:] = [one.split(" ", 1)[0] for one in bare if not FRAME.match(one)]
+    seen[:] = [WHOLE.sub("", HURRY.sub("", one)) for one in seen]
 
 
 @contextmanager

@@ -1,0 +1,123 @@
+"""The history of names, and whether it tells of every row what became of it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from sqlalchemy import Table, select
+
+from dibs.signals import SIGNALS, Action, NameChange
+from dibs.store import NameRow
+from dibs.store.models import history, names
+from dibs.store.sql import SqlStore
+from dibs.testing import soon
+
+BECOMES: dict[Action, str] = {
+    "claimed": "owned",
+    "renamed": "owned",
+    "respelled": "owned",
+    "transferred": "owned",
+    "held": "held",
+    "reserved": "reserved",
+    "unheld": "free",
+    "unreserved": "free",
+}
+"""What a row is after each change; after any other it rests or is free, as settings say."""
+
+ENDS = {"released", "left", "forgotten", "unheld", "unreserved", "respelled", "transferred"}
+"""Changes of a name that was somebody's: they say how it was written."""
+
+
+def changes_in(store: SqlStore, namespace: str = "default") -> list[NameChange]:
+    """Everything that was written down, in the order of keys and versions."""
+    order = history.c.name_key, history.c.version
+    columns = [column for column in history.c if column is not history.c.at]
+    with store.engine.connect() as connection:
+        found = connection.execute(
+            select(*columns).where(history.c.namespace == namespace).order_by(*order)
+        )
+        return [NameChange(*row) for row in found]
+
+
+def rows_in(store: SqlStore, namespace: str = "default") -> dict[str, NameRow]:
+    """Every row by its key."""
+    keys = _keys(store, names, namespace)
+    return dict(store.find(keys, namespace=namespace, deadline=soon()))
+
+
+def _keys(store: SqlStore, table: Table, namespace: str) -> list[str]:
+    with store.engine.connect() as connection:
+        found = connection.execute(
+            select(table.c.name_key).where(table.c.namespace == namespace).distinct()
+        )
+        return [row[0] for row in found]
+
+
+def assert_history(store: SqlStore, namespace: str = "default") -> list[NameChange]:
+    """Of each name every change is there, once and in order, and leads to its row.
+
+    Returns:
+        The changes.
+    """
+    changes = changes_in(store, namespace)
+    by_key = defaultdict(list)
+    for change in changes:
+        by_key[change.key].append(change)
+    rows = rows_in(store, namespace)
+    assert by_key.keys() == rows.keys()
+    for key, row in rows.items():
+        _assert_replay(row, by_key[key])
+    renames = Counter((c.owner, c.was, c.became) for c in changes if c.action == "renamed")
+    left = Counter((c.owner, c.was, c.became) for c in changes if c.action == "left")
+    assert left - renames == Counter(_given_up_in_transfers(changes))
+    return changes
+
+
+def _given_up_in_transfers(changes: Sequence[NameChange]) -> Iterator[tuple[object, ...]]:
+    """Who is given a name leaves her own, which is no rename."""
+    got = {(c.owner, c.became) for c in changes if c.action == "transferred"}
+    for change in changes:
+        if change.action == "left" and (change.owner, change.became) in got:
+            yield change.owner, change.was, change.became
+
+
+def _assert_replay(row: NameRow, changes: Sequence[NameChange]) -> None:
+    assert [change.version for change in changes] == list(range(1, row.version + 1))
+    display: str | None = None
+    owner: str | None = None
+    for change in changes:
+        if change.action in ENDS:
+            assert change.was == display
+        if change.action in ("released", "left", "respelled"):
+            assert change.owner == owner
+        if change.action in BECOMES and change.became is not None:
+            display = change.became
+        owner = None if change.action in ("forgotten", "unheld") else change.owner
+    assert row.display == display
+    last = changes[-1].action
+    if last in BECOMES:
+        assert row.state == BECOMES[last]
+        assert row.owner == (owner if row.state != "free" else None)
+    else:
+        assert row.state in ("quarantined", "free")
+        assert row.owner in (None, owner)
+
+
+@contextmanager
+def announced() -> Iterator[list[NameChange]]:
+    """Yields a list of what is announced meanwhile, in this process."""
+    told: list[NameChange] = []
+    tell = partial(list.append, told)
+    for signal in set(SIGNALS.values()):
+        signal.connect(tell)
+    yield told
+    for signal in set(SIGNALS.values()):
+        signal.disconnect(tell)
+
+
+def assert_announced(told: Sequence[NameChange], changes: Sequence[NameChange]) -> None:
+    """Each change that is told of at all was announced once, and nothing else was."""
+    assert Counter(told) == Counter(one for one in changes if one.action in SIGNALS)
