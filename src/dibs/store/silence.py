@@ -56,6 +56,11 @@ class Silence:
         asked_at = self._asked_at
         return HEARSAY if asked_at is None else max(0.0, asked_at + HEARSAY - time.monotonic())
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the server did not answer the last time."""
+        return self._silent
+
     def heard(self) -> None:
         self._silent = False
 

@@ -69,6 +69,11 @@ class Transactions:
         event.listen(engine, "connect", self._born)
         event.listen(engine, "checkout", self._refuse_the_old)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the server did not answer the last time that it was asked."""
+        return self._silence.is_known
+
     def _born(self, connection: object, record: ConnectionPoolEntry) -> None:
         del connection
         record.info["generation"] = self.generation
