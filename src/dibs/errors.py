@@ -191,6 +191,13 @@ class NameNotOwned(DibsError):
 # --- the life of a name ------------------------------------------------------
 
 
+class NameHasChanged(DibsError):
+    """Somebody else has the name by now, or it is in another state."""
+
+    code = "has_changed"
+    message = "Nothing was done: this name has changed meanwhile, and stands below as it is now."
+
+
 class TooManyHolds(DibsError):
     """Whoever asks holds as many names already as one may.
 

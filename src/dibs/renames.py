@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dibs.cache import Layers, NameFilter
 from dibs.deadline import Deadline
-from dibs.errors import NameTaken, StoreUnavailable, UserNotFound
+from dibs.errors import NameHasChanged, NameTaken, StoreUnavailable, UserNotFound
 from dibs.holds import HoldToken
 from dibs.names import Username
 from dibs.registry import Registry, refusal
@@ -17,7 +17,7 @@ from dibs.store.renames import Pace, Rename
 from dibs.store.transfers import Transfer
 
 # Each further round means that yet another rename of the same owner came first.
-ROUNDS = 5
+ROUNDS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +130,37 @@ class Renames:
         self._cache.forget(old.namespace, versions, deadline=deadline)
         self._filter.add(key, namespace=old.namespace)
 
-    def transfer(self, name: str, *, to: str, instead: str, deadline: Deadline) -> None:
+    def transfer(
+        self,
+        name: str,
+        *,
+        to: str,
+        instead: str,
+        version: int | None = None,
+        deadline: Deadline,
+    ) -> None:
         """Pass a user's name on to another user; both have a name at any moment.
 
         Args:
             name: The one that is passed on.
             to: The name that its next owner has now; it is given up.
             instead: Another name for its owner until now; it may be reserved or quarantined.
+            version: That of the name's row when its owner was looked at.
             deadline: When the caller stops waiting.
 
         Raises:
             InvalidName: A name breaks a rule.
             UserNotFound: No user has one of the two names.
             NameTaken: The name that is wanted instead is somebody's.
+            NameHasChanged: Somebody else has it by now.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known.
         """
         username = self._registry.parse(instead, deadline=deadline)
         for _ in range(ROUNDS):
             row, theirs = (self._of_user(one, deadline) for one in (name, to))
+            if version not in (None, row.version):
+                raise NameHasChanged
             claim = Claim(
                 username,
                 "user",

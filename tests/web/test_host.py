@@ -162,3 +162,17 @@ def test_routes_of_the_app_are_reserved(make_app):
     client = make_app().test_client()
     for name in ("login", "logout", "refresh", "sessions", "teams", "users"):
         assert client.get(f"/usernames/{name}").get_json()["reason"] == "reserved"
+
+
+def test_an_old_name_does_not_tell_on_the_hidden(make_app):
+    """What she is called now is told to whom she is shown, and to nobody else."""
+    app = make_app(Secretive())
+    client = app.test_client()
+    client.post("/register", json={"username": "ada", "password": PASSWORD})
+    login = client.post("/login", json={"username": "ada", "password": PASSWORD}).get_json()
+    bearer = {"Authorization": f"Bearer {login['access_token']}"}
+    changed = client.patch("/users/me", json={"username": "secret-life"}, headers=bearer)
+    assert changed.status_code == 200
+    assert client.get("/users/by-name/ada").status_code == 404
+    assert client.get("/usernames/ada").get_json()["renamed_to"] is None
+    assert client.get("/users/by-name/ada", headers=bearer).status_code == 308

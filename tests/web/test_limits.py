@@ -78,7 +78,7 @@ def with_ada(make_site):
         ("check", "GET", "/usernames/ada"),
         ("rest", "GET", "/users"),
         ("rest", "GET", "/sessions"),
-        ("rest", "PATCH", "/users/me"),
+        ("register", "PATCH", "/users/me"),
     ],
 )
 def test_each_group_has_a_limit_that_ends(make_site, group, method, path):

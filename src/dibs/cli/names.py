@@ -28,11 +28,14 @@ def names() -> None:
 @names.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Print who has a name."""
+    """Print who has a name, or why nobody can have it."""
     _, parts = ready_parts()
     row = _row(parts, name)
     if row is None or row.free:
-        click.echo(f"{printable(name)}: free")
+        # Whoever wants it would be told the same: a rule, or a name that looks like it.
+        username = parts.registry.parse(name, deadline=parts.budget.start())
+        taken = parts.registry.check(username, deadline=parts.budget.start())
+        click.echo(f"{printable(name)}: {taken or 'free'}")
         return
     click.echo(f"{row.display}: {row.state}")
     if row.owner:
@@ -121,7 +124,7 @@ def _line(one: PastChange) -> str:
     when = datetime.fromtimestamp(one.at / 1000, UTC).isoformat(timespec="milliseconds")
     names = " -> ".join(printable(name) for name in (change.was, change.became) if name)
     who = f"{change.owner_kind} {change.owner}" if change.owner else "nobody's"
-    by = f"by {printable(change.actor)}" if change.actor else "by somebody not logged in"
+    by = f"by {printable(change.actor)}" if change.actor else ""
     request = f"request {printable(change.request_id)}" if change.request_id else ""
     return "\t".join(filter(None, (when, change.action, names, who, by, request)))
 

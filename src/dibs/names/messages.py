@@ -17,6 +17,7 @@ TOO_BIG = (
     "A username can take up at most %(max_code_points)s code points and %(max_bytes)s bytes, "
     "every accent and joined sign counted: please use fewer of them."
 )
+SPACES = "A username cannot contain spaces: please leave them out."
 WHITE_SPACE = "A username cannot contain white space: please remove %(characters)s from it."
 CONTROL = (
     "A username cannot contain invisible or control characters: "
@@ -79,7 +80,8 @@ UNSTABLE = "A username must have one settled spelling: please use plainer letter
 RESERVED = NameReserved.message
 
 MESSAGES = (
-    EmptyName.message, ENCODING, TOO_SHORT, TOO_LONG, TOO_BIG, WHITE_SPACE, CONTROL, TOO_NEW,
+    EmptyName.message, ENCODING, TOO_SHORT, TOO_LONG, TOO_BIG, CONTROL, TOO_NEW,
+    SPACES, WHITE_SPACE,
     AT_SIGN, CHARACTER, CHARACTER_NO_SEPARATORS, UNUSUAL, MISLEADING, LOOSE_MARK, MARKS,
     SEPARATOR_AT_END, SEPARATOR_DOUBLED, SUFFIX, NUMERIC_ONLY, MIXED_SCRIPTS, MIXED_DIGITS,
     CAPITALS, BIDI, UNSTABLE, RESERVED,

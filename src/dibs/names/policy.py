@@ -37,6 +37,7 @@ from dibs.names.messages import (
     NUMERIC_ONLY,
     SEPARATOR_AT_END,
     SEPARATOR_DOUBLED,
+    SPACES,
     SUFFIX,
     TOO_BIG,
     TOO_LONG,
@@ -93,7 +94,9 @@ def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reas
 
 def white_space(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No white space anywhere; it is refused, not stripped, so that nobody is surprised."""
-    if found := [char for char in display if char.isspace()]:
+    if set(found := [char for char in display if char.isspace()]) == {" "}:
+        yield Reason("white_space", SPACES)
+    elif found:
         yield Reason("white_space", WHITE_SPACE, {"characters": show(found)})
 
 

@@ -143,11 +143,14 @@ class MemoryStore:
                 return Won(new)
             if self._seen((old.namespace, old.key)) != old:
                 return None
+            if not wish.is_spelling:
+                self._refuse_haste(claim, wish.pace)
             if wish.in_place:
+                if not wish.is_spelling:
+                    self._renamed.append((claim.owner_kind, claim.owner, _now()))
                 row = owned(claim, version=old.version + 1)
                 self._names[place(claim)] = row
                 return Won(row)
-            self._refuse_haste(claim, wish.pace)
             outcome = self._claim(claim)
             if isinstance(outcome, Won):
                 self._let_go(old, wish.rest)

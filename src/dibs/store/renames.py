@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dibs.errors import RenamedTooOften, UserNotFound
+from dibs.signals import Action
 from dibs.store.changes import append, changed
 from dibs.store.claims import decide, place, read
 from dibs.store.dialects.base import Dialect, Run, claim_params, plain
@@ -62,11 +63,16 @@ class Rename:
 
     @property
     def in_place(self) -> bool:
-        """Whether only the spelling changes: both names have one key, which stays hers."""
+        """Whether both names have one key, which stays hers; perhaps they only look alike."""
         return (self.claim.namespace, self.claim.username.key) == (
             self.old.namespace,
             self.old.key,
         )
+
+    @property
+    def is_spelling(self) -> bool:
+        """Whether only the spelling changes, of one and the same name."""
+        return self.in_place and self.claim.username.canonical == self.old.canonical
 
 
 def rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
@@ -92,10 +98,10 @@ def rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
         return Won(row)  # our earlier self, whose COMMIT went unanswered
     if rows.get(here) != old:
         return None
-    if wish.in_place:
-        return Won(_respell(run, dialect, claim, old))
-    if wish.pace:
+    if wish.pace and not wish.is_spelling:
         _refuse_haste(run, dialect, claim, wish.pace)
+    if wish.in_place:
+        return Won(_respell(run, dialect, wish))
     outcome = decide(run, dialect, [claim], was=old.display)[0]
     if isinstance(outcome, Won):
         new = outcome.row.display
@@ -104,7 +110,8 @@ def rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
     return outcome
 
 
-def _respell(run: Run, dialect: type[Dialect], claim: Claim, old: NameRow) -> NameRow:
+def _respell(run: Run, dialect: type[Dialect], wish: Rename) -> NameRow:
+    claim, old = wish.claim, wish.old
     sql = dialect.take_over(when_free=False)
     if run.change(sql, claim_params([claim]) | {"version": old.version}) != 1:
         raise RowVanished(old.key)
@@ -117,7 +124,8 @@ def _respell(run: Run, dialect: type[Dialect], claim: Claim, old: NameRow) -> Na
         claim_token=claim.token,
         version=old.version + 1,
     )
-    append(run, dialect, [changed(row, "respelled", was=old.display, became=row.display)])
+    action: Action = "respelled" if wish.is_spelling else "renamed"
+    append(run, dialect, [changed(row, action, was=old.display, became=row.display)])
     return row
 
 

@@ -34,8 +34,10 @@ def account() -> str | None:
 
 
 def _user() -> str | None:
+    """Who changes her password; of another change nothing is counted, or it would be a good try."""
     living = current_user()
-    return None if living is None else f"user {living.user_id}"
+    tries = request.blueprint == "dibs_pages" or "password" in _body()
+    return f"user {living.user_id}" if living is not None and tries else None
 
 
 def _name() -> str | None:
@@ -54,8 +56,12 @@ def _typed() -> str | None:
 
 
 def _sent() -> object:
+    return _body().get("username")
+
+
+def _body() -> dict[str, object]:
     try:
         body = read_json(read_body(request))
     except NotJson:
-        return None
-    return body.get("username") if isinstance(body, dict) else None
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from flask import Response, current_app, json, request
 
 from dibs.accounts.repeats import SLACK_SECONDS
-from dibs.errors import DibsError
+from dibs.errors import DibsError, InvalidName
 from dibs.store.requests import Answer, Attempt
 from dibs.web.auth import signed_in
 from dibs.web.here import deadline, parts
@@ -100,13 +100,17 @@ def _complaint(header: str) -> BadIdempotencyKey:
 
 
 def still_owned(answer: dict[str, str]) -> bool:
-    """Whether who was made is still there; one whose name was released since is no success.
+    """Whether who was made has the name still; one that was given up since is no success.
 
     Raises:
         StoreUnavailable: The database cannot answer.
     """
-    kind = "user" if "username" in answer else "team"
-    return bool(parts().store.names_of(kind, answer["id"], deadline=deadline()))
+    name = answer.get("username") or answer["name"]
+    try:
+        row = parts().registry.holder(name, deadline=deadline())
+    except InvalidName:
+        return False
+    return row is not None and row.owner == answer["id"]
 
 
 def once(

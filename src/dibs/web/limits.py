@@ -30,6 +30,7 @@ GROUPS = {
     "dibs_registration.register": "register",
     "dibs_teams.create": "register",
     "dibs_holds.hold": "register",
+    "dibs_users.change": "register",
     "dibs_sessions.login": "login",
     "dibs_sessions.refresh": "refresh",
     "dibs_names.check": "check",

@@ -6,15 +6,17 @@ from typing import Any
 
 from flask import request
 
-from dibs.errors import InvalidName, NameHeld, NameQuarantined, NameTaken, Reason
+from dibs.errors import InvalidName, InvalidToken, NameHeld, NameQuarantined, NameTaken, Reason
 from dibs.names.messages import ENCODING
 from dibs.registry import Registry
-from dibs.store import Deadline
-from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
+from dibs.store import Deadline, NameRow
+from dibs.web.auth import current_user
+from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint, deadline
 from dibs.web.checking import is_blind, proof_required, registry_for
 from dibs.web.limits import count_more
 from dibs.web.problems import reason_items
 from dibs.web.schemas import NAMESPACE, CheckBody, Verdict, Verdicts
+from dibs.web.shown import moved_to
 from dibs.web.suggestions import as_taken, other_names
 from dibs.web.words import localised, say, together
 
@@ -92,17 +94,24 @@ def verdict(name: str, registry: Registry, until: Deadline) -> dict[str, Any]:
             refused = registry.check(username, deadline=until)
     except (InvalidName, NameTaken) as error:
         refused = error
+    row = registry.row_of(name, deadline=until) if isinstance(refused, NameQuarantined) else None
+    if row is not None and _is_readers(row):
+        refused = None  # she may take it back
     helps = refused is not None and as_taken(refused) is not None and not is_blind()
     others = other_names(name, until, registry) if helps else []
     said = {**_said(name, canonical, refused), "suggestions": others}
-    if isinstance(refused, NameQuarantined):
-        said["renamed_to"] = _renamed_to(name, registry, until)
+    if refused is not None and row is not None:
+        said["renamed_to"] = moved_to(row)
     return said
 
 
-def _renamed_to(name: str, registry: Registry, until: Deadline) -> str | None:
-    row = registry.row_of(name, deadline=until)
-    return None if row is None else parts().renames.renamed_to(row, deadline=until)
+def _is_readers(row: NameRow) -> bool:
+    """Whether this is an old name of whoever asks; who that is, is only asked for such a name."""
+    try:
+        reader = current_user()
+    except InvalidToken:
+        return False
+    return reader is not None and row.is_of("user", reader.user_id)
 
 
 def _refuse_bad_bytes(name: str) -> None:

@@ -60,6 +60,7 @@ STATUS = {
     "not_found": HTTPStatus.NOT_FOUND,
     "last_owner": HTTPStatus.CONFLICT,
     "not_owned": HTTPStatus.CONFLICT,
+    "has_changed": HTTPStatus.CONFLICT,
     "hold_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_many_holds": HTTPStatus.TOO_MANY_REQUESTS,
     "renamed_too_often": HTTPStatus.TOO_MANY_REQUESTS,
@@ -91,6 +92,7 @@ TITLES = {
 TITLE_OF_CODE = {
     "last_owner": "A team needs an owner",
     "not_owned": "Not your name",
+    "has_changed": "Not your name",
     "request_in_progress": "This request is being served",
     "idempotency_key_reused": "This key was sent with another request",
 }

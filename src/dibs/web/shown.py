@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dibs.accounts.teams import Team
-from dibs.errors import NotAllowed, Unauthenticated
-from dibs.store import UserRow
+from dibs.errors import InvalidToken, NotAllowed, Unauthenticated
+from dibs.store import NameRow, UserRow
 from dibs.store.teams import TeamRow
 from dibs.web.auth import current_user
 from dibs.web.here import deadline, parts
@@ -32,6 +32,27 @@ def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
         if fields := seen[user.id]:
             shown.append({name: everything[name] for name in everything if name in fields})
     return shown
+
+
+def may_see(row: NameRow) -> bool:
+    """Whether the reader may know who has, or had, this name; a bad token makes nobody of her."""
+    try:
+        reader = current_user()
+    except InvalidToken:
+        reader = None
+    reading = parts().accounts.reading
+    if row.owner_kind == "team":
+        return "name" in reading.team(reader, inside=False)
+    return row.owner_kind != "user" or "username" in reading.user(reader, str(row.owner))
+
+
+def moved_to(row: NameRow) -> str | None:
+    """What whoever gave this name up is called now, if the reader may know.
+
+    Raises:
+        StoreUnavailable: The database cannot answer.
+    """
+    return parts().renames.renamed_to(row, deadline=deadline()) if may_see(row) else None
 
 
 def plain_team(team: TeamRow | Team) -> dict[str, Any]:

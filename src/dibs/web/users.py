@@ -31,7 +31,7 @@ from dibs.web.schemas import (
     id_in_path,
     is_id,
 )
-from dibs.web.shown import refuse_unlisted, users_shown
+from dibs.web.shown import moved_to, refuse_unlisted, users_shown
 from dibs.web.words import localised, say
 
 CHANGED = "The password was changed. Please log in again."
@@ -158,10 +158,13 @@ def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
         raise UserNotFound
     if row.state == "owned":
         return _shown(_found(str(row.owner)))
-    now = parts().renames.renamed_to(row, deadline=deadline())
+    now = moved_to(row)
     if now is None:
         raise UserNotFound
-    return redirect(url_for(".user_by_name", name=now), HTTPStatus.PERMANENT_REDIRECT)
+    response = redirect(url_for(".user_by_name", name=now), HTTPStatus.PERMANENT_REDIRECT)
+    # A 308 may be kept for ever (RFC 9110, 15.4.9), and the name may become somebody else's.
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _found(user_id: str) -> UserRow:

@@ -127,6 +127,7 @@ def test_forged_forms_change_nothing(ada, page, action, typed):
         {"Sec_Fetch_Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "http://localhost.evil.example"},
     ],
 )

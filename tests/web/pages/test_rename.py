@@ -61,7 +61,7 @@ def test_it_is_noted_who_did_it(settled):
     ("wanted", "status", "said"),
     [
         ("grace", 409, "A user with that username already exists."),
-        ("a b", 422, "white space"),
+        ("a b", 422, "spaces"),
         ("", 400, "A username is required."),
         ("admin", 409, "This username is reserved"),
     ],

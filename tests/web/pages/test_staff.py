@@ -317,3 +317,18 @@ def test_shares():
         ("a", 33.3, 25),
     ]
     assert shares({}) == []
+
+
+def test_transfer_takes_it_from_nobody_else(resting, staff):
+    """Who got the name after staff had looked is left alone."""
+    ada, grace = member(resting, "Ada"), member(resting, "Grace")
+    form = staff.form("/staff?name=ada", "/staff/transfer").fields
+    version = row_of(resting, "ada").version
+    ada.send("/account", "/account/name", {"username": "Lovelace"})
+    ada.send("/account", "/account/name", {"username": "Ada"})
+    typed = {**form, "version": str(version), "to": "grace", "instead": "hopper"}
+    answer = staff.post("/staff/transfer", typed)
+    assert answer.status_code == 409
+    assert "has changed meanwhile" in answer.text
+    assert row_of(resting, "ada").state == row_of(resting, "grace").state == "owned"
+    assert grace.get("/account").status_code == 200

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dibs.errors import InvalidName
+from dibs.errors import InvalidName, NameTaken
 from dibs.names import Username, parse_existing
 from dibs.names.near import near_keys
 from dibs.store import NameRow
 from dibs.store.history import PastChange
 from dibs.web.here import deadline, parts
 from dibs.web.problems import reason_items
+from dibs.web.words import say
 
 FREE = "Free"
 STATES = {
@@ -87,6 +88,8 @@ def look(name: str, *, limit: int) -> Found:
         return Found(name, [one["detail"] for one in said])
     rows = _rows(username)
     row = rows.pop(username.key, None)
+    if row is None and (rules := _against(name)):
+        return Found(name, rules)
     near = sorted(rows.values(), key=lambda one: (len(one.canonical), one.canonical))[:NEAR]
     past = parts().history.of_name(username, limit=limit + 1, deadline=deadline())
     return Found(
@@ -98,6 +101,17 @@ def look(name: str, *, limit: int) -> Found:
         more=len(past) > limit,
         people=_people([row] if row else [], past[:limit]),
     )
+
+
+def _against(name: str) -> list[str]:
+    """Why nobody can have a name that nobody has."""
+    try:
+        parts().registry.parse(name, deadline=deadline())
+    except InvalidName as error:
+        return [one["detail"] for one in reason_items([("name", r) for r in error.reasons])]
+    except NameTaken as error:
+        return [say(error.message)]
+    return []
 
 
 def _rows(username: Username) -> dict[str, NameRow]:

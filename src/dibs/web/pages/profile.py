@@ -12,7 +12,7 @@ from dibs.web.here import deadline, parts
 from dibs.web.pages.base import blueprint, go_to, page
 from dibs.web.pages.forms import Form
 from dibs.web.pages.teams import team_page
-from dibs.web.shown import users_shown
+from dibs.web.shown import may_see, moved_to, users_shown
 
 
 class NobodyThere(DibsError):
@@ -32,8 +32,10 @@ def profile(name: str) -> Response:
     if row is None:
         raise NobodyThere
     if row.state != "owned":
-        if (new := parts().renames.renamed_to(row, deadline=deadline())) is not None:
+        if (new := moved_to(row)) is not None:
             return _to(new, 308)
+        raise NobodyThere
+    if not may_see(row):
         raise NobodyThere
     if name != row.display:
         return _to(row.display, 302)

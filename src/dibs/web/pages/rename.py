@@ -19,6 +19,5 @@ def do_rename() -> Response:
     living, name = signed_in(), request.form.get("username", "")
     key, _ = key_of_form()
     with taking(name, key):
-        # THE ONE CALL SITE: give it whatever the registry's rename takes.
         parts().accounts.profiles.rename(living.user_id, name, deadline=deadline())
     return go("account", "renamed")

@@ -75,7 +75,12 @@ def admit() -> Response | None:
     if request.method not in SAFE:
         _refuse_other_sites()
         _refuse_forged()
-    visitor.visitor()
+    living = visitor.visitor()
+    changes = request.method not in SAFE and request.endpoint not in FOR_ANYBODY
+    # The access token may be of another session, which has ended, than the refresh token that
+    # lets her in.
+    if changes and living is not None and not tokens.is_of(living.session_id):
+        raise FormExpired
     return _choose_language() if request.method == "GET" else None
 
 
@@ -88,8 +93,15 @@ def _refuse_other_sites() -> None:
         return
     origin = request.headers.get("Origin")
     # Whether it was https, a proxy that is not trusted may have hidden from us.
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and _host_of(origin) != request.host:
         raise OtherSite
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # a bracket that is not closed
+        return None
 
 
 def _refuse_forged() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request, url_for
 
 from dibs.accounts.policy import STAFF
-from dibs.errors import DibsError, InvalidName, NotAllowed, UserNotFound
+from dibs.errors import DibsError, InvalidName, NameHasChanged, NotAllowed, UserNotFound
 from dibs.store import NameRow
 from dibs.web.here import deadline, parts
 from dibs.web.pages import charts
@@ -30,13 +30,6 @@ class NoReason(DibsError):
 
     code = "invalid"
     message = "Give a reason of 1 to 64 characters."
-
-
-class HasChanged(DibsError):
-    """What staff saw of a name is true no more."""
-
-    code = "not_owned"
-    message = "Nothing was done: this name has changed meanwhile, and stands below as it is now."
 
 
 def require_staff() -> None:
@@ -103,8 +96,9 @@ def do_unreserve() -> Response:
     """Let anybody register it again."""
     require_staff()
     name = _name()
+    _refuse_unseen(name)
     if not parts().registry.unreserve(name, deadline=deadline()):
-        raise HasChanged
+        raise NameHasChanged
     return go("staff", "unreserved", name=name)
 
 
@@ -114,6 +108,7 @@ def do_assign() -> Response:
     """Give a user this name instead of hers."""
     require_staff()
     name, user_id = _name(), _user_id(request.form.get("user", ""))
+    _refuse_unseen(name)
     with taking(name):
         parts().renames.rename(name, user_id=user_id, by_staff=True, deadline=deadline())
     return go("staff", "assigned", name=name)
@@ -128,7 +123,9 @@ def do_transfer() -> Response:
     if not to:
         raise UserNotFound
     with taking(instead):
-        parts().renames.transfer(name, to=to, instead=instead, deadline=deadline())
+        parts().renames.transfer(
+            name, to=to, instead=instead, version=_version(), deadline=deadline()
+        )
     return go("staff", "transferred", name=name)
 
 
@@ -140,13 +137,29 @@ def do_free() -> Response:
     name = _name()
     row = parts().registry.row_of(name, deadline=deadline())
     if row is None or not _is_as_seen(row) or not parts().renames.free(row, deadline=deadline()):
-        raise HasChanged
+        raise NameHasChanged
     return go("staff", "freed", name=name)
 
 
 def _is_as_seen(row: NameRow) -> bool:
     resting = row.state in ("held", "quarantined") and not row.free
-    return resting and str(row.version) == request.form.get("version")
+    return resting and row.version == _version()
+
+
+def _version() -> int:
+    """That of the row which the form was made of; 0 where there was none."""
+    return request.form.get("version", 0, int)
+
+
+def _refuse_unseen(name: str) -> None:
+    """See that the name is still as staff saw it.
+
+    Raises:
+        NameHasChanged: It is not.
+    """
+    row = parts().registry.row_of(name, deadline=deadline())
+    if (0 if row is None or row.free else row.version) != _version():
+        raise NameHasChanged
 
 
 def _name() -> str:

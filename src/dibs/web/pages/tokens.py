@@ -38,6 +38,11 @@ def is_of_session() -> bool | None:
     return None if session_id is None else cookies.fits(_sent(), session_id)
 
 
+def is_of(session_id: str) -> bool:
+    """Whether the form was made for this session."""
+    return cookies.fits(_sent(), session_id)
+
+
 def is_of_browser() -> bool:
     """Whether the form was made for this browser before anybody had logged in."""
     browser = _browser()
