@@ -77,7 +77,7 @@ def test_the_form_of_flask_wtf(page, flask_wtf):
     expect(field(page).message).to_have_text(TAKEN)
 
 
-@pytest.mark.parametrize(("name", "said"), [("lovelace", TAKEN), ("a b", "white space")])
+@pytest.mark.parametrize(("name", "said"), [("lovelace", TAKEN), ("a b", "spaces")])
 def test_the_form_of_flask_wtf_without_javascript(new_page, flask_wtf, name, said):
     """What was typed is kept, and what is wrong with it is said."""
     page = new_page(java_script_enabled=False)

@@ -142,6 +142,7 @@ def register_blueprints(
     init_cors(app, parts.settings.cors_origins)
     if "api" in mounted:
         _say_password(api.spec, parts.settings.password)
+        _say_one_change(api.spec)
     parts.registry.reserve_routes(_first_parts(app))
 
 
@@ -152,6 +153,14 @@ def _say_password(spec: Any, mode: str) -> None:
         body["required"] = ["username", "password"]
     if mode == "off":
         del body["properties"]["password"]
+
+
+def _say_one_change(spec: Any) -> None:
+    """Of a name and a password a request changes one: no schema of marshmallow's can say so."""
+    spec.components.schemas["ChangeBody"]["oneOf"] = [
+        {"required": ["username"]},
+        {"required": ["password"], "properties": {"hold_token": False}},
+    ]
 
 
 def _first_parts(app: Flask) -> set[str]:
