@@ -242,7 +242,7 @@ class RenamedTooOften(DibsError):
         super().__init__()
 
 
-# --- the store ---------------------------------------------------------------
+# --- who asks, and for whom ----------------------------------------------------
 
 
 class Unauthenticated(DibsError):
@@ -327,6 +327,9 @@ class LastOwner(DibsError):
 
     code = "last_owner"
     message = "A team needs an owner; make another member one first."
+
+
+# --- the store ---------------------------------------------------------------
 
 
 class StoreError(DibsError):

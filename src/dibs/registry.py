@@ -30,6 +30,7 @@ from dibs.store import (
     NameRow,
     NewTeam,
     NewUser,
+    Outcome,
     Store,
     Won,
 )
@@ -68,6 +69,23 @@ def found_against(asked: Asked, found: Mapping[str, Holder]) -> InvalidName | Na
     if row is None or row.free:
         return asked.broken
     return refusal(row, asked.username.canonical)
+
+
+def settled(outcome: Outcome, username: Username) -> NameRow:
+    """The row that was won.
+
+    Raises:
+        NameTaken: Somebody has the name; the subclass says how.
+        StoreUnavailable: Nothing was changed.
+        OutcomeUnknown: Whether it was stored is not known.
+    """
+    match outcome:
+        case Failed(error):
+            raise error
+        case Lost(row):
+            raise refusal(row, username.canonical)
+        case Won(row):
+            return row
 
 
 class Registry:
@@ -342,13 +360,7 @@ class Registry:
         return username, found.get(username.key)
 
     def _settled(self, claim: Claim, deadline: Deadline) -> NameRow:
-        match self._strategy.claim(claim, deadline=deadline):
-            case Failed(error):
-                raise error
-            case Lost(row):
-                raise refusal(row, claim.username.canonical)
-            case Won(row):
-                return row
+        return settled(self._strategy.claim(claim, deadline=deadline), claim.username)
 
     def release(self, raw: str, *, owner: str, deadline: Deadline) -> bool:
         """Free the name if this owner holds it, and say whether it did.

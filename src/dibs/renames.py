@@ -10,8 +10,8 @@ from dibs.deadline import Deadline
 from dibs.errors import NameHasChanged, NameTaken, StoreUnavailable, UserNotFound
 from dibs.holds import HoldToken
 from dibs.names import Username
-from dibs.registry import Registry, refusal
-from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Store
+from dibs.registry import Registry, refusal, settled
+from dibs.store import Claim, NameRow, Store
 from dibs.store.releases import Rest
 from dibs.store.renames import Pace, Rename
 from dibs.store.transfers import Transfer
@@ -116,7 +116,7 @@ class Renames:
     def _try(self, wish: Rename, username: Username, deadline: Deadline) -> NameRow | None:
         self._prepare(wish, deadline)
         outcome = self._store.rename(wish, deadline=deadline)
-        return None if outcome is None else _settled(outcome, username)
+        return None if outcome is None else settled(outcome, username)
 
     def _prepare(self, wish: Rename, deadline: Deadline) -> None:
         """Before COMMIT: let no cache say of either name what will be true no more."""
@@ -176,7 +176,7 @@ class Renames:
             wish = Transfer(row, claim, theirs, self._rest)
             outcome = self._store.transfer(wish, deadline=deadline)
             if outcome is not None:
-                _settled(outcome, username)
+                settled(outcome, username)
                 return
         raise StoreUnavailable
 
@@ -218,13 +218,3 @@ class Renames:
         )
         # An owner with several names, as apps may have them, has none that took this one's place.
         return rows[0].display if len(rows) == 1 else None
-
-
-def _settled(outcome: Outcome, username: Username) -> NameRow:
-    match outcome:
-        case Failed(error):
-            raise error
-        case Lost(row):
-            raise refusal(row, username.canonical)
-        case won:
-            return won.row

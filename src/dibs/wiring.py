@@ -98,14 +98,7 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
         quarantine=settings.quarantine_ms,
     )
     renames = _renames(settings, registry, store, cache, filter_)
-    holds = Holds(
-        registry,
-        store,
-        cache,
-        secret=partial(secret_of, settings, store),
-        seconds=settings.hold_seconds,
-        most=settings.holds,
-    )
+    holds = _holds(settings, registry, store, cache)
     leavings = Leavings(store, cache, settings.quarantine_ms)
     accounts = make_accounts(settings, store, registry, renames, leavings, reading)
     history = History(store.transactions, settings.namespace)
@@ -121,6 +114,17 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
         history,
         accounts,
         _counts(link, settings, counters),
+    )
+
+
+def _holds(settings: Settings, registry: Registry, store: SqlStore, cache: Layers) -> Holds:
+    return Holds(
+        registry,
+        store,
+        cache,
+        secret=partial(secret_of, settings, store),
+        seconds=settings.hold_seconds,
+        most=settings.holds,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dibs.accounts.teams import Team
-from dibs.errors import InvalidToken, NotAllowed, Unauthenticated
+from dibs.errors import InvalidName, InvalidToken, NotAllowed, Unauthenticated, UserNotFound
 from dibs.store import NameRow, UserRow
 from dibs.store.teams import TeamRow
 from dibs.web.auth import current_user
@@ -95,3 +95,19 @@ def refuse_unlisted() -> None:
     reader = current_user()
     if not parts().accounts.reading.listed(reader):
         raise NotAllowed if reader else Unauthenticated
+
+
+def user_id_of(name: str) -> str:
+    """Which user has this name, in any spelling.
+
+    Raises:
+        UserNotFound: None has.
+        StoreUnavailable: The database cannot answer.
+    """
+    try:
+        row = parts().registry.holder(name, deadline=deadline())
+    except InvalidName as error:
+        raise UserNotFound from error
+    if row is None or row.owner_kind != "user":
+        raise UserNotFound
+    return str(row.owner)

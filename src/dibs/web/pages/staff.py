@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request, url_for
 
 from dibs.accounts.policy import STAFF
-from dibs.errors import DibsError, InvalidName, NameHasChanged, NotAllowed, UserNotFound
+from dibs.errors import DibsError, NameHasChanged, NotAllowed, UserNotFound
 from dibs.store import NameRow
 from dibs.web.here import deadline, parts
 from dibs.web.pages import charts
@@ -18,6 +18,7 @@ from dibs.web.pages.looking import ACTIONS, FREE, STATES, look
 from dibs.web.pages.resting import rest
 from dibs.web.pages.visitor import signed_in
 from dibs.web.registration import taking
+from dibs.web.shown import user_id_of
 
 STEPS = (20, 100, 500)
 """How much of a name's history is shown, at first and then."""
@@ -107,7 +108,7 @@ def do_unreserve() -> Response:
 def do_assign() -> Response:
     """Give a user this name instead of hers."""
     require_staff()
-    name, user_id = _name(), _user_id(request.form.get("user", ""))
+    name, user_id = _name(), user_id_of(request.form.get("user", ""))
     _refuse_unseen(name)
     with taking(name):
         parts().renames.rename(name, user_id=user_id, by_staff=True, deadline=deadline())
@@ -164,18 +165,3 @@ def _refuse_unseen(name: str) -> None:
 
 def _name() -> str:
     return request.form.get("name", "")
-
-
-def _user_id(name: str) -> str:
-    """Whose name this is.
-
-    Raises:
-        UserNotFound: No user's.
-    """
-    try:
-        row = parts().registry.holder(name, deadline=deadline())
-    except InvalidName as error:
-        raise UserNotFound from error
-    if row is None or row.owner_kind != "user":
-        raise UserNotFound
-    return str(row.owner)

@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import Response, request, url_for
 
-from dibs.errors import InvalidName, TeamNotFound, UserNotFound
+from dibs.errors import TeamNotFound, UserNotFound
 from dibs.store.teams import Role
 from dibs.web.here import deadline, parts
 from dibs.web.pages import visitor
@@ -17,6 +17,7 @@ from dibs.web.pages.resting import rest
 from dibs.web.pages.visitor import signed_in
 from dibs.web.registration import taking
 from dibs.web.schemas import is_id
+from dibs.web.shown import user_id_of
 
 ROLES = ("owner", "member")
 
@@ -73,7 +74,7 @@ def do_create_team() -> Response:
 def do_add_member(team_id: str) -> Response:
     """Make somebody a member, by her name."""
     by = signed_in()
-    name, user_id = _name_of(team_id), _user_id(request.form.get("username", ""))
+    name, user_id = _name_of(team_id), user_id_of(request.form.get("username", ""))
     put = parts().accounts.teams.put_member
     put(team_id, user_id, "member", by=by, deadline=deadline())
     return go("profile", "members", name=name)
@@ -132,18 +133,3 @@ def _name_of(team_id: str) -> str:
     if not is_id(team_id):
         raise TeamNotFound
     return parts().accounts.teams.get(team_id, reader=signed_in(), deadline=deadline()).name
-
-
-def _user_id(name: str) -> str:
-    """Whose name this is.
-
-    Raises:
-        UserNotFound: No user's.
-    """
-    try:
-        row = parts().registry.holder(name, deadline=deadline())
-    except InvalidName as error:
-        raise UserNotFound from error
-    if row is None or row.state != "owned" or row.owner_kind != "user":
-        raise UserNotFound
-    return str(row.owner)
