@@ -9,7 +9,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest.register_assert_rewrite("dibs.testing")
 
-from dibs.store.sql import SqlStore  # noqa: E402  # after the rewrite is registered
+from dibs.cache import address  # noqa: E402  # after the rewrite is registered
+from dibs.deadline import CacheTime  # noqa: E402
+from dibs.store.sql import SqlStore  # noqa: E402
 from tests.backends import BACKENDS, Backend, open_store  # noqa: E402
 from tests.services import ServiceMissing  # noqa: E402
 
@@ -45,6 +47,19 @@ def close_backends() -> Iterator[None]:
     yield
     for backend in BACKENDS:
         backend.close()
+
+
+@pytest.fixture
+def impatient() -> None:
+    """For tests that are about how long Redis is waited for."""
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits for Redis as long as it takes, in all other tests: machines are busy."""
+    if "impatient" not in request.fixturenames:
+        monkeypatch.setattr(address, "REPLY_SECONDS", 60.0)
+        monkeypatch.setattr(CacheTime.__init__, "__defaults__", (120.0,))
 
 
 @pytest.fixture(params=BACKENDS, ids=str)

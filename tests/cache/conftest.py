@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from dibs.cache import address
 from dibs.cache.link import log
-from dibs.deadline import CacheTime
 from tests.cache.helpers import SECRET, Desk, Process
 from tests.caches import CACHES, REDIS, CacheKind
 from tests.conftest import missing
@@ -22,19 +20,6 @@ def close_caches() -> Iterator[None]:
     yield
     for cache in CACHES:
         cache.close()
-
-
-@pytest.fixture
-def impatient() -> None:
-    """For tests that are about how long Redis is waited for."""
-
-
-@pytest.fixture(autouse=True)
-def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits for Redis as long as it takes, in all other tests: machines are busy."""
-    if "impatient" not in request.fixturenames:
-        monkeypatch.setattr(address, "REPLY_SECONDS", 10.0)
-        monkeypatch.setattr(CacheTime.__init__, "__defaults__", (30.0,))
 
 
 @pytest.fixture(params=CACHES, ids=str)

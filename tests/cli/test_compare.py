@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from dibs.cache import address, follower
+from dibs.cache import follower
 from dibs.compare import measure
-from dibs.deadline import CacheTime
 from dibs.store.measuring import count
 from dibs.strategies import STRATEGIES, UniqueConstraint
 from tests.backends import BACKENDS, SQLITE, Backend
@@ -50,9 +49,7 @@ def quick(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine makes Redis and the filter no later than they may be: counts are exact."""
-    monkeypatch.setattr(address, "REPLY_SECONDS", 60.0)
-    monkeypatch.setattr(CacheTime.__init__, "__defaults__", (120.0,))
+    """A busy machine makes the filter no later than it may be: counts are exact."""
     monkeypatch.setattr(follower, "FRESH_SECONDS", 60.0)
 
 

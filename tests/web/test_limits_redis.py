@@ -113,6 +113,7 @@ def test_redis_is_told_nobody_s_name_or_address(sites, redis):
         assert redis.command("PTTL", key) > 0
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("how", ["kill", "freeze"])
 def test_without_redis_each_process_counts_for_itself(sites, redis, how):
     """At once, never open, never an error; and Redis is used again when it is back."""
@@ -139,6 +140,7 @@ def test_tries_are_counted_without_redis_too(sites, redis):
     assert tries(site, 4) == [401, 401, 429, 429]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_redis_may_be_away_from_the_start(sites, redis):
     redis.kill()
     site = Site(SQLITE.migrated(), redis_url=redis.url, password="off", rate_limits="check=2/hour")
