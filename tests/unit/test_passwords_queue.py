@@ -7,10 +7,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 
 import pytest
 
+from dibs.accounts import queueing
 from dibs.accounts.kdf import Argon2
 from dibs.accounts.queueing import HashingQueue
 from dibs.errors import Overloaded
@@ -189,6 +191,69 @@ def test_what_has_begun_is_waited_for(queue, pool):
         time.sleep(0.3)
         go_on.set()
         assert late.result(LONG) == 42
+
+
+class Steps:
+    """Works that end one by one, when told to, and who was told of hers by then."""
+
+    def __init__(self, queue: HashingQueue, pool: ThreadPoolExecutor, *steady: bool) -> None:
+        self._somebody = Occupied(queue, pool)
+        self._begun = [threading.Event() for _ in steady]
+        self._go_on = [threading.Event() for _ in steady]
+        self.told: list[Future[None]] = []
+        for number, one in enumerate(steady):
+            work = partial(self._work, number)
+            self.told.append(pool.submit(queue.run, work, remaining=LONG, steady=one))
+            until(lambda: len(queue._turns) == len(self.told))
+        queue._typical = 1e-9
+        self._somebody._done.set()
+
+    def _work(self, number: int) -> None:
+        self._begun[number].set()
+        assert self._go_on[number].wait(LONG)
+
+    def done(self, number: int) -> list[bool]:
+        """Who has been told when this many are done and the next one is at work."""
+        for go_on in self._go_on[:number]:
+            go_on.set()
+        if number == len(self.told):
+            wait(self.told, LONG)
+        else:
+            assert self._begun[number].wait(LONG)
+        return [one.done() for one in self.told]
+
+
+def test_those_behind_each_other_are_told_together(queue, pool, monkeypatch):
+    monkeypatch.setattr(queueing, "LATE", LONG)
+    steps = Steps(queue, pool, True, True, True)
+    assert steps.done(1) == [False, False, False]
+    assert steps.done(2) == [False, False, False]
+    assert steps.done(3) == [True, True, True]
+
+
+def test_nobody_waits_for_what_may_take_long(queue, pool, monkeypatch):
+    """Such as the check of a hash that was made elsewhere."""
+    monkeypatch.setattr(queueing, "LATE", LONG)
+    steps = Steps(queue, pool, True, False, True, True)
+    steps.done(1)
+    until(steps.told[0].done)
+    assert steps.done(2)[1:] == [False, False, False]
+    assert steps.done(3)[1:] == [False, False, False]
+    assert steps.done(4) == [True] * 4
+
+
+def test_nobody_is_told_late(queue, pool, monkeypatch):
+    """The next one would take her past it."""
+    monkeypatch.setattr(queueing, "LATE", 0.0)
+    steps = Steps(queue, pool, True, True)
+    steps.done(1)
+    until(steps.told[0].done)
+    assert steps.done(2) == [True, True]
+
+
+def test_a_lone_one_is_told_at_once(queue, monkeypatch):
+    monkeypatch.setattr(queueing, "LATE", LONG)
+    assert queue.run(lambda: 42, remaining=LONG, steady=True) == 42
 
 
 def test_a_time_out_of_the_work_itself_is_its_own(queue):

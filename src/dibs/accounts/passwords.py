@@ -75,7 +75,10 @@ class Passwords:
         Raises:
             Overloaded: Too many are waiting, or there is no memory.
         """
-        return self._queue.run(lambda: make(password, self._verifier.argon2), remaining=remaining)
+        # Steady, as it always has today's parameters: what is stored may ask for others.
+        return self._queue.run(
+            lambda: make(password, self._verifier.argon2), remaining=remaining, steady=True
+        )
 
     def verify(
         self, password: str, stored: str | None, *, disabled: bool = False, remaining: float

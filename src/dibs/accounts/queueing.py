@@ -7,6 +7,12 @@ as early, and the rest of the service keeps the other processors.
 One thread does it for all of them. The allocator gives each thread memory of its own,
 so a worker whose every thread had hashed would keep 19 MiB for a dozen of them, and
 each hash would find its own out of the processor's cache.
+
+New passwords that are hashed one after the other are told so together. A hash goes
+twice over its 19 MiB and leaves nothing else in the processor's caches, so what follows
+for one person takes twice its time, and for those right behind her half of that: 1.04
+times as many registrations a second (measured with eight at a time, on two processors).
+Nobody is told later than `LATE`, and whoever has nobody behind her at once.
 """
 
 from __future__ import annotations
@@ -34,9 +40,14 @@ PLACES = 64
 """How many may wait: 64 hashes are 1.3 s, well within the deadline."""
 
 
+LATE = 0.1
+"""Seconds that a result is kept at most until others are ready too; four hashes or five."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Turn:
     work: Callable[[], Any]
+    steady: bool
     future: Future[Any]
 
     def take(self) -> Callable[[], None]:
@@ -72,18 +83,20 @@ class HashingQueue:
         # Its thread starts with the first work, and ends when nobody has the queue any more.
         self._thread = ThreadPoolExecutor(1, "dibs-hashing")
 
-    def run(self, work: Callable[[], T], *, remaining: float) -> T:
+    def run(self, work: Callable[[], T], *, remaining: float, steady: bool = False) -> T:
         """Have some work done when its turn has come.
 
         Args:
             work: What is done, in another thread; it cannot be cut short.
             remaining: Seconds that the caller still has, for waiting and working.
+            steady: Whether it always takes the same time, so that others who are done
+                can be kept until it is too.
 
         Raises:
             Overloaded: Its turn does not come in time, or too many are waiting.
         """
         future: Future[T] = Future()
-        turn = _Turn(work, future)
+        turn = _Turn(work, steady, future)
         ahead, patience = self._enter(turn, remaining)
         try:
             return future.result(patience)
@@ -110,15 +123,17 @@ class HashingQueue:
 
     def _work_off(self, turn: _Turn | None) -> None:
         """Take this turn and all that come meanwhile, with no change of threads in between."""
+        done = _Done()
         while turn is not None:
-            seconds, tell = None, _nobody
+            seconds = None
             if turn.future.set_running_or_notify_cancel():
                 started = time.monotonic()
-                tell = turn.take()
+                done.add(turn.take())
                 seconds = time.monotonic() - started
             turn = self._next(seconds)
             # Last, so that whoever is told finds nobody before it.
-            tell()
+            if turn is None or not turn.steady or done.would_be_late(self._typical):
+                done.tell()
 
     def _next(self, seconds: float | None) -> _Turn | None:
         with self._mutex:
@@ -139,8 +154,28 @@ class HashingQueue:
         return Overloaded(retry_after=min(max(seconds, 1), LONGEST_RETRY))
 
 
-def _nobody() -> None:
-    """Who wanted it has left."""
+class _Done:
+    """Results that are told together."""
+
+    def __init__(self) -> None:
+        self._tells: list[Callable[[], None]] = []
+        self._since = 0.0
+
+    def add(self, tell: Callable[[], None]) -> None:
+        """Keep one for the moment."""
+        if not self._tells:
+            self._since = time.monotonic()
+        self._tells.append(tell)
+
+    def would_be_late(self, seconds: float) -> bool:
+        """Whether the first would be told too late if all waited so long."""
+        return bool(self._tells) and time.monotonic() - self._since + seconds > LATE
+
+    def tell(self) -> None:
+        """Tell everybody, in the order in which they came."""
+        for tell in self._tells:
+            tell()
+        self._tells.clear()
 
 
 _queues: weakref.WeakSet[HashingQueue] = weakref.WeakSet()
