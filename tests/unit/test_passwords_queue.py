@@ -210,7 +210,7 @@ class Steps:
 
     def _work(self, number: int) -> None:
         self._begun[number].set()
-        assert self._go_on[number].wait(LONG)
+        assert self._go_on[number].wait(2 * LONG)
 
     def done(self, number: int) -> list[bool]:
         """Who has been told when this many are done and the next one is at work."""
