@@ -32,20 +32,29 @@ class Fuse:
         self.left, self.at_commit, self.committed = left, at_commit, False
 
 
+def is_claim(sql: str) -> bool:
+    return sql.startswith("WITH won AS")
+
+
 @contextmanager
 def fused() -> Iterator[Fuse]:
     """Yields the fuse of every transaction of a store in this process."""
     fuse = Fuse()
 
     class Crashing(DriverRun):
+        begun = False
+
         def _execute(self, sql: str, params: Mapping[str, object]) -> None:
             if fuse.left is not None:
                 fuse.left -= 1
                 if fuse.left < 0:
                     raise Crash
             super()._execute(sql, params)
-            fuse.committed = fuse.committed or sql == "COMMIT"
-            if fuse.at_commit and sql == "COMMIT":
+            self.begun = self.begun or sql.startswith("BEGIN")
+            # A statement that is a transaction of its own has committed what it changed.
+            commits = sql == "COMMIT" if self.begun else is_claim(sql) and self._cursor.rowcount > 0
+            fuse.committed = fuse.committed or commits
+            if fuse.at_commit and commits:
                 raise Crash
 
     with pytest.MonkeyPatch.context() as patch:

@@ -92,6 +92,7 @@ class LifeMachine(RuleBasedStateMachine):
             token=self.token(f"claim{owner}", number),
             namespace=self.space,
             user=True,
+            password_hash="$argon2id$..." if number % 2 else None,
             hold=self.token(f"hold{owner}", hold),
         )
         self.do(lambda: claim(self.store, wish), lambda model: model.claim(wish), death)

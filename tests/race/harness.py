@@ -1,5 +1,6 @@
 """Many at once: threads and processes that start at a barrier, and the count of winners."""
 
+import itertools
 import multiprocessing
 import threading
 from collections.abc import Callable, Sequence
@@ -102,15 +103,19 @@ def _claim_each(
 ) -> None:
     store = open_store(url, pool_size=THREADS_A_PROCESS)
 
-    def claim_all() -> None:
+    def claim_all(password_hash: str | None) -> None:
         outcomes: list[Outcome] = []
         for name in names:
-            wanted = a_claim(name, user=True)
+            wanted = a_claim(name, user=True, password_hash=password_hash)
             barrier.wait()
             outcomes.append(claim(store, wanted))
         told.put(outcomes)
 
-    threads = [threading.Thread(target=claim_all) for _ in range(THREADS_A_PROCESS)]
+    # Those with a password claim their names in a single statement on PostgreSQL.
+    hashes = itertools.cycle([None, "$argon2id$..."])
+    threads = [
+        threading.Thread(target=claim_all, args=(next(hashes),)) for _ in range(THREADS_A_PROCESS)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

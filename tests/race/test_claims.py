@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dibs.names import parse
-from dibs.store import Failed, Lost, NameRow, Outcome, Won
+from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Won
 from dibs.store.sql import SqlStore
 from dibs.testing import a_claim, a_row, kinds, look_up, release, soon, win
 from tests.backends import POSTGRESQL, Backend, open_store
@@ -42,11 +42,17 @@ def users_of(store: SqlStore) -> list[str]:
     return [user.id for user in store.users(limit=1000, after=None, deadline=soon())]
 
 
+def someone(name: str, number: int, token: str | None = None) -> Claim:
+    """Every second one has a password: on PostgreSQL her claim is a single statement."""
+    password_hash = "$argon2id$..." if number % 2 else None
+    return a_claim(name, token=token, user=True, password_hash=password_hash)
+
+
 def test_one_of_many_threads_wins(stores: list[SqlStore]) -> None:
     """Twenty-four threads, ten names, one winner each, and one user."""
     winners = []
     for name in "abcdefghij":
-        outcomes = claim_at_once(stores, [a_claim(name, user=True) for _ in range(24)])
+        outcomes = claim_at_once(stores, [someone(name, i) for i in range(24)])
         winners.append(assert_one_winner(outcomes).owner)
     assert users_of(stores[0]) == by_id(winners)
 
@@ -68,7 +74,7 @@ def test_one_spelling_wins(stores: list[SqlStore]) -> None:
 def test_one_request_sent_many_times_at_once_wins_every_time(stores: list[SqlStore]) -> None:
     """One token, one owner, one user, whichever copy came first."""
     token = "one-request"
-    copies = [a_claim("ada", token=token, user=True) for _ in range(12)]
+    copies = [someone("ada", i, token) for i in range(12)]
     outcomes = settled(claim_at_once(stores, copies))
     assert kinds(outcomes) == [Won] * len(copies)
     assert len({outcome.row.owner for outcome in outcomes}) == 1
@@ -133,6 +139,6 @@ def test_one_winner_at_every_isolation_level(backend: Backend, own_url: str, lev
     backend.execute(f"ALTER DATABASE {database} SET {setting}", own_url)
     store = open_store(own_url, pool_size=6)
     for i in range(200):
-        assert_one_winner(claim_at_once([store], [a_claim(f"n{i}", user=True) for _ in range(6)]))
+        assert_one_winner(claim_at_once([store], [someone(f"n{i}", j) for j in range(6)]))
     assert len(users_of(store)) == 200
     store.close()

@@ -59,6 +59,19 @@ def decide(
     return [settled[claim.token][0] for claim in claims]
 
 
+def claim_at_once(run: Run, dialect: type[Dialect], claim: Claim) -> list[Outcome] | None:
+    """Take a name that has no row yet, in the one statement of a dialect that is `whole`.
+
+    Returns:
+        The outcome; None if there is a row, and `decide` has to look at it.
+    """
+    row = owned(claim, version=1)
+    news = [_news(claim, row, None)]
+    run.note(news)  # beforehand: it may be carried out and its reply lost
+    won = dialect.insert_names(run, [claim], news, patient=True).won
+    return [Won(row)] if won else None
+
+
 def _new_row(claim: Claim, outcome: Outcome, is_new: bool) -> NameRow | None:
     """What this claim wrote; nothing if an earlier request with its token had won already.
 

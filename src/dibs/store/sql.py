@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from sqlalchemy.engine import Engine
@@ -13,7 +13,7 @@ from dibs.errors import SchemaError, StoreError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.store import pages, schema
 from dibs.store.changing import SqlChanging
-from dibs.store.claims import decide, place, read
+from dibs.store.claims import claim_at_once, decide, place, read
 from dibs.store.dialects import Run
 from dibs.store.dialects.base import name_row, plain
 from dibs.store.records import (
@@ -107,8 +107,25 @@ class SqlStore(SqlChanging):
             return list(won) if len(won) == len(claims) else None
 
         return self._transactions.write(
-            work, changed=_any_won, recall=recall, deadline=deadline, insist=insist
+            work,
+            at_once=self._at_once(claims) if insist else None,
+            changed=_any_won,
+            recall=recall,
+            deadline=deadline,
+            insist=insist,
         )
+
+    def _at_once(self, claims: Sequence[Claim]) -> Callable[[Run], list[Outcome] | None] | None:
+        """How one statement does it, for a user who has had her password hashed.
+
+        Her name was free and the server was there a moment ago. For others BEGIN is what
+        finds out whether it is: of a statement that is a transaction of its own nobody
+        knows what became of it when the server stands still.
+        """
+        (user,) = [claim.user for claim in claims] if len(claims) == 1 else [None]
+        if not self._dialect.whole or user is None or user.password_hash is None:
+            return None
+        return partial(claim_at_once, dialect=self._dialect, claim=claims[0])
 
     def _verify_once(self, deadline: Deadline) -> None:
         """Grant nothing in a database that was never seen to keep names unique.

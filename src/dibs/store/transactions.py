@@ -104,6 +104,7 @@ class Transactions:
         *,
         changed: Callable[[T], bool],
         deadline: Deadline,
+        at_once: Callable[[Run], T | None] | None = None,
         recall: Callable[[Run], T | None] = _no_memory,
         insist: bool = True,
     ) -> T:
@@ -111,6 +112,8 @@ class Transactions:
 
         Args:
             work: Sends the statements; must recognise its own earlier success.
+            at_once: Tries first to do all of it in one statement, which is a transaction of
+                its own and saves the other two trips; None says that it changed nothing.
             changed: Whether its result is something to commit.
             deadline: When the caller stops waiting.
             recall: Looks whether a COMMIT that went unanswered was carried out.
@@ -126,7 +129,7 @@ class Transactions:
         news: list[NameChange] = []
 
         def once() -> T:
-            return self._transaction(work, changed, deadline, news)
+            return self._transaction(work, changed, deadline, news, at_once)
 
         def again() -> T:
             remembered = self._attempt(recall, deadline)
@@ -142,12 +145,19 @@ class Transactions:
         changed: Callable[[T], bool],
         deadline: Deadline,
         news: list[NameChange],
+        at_once: Callable[[Run], T | None] | None,
     ) -> T:
         committing = False
         noted: list[NameChange] = []
 
         def statements(run: DriverRun) -> T:
             nonlocal committing, noted
+            if at_once is not None:
+                committing, noted = True, run.noted
+                if (result := at_once(run)) is not None:
+                    return result
+                run.noted.clear()
+                committing = False
             run.change(self.dialect.begin, {})
             result = work(run)
             committing, noted = changed(result), run.noted
@@ -158,8 +168,7 @@ class Transactions:
             with self._turn(deadline):
                 result = self._attempt(statements, deadline)
         except (Away, TimedOut) as lost:
-            # A COMMIT that SQLite refused, for instance on a full disk, was rolled back.
-            if committing and not self.dialect.one_writer:
+            if committing and not self.dialect.has_undone(lost.__cause__):
                 news[:] = noted or news  # for it may be found to have been carried out
                 raise CommitLost from lost
             raise

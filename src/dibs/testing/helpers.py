@@ -66,6 +66,7 @@ def a_claim(
     token: str | None = None,
     namespace: str = DEFAULT_NAMESPACE,
     user: bool = False,
+    password_hash: str | None = None,
     lasts: int | None = None,
     hold: str = "",
 ) -> Claim:
@@ -77,6 +78,7 @@ def a_claim(
         token: Which request asks.
         namespace: Where the name is to be unique.
         user: Whether a user row is to be written with it.
+        password_hash: The user's.
         lasts: Milliseconds for which the name is to be held; None to own it.
         hold: The token of a hold that this claim redeems.
     """
@@ -87,7 +89,7 @@ def a_claim(
         owner=owner,
         token=token or uuid.uuid4().hex,
         namespace=namespace,
-        user=NewUser(owner, None) if user else None,
+        user=NewUser(owner, password_hash) if user else None,
         state="owned" if lasts is None else "held",
         lasts=lasts,
         hold=hold,

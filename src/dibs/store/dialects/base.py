@@ -69,10 +69,12 @@ class Dialect:
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
+        whole: Whether one name, its line of the history and its user are one statement.
     """
 
     clock: str
     begin = "BEGIN"
+    whole = False
     one_writer = False
 
     # --- connections -------------------------------------------------------
@@ -217,6 +219,12 @@ class Dialect:
                 connection's lock time-out says, or 200 ms at most.
         """
         raise NotImplementedError
+
+    @staticmethod
+    def has_undone(error: BaseException | None) -> bool:
+        """Whether the transaction whose COMMIT was answered with this error is rolled back."""
+        del error
+        return False
 
     # --- state of the database ---------------------------------------------
 

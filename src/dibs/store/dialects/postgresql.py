@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 IMPATIENT_MS = 200
 
+GONE = ("08", "57P")
+"""Classes of SQLSTATE: a connection that was lost, and a server that is shut down."""
+
 ONE_LINE = f"""
     INSERT INTO dibs_history ({HISTORY_COLUMNS}, at)
     SELECT {history_values(0)}, {{clock}} FROM won
@@ -47,7 +50,20 @@ class PostgreSQL(Dialect):
     answers are the same.
     """
 
+    whole = True
     clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+    @staticmethod
+    def has_undone(error: BaseException | None) -> bool:
+        """It is, after an ERROR; the server or a pooler that goes away may have committed.
+
+        https://www.postgresql.org/docs/current/protocol-flow.html and
+        https://www.postgresql.org/docs/current/runtime-config-logging.html (levels)
+        """
+        diagnostics = getattr(error, "diag", None)
+        if diagnostics is None or diagnostics.severity_nonlocalized != "ERROR":
+            return False
+        return not (diagnostics.sqlstate or "").startswith(GONE)
 
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
