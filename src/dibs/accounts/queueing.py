@@ -39,7 +39,6 @@ LONGEST_RETRY = 60  # seconds
 PLACES = 64
 """How many may wait: 64 hashes are 1.3 s, well within the deadline."""
 
-
 LATE = 0.1
 """Seconds that a result is kept at most until others are ready too; four hashes or five."""
 
