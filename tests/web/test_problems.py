@@ -11,7 +11,7 @@ from flask import Flask
 
 from dibs import Dibs, NameTaken
 from dibs.errors import OutcomeUnknown, StoreUnavailable
-from dibs.web.problems import STATUS, TITLES
+from dibs.web.statuses import STATUS, TITLES
 from tests.backends import SQLITE
 from tests.web.messages import errors
 from tests.web.site import Site, problem

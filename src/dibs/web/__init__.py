@@ -24,8 +24,9 @@ from dibs.web.checking import CheckToken, Place, init_checks
 from dibs.web.cors import init_cors
 from dibs.web.limits import init_limits
 from dibs.web.pages import register_pages
-from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
+from dibs.web.problems import CONTENT_TYPE, register_error_handlers
 from dibs.web.refusals import Proofs, Refusals
+from dibs.web.schemas.problems import Problem
 from dibs.web.tracing import init_tracing
 from dibs.web.words import init_babel
 from dibs.wiring import Parts
