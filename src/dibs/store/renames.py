@@ -75,7 +75,7 @@ class Rename:
         return self.in_place and self.claim.username.canonical == self.old.canonical
 
 
-def rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
+def apply_rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
     """Take the new name and give up the old one.
 
     Runs inside the caller's transaction, which alone makes it true.

@@ -30,7 +30,7 @@ class Transfer:
     rest: Rest
 
 
-def transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None:
+def apply_transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None:
     """Pass the name on, and give its owner until now the other one.
 
     Runs inside the caller's transaction, which alone makes it true.
