@@ -21,6 +21,11 @@ class InvalidName(DibsError):
         self.reasons = reasons
         super().__init__(" ".join(str(reason) for reason in reasons))
 
+    @property
+    def only_reserved(self) -> bool:
+        """Whether nothing is wrong with the name but that it is kept back."""
+        return [reason.code for reason in self.reasons] == [NameReserved.code]
+
 
 class EmptyName(InvalidName):
     """No name was given, or only white space."""

@@ -76,7 +76,7 @@ def from_error(error: DibsError) -> Response:
     if isinstance(error, InvalidName | NameTaken):
         counting.refused(error)
     match error:
-        case InvalidName() if is_reserved(error):
+        case InvalidName(only_reserved=True):
             return from_error(NameReserved())
         case InvalidNameAndPassword():
             return _broken(error, error.by_field)
@@ -121,11 +121,6 @@ def _taken(error: NameTaken) -> Response:
 def _later(error: TooManyHolds | RenamedTooOften | RequestRunning) -> Response:
     headers = {"Retry-After": str(error.retry_after)}
     return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
-
-
-def is_reserved(error: InvalidName) -> bool:
-    """Whether nothing is wrong with the name but that it is kept back."""
-    return [reason.code for reason in error.reasons] == [NameReserved.code]
 
 
 def reason_items(reasons: Sequence[tuple[str, Reason]]) -> list[dict[str, str]]:
