@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import Engine, MetaData
 
 from dibs.config import load
 from dibs.errors import ConfigError, InvalidName, NameNotOwned, Reason
+from dibs.homes import Homes, flask_sqlalchemy_session
 from dibs.hosting import (
-    KNOWN,
     Routes,
     answer_errors,
     mount_routes,
@@ -31,10 +30,11 @@ from dibs.names import (
     parse_existing,
     rules_version,
 )
-from dibs.namespaces import LONGEST_NAMESPACE, NONE, only, parse_namespaces
 from dibs.registry import refusal
 from dibs.store import Lost, host
+from dibs.store.host_connection import AnySession, Home, engine_of
 from dibs.store.models import attach, names
+from dibs.store.owners import write_to
 from dibs.store.releases import Rest
 
 if TYPE_CHECKING:
@@ -85,27 +85,18 @@ class Dibs:
 
     def __init__(
         self,
-        session: Callable[[], host.AnySession] | None = None,
+        session: Callable[[], AnySession] | None = None,
         *,
         metadata: MetaData | None = None,
         policy: NamePolicy = DEFAULT_POLICY,
         lookalikes: Lookalikes = "standard",
         namespace: str | None = None,
     ) -> None:
-        self._session = session or _flask_sqlalchemy
+        self._session = session or flask_sqlalchemy_session
         self._names = Parser(policy=policy, lookalikes=lookalikes)
         self.lookalikes = lookalikes
-        self._namespace = namespace
-        self._within: str | None = None
-        self._namespaces: WeakKeyDictionary[Flask, str] = WeakKeyDictionary()
-        self._table = names
-        if metadata is not None:
-            if metadata.schema is not None:
-                raise ConfigError(
-                    "The tables of dibs have no schema of their own: give a MetaData() without one"
-                )
-            attach(metadata, rules_version(lookalikes))
-            self._table = metadata.tables[names.name]
+        self._homes = Homes(namespace)
+        self._table = attach(metadata, rules_version(lookalikes)) if metadata is not None else names
 
     def init_app(
         self,
@@ -142,23 +133,10 @@ class Dibs:
         """
         mounted = mounted_parts(api=api, pages=pages, component=component)
         settings = load(app.config)
-        namespace = self._namespace or settings.namespace
-        if self._within is not None:
-            raise ConfigError("Call init_app of the Dibs by which this namespace was got")
-        if len(namespace.encode()) > LONGEST_NAMESPACE:
-            raise ConfigError(f"A namespace takes at most {LONGEST_NAMESPACE} bytes")
-        others: dict[str, Dibs] = app.extensions.setdefault("dibs", {})
-        if others.setdefault(namespace, self) is not self:
-            raise ConfigError(
-                f"This app has a Dibs for the namespace {namespace!r} already; give another one:"
-                " Dibs(namespace=...)"
-            )
         if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
-        self._namespaces[app] = namespace
+        namespace = self._homes.settle(app, self, settings)
         app.extensions["dibs.quarantine"] = settings.quarantine_ms
-        known = app.extensions.get(KNOWN, NONE)
-        app.extensions[KNOWN] = known | only(namespace) | parse_namespaces(settings.namespaces)
         if settings.redis_url and not mounted:
             app.extensions.setdefault("dibs.cache", shared_cache(app, self))
         if mounted:
@@ -177,7 +155,7 @@ class Dibs:
                 too. Where it is none of them, every use is a `ConfigError`.
         """
         other = copy(self)
-        other._within = name
+        other._homes = self._homes.within(name)
         return other
 
     def check(self, name: str) -> Availability:
@@ -188,7 +166,7 @@ class Dibs:
             StoreUnavailable: The database cannot answer.
             SchemaError: The database is not set up for dibs.
         """
-        home = self._home({"clause": self._table})
+        home = self._home(writes=False)
         try:
             username = self._names.parse(name)
         except InvalidName as error:
@@ -220,7 +198,7 @@ class Dibs:
             StoreUnavailable: The database cannot answer; only a rollback is accepted.
             SchemaError: The database is not set up for dibs.
         """
-        home = self._home(self._bind)
+        home = self._home()
         username = self._names.parse(name)
         outcome = host.claim_in_session(
             self._session(), username, owner=owner, kind=kind, home=home
@@ -250,7 +228,7 @@ class Dibs:
             StoreUnavailable: The database cannot answer; only a rollback is accepted.
             SchemaError: The database is not set up for dibs.
         """
-        home = self._home(self._bind)
+        home = self._home()
         username = self._names.parse(to)
         outcome = host.rename_in_session(
             self._session(),
@@ -296,7 +274,7 @@ class Dibs:
             StoreUnavailable: The database cannot answer; only a rollback is accepted.
             SchemaError: The database is not set up for dibs.
         """
-        home = self._home(self._bind)
+        home = self._home()
         if name is None and owner is None:
             raise TypeError("release() needs a name, an owner, or both")
         # A name that newer rules would refuse can still be given back.
@@ -310,52 +288,13 @@ class Dibs:
     @property
     def engine(self) -> Engine:
         """The engine by which the current app writes names."""
-        return host.engine_of(self._session(), self._bind)
-
-    @property
-    def _bind(self) -> Mapping[str, Any]:
-        return host.write_to(self._table)
+        return engine_of(self._session(), write_to(self._table))
 
     @property
     def rules_version(self) -> int:
         """The version of the rules by which names get their keys."""
         return rules_version(self.lookalikes)
 
-    def _home(self, bind: Mapping[str, Any]) -> host.Home:
-        return host.Home(self._here(), bind, self.rules_version)
-
-    def _here(self) -> str:
-        """The namespace in the current app.
-
-        Raises:
-            RuntimeError: There is no current app, or dibs was not put on it.
-            ConfigError: The app does not know the namespace.
-        """
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        try:
-            own = self._namespaces[app]
-        except KeyError:
-            raise RuntimeError(
-                "The current Flask app is not registered with this Dibs."
-                " Did you forget to call 'init_app'?"
-            ) from None
-        if self._within is None:
-            return own
-        if self._within not in app.extensions[KNOWN]:
-            raise ConfigError(f"{self._within!r} is no namespace of this app: see DIBS_NAMESPACES")
-        return self._within
-
-
-def _flask_sqlalchemy() -> host.AnySession:
-    """The session of whichever extension calls itself `sqlalchemy`.
-
-    Raises:
-        RuntimeError: The app has none.
-    """
-    try:
-        extension = current_app.extensions["sqlalchemy"]
-    except KeyError:
-        raise RuntimeError(
-            "This app has no Flask-SQLAlchemy; say which session to use: Dibs(session=lambda: ...)"
-        ) from None
-    return extension.session  # type: ignore[no-any-return]
+    def _home(self, *, writes: bool = True) -> Home:
+        bind = write_to(self._table) if writes else {"clause": self._table}
+        return Home(self._homes.here(), bind, self.rules_version)

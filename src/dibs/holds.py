@@ -160,19 +160,24 @@ class Holds:
             deadline=deadline,
         )
         if row is None:
-            owner = _digest(source, secret)
-            self._refuse_greed(owner, self._most - 1, deadline)
-            row = self._registry.claim(
-                username,
-                token=token.claim_token,
-                owner_kind=KIND,
-                owner=owner,
-                lasts=1000 * self._seconds,
-                deadline=deadline,
-            )
-            self._refuse_one_too_many(owner, row, deadline)
+            row = self._claim(username, token, _digest(source, secret), deadline)
         seconds = max(0, -(-(row.expires_in or 0) // 1000))
         return Held(str(token), row.display, row.expires_at or 0, seconds)
+
+    def _claim(
+        self, username: Username, token: HoldToken, owner: str, deadline: Deadline
+    ) -> NameRow:
+        self._refuse_greed(owner, self._most - 1, deadline)
+        row = self._registry.claim(
+            username,
+            token=token.claim_token,
+            owner_kind=KIND,
+            owner=owner,
+            lasts=1000 * self._seconds,
+            deadline=deadline,
+        )
+        self._refuse_one_too_many(owner, row, deadline)
+        return row
 
     def let_go(self, text: str, *, deadline: Deadline) -> None:
         """End a hold early.

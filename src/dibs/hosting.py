@@ -14,6 +14,7 @@ from dibs.cache import Layers
 from dibs.config import Settings, load
 from dibs.deadline import CACHE_SECONDS, Deadline
 from dibs.errors import ConfigError
+from dibs.homes import KNOWN
 from dibs.namespaces import NONE, Namespaces
 from dibs.store.deletions import release_deleted_owners
 from dibs.store.freed import Freed, on_freed
@@ -21,9 +22,6 @@ from dibs.store.freed import Freed, on_freed
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
     from dibs.extension import Dibs
-
-KNOWN = "dibs.namespaces"
-"""Of `app.extensions`: those whose names are freed with their owners."""
 
 
 def answer_errors(app: Flask, locale: str) -> None:

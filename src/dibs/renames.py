@@ -92,9 +92,7 @@ class Renames:
         """
         username = self._registry.parse(name, deadline=deadline)
         held = HoldToken.redeemed(hold, username) if hold else ""
-        token = secrets.token_hex(16)
-        namespace = self._registry.namespace
-        claim = Claim(username, "user", user_id, token, namespace, by_staff=by_staff, hold=held)
+        claim = self._wanted(username, user_id, by_staff=by_staff, hold=held)
         for _ in range(ROUNDS):
             old = self._name_of(user_id, deadline)
             if old.display == username.display:
@@ -104,6 +102,10 @@ class Renames:
             if (row := self._try(wish, username, deadline)) is not None:
                 return Renamed(old.display, row.display)
         raise StoreUnavailable
+
+    def _wanted(self, username: Username, user_id: str, *, by_staff: bool, hold: str = "") -> Claim:
+        token, namespace = secrets.token_hex(16), self._registry.namespace
+        return Claim(username, "user", user_id, token, namespace, by_staff=by_staff, hold=hold)
 
     def _name_of(self, user_id: str, deadline: Deadline) -> NameRow:
         rows = self._store.names_of(
@@ -161,14 +163,7 @@ class Renames:
             row, theirs = (self._of_user(one, deadline) for one in (name, to))
             if version not in (None, row.version):
                 raise NameHasChanged
-            claim = Claim(
-                username,
-                "user",
-                str(row.owner),
-                secrets.token_hex(16),
-                self._registry.namespace,
-                by_staff=True,
-            )
+            claim = self._wanted(username, str(row.owner), by_staff=True)
             if row.owner == theirs.owner:
                 raise NameTaken
             self._prepare(Rename(claim, row, self._rest), deadline)

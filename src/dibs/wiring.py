@@ -84,19 +84,10 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     store, budget = open_store(settings)
     counters = Counters()
     link = _link(settings, counters)
-    cache = Layers(
-        _shared_cache(link, lambda ends: store.secret(deadline=ends), counters), counters
-    )
+    shared = _shared_cache(link, lambda ends: store.secret(deadline=ends), counters)
+    cache = Layers(shared, counters)
     filter_ = _filter(settings, store, budget, counters)
-    strategy = STRATEGIES[settings.resolved_strategy](Sources(store, cache, filter_))
-    registry = Registry(
-        store,
-        strategy,
-        cache=cache,
-        namespace=settings.namespace,
-        lookalikes=settings.lookalikes,
-        quarantine=settings.quarantine_ms,
-    )
+    registry = _registry(settings, Sources(store, cache, filter_))
     renames = _renames(settings, registry, store, cache, filter_)
     holds = _holds(settings, registry, store, cache)
     leavings = Leavings(store, cache, settings.quarantine_ms)
@@ -114,6 +105,17 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
         history,
         accounts,
         _counts(link, settings, counters),
+    )
+
+
+def _registry(settings: Settings, sources: Sources) -> Registry:
+    return Registry(
+        sources.store,
+        STRATEGIES[settings.resolved_strategy](sources),
+        cache=sources.cache,
+        namespace=settings.namespace,
+        lookalikes=settings.lookalikes,
+        quarantine=settings.quarantine_ms,
     )
 
 

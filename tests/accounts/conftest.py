@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from dibs.accounts.tokens import AccessTokens
 from tests.accounts.people import Clock, Process, processes
+from tests.accounts.signing import KINDS, make
 from tests.backends import Backend
 
 
@@ -25,3 +27,8 @@ def other(url: str, tmp_path: Path) -> Iterator[Process]:
 @pytest.fixture
 def clock(backend: Backend, url: str) -> Clock:
     return Clock(backend, url)
+
+
+@pytest.fixture(params=KINDS)
+def tokens(request: pytest.FixtureRequest, tmp_path: Path) -> AccessTokens:
+    return make(tmp_path, request.param)

@@ -15,7 +15,7 @@ from dibs.config import documented
 from dibs.errors import EmptyName
 from dibs.strategies import STRATEGIES
 from dibs.web.bodies import WORDS
-from dibs.web.problems import HTTP_ERRORS, STATUS
+from dibs.web.statuses import HTTP_ERRORS, STATUS
 from tests.docs.blocks import ROOT
 
 PACKAGE = Path(dibs.__file__).parent

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from dibs.errors import NameTaken
-from dibs.hosting import KNOWN
+from dibs.homes import KNOWN
 from dibs.namespaces import Namespaces
 from tests.backends import SQLITE
 from tests.extension.conftest import Host, as_text, close, make_host

@@ -20,7 +20,7 @@ from dibs.store.dialects import Dialect, Run
 from dibs.store.dialects.base import Inserted
 from dibs.store.dialects.postgresql import PostgreSQL
 from dibs.store.dialects.sqlite import insert_returning
-from dibs.store.releases import let_go
+from dibs.store.releases import end_row
 from dibs.store.run import DriverRun
 from dibs.store.sql import SqlStore
 from dibs.testing import AN_HOUR_MS, a_claim, a_rename, release, soon, win
@@ -71,10 +71,10 @@ def test_a_rename_that_locks_nobody(store: SqlStore, monkeypatch: Any) -> None:
 
     def slowly(*args: Any, **options: Any) -> Any:
         both_have_taken.wait()
-        return let_go(*args, **options)
+        return end_row(*args, **options)
 
     monkeypatch.setattr(renames, "lock_user", lambda *_: True)
-    monkeypatch.setattr(renames, "let_go", slowly)
+    monkeypatch.setattr(renames, "end_row", slowly)
     blind = original().replace(" AND version = :version", "")
     monkeypatch.setattr(store._dialect, "let_go", lambda: blind)
     wishes = [a_rename(old, name) for name in ("eve", "eva")]

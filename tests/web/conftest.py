@@ -10,9 +10,10 @@ import pytest
 from dibs.accounts import hashes, passwords
 from dibs.accounts.kdf import Argon2
 from dibs.names import Lookalikes, rules_version
+from dibs.rates import DEFAULTS
 from dibs.store.schema import upgrade
 from tests.backends import SQLITE
-from tests.web.site import Site
+from tests.web.site import PASSWORD, Site
 
 
 @pytest.fixture
@@ -57,3 +58,17 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(passwords, "make", hash_password)
     return seen
+
+
+@pytest.fixture
+def with_ada(make_site):
+    """A site on which ada has a password; its limits are keywords."""
+
+    def make(**groups: str) -> Site:
+        usual = dict.fromkeys(DEFAULTS, "off") | groups
+        said = "; ".join(f"{group}={rates}" for group, rates in usual.items())
+        site: Site = make_site(password="required", rate_limits=said)
+        assert site.register("ada", PASSWORD).status_code == 201
+        return site
+
+    return make

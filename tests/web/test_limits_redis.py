@@ -13,8 +13,8 @@ from tests.conftest import missing
 from tests.load import get
 from tests.service import Service
 from tests.services import RedisCluster, RedisSentinel, RedisServer, ServiceMissing
+from tests.web.limiting import AWAY, HOME, check, login, tries
 from tests.web.site import PASSWORD, Site
-from tests.web.test_limits import AWAY, HOME, check, login, tries
 
 PATIENCE_S = 10.0
 

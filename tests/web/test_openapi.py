@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from dibs.web.schemas import PlainTeamSchema, PlainUserSchema, TeamSchema, UserSchema
+from dibs.web.schemas.plain import PlainTeamSchema, PlainUserSchema
+from dibs.web.schemas.teams import TeamSchema
+from dibs.web.schemas.users import UserSchema
 
 SILENT = {"/", "/openapi.json", "/dibs-username.js", "/docs/", "/docs/{path}", "/static/{filename}"}
 

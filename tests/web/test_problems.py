@@ -10,8 +10,10 @@ import pytest
 from flask import Flask
 
 from dibs import Dibs, NameTaken
-from dibs.errors import OutcomeUnknown, StoreUnavailable
-from dibs.web.problems import STATUS, TITLES
+from dibs.errors import InvalidName, OutcomeUnknown, Reason, StoreUnavailable
+from dibs.web.counting import REFUSED
+from dibs.web.problems import from_error
+from dibs.web.statuses import STATUS, TITLES
 from tests.backends import SQLITE
 from tests.web.messages import errors
 from tests.web.site import Site, problem
@@ -95,6 +97,17 @@ def test_a_bug_is_a_500_and_says_nothing(broken, caplog):
 
 def test_unavailable_is_never_taken(broken):
     problem(broken(StoreUnavailable()).register("ada"), 503, "unavailable")
+
+
+def test_a_name_that_is_kept_back_is_counted_once(site):
+    """It breaks a rule, and is answered as one that is taken."""
+    with site.app.test_request_context(method="POST"):
+        answer = from_error(InvalidName((Reason("reserved", "Kept back."),)))
+    assert answer.status_code == 409
+    counts = site.parts.cache.counters.read()
+    assert {name: n for name, n in counts.items() if name.startswith(REFUSED)} == {
+        f"{REFUSED}reserved": 1
+    }
 
 
 def test_a_redirect_is_left_alone(site):

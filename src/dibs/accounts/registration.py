@@ -20,7 +20,7 @@ from dibs.holds import HoldToken
 from dibs.names import Username
 from dibs.registry import Registry
 from dibs.requests import token_of
-from dibs.store import Deadline, NewUser
+from dibs.store import Deadline, NameRow, NewUser
 
 PasswordMode = Literal["required", "optional", "off"]
 
@@ -108,17 +108,28 @@ class Registration:
         )
         if row is None:
             user = NewUser(str(uuid.uuid4()), self._hash(password, deadline))
-            row = self._registry.claim(
-                username,
-                token=token,
-                owner_kind="user",
-                owner=user.id,
-                user=user,
-                by_staff=by_staff,
-                hold=held,
-                deadline=deadline,
-            )
+            row = self._claim(username, user, token, by_staff, held, deadline)
         return Registered(id=str(row.owner), username=row.display)
+
+    def _claim(
+        self,
+        username: Username,
+        user: NewUser,
+        token: str,
+        by_staff: bool,
+        hold: str,
+        deadline: Deadline,
+    ) -> NameRow:
+        return self._registry.claim(
+            username,
+            token=token,
+            owner_kind="user",
+            owner=user.id,
+            user=user,
+            by_staff=by_staff,
+            hold=hold,
+            deadline=deadline,
+        )
 
     def _parse(self, name: str, password: str | None, deadline: Deadline) -> Username:
         """The name, if both can be used; where there is no name, nothing else is said."""

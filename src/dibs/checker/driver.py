@@ -214,11 +214,16 @@ def drive(
     ]
     together = Rounds(threads, wanted, dice)
     together.last(rounds=rounds, seconds=seconds)
-    with ThreadPoolExecutor(threads) as pool:
+    _play(together, players)
+    for name in {key(name): name for name in wanted}.values():
+        players[0].look(name)
+
+
+def _play(together: Rounds, players: Sequence[Player]) -> None:
+    """Let each in a thread of its own, and raise what made one of them stop."""
+    with ThreadPoolExecutor(len(players)) as pool:
         ended = [pool.submit(together.play, player).exception for player in players]
         errors = [error for exception in ended if (error := exception())]
     # Where one fails, the others' barrier breaks.
     for error in sorted(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError)):
         raise error
-    for name in {key(name): name for name in wanted}.values():
-        players[0].look(name)

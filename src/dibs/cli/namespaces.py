@@ -8,7 +8,7 @@ import click
 
 from dibs.cli.target import host_app
 from dibs.config import Settings
-from dibs.hosting import KNOWN
+from dibs.homes import KNOWN
 from dibs.namespaces import NONE, Namespaces
 
 Command = Callable[..., None]

@@ -14,7 +14,7 @@ from dibs.config import Settings, load
 from dibs.errors import ConfigError
 from dibs.extension import Dibs
 from dibs.hosting import service_settings
-from dibs.store import host, schema
+from dibs.store import host_connection, schema
 from dibs.wiring import create_tables, open_store
 
 
@@ -92,7 +92,7 @@ def _of_host(app: Flask, dibs: Dibs) -> Target:
     def verify() -> None:
         schema.require_file(engine.url, f"flask {schema.UPGRADE}")
         with engine.connect() as connection:
-            host.verify(connection, dibs.rules_version)
+            host_connection.verify(connection, dibs.rules_version)
 
     place = engine.url.render_as_string(hide_password=True)
     return Target(place, lambda: schema.upgrade_engine(engine, dibs.rules_version), verify)

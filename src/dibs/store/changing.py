@@ -13,10 +13,10 @@ from dibs.store.claims import read
 from dibs.store.dialects import Dialect, Run
 from dibs.store.dialects.base import name_row
 from dibs.store.records import DEFAULT_NAMESPACE, Claim, Failed, NameRow, Outcome, State, Won
-from dibs.store.releases import FREE, OF_OWNER, Rest, let_go, locked
-from dibs.store.renames import Rename, rename
+from dibs.store.releases import FREE, OF_OWNER, Rest, end_row, locked
+from dibs.store.renames import Rename, apply_rename
 from dibs.store.transactions import Transactions
-from dibs.store.transfers import Transfer, transfer
+from dibs.store.transfers import Transfer, apply_transfer
 
 ENDS: dict[State, Action] = {
     "held": "unheld",
@@ -169,7 +169,7 @@ class SqlChanging:
             rows = locked(run, self._dialect, sql, known)
             if not rows:
                 return written(run, sent)  # by our earlier self, whose COMMIT went unanswered
-            gone = [let_go(run, self._dialect, row, rest, action=action) for row in rows]
+            gone = [end_row(run, self._dialect, row, rest, action=action) for row in rows]
             append(run, self._dialect, [one.change for one in gone])
             sent[:] = [one.change for one in gone]
             return True
@@ -183,11 +183,13 @@ class SqlChanging:
 
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
         """See `Changing.rename`."""
-        return self._move(wish.claim, lambda run: rename(run, self._dialect, wish), deadline)
+        return self._move(wish.claim, lambda run: apply_rename(run, self._dialect, wish), deadline)
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
         """See `Changing.transfer`."""
-        return self._move(wish.instead, lambda run: transfer(run, self._dialect, wish), deadline)
+        return self._move(
+            wish.instead, lambda run: apply_transfer(run, self._dialect, wish), deadline
+        )
 
     def _move(
         self, claim: Claim, work: Callable[[Run], Outcome | None], deadline: Deadline

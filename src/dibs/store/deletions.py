@@ -14,7 +14,7 @@ from dibs.store.announcing import announce_later
 from dibs.store.dialects import dialect_for
 from dibs.store.freed import freed
 from dibs.store.guard import HostStatements, told_apart
-from dibs.store.host import has_names
+from dibs.store.host_connection import has_names
 from dibs.store.owners import bind_of, identity_of, kind_of
 from dibs.store.releases import release_for_good
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from dibs.errors import ConfigError
 from dibs.names import MAX_KEY_BYTES
 from dibs.store.records import MAX_OWNER
 
@@ -178,13 +179,25 @@ requests = Table(
 )
 
 
-def attach(target: MetaData, rules_version: int) -> None:
-    """Add the tables to a host's metadata, so that its `create_all` and migrations make them."""
+def attach(target: MetaData, rules_version: int) -> Table:
+    """Add the tables to a host's metadata, so that its `create_all` and migrations make them.
+
+    Returns:
+        That of names.
+
+    Raises:
+        ConfigError: The host's tables are in a schema of their own.
+    """
+    if target.schema is not None:
+        raise ConfigError(
+            "The tables of dibs have no schema of their own: give a MetaData() without one"
+        )
     for table in metadata.sorted_tables:
         if table.name not in target.tables:
             copy = table.to_metadata(target)
             if table is meta:
                 event.listen(copy, "after_create", partial(_first_row, rules_version))
+    return target.tables[names.name]
 
 
 def _first_row(version: int, table: Table, connection: Connection, **options: object) -> None:

@@ -44,7 +44,7 @@ class Gone:
     change: NameChange
 
 
-def let_go(
+def end_row(
     run: Run,
     dialect: type[Dialect],
     row: NameRow,
@@ -99,7 +99,7 @@ def release_where(
         RowVanished: One has changed meanwhile; the transaction is to be run again.
     """
     found = locked(run, dialect, f"state = 'owned' AND {where}", params)
-    gone = [let_go(run, dialect, row, rest, action="released") for row in found]
+    gone = [end_row(run, dialect, row, rest, action="released") for row in found]
     append(run, dialect, [one.change for one in gone])
     return [one.row for one in gone]
 
@@ -125,7 +125,7 @@ def release_for_good(
     changes: list[NameChange] = []
     for row in locked(run, dialect, f"state IN ('owned', 'quarantined') AND {where}", params):
         if row.state == "owned":
-            released = let_go(run, dialect, row, Rest(lasts), action="released")
+            released = end_row(run, dialect, row, Rest(lasts), action="released")
             gone.append(released.row)
             changes.append(released.change)
             continue

@@ -12,7 +12,7 @@ from dibs.store.claims import decide, place, read
 from dibs.store.dialects.base import Dialect, Run, claim_params, plain
 from dibs.store.locks import RowVanished, lock_user
 from dibs.store.records import Claim, NameRow, Outcome, Won
-from dibs.store.releases import Rest, let_go
+from dibs.store.releases import Rest, end_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Rename:
         return self.in_place and self.claim.username.canonical == self.old.canonical
 
 
-def rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
+def apply_rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
     """Take the new name and give up the old one.
 
     Runs inside the caller's transaction, which alone makes it true.
@@ -105,7 +105,7 @@ def rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
     outcome = decide(run, dialect, [claim], was=old.display)[0]
     if isinstance(outcome, Won):
         new = outcome.row.display
-        gone = let_go(run, dialect, old, wish.rest, action="left", became=new)
+        gone = end_row(run, dialect, old, wish.rest, action="left", became=new)
         append(run, dialect, [gone.change])
     return outcome
 

@@ -59,6 +59,12 @@ class Sessions:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
         self._clock = transactions.dialect.clock
+        self._insert = (
+            "INSERT INTO dibs_sessions"
+            " (id, user_id, token_hash, repeats, device, created_at, used_at, expires_at)"
+            f" VALUES (:id, :user_id, :token_hash, 0, :device, {self._clock}, {self._clock},"
+            f" {self._clock} + :ms) {transactions.dialect.pass_over('id')}"
+        )
 
     def start(
         self,
@@ -88,13 +94,6 @@ class Sessions:
             StoreUnavailable: It was not begun.
             OutcomeUnknown: Whether it was is not known; nobody has its token.
         """
-        dialect = self._transactions.dialect
-        insert = (
-            "INSERT INTO dibs_sessions"
-            " (id, user_id, token_hash, repeats, device, created_at, used_at, expires_at)"
-            f" VALUES (:id, :user_id, :token_hash, 0, :device, {self._clock}, {self._clock},"
-            f" {self._clock} + :ms) {dialect.pass_over('id')}"
-        )
         params = {"id": row_id, "user_id": user_id, "token_hash": token_hash}
 
         def work(run: Run) -> bool:
@@ -102,7 +101,7 @@ class Sessions:
             same = "password_hash = :hash AND disabled_at IS NULL"
             if not lock_user(run, user_id, same, hash=password_hash):
                 return False
-            run.change(insert, {**params, "device": device, "ms": ms})
+            run.change(self._insert, {**params, "device": device, "ms": ms})
             _end_further(run, row_id, user_id, most)
             return True
 

@@ -10,7 +10,7 @@ from dibs.store.claims import decide, place, read
 from dibs.store.dialects.base import Dialect, Run
 from dibs.store.locks import RowVanished, lock_user
 from dibs.store.records import Claim, NameRow, Outcome, Won
-from dibs.store.releases import Rest, let_go
+from dibs.store.releases import Rest, end_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Transfer:
     rest: Rest
 
 
-def transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None:
+def apply_transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None:
     """Pass the name on, and give its owner until now the other one.
 
     Runs inside the caller's transaction, which alone makes it true.
@@ -56,7 +56,7 @@ def transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None
     outcome = decide(run, dialect, [wish.instead], was=name.display)[0]
     if isinstance(outcome, Won):
         passed = _pass_on(run, dialect, name, str(theirs.owner))
-        gone = let_go(run, dialect, theirs, wish.rest, action="left", became=name.display)
+        gone = end_row(run, dialect, theirs, wish.rest, action="left", became=name.display)
         now = changed(passed, "transferred", was=name.display, became=name.display)
         append(run, dialect, [now, gone.change])
     return outcome

@@ -24,8 +24,9 @@ from dibs.web.checking import CheckToken, Place, init_checks
 from dibs.web.cors import init_cors
 from dibs.web.limits import init_limits
 from dibs.web.pages import register_pages
-from dibs.web.problems import CONTENT_TYPE, Problem, register_error_handlers
+from dibs.web.problems import CONTENT_TYPE, register_error_handlers
 from dibs.web.refusals import Proofs, Refusals
+from dibs.web.schemas.problems import Problem
 from dibs.web.tracing import init_tracing
 from dibs.web.words import init_babel
 from dibs.wiring import Parts
@@ -116,21 +117,8 @@ def register_blueprints(
     """
     further = {f"{names.blueprint.name}-{i}": one for i, one in enumerate((checks or {}).items())}
     init_checks(app, parts, check_token, {name: place for name, (_, place) in further.items()})
-    app.extensions["dibs.parts"] = parts
-    app.extensions["dibs.cache"] = parts.cache
-    init_babel(app, default=parts.settings.locale)
-    init_tracing(app)
-    register_error_handlers(app)
-    app.config.setdefault("API_TITLE", "dibs")
-    app.config.setdefault("API_VERSION", "v1")
-    app.config.setdefault("OPENAPI_VERSION", "3.1.0")
-    app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
-    app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
-    app.url_map.converters["dibs_any"] = AnyText
-    plugins = [Refusals(), Proofs(parts.settings.check)]
-    api = DibsApi(app, spec_kwargs={"tags": TAGS, "extra_plugins": plugins})
-    for name, scheme in SECURITY.items():
-        api.spec.components.security_scheme(name, scheme)
+    _introduce(app, parts)
+    api = _api(app, parts, url_prefix)
     for blueprint in BLUEPRINTS if "api" in mounted else (names.blueprint,):
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     for name, (prefix, _) in further.items():
@@ -144,6 +132,29 @@ def register_blueprints(
         _say_password(api.spec, parts.settings.password)
         _say_one_change(api.spec)
     parts.registry.reserve_routes(_first_parts(app))
+
+
+def _introduce(app: Flask, parts: Parts) -> None:
+    """Let the app's views find the parts, and be answered in the reader's language."""
+    app.extensions["dibs.parts"] = parts
+    app.extensions["dibs.cache"] = parts.cache
+    init_babel(app, default=parts.settings.locale)
+    init_tracing(app)
+    register_error_handlers(app)
+    app.url_map.converters["dibs_any"] = AnyText
+
+
+def _api(app: Flask, parts: Parts, url_prefix: str) -> DibsApi:
+    app.config.setdefault("API_TITLE", "dibs")
+    app.config.setdefault("API_VERSION", "v1")
+    app.config.setdefault("OPENAPI_VERSION", "3.1.0")
+    app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
+    app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
+    plugins = [Refusals(), Proofs(parts.settings.check)]
+    api = DibsApi(app, spec_kwargs={"tags": TAGS, "extra_plugins": plugins})
+    for name, scheme in SECURITY.items():
+        api.spec.components.security_scheme(name, scheme)
+    return api
 
 
 def _say_password(spec: Any, mode: str) -> None:

@@ -7,9 +7,8 @@ from flask import request
 from dibs.errors import InvalidName
 from dibs.names import parse_existing
 from dibs.web.auth import current_user
-from dibs.web.bodies import read_body, read_json
+from dibs.web.bodies import NotJson, read_body, read_json
 from dibs.web.here import parts
-from dibs.web.problems import NotJson
 
 TRIED = "dibs.account"
 

@@ -14,7 +14,8 @@ from dibs.web.cookies import CSRF_HEADER
 from dibs.web.headers import unsniffed
 from dibs.web.here import deadline as deadline
 from dibs.web.here import parts as parts
-from dibs.web.problems import CONTENT_TYPE, Problem
+from dibs.web.problems import CONTENT_TYPE
+from dibs.web.schemas.problems import Problem
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from flask import Request
@@ -11,8 +12,7 @@ from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from dibs.errors import EmptyName, Reason
-from dibs.web.problems import BodyInvalid, NotAnObject, NotJson
+from dibs.errors import DibsError, EmptyName, Reason
 
 MAX_BODY = 64 * 1024
 
@@ -47,6 +47,38 @@ FLAG: dict[str, Any] = {"invalid": "not_a_boolean", "null": "not_a_boolean"}
 NUMBER: dict[str, Any] = {"required": "required", "invalid": "not_a_number", "null": "not_a_number"}
 
 MESSAGES = tuple(WORDS.values())
+
+
+class Malformed(DibsError):
+    """The request cannot be read as what it should be."""
+
+    code = "malformed"
+    message = "The request cannot be read."
+
+
+class NotJson(Malformed):
+    """The body is not JSON, or JSON that does not mean one thing."""
+
+    message = (
+        "The body is not valid JSON. Send one UTF-8 object, without duplicate keys and without NaN."
+    )
+
+
+class NotAnObject(Malformed):
+    """The body is JSON, but a list, a number, a string, a boolean or null."""
+
+    message = "The body must be a JSON object."
+
+
+class BodyInvalid(DibsError):
+    """Fields of the body break rules; `reasons` holds every one, by field."""
+
+    code = "invalid"
+    message = "A field cannot be used."
+
+    def __init__(self, reasons: Sequence[tuple[str, Reason]]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__()
 
 
 class Body(Schema):

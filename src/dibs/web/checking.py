@@ -14,8 +14,8 @@ from dibs.errors import ConfigError, HoldNotFound, NotAllowed, Reason, Unauthent
 from dibs.holds import HoldToken
 from dibs.registry import Registry
 from dibs.web.auth import current_user, signed_in
+from dibs.web.bodies import BodyInvalid
 from dibs.web.here import deadline, parts
-from dibs.web.problems import BodyInvalid
 from dibs.wiring import Parts
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, current_app, request
 
 from dibs.cache import Layers
-from dibs.errors import InvalidName, InvalidNameAndPassword, NameReserved, NameTaken
+from dibs.errors import InvalidName, InvalidNameAndPassword, NameTaken
 from dibs.web.auth import SAFE
 from dibs.web.here import deadline, parts
 
@@ -35,6 +35,5 @@ def _codes(error: InvalidName | NameTaken) -> set[str]:
         return {error.code}
     if isinstance(error, InvalidNameAndPassword):
         return {reason.code for field, reason in error.by_field if field == "username"}
-    codes = {reason.code for reason in error.reasons}
-    # A name that is only kept back is answered as one that is taken: see `problems`.
-    return set() if codes == {NameReserved.code} else codes
+    # A name that is only kept back is answered, and counted, as one that is taken: see `problems`.
+    return set() if error.only_reserved else {reason.code for reason in error.reasons}

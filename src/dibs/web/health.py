@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dibs.web.base import Blueprint, parts
-from dibs.web.schemas import Health
+from dibs.web.schemas.health import Health
 
 blueprint = Blueprint("dibs_health", __name__, description="For whoever runs the service.")
 

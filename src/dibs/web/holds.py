@@ -10,7 +10,7 @@ from dibs.web.base import ACCEPT_LANGUAGE, SUGGESTIONS, TEXT, Blueprint, deadlin
 from dibs.web.idempotency import IDEMPOTENCY_KEY, idempotency_key, is_repeatable, once
 from dibs.web.moments import iso
 from dibs.web.registration import taking
-from dibs.web.schemas import HoldBody, HoldSchema
+from dibs.web.schemas.holds import HoldBody, HoldSchema
 from dibs.web.source import source
 
 TOKEN_IN_PATH = {"in": "path", "name": "hold_token", "required": True, "schema": TEXT}

@@ -16,8 +16,9 @@ from dibs.accounts.repeats import SLACK_SECONDS
 from dibs.errors import DibsError, InvalidName
 from dibs.store.requests import Answer, Attempt
 from dibs.web.auth import signed_in
+from dibs.web.bodies import Malformed
 from dibs.web.here import deadline, parts
-from dibs.web.problems import CONTENT_TYPE, Malformed
+from dibs.web.problems import CONTENT_TYPE
 
 View = TypeVar("View", bound=Callable[..., Any])
 

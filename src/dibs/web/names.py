@@ -15,7 +15,7 @@ from dibs.web.base import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint, dea
 from dibs.web.checking import is_blind, proof_required, registry_for
 from dibs.web.limits import count_more
 from dibs.web.problems import reason_items
-from dibs.web.schemas import NAMESPACE, CheckBody, Verdict, Verdicts
+from dibs.web.schemas.names import NAMESPACE, CheckBody, Verdict, Verdicts
 from dibs.web.shown import moved_to
 from dibs.web.suggestions import as_taken, other_names
 from dibs.web.words import localised, say, together

@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, json
-from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
 from dibs.accounts.repeats import RequestRunning
@@ -32,158 +31,14 @@ from dibs.errors import (
 )
 from dibs.observe.logs import Sparse, root_of
 from dibs.web import counting
+from dibs.web.bodies import BodyInvalid
+from dibs.web.statuses import HTTP_ERRORS, NOT_KNOWN, STATUS, TITLE_OF_CODE, TITLES, TYPED
 from dibs.web.words import localised, say, together
 
 log = logging.getLogger(__name__)
 log.addFilter(Sparse())
 
 CONTENT_TYPE = "application/problem+json"
-
-STATUS = {
-    "empty": HTTPStatus.BAD_REQUEST,
-    "malformed": HTTPStatus.BAD_REQUEST,
-    "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "taken": HTTPStatus.CONFLICT,
-    "lookalike": HTTPStatus.CONFLICT,
-    "held": HTTPStatus.CONFLICT,
-    "quarantined": HTTPStatus.CONFLICT,
-    "reserved": HTTPStatus.CONFLICT,
-    "unauthenticated": HTTPStatus.UNAUTHORIZED,
-    "token_invalid": HTTPStatus.UNAUTHORIZED,
-    "token_expired": HTTPStatus.UNAUTHORIZED,
-    "token_superseded": HTTPStatus.UNAUTHORIZED,
-    "session_ended": HTTPStatus.UNAUTHORIZED,
-    "login_failed": HTTPStatus.UNAUTHORIZED,
-    "forbidden": HTTPStatus.FORBIDDEN,
-    "wrong_password": HTTPStatus.FORBIDDEN,
-    "csrf": HTTPStatus.FORBIDDEN,
-    "not_found": HTTPStatus.NOT_FOUND,
-    "last_owner": HTTPStatus.CONFLICT,
-    "not_owned": HTTPStatus.CONFLICT,
-    "has_changed": HTTPStatus.CONFLICT,
-    "hold_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "too_many_holds": HTTPStatus.TOO_MANY_REQUESTS,
-    "renamed_too_often": HTTPStatus.TOO_MANY_REQUESTS,
-    "request_in_progress": HTTPStatus.CONFLICT,
-    "idempotency_key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
-    "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
-    "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
-    "outcome_unknown": HTTPStatus.SERVICE_UNAVAILABLE,
-    "transaction_must_restart": HTTPStatus.SERVICE_UNAVAILABLE,
-}
-
-TITLES = {
-    400: "Bad request",
-    401: "Not logged in",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "This username is not available",
-    413: "The request is too large",
-    415: "Wrong content type",
-    422: "The input is not valid",
-    429: "Too many requests",
-    500: "Something went wrong",
-    503: "Please try again shortly",
-}
-
-# Where the status alone says something else.
-TITLE_OF_CODE = {
-    "last_owner": "A team needs an owner",
-    "not_owned": "Not your name",
-    "has_changed": "Not your name",
-    "request_in_progress": "This request is being served",
-    "idempotency_key_reused": "This key was sent with another request",
-}
-
-# Where clients that know problem details, and not us, are to know what happened.
-TYPED = {"request_in_progress", "idempotency_key_reused"}
-
-NOT_KNOWN = "It is not known whether this was done. Please send the same request again."
-
-# What HTTP itself refuses, before any of our own code runs.
-HTTP_ERRORS = {
-    400: ("malformed", "The request cannot be read."),
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not take that method; see the Allow header."),
-    413: ("too_large", "The body is too large; send at most 64 KiB."),
-    415: ("unsupported_media_type", "Send JSON, with the header Content-Type: application/json."),
-    429: ("rate_limited", "Too many requests. Please try again later."),
-    500: ("internal", "Something went wrong on our side."),
-}
-
-MESSAGES = (
-    *TITLES.values(),
-    *TITLE_OF_CODE.values(),
-    NOT_KNOWN,
-    *(message for _, message in HTTP_ERRORS.values()),
-)
-
-
-class Malformed(DibsError):
-    """The request cannot be read as what it should be."""
-
-    code = "malformed"
-    message = "The request cannot be read."
-
-
-class NotJson(Malformed):
-    """The body is not JSON, or JSON that does not mean one thing."""
-
-    message = (
-        "The body is not valid JSON. Send one UTF-8 object, without duplicate keys and without NaN."
-    )
-
-
-class NotAnObject(Malformed):
-    """The body is JSON, but a list, a number, a string, a boolean or null."""
-
-    message = "The body must be a JSON object."
-
-
-class BodyInvalid(DibsError):
-    """Fields of the body break rules; `reasons` holds every one, by field."""
-
-    code = "invalid"
-    message = "A field cannot be used."
-
-    def __init__(self, reasons: Sequence[tuple[str, Reason]]) -> None:
-        self.reasons = tuple(reasons)
-        super().__init__()
-
-
-class ReasonSchema(Schema):
-    """One broken rule."""
-
-    code = fields.String()
-    field = fields.String()
-    detail = fields.String()
-
-
-class SuggestionSchema(Schema):
-    """A name that was free a moment ago."""
-
-    name = fields.String()
-    method = fields.String(metadata={"description": "digits, separator, word or initials"})
-
-
-class Problem(Schema):
-    """RFC 9457 problem details."""
-
-    type = fields.String(metadata={"description": "Left out where it is about:blank."})
-    title = fields.String()
-    status = fields.Integer()
-    detail = fields.String()
-    code = fields.String(metadata={"description": "Stable, the same in every language."})
-    reasons = fields.List(fields.Nested(ReasonSchema))
-    suggestions = fields.List(fields.Nested(SuggestionSchema))
-    retry_after = fields.Integer(
-        metadata={"description": "Of a name that is held: seconds until that is over."}
-    )
-    idempotency_key = fields.String(metadata={"description": "What to retry with, if anything."})
-    error = fields.String(metadata={"description": "The detail, for clients that read `error`."})
-    message = fields.String(metadata={"description": "The detail once more."})
 
 
 def problem(
@@ -221,7 +76,7 @@ def from_error(error: DibsError) -> Response:
     if isinstance(error, InvalidName | NameTaken):
         counting.refused(error)
     match error:
-        case InvalidName() if is_reserved(error):
+        case InvalidName(only_reserved=True):
             return from_error(NameReserved())
         case InvalidNameAndPassword():
             return _broken(error, error.by_field)
@@ -234,9 +89,6 @@ def from_error(error: DibsError) -> Response:
             return _unavailable(error, idempotency_key=key)
         case StoreUnavailable() | Overloaded():
             return _unavailable(error)
-        case RequestRunning(retry_after=seconds):
-            headers = {"Retry-After": str(seconds)}
-            return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
         case Unauthenticated():
             return _unauthenticated(error)
         case SchemaError():
@@ -245,8 +97,12 @@ def from_error(error: DibsError) -> Response:
             return _unavailable(StoreUnavailable())
         case NameTaken():
             return _taken(error)
-        case TooManyHolds() | RenamedTooOften():
+        case TooManyHolds() | RenamedTooOften() | RequestRunning():
             return _later(error)
+    return _plain(error)
+
+
+def _plain(error: DibsError) -> Response:
     status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s", error, exc_info=error)
@@ -262,14 +118,9 @@ def _taken(error: NameTaken) -> Response:
     return problem(STATUS[error.code], error.code, say(error.message), headers=headers, **members)
 
 
-def _later(error: TooManyHolds | RenamedTooOften) -> Response:
+def _later(error: TooManyHolds | RenamedTooOften | RequestRunning) -> Response:
     headers = {"Retry-After": str(error.retry_after)}
     return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
-
-
-def is_reserved(error: InvalidName) -> bool:
-    """Whether nothing is wrong with the name but that it is kept back."""
-    return [reason.code for reason in error.reasons] == [NameReserved.code]
 
 
 def reason_items(reasons: Sequence[tuple[str, Reason]]) -> list[dict[str, str]]:

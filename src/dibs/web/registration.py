@@ -19,7 +19,7 @@ from dibs.web.idempotency import (
     is_repeatable,
     once,
 )
-from dibs.web.schemas import RegisterBody, Registered
+from dibs.web.schemas.registration import RegisterBody, Registered
 from dibs.web.suggestions import as_taken, other_names
 from dibs.web.words import localised, say
 

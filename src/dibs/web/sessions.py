@@ -12,16 +12,9 @@ from dibs.web import cookies
 from dibs.web.auth import bearer, signed_in
 from dibs.web.base import CSRF, LANGUAGE, Blueprint, deadline, parts
 from dibs.web.moments import iso
-from dibs.web.schemas import (
-    Done,
-    KeySet,
-    LoginBody,
-    RefreshBody,
-    SessionList,
-    TokenSchema,
-    id_in_path,
-    is_id,
-)
+from dibs.web.schemas.done import Done
+from dibs.web.schemas.ids import id_in_path, is_id
+from dibs.web.schemas.sessions import KeySet, LoginBody, RefreshBody, SessionList, TokenSchema
 from dibs.web.words import localised, say
 
 LOGGED_OUT = "You are logged out."

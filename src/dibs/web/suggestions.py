@@ -9,7 +9,6 @@ from dibs.names import latin_reading
 from dibs.registry import Registry
 from dibs.store import Deadline
 from dibs.web.base import parts
-from dibs.web.problems import is_reserved
 
 
 def other_names(
@@ -29,4 +28,4 @@ def as_taken(error: InvalidName | NameTaken) -> NameTaken | None:
     """The error as one that other names can help with; None if a rule is broken."""
     if isinstance(error, NameTaken):
         return error
-    return NameReserved() if is_reserved(error) else None
+    return NameReserved() if error.only_reserved else None

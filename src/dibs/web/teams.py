@@ -10,6 +10,7 @@ from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.teams import Role
 from dibs.web.auth import current_user, signed_in
 from dibs.web.base import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
+from dibs.web.bodies import BodyInvalid
 from dibs.web.idempotency import (
     IDEMPOTENCY_KEY,
     NOT_NOW,
@@ -19,17 +20,9 @@ from dibs.web.idempotency import (
     is_repeatable,
     once,
 )
-from dibs.web.problems import BodyInvalid
 from dibs.web.registration import LOCATION, taking
-from dibs.web.schemas import (
-    MemberBody,
-    PageQuery,
-    TeamBody,
-    TeamPage,
-    TeamSchema,
-    id_in_path,
-    is_id,
-)
+from dibs.web.schemas.ids import PageQuery, id_in_path, is_id
+from dibs.web.schemas.teams import MemberBody, TeamBody, TeamPage, TeamSchema
 from dibs.web.shown import refuse_unlisted, team_shown, teams_shown
 from dibs.web.words import speak_of_teams
 

@@ -21,16 +21,9 @@ from dibs.web.base import (
     parts,
 )
 from dibs.web.registration import LOCATION, taking
-from dibs.web.schemas import (
-    NAME_FORMAT,
-    ChangeBody,
-    Changed,
-    PageQuery,
-    UserPage,
-    UserSchema,
-    id_in_path,
-    is_id,
-)
+from dibs.web.schemas.formats import NAME_FORMAT
+from dibs.web.schemas.ids import PageQuery, id_in_path, is_id
+from dibs.web.schemas.users import ChangeBody, Changed, UserPage, UserSchema
 from dibs.web.shown import moved_to, refuse_unlisted, users_shown
 from dibs.web.words import localised, say
 

@@ -15,7 +15,7 @@ from dibs.web.pages.devices import described
 from dibs.web.pages.forms import Form, NotConfirmed, comes_back
 from dibs.web.pages.resting import rest
 from dibs.web.pages.visitor import signed_in
-from dibs.web.schemas import is_id
+from dibs.web.schemas.ids import is_id
 from dibs.web.shown import users_shown
 
 

@@ -16,7 +16,7 @@ from dibs.web.pages.forms import Form, NotConfirmed, comes_back, key_of_form
 from dibs.web.pages.resting import rest
 from dibs.web.pages.visitor import signed_in
 from dibs.web.registration import taking
-from dibs.web.schemas import is_id
+from dibs.web.schemas.ids import is_id
 from dibs.web.shown import user_id_of
 
 ROLES = ("owner", "member")

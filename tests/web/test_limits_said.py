@@ -1,0 +1,89 @@
+"""What is said of limits: headers, words, the OpenAPI page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.web.limiting import Clock, ask, check, login
+from tests.web.site import problem
+
+ITEM = re.compile(r'"([\x20-\x21\x23-\x5b\x5d-\x7e]*)"((?:;[a-z]+=\d{1,15})*)')
+
+
+def items(field: str) -> dict[str, dict[str, int]]:
+    """A structured field: a list of strings with whole numbers as parameters (RFC 9651)."""
+    found = [ITEM.fullmatch(one) for one in field.split(", ")]
+    assert all(found), field
+    parsed = {
+        one[1]: {k: int(v) for k, v in re.findall(r";([a-z]+)=(\d+)", one[2])}
+        for one in found
+        if one
+    }
+    assert len(parsed) == len(found)
+    return parsed
+
+
+def test_headers(make_site):
+    """draft-ietf-httpapi-ratelimit-headers-11: policies stay the same, the state counts down."""
+    site = make_site(rate_limits="check=3/minute,9/hour")
+    clock = Clock(site)
+    policies = {"check-60": {"q": 3, "w": 60}, "check-3600": {"q": 9, "w": 3600}}
+    for used in (1, 2, 3):
+        answer = ask(site, "GET", "/usernames/ada")
+        assert items(answer.headers["RateLimit-Policy"]) == policies
+        assert items(answer.headers["RateLimit"]) == {
+            "check-60": {"r": 3 - used, "t": 61 - used},
+            "check-3600": {"r": 9 - used, "t": 3601 - used},
+        }
+        assert "Retry-After" not in answer.headers
+        clock.now += 1
+    refused = ask(site, "GET", "/usernames/ada")
+    # Retry-After is no earlier than the end of what is told.
+    assert items(refused.headers["RateLimit"]) == {"check-60": {"r": 0, "t": 57}}
+    assert refused.headers["Retry-After"] == "57"
+
+
+def test_errors_have_headers_too(make_site):
+    site = make_site(rate_limits="on")
+    for answer in (site.register(""), ask(site, "GET", "/users/nobody"), login(site)):
+        assert answer.status_code >= 400
+        assert items(answer.headers["RateLimit"])
+
+
+def test_failures_of_others_are_not_told(with_ada):
+    """How often somebody has tried an account is her business."""
+    site = with_ada(login="9/hour", account="2/hour")
+    told = [items(login(site, "ada", "wrong one").headers["RateLimit"]) for _ in range(3)]
+    assert [list(one) for one in told] == [["login-3600"], ["login-3600"], ["account-3600"]]
+
+
+def test_the_openapi_page_tells_of_limits(site):
+    """At every operation but those that have none."""
+    document = site.get("/openapi.json").json
+    for path, item in document["paths"].items():
+        for operation in (item[method] for method in item.keys() - {"parameters"}):
+            said = operation["responses"].get("429")
+            assert (said is None) is (path in ("/healthz", "/readyz"))
+            assert said is None or {"RateLimit", "Retry-After"} <= said["headers"].keys()
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "detail"),
+    [
+        ("en", "Too many requests", "Too many requests. Please try again in 60 seconds."),
+        ("zh", "请求过于频繁", "请求过于频繁，请在 60 秒后重试。"),
+        (
+            "ja",
+            "リクエストが多すぎます",
+            "リクエストが多すぎます。60 秒後にもう一度お試しください。",
+        ),
+    ],
+)
+def test_words(make_site, locale, title, detail):
+    site = make_site(rate_limits="check=1/minute")
+    check(site)
+    answer = ask(site, "GET", "/usernames/ada", headers={"Accept-Language": locale})
+    body = problem(answer, 429, "rate_limited")
+    assert (body["title"], body["detail"]) == (title, detail)
