@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dibs.errors import InvalidName
 from dibs.names import NamePolicy, Parser, parse
@@ -13,7 +15,7 @@ from dibs.names.suggest import COUNT, candidates, said
 NAMES = [
     "alice", "AdaLovelace", "ada.lovelace99", "x-y", "a" * 30, "李明", "田中", "さくら", "김민준",
     "Анна", "Ελένη", "محمد", "أحمد٣", "אבג", "राम", "ไทยนำ", "ქეთი", "ᎠᎡᎢ", "ｆｕｌｌ", "Cassandra",
-    "Michelle", "Dick",
+    "Michelle", "Dick", "7つの海", "2pässe",
 ]  # fmt: skip
 
 
@@ -24,6 +26,17 @@ def test_suggestions_are_names_that_can_be_had(name):
     found = candidates(username, seed_minute=7)
     keys = {parse(suggestion.name).key for suggestion in found}
     assert len(keys - {username.key}) == len(found) == COUNT
+
+
+@given(st.text("019a1mZé٣ब海つ\u0301._-", min_size=2, max_size=9))
+@example("7つの海")
+def test_for_every_name_there_is_an_answer(text):
+    """Or who asks about one that is taken would be told that something went wrong."""
+    try:
+        username = parse(text, reserved=())
+    except InvalidName:
+        return
+    candidates(username, seed_minute=7)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)

@@ -141,6 +141,19 @@ def test_every_reason_at_once():
     ]
 
 
+def test_what_is_far_too_long_for_a_name_is_not_read(monkeypatch):
+    """Marks are sorted at the cost of the square of their number: 64 KiB of them take seconds."""
+    read: list[str] = []
+
+    def noted(text: str) -> str:
+        read.append(text)
+        return normalise(text)
+
+    monkeypatch.setattr("dibs.accounts.acceptance.normalise", noted)
+    assert reasons("correct horse battery", name="a" + "\u0316\u0301" * 1000) == []
+    assert max(map(len, read)) <= 256
+
+
 @given(st.text(), st.text())
 def test_any_text_is_judged(password, name):
     reasons(password, name=name)

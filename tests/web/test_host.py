@@ -176,3 +176,47 @@ def test_an_old_name_does_not_tell_on_the_hidden(make_app):
     assert client.get("/users/by-name/ada").status_code == 404
     assert client.get("/usernames/ada").get_json()["renamed_to"] is None
     assert client.get("/users/by-name/ada", headers=bearer).status_code == 308
+
+
+def test_a_team_does_not_tell_on_the_hidden(make_app):
+    """Who may not see her cannot make her a member, and so be shown her name."""
+    app = make_app(Secretive())
+    client = app.test_client()
+    ada, eve = bearer(tokens_of(client)), bearer(tokens_of(client, "eve"))
+    hidden = client.get("/users/me", headers=ada).get_json()["id"]
+    team = client.post("/teams", json={"name": "rockets"}, headers=eve).get_json()["id"]
+    nobody = "00000000-0000-4000-8000-000000000000"
+    answers = [
+        client.put(f"/teams/{team}/members/{one}", json={"role": "member"}, headers=eve)
+        for one in (hidden, nobody)
+    ]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].get_json() == answers[1].get_json()
+    members = client.get(f"/teams/{team}", headers=eve).get_json()["members"]
+    assert [one["username"] for one in members] == ["eve"]
+
+
+def test_and_a_hidden_team_is_none_to_who_would_change_it(make_app):
+    client = make_app(Secretive()).test_client()
+    ada, eve = bearer(tokens_of(client)), bearer(tokens_of(client, "eve"))
+    team = client.post("/teams", json={"name": "rockets"}, headers=ada).get_json()["id"]
+    for place in (team, "00000000-0000-4000-8000-000000000000"):
+        assert client.delete(f"/teams/{place}", headers=eve).status_code == 404
+
+
+def test_who_is_in_a_team_stays_in_reach_of_its_owners(make_app):
+    """She is shown to them by it, whoever else may not see her."""
+    app = make_app(Secretive())
+    client = app.test_client()
+    ada, eve = bearer(tokens_of(client)), bearer(tokens_of(client, "eve"))
+    her = client.get("/users/me", headers=ada).get_json()["id"]
+    team = client.post("/teams", json={"name": "rockets"}, headers=eve).get_json()["id"]
+    parts = app.extensions["dibs.parts"]
+    eve_id = client.get("/users/me", headers=eve).get_json()["id"]
+    parts.store.set_role(eve_id, "staff", deadline=parts.budget.start())
+    at = f"/teams/{team}/members/{her}"
+    staff = bearer(tokens_of(client, "eve"))
+    assert client.put(at, json={"role": "member"}, headers=staff).status_code == 204
+    parts.store.set_role(eve_id, None, deadline=parts.budget.start())
+    plain = bearer(tokens_of(client, "eve"))
+    assert client.put(at, json={"role": "owner"}, headers=plain).status_code == 204

@@ -12,7 +12,7 @@ METHODS = {"digits", "separator", "word", "initials"}
 
 
 @pytest.mark.parametrize(
-    "name", ["Ada_Lovelace", "李小明", "\u041c\u0430\u0440\u0438\u044f", "bob"]
+    "name", ["Ada_Lovelace", "李小明", "\u041c\u0430\u0440\u0438\u044f", "bob", "7つの海"]
 )
 def test_a_refusal_suggests_at_least_three_names_that_can_be_had(site, name):
     """Each is registered in turn."""

@@ -105,7 +105,10 @@ class Rules:
         """
         broken = [*self._form(password)]
         if len(password) <= self.max_length:
-            broken += self._guessable(normalise(password).strip(), normalise(name))
+            # No password is made of a name that is longer than itself, and to normalise one of
+            # 64 KiB can take seconds: sorting its marks costs the square of their number.
+            known = normalise(name) if len(name) <= self.max_length else ""
+            broken += self._guessable(normalise(password).strip(), known)
         # As typed, not composed: that is what leaks hold.
         if not broken and self.breaches is not None and self.breaches(password):
             broken.append(Reason("password_leaked", LEAKED))

@@ -145,12 +145,16 @@ class TeamAccounts:
 
         Raises:
             TeamNotFound: There is no such team.
-            UserNotFound: There is no such user.
+            UserNotFound: There is no such user, or none whom who asks may see.
             NotAllowed: Who asks does not own it.
             LastOwner: Nobody would own it.
             StoreUnavailable: Nothing was changed.
         """
         self._refuse_strangers(team_id, by, deadline)
+        inside = self._teams.role(team_id, user_id, deadline=deadline) is not None
+        # A member is shown by her name: nobody is to learn that of whom she may not see.
+        if not inside and not self._reading.user(by, user_id):
+            raise UserNotFound
         if not self._teams.put(team_id, user_id, role, by=_owner(by), deadline=deadline):
             raise UserNotFound
 
@@ -194,7 +198,10 @@ class TeamAccounts:
             raise TeamNotFound
         if by.role == "staff":
             return
-        if self._teams.role(team_id, by.user_id, deadline=deadline) != "owner":
+        role = self._teams.role(team_id, by.user_id, deadline=deadline)
+        if role is None and not self._reading.team(by, inside=False):
+            raise TeamNotFound
+        if role != "owner":
             raise NotAllowed
 
 

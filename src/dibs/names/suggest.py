@@ -199,7 +199,7 @@ def _words(base: str, policy: NamePolicy, draw: Draw) -> Iterator[str]:
 def _initials(base: str, policy: NamePolicy, draw: Draw) -> Iterator[str]:
     parts = [part for part in _parts(base, policy) if not part[0].isdecimal()]
     # In other scripts the first sign of a word is not how people shorten it.
-    if len(parts) == 1 or not all(part.isascii() for part in parts):
+    if len(parts) < 2 or not all(part.isascii() for part in parts):
         return
     first, *_, last = parts
     yield first[0] + last

@@ -42,6 +42,15 @@ def test_by_the_address_and_not_by_what_is_accepted(paged, method, path, accept,
         assert "<h1>" in answer.text
 
 
+@pytest.mark.parametrize("host", ["..", "a" * 300])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/@ada", "/nowhere"])
+def test_a_host_that_is_none(paged, host, path):
+    """Without one no page can link to another: so it is said as the API says it."""
+    answer = paged.get(path, Accept=HTML, Host=host)
+    assert answer.status_code == 400
+    assert answer.get_json()["code"] == "malformed"
+
+
 def test_an_address_that_is_nobodys_knows_who_reads(ada):
     assert "Sign out" in ada.get("/nowhere", Accept=HTML).text
 

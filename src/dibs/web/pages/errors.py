@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from flask import Flask, Response, current_app, json, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 
 from dibs.errors import DibsError, Unauthenticated
 from dibs.web import problems
@@ -70,7 +70,8 @@ def register_page_errors(app: Flask) -> None:
 
 def from_http(error: HTTPException) -> Response:
     """As a page or as a problem: decided by the address, since no view was found."""
-    if not _is_page():
+    # Without a host no page can link to another one, not even the page that says so.
+    if isinstance(error, BadHost) or not _is_page():
         return problems.from_http(error)
     read_as_page()
     with suppress(DibsError):
