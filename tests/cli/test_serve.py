@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from pathlib import Path
 
 import click
 import pytest
@@ -21,11 +20,8 @@ from dibs.cli.serve import banner, numeric
 from dibs.config import load
 from tests.cli.terminal import SCRIPT
 from tests.load import Client, get, register
-from tests.service import Service, ServiceFailed
+from tests.service import ESTABLISHED, LISTEN, Service, ServiceFailed, sockets
 from tests.services.tools import free_port
-
-# As /proc/net/tcp has them.
-ESTABLISHED, LISTEN = "01", "0A"
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +87,6 @@ def test_sigterm_lets_a_request_end(tmp_path):
             lock.rollback()
     assert answer.result().status == 201
     assert stopped.exception() is None
-
-
-def sockets(port: int, state: str) -> list[str]:
-    """What waits to be read or sent on the sockets of a port that are in this state."""
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    links = [line.split() for line in lines]
-    return [link[4] for link in links if f":{port:04X}" in link[1] + link[2] and link[3] == state]
 
 
 def arrived(port: int) -> bool:
