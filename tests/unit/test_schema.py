@@ -175,6 +175,41 @@ def test_an_old_migration_is_refused(engine: Engine) -> None:
     assert "dibs db upgrade" in message
 
 
+# What a later dibs may do while this one serves: no statement of ours names what it adds.
+AHEAD = (
+    f"UPDATE {VERSION_TABLE} SET version_num = '9999'",
+    "CREATE TABLE dibs_later (n INTEGER)",
+    *(f"ALTER TABLE {table} ADD COLUMN later INTEGER" for table in metadata.tables),
+)
+
+
+def go_ahead(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for sql in AHEAD:
+            connection.execute(text(sql))
+
+
+def test_the_tables_of_a_newer_dibs_are_accepted(engine: Engine) -> None:
+    """Or every server would refuse to serve between a migration and its own restart."""
+    go_ahead(engine)
+    accept(engine)
+
+
+def test_the_tables_of_a_newer_dibs_are_left_alone(own_url: str, engine: Engine) -> None:
+    """An upgrade by an older one knows nothing of them."""
+    go_ahead(engine)
+    upgrade(own_url)
+    with engine.connect() as connection:
+        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    assert found == "9999"
+
+
+def test_the_tables_of_a_newer_dibs_still_need_ours(engine: Engine) -> None:
+    go_ahead(engine)
+    message = refusal(engine, "ALTER TABLE dibs_users DROP COLUMN password_hash")
+    assert "The table dibs_users lacks password_hash" in message
+
+
 def test_tables_made_by_a_host_are_accepted(backend: Backend, empty_url: str) -> None:
     """Its own migrations know their version; ours has nothing to compare."""
     engine = create_engine(empty_url, poolclass=NullPool)
