@@ -95,6 +95,16 @@ def arrived(port: int) -> bool:
     return len(links) > 1 and set(links) == {"00000000:00000000"}
 
 
+def test_sigterm_cuts_off_who_never_ends():
+    """A body that is half sent keeps it no longer than the deadline and five seconds."""
+    service = Service(workers=1).start()
+    body = b"POST /register HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n"
+    with socket.create_connection(("127.0.0.1", service.port)) as client:
+        client.sendall(body + b"Content-Type: application/json\r\n\r\n{")
+        wait_for(lambda: arrived(service.port))
+        service.stop()  # fails if it has to be killed
+
+
 def test_sigterm_ends_it_soon():
     """Within seconds, also with an idle connection open, and with status 0."""
     service = Service().start()

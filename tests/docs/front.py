@@ -29,7 +29,7 @@ def configuration() -> str:
 
 def settings() -> dict[str, Any]:
     """What dibs is to be told of the proxy, as `Service` takes it."""
-    (found,) = [block.text for block in blocks(PAGE) if block.language == "ini"]
+    (found,) = [block.text for block in blocks(PAGE) if "DIBS_TRUSTED_PROXIES" in block.text]
     shown = dotenv_values(stream=StringIO(found))
     return {key.removeprefix("DIBS_").lower(): value or "" for key, value in shown.items()}
 
