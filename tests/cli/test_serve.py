@@ -12,16 +12,25 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from importlib import import_module
 
 import click
 import pytest
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import NullPool
 
 from dibs.cli.serve import banner, numeric
 from dibs.config import load
+from dibs.errors import SchemaError
+from dibs.store.models import metadata
+from dibs.store.schema import upgrade, verify
 from tests.cli.terminal import SCRIPT
 from tests.load import Client, get, register
 from tests.service import ESTABLISHED, LISTEN, Service, ServiceFailed, sockets
 from tests.services.tools import free_port
+
+# `dibs.cli.serve` is the command.
+serve = import_module("dibs.cli.serve")
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +199,32 @@ def test_the_first_line_says_what_it_runs_on():
     said = banner(cached, "127.0.0.1", 5000)
     assert "strategy cache_aside, Redis redis://***@cache:6379/0" in said
     assert "s3cret" not in said
+
+
+@pytest.fixture
+def half_made(tmp_path) -> Iterator[Engine]:
+    """A database that another server, which started at the same moment, is making."""
+    upgrade(f"sqlite:///{tmp_path}/dibs.db")
+    engine = create_engine(f"sqlite:///{tmp_path}/dibs.db", poolclass=NullPool)
+    metadata.tables["dibs_requests"].drop(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_two_that_make_the_tables(half_made, monkeypatch):
+    """Who finds half of them waits for the rest."""
+    made = metadata.tables["dibs_requests"].create
+    monkeypatch.setattr(serve, "sleep", lambda seconds: made(half_made, checkfirst=True))
+    serve.prepare(load({"DIBS_DATABASE_URL": str(half_made.url)}))
+    with half_made.connect() as connection:
+        verify(connection)
+
+
+def test_tables_that_nobody_makes(half_made, monkeypatch):
+    """It does not wait for ever."""
+    monkeypatch.setattr(serve, "sleep", lambda seconds: None)
+    with pytest.raises(SchemaError, match="dibs_requests is missing"):
+        serve.prepare(load({"DIBS_DATABASE_URL": str(half_made.url)}))
 
 
 @pytest.mark.parametrize("url", ["redis:/localhost", "localhost:6379"])

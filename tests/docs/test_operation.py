@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from dibs.cli import group
@@ -17,7 +18,7 @@ from tests.backends import open_store
 from tests.cli.terminal import SCRIPT
 from tests.docs.blocks import blocks
 from tests.docs.front import PAGE, PORTS
-from tests.load import get, register
+from tests.load import get, post, register
 from tests.service import Service
 
 PROGRAM = "/opt/dibs/bin/dibs"
@@ -100,3 +101,20 @@ def test_the_log_is_of_trouble_alone():
             service.one(register(name))
         service.one(get("/nowhere"))
         assert service.log() == before
+
+
+def test_two_that_start_at_once(tmp_path):
+    """For the first time, in one folder: they agree on the tables and on the key."""
+    more = {"home": str(tmp_path), "password": "required", "argon2_memory_kib": "64"}
+    services = [Service(workers=1, **more) for _ in PORTS]
+    body = {"username": "ada", "password": "correct horse battery"}
+    with ExitStack() as open_:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(open_.enter_context, services))
+        first, second = services
+        assert first.one(post("/register", body)).status == 201
+        for one, other in ((first, second), (second, first)):
+            token = one.one(post("/login", body)).json()["access_token"]
+            header = f"\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+            asked = get("/users/me").replace(b"\r\n\r\n", header)
+            assert other.one(asked).status == 200

@@ -1,5 +1,6 @@
 """A database that is not as dibs needs it is refused, with the command that mends it."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.store.models import metadata
-from dibs.store.schema import VERSION_TABLE, newest_revision, upgrade, verify
+from dibs.store.schema import MIGRATIONS, VERSION_TABLE, newest_revision, upgrade, verify
 from tests.backends import SQLITE, Backend
 from tests.race.harness import at_once, in_processes
 
@@ -208,6 +209,18 @@ def test_the_tables_of_a_newer_dibs_still_need_ours(engine: Engine) -> None:
     go_ahead(engine)
     message = refusal(engine, "ALTER TABLE dibs_users DROP COLUMN password_hash")
     assert "The table dibs_users lacks password_hash" in message
+
+
+def test_migrations_only_add() -> None:
+    """What the version before needs stays as it is; a new column may be empty or has a default."""
+    files = sorted((MIGRATIONS / "versions").glob("*.py"))
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+    for file in files:
+        upgrading = file.read_text(encoding="utf-8").partition("def downgrade")[0]
+        done = set(re.findall(r"\bop\.(\w+)", upgrading))
+        assert done <= {"create_table", "create_index", "add_column", "bulk_insert"}, file.name
+        for column in re.findall(r"op\.add_column\((.*)\)", upgrading):
+            assert "nullable=False" not in column or "server_default" in column, file.name
 
 
 def test_tables_made_by_a_host_are_accepted(backend: Backend, empty_url: str) -> None:
