@@ -15,6 +15,7 @@ from tests.services.processes import Guard, kill
 from tests.services.tools import free_port, program
 
 _START_S, _STOP_S, _TICK_S = 30.0, 15.0, 0.02
+ESTABLISHED, LISTEN = "01", "0A"
 
 
 class ServiceFailed(RuntimeError):
@@ -140,7 +141,7 @@ class Service:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_S
-        while _listeners(self.port) < self.workers or not self._is_healthy():
+        while len(sockets(self.port, LISTEN)) < self.workers or not self._is_healthy():
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > deadline:
                 log = self.log()
@@ -171,7 +172,13 @@ def wrong_clock(offset: str) -> dict[str, str]:
     }
 
 
-def _listeners(port: int) -> int:
-    """How many sockets listen on the port: each worker has one of its own."""
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(fields[1].endswith(f":{port:04X}") and fields[3] == "0A" for fields in lines)
+def sockets(port: int, state: str) -> list[str]:
+    """What waits to be sent and to be read, as `sent:read` in hexadecimal digits.
+
+    Args:
+        port: Of one end or the other.
+        state: As /proc/net/tcp has it: `ESTABLISHED` or `LISTEN`.
+    """
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    links = [line.split() for line in lines]
+    return [link[4] for link in links if f":{port:04X}" in link[1] + link[2] and link[3] == state]

@@ -12,20 +12,25 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from pathlib import Path
+from importlib import import_module
 
 import click
 import pytest
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import NullPool
 
 from dibs.cli.serve import banner, numeric
 from dibs.config import load
+from dibs.errors import SchemaError
+from dibs.store.models import metadata
+from dibs.store.schema import upgrade, verify
 from tests.cli.terminal import SCRIPT
 from tests.load import Client, get, register
-from tests.service import Service, ServiceFailed
+from tests.service import ESTABLISHED, LISTEN, Service, ServiceFailed, sockets
 from tests.services.tools import free_port
 
-# As /proc/net/tcp has them.
-ESTABLISHED, LISTEN = "01", "0A"
+# `dibs.cli.serve` is the command.
+serve = import_module("dibs.cli.serve")
 
 
 @pytest.fixture(scope="module")
@@ -93,17 +98,20 @@ def test_sigterm_lets_a_request_end(tmp_path):
     assert stopped.exception() is None
 
 
-def sockets(port: int, state: str) -> list[str]:
-    """What waits to be read or sent on the sockets of a port that are in this state."""
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    links = [line.split() for line in lines]
-    return [link[4] for link in links if f":{port:04X}" in link[1] + link[2] and link[3] == state]
-
-
 def arrived(port: int) -> bool:
     """Whether all that was sent to the port has been read by the server."""
     links = sockets(port, ESTABLISHED)
     return len(links) > 1 and set(links) == {"00000000:00000000"}
+
+
+def test_sigterm_cuts_off_who_never_ends():
+    """A body that is half sent keeps it no longer than the deadline and five seconds."""
+    service = Service(workers=1).start()
+    body = b"POST /register HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n"
+    with socket.create_connection(("127.0.0.1", service.port)) as client:
+        client.sendall(body + b"Content-Type: application/json\r\n\r\n{")
+        wait_for(lambda: arrived(service.port))
+        service.stop()  # fails if it has to be killed
 
 
 def test_sigterm_ends_it_soon():
@@ -191,6 +199,32 @@ def test_the_first_line_says_what_it_runs_on():
     said = banner(cached, "127.0.0.1", 5000)
     assert "strategy cache_aside, Redis redis://***@cache:6379/0" in said
     assert "s3cret" not in said
+
+
+@pytest.fixture
+def half_made(tmp_path) -> Iterator[Engine]:
+    """A database that another server, which started at the same moment, is making."""
+    upgrade(f"sqlite:///{tmp_path}/dibs.db")
+    engine = create_engine(f"sqlite:///{tmp_path}/dibs.db", poolclass=NullPool)
+    metadata.tables["dibs_requests"].drop(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_two_that_make_the_tables(half_made, monkeypatch):
+    """Who finds half of them waits for the rest."""
+    made = metadata.tables["dibs_requests"].create
+    monkeypatch.setattr(serve, "sleep", lambda seconds: made(half_made, checkfirst=True))
+    serve.prepare(load({"DIBS_DATABASE_URL": str(half_made.url)}))
+    with half_made.connect() as connection:
+        verify(connection)
+
+
+def test_tables_that_nobody_makes(half_made, monkeypatch):
+    """It does not wait for ever."""
+    monkeypatch.setattr(serve, "sleep", lambda seconds: None)
+    with pytest.raises(SchemaError, match="dibs_requests is missing"):
+        serve.prepare(load({"DIBS_DATABASE_URL": str(half_made.url)}))
 
 
 @pytest.mark.parametrize("url", ["redis:/localhost", "localhost:6379"])

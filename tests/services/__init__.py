@@ -7,6 +7,7 @@ temporary folder, on a port of its own, and is gone when the tests are.
 from .base import Daemon, Server
 from .chromium import chromium
 from .mariadb import MariaDBServer
+from .nginx import Nginx
 from .postgres import PostgresServer
 from .proxy import FaultProxy
 from .redis import RedisServer
@@ -17,6 +18,7 @@ __all__ = [
     "Daemon",
     "FaultProxy",
     "MariaDBServer",
+    "Nginx",
     "PostgresServer",
     "RedisCluster",
     "RedisSentinel",

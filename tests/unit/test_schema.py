@@ -1,5 +1,6 @@
 """A database that is not as dibs needs it is refused, with the command that mends it."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.store.models import metadata
-from dibs.store.schema import VERSION_TABLE, newest_revision, upgrade, verify
+from dibs.store.schema import MIGRATIONS, VERSION_TABLE, newest_revision, upgrade, verify
 from tests.backends import SQLITE, Backend
 from tests.race.harness import at_once, in_processes
 
@@ -173,6 +174,53 @@ def test_an_old_migration_is_refused(engine: Engine) -> None:
     message = refusal(engine, f"UPDATE {VERSION_TABLE} SET version_num = '0000'")
     assert f"is at migration 0000, this dibs needs {newest_revision()}" in message
     assert "dibs db upgrade" in message
+
+
+# What a later dibs may do while this one serves: no statement of ours names what it adds.
+AHEAD = (
+    f"UPDATE {VERSION_TABLE} SET version_num = '9999'",
+    "CREATE TABLE dibs_later (n INTEGER)",
+    *(f"ALTER TABLE {table} ADD COLUMN later INTEGER" for table in metadata.tables),
+)
+
+
+def go_ahead(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for sql in AHEAD:
+            connection.execute(text(sql))
+
+
+def test_the_tables_of_a_newer_dibs_are_accepted(engine: Engine) -> None:
+    """Or every server would refuse to serve between a migration and its own restart."""
+    go_ahead(engine)
+    accept(engine)
+
+
+def test_the_tables_of_a_newer_dibs_are_left_alone(own_url: str, engine: Engine) -> None:
+    """An upgrade by an older one knows nothing of them."""
+    go_ahead(engine)
+    upgrade(own_url)
+    with engine.connect() as connection:
+        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    assert found == "9999"
+
+
+def test_the_tables_of_a_newer_dibs_still_need_ours(engine: Engine) -> None:
+    go_ahead(engine)
+    message = refusal(engine, "ALTER TABLE dibs_users DROP COLUMN password_hash")
+    assert "The table dibs_users lacks password_hash" in message
+
+
+def test_migrations_only_add() -> None:
+    """What the version before needs stays as it is; a new column may be empty or has a default."""
+    files = sorted((MIGRATIONS / "versions").glob("*.py"))
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+    for file in files:
+        upgrading = file.read_text(encoding="utf-8").partition("def downgrade")[0]
+        done = set(re.findall(r"\bop\.(\w+)", upgrading))
+        assert done <= {"create_table", "create_index", "add_column", "bulk_insert"}, file.name
+        for column in re.findall(r"op\.add_column\((.*)\)", upgrading):
+            assert "nullable=False" not in column or "server_default" in column, file.name
 
 
 def test_tables_made_by_a_host_are_accepted(backend: Backend, empty_url: str) -> None:

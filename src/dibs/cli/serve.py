@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from errno import EACCES, EADDRINUSE
 from math import ceil
+from time import sleep
 
 import click
 
@@ -18,7 +19,8 @@ from dibs.cli.words import explain
 from dibs.config import Settings
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.store.engine import parse_url
-from dibs.wiring import build, create_tables, redis_address
+from dibs.store.schema import UPGRADE_TRIES
+from dibs.wiring import Parts, build, create_tables, redis_address
 
 
 @click.command()
@@ -157,12 +159,26 @@ def prepare(settings: Settings) -> None:
     except StoreUnavailable as error:
         click.echo(f"dibs: {explain(error)}; answering 503 until it can", err=True)
     except SchemaError:
-        if not store.is_empty(deadline=budget.start()):
-            raise
-        create_tables(settings)
-        store.verify(deadline=budget.start())
+        if store.is_empty(deadline=budget.start()):
+            create_tables(settings)
+        verify_soon(parts)
     finally:
         parts.close()
+
+
+def verify_soon(parts: Parts) -> None:
+    """See that the database is ready, or soon is: a server beside this one may be at it.
+
+    Raises:
+        SchemaError: It is not, and nobody makes it so.
+    """
+    for _ in range(UPGRADE_TRIES):
+        try:
+            parts.store.verify(deadline=parts.budget.start())
+            return
+        except SchemaError:
+            sleep(0.5)
+    parts.store.verify(deadline=parts.budget.start())
 
 
 def prepare_keys(settings: Settings) -> None:

@@ -122,11 +122,15 @@ def _mend_collation(connection: Connection, column: str) -> str:
 
 
 def _verify_migration(connection: Connection) -> None:
-    """A host may create the tables itself; then there is no version to compare."""
+    """A host may create the tables itself; then there is no version to compare.
+
+    A newer dibs may have been here. Its migrations leave what this one needs, which was
+    looked at before: or no server could go on serving until it is replaced.
+    """
     if not inspect(connection).has_table(VERSION_TABLE):
         return
     current, newest = _revision(connection), newest_revision()
-    if current != newest:
+    if current != newest and not _is_ahead(current):
         raise SchemaError(
             f"The database is at migration {current or 'none'}, this dibs needs {newest}:"
             f" run `{UPGRADE}`."
@@ -137,6 +141,12 @@ def _revision(connection: Connection) -> str | None:
     """The migration that the database is at, if that is noted."""
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     return context.get_current_revision()
+
+
+def _is_ahead(revision: str | None) -> bool:
+    """Whether a newer dibs made this migration: their numbers grow."""
+    newest = newest_revision()
+    return revision is not None and newest is not None and revision > newest
 
 
 def _verify_rules(connection: Connection, rules_version: int) -> None:
@@ -169,7 +179,7 @@ def upgrade(url: str, rules_version: int = RULES_VERSION) -> None:
 
 
 def upgrade_engine(engine: Engine, rules_version: int = RULES_VERSION) -> None:
-    """Create the tables, or bring them to the newest migration.
+    """Create the tables, or bring them to the newest migration; those of a newer dibs stay.
 
     Servers that start at the same moment may all do this: who comes second
     finds a table that exists, and then looks again.
@@ -196,7 +206,10 @@ def upgrade_engine(engine: Engine, rules_version: int = RULES_VERSION) -> None:
 
 def _upgrade(connection: Connection, rules_version: int) -> None:
     config = _config(connection, rules_version)
-    made_elsewhere = _revision(connection) is None and not is_empty(connection)
+    revision = _revision(connection)
+    if _is_ahead(revision):
+        return
+    made_elsewhere = revision is None and not is_empty(connection)
     if made_elsewhere:
         _verify_like_newest(connection)
     connection.rollback()  # Alembic commits only what it began
