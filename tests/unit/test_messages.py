@@ -61,6 +61,20 @@ def test_what_is_compiled_is_what_was_written(locale, folder):
     assert compiled == entries(locale), "run scripts/translations"
 
 
+OTHER_WORDS = {
+    "en": re.compile(r"\blog(ged|ging|s)?[ -]?(in|out|on|off)\b", re.IGNORECASE),
+    "zh": re.compile("登入|登出|签入|登陆"),
+    "ja": re.compile("サイン|ログオン|ログオフ"),
+}
+"""People sign in: the pages' buttons say so, and a message is to call it what the button does."""
+
+
+@pytest.mark.parametrize("locale", words.LOCALES)
+def test_signing_in_is_called_by_one_word(locale):
+    said = messages() if locale == "en" else entries(locale).values()
+    assert [one for one in said if OTHER_WORDS[locale].search(one)] == []
+
+
 def test_there_is_a_catalogue_for_each_language():
     assert {path.name for path in FOLDER.iterdir()} == set(TRANSLATED)
 
