@@ -12,7 +12,7 @@ import dibs
 import dibs.errors
 from dibs.cli import group
 from dibs.config import documented
-from dibs.errors import EmptyName
+from dibs.errors import EmptyName, NameTaken
 from dibs.strategies import STRATEGIES
 from dibs.web.bodies import WORDS
 from dibs.web.problems import HTTP_ERRORS, STATUS
@@ -75,12 +75,22 @@ def test_every_code_is_in_the_docs():
     assert found == codes
 
 
-def test_every_reason_is_in_the_docs():
+def reasons() -> set[str]:
     """Every code that a `Reason` is made with, anywhere."""
-    found = {row[0].strip("`") for row in rows(page("errors.md")) if not row[0].isdigit()}
     sources = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
-    codes = {code for text in sources for code in re.findall(r'Reason\(\s*"(\w+)"', text)}
-    assert found == codes | WORDS.keys() | {EmptyName.code}
+    return {code for text in sources for code in re.findall(r'Reason\(\s*"(\w+)"', text)}
+
+
+def refusals() -> set[str]:
+    """Every code with which somebody may be refused a name."""
+    taken = {NameTaken.code} | {kind.code for kind in NameTaken.__subclasses__()}
+    others = {code for code in reasons() if code.startswith("password_")} | {"no_namespace"}
+    return (reasons() - others) | taken | {EmptyName.code}
+
+
+def test_every_reason_is_in_the_docs():
+    found = {row[0].strip("`") for row in rows(page("errors.md")) if not row[0].isdigit()}
+    assert found == reasons() | WORDS.keys() | {EmptyName.code}
 
 
 def test_every_export_is_there():
