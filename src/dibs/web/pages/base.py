@@ -138,7 +138,8 @@ def initial(name: str) -> str:
 
 def ago(milliseconds: int) -> str:
     """How long ago a moment was: a server does not know what time it is at the reader's."""
-    seconds = max(0, time() - milliseconds / 1000)
+    # Of no time at all Babel says that it is yet to come.
+    seconds = max(1, time() - milliseconds / 1000)
     return str(format_timedelta(-seconds, add_direction=True))
 
 
