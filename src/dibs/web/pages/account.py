@@ -11,7 +11,7 @@ from dibs.names import parse_existing
 from dibs.web.here import deadline, parts
 from dibs.web.moments import iso
 from dibs.web.pages import visitor
-from dibs.web.pages.base import blueprint, go, page
+from dibs.web.pages.base import blueprint, go, go_out, page
 from dibs.web.pages.charts import when
 from dibs.web.pages.devices import described
 from dibs.web.pages.forms import Form, NotConfirmed, comes_back
@@ -73,7 +73,7 @@ def do_change_password() -> Response:
         deadline=deadline(),
     )
     visitor.sign_out()
-    return go("sign_in", "password")
+    return go_out("password")
 
 
 @blueprint.post("/account/sessions/end")
@@ -85,14 +85,14 @@ def do_end_session() -> Response:
     if session_id == "all":
         logins.logout_all(living.user_id, deadline=deadline())
         visitor.sign_out()
-        return go("sign_in", "signed_out_everywhere")
+        return go_out("signed_out_everywhere")
     if not is_id(session_id) or not logins.end(
         session_id, user_id=living.user_id, deadline=deadline()
     ):
         raise SessionNotFound
     if session_id == living.session_id:
         visitor.sign_out()
-        return go("sign_in", "signed_out")
+        return go_out("signed_out")
     return go("account", "session_closed")
 
 

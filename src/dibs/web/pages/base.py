@@ -50,6 +50,11 @@ def go(endpoint: str, notice: str | None = None, **values: Any) -> Response:
     return go_to(url_for(f"dibs_pages.{endpoint}", **values), notice)
 
 
+def go_out(notice: str) -> Response:
+    """Send on who is signed in no longer: to the form for that, where there is one."""
+    return go("sign_in", notice) if parts().settings.hashes else go_to(front(), notice)
+
+
 def go_to(address: str, notice: str | None = None, status: int = 303) -> Response:
     """The same, to an address."""
     response = cast(Response, redirect(address, status, Response=Response))
