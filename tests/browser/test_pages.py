@@ -141,10 +141,10 @@ def test_the_field_takes_the_place_of_the_server_s_answer(page: Page, site: str,
     """Of two answers, an old and a new one, only the new one is seen."""
     watch.expect(REFUSED)
     page.goto(f"{site}/sign-up?username=admin")
-    expect(page.locator(".past .errors")).to_be_visible()
+    expect(page.locator(".errors.past")).to_be_visible()
     page.fill("[name=username]", "surely-free")
     expect(page.get_by_text("surely-free is free.")).to_be_visible()
-    expect(page.locator(".past .errors")).to_be_hidden()
+    expect(page.locator(".errors.past")).to_be_hidden()
 
 
 def test_a_session_ended_elsewhere(new_page, site: str):
