@@ -97,7 +97,7 @@ def test_by_keyboard_alone(new_page, site: str):
     expect(page.get_by_role("heading", name="keyboard-lovers")).to_be_visible()
     tabs_to(page, "header button")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("You are logged out.")).to_be_visible()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
 
 
 def tabs_to(page: Page, selector: str) -> None:
@@ -141,10 +141,10 @@ def test_the_field_takes_the_place_of_the_server_s_answer(page: Page, site: str,
     """Of two answers, an old and a new one, only the new one is seen."""
     watch.expect(REFUSED)
     page.goto(f"{site}/sign-up?username=admin")
-    expect(page.locator(".past .errors")).to_be_visible()
+    expect(page.locator(".errors.past")).to_be_visible()
     page.fill("[name=username]", "surely-free")
     expect(page.get_by_text("surely-free is free.")).to_be_visible()
-    expect(page.locator(".past .errors")).to_be_hidden()
+    expect(page.locator(".errors.past")).to_be_hidden()
 
 
 def test_a_session_ended_elsewhere(new_page, site: str):
@@ -157,7 +157,7 @@ def test_a_session_ended_elsewhere(new_page, site: str):
     other.click("main form > button")
     expect(other).to_have_url(f"{site}/account")
     other.click("text=Sign out everywhere")
-    expect(other.get_by_text("You are logged out on every device.")).to_be_visible()
+    expect(other.get_by_text("You are signed out on every device.")).to_be_visible()
     # On another worker a session is believed for one second at most.
     expect_reloaded(page, f"{site}/sign-in?next=/account")
     expect(page.get_by_text("This session has ended.")).to_be_visible()

@@ -75,8 +75,9 @@ def test_pip_and_flask(page):
         if words[0] in ("pip", "flask")
     ]
     if commands:
+        forms = ["flask-wtf"] if "from flask_wtf" in page.read_text(encoding="utf-8") else []
         assert commands == [
-            ["pip", "install", "flask-sqlalchemy", "/path/to/dibs"],
+            ["pip", "install", *forms, "flask-sqlalchemy", "/path/to/dibs"],
             ["flask", "run", "--port", "8000"],
         ]
         assert "`app.py`" in page.read_text(encoding="utf-8")

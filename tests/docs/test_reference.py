@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
 import click
+import pytest
 
 import dibs
 import dibs.errors
 from dibs.cli import group
 from dibs.config import documented
-from dibs.errors import EmptyName
+from dibs.errors import EmptyName, NameTaken
 from dibs.strategies import STRATEGIES
 from dibs.web.bodies import WORDS
 from dibs.web.statuses import HTTP_ERRORS, STATUS
-from tests.docs.blocks import ROOT
+from tests.docs.blocks import ROOT, blocks
 
 PACKAGE = Path(dibs.__file__).parent
 
@@ -75,12 +79,22 @@ def test_every_code_is_in_the_docs():
     assert found == codes
 
 
-def test_every_reason_is_in_the_docs():
+def reasons() -> set[str]:
     """Every code that a `Reason` is made with, anywhere."""
-    found = {row[0].strip("`") for row in rows(page("errors.md")) if not row[0].isdigit()}
     sources = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
-    codes = {code for text in sources for code in re.findall(r'Reason\(\s*"(\w+)"', text)}
-    assert found == codes | WORDS.keys() | {EmptyName.code}
+    return {code for text in sources for code in re.findall(r'Reason\(\s*"(\w+)"', text)}
+
+
+def refusals() -> set[str]:
+    """Every code with which somebody may be refused a name."""
+    taken = {NameTaken.code} | {kind.code for kind in NameTaken.__subclasses__()}
+    others = {code for code in reasons() if code.startswith("password_")} | {"no_namespace"}
+    return (reasons() - others) | taken | {EmptyName.code}
+
+
+def test_every_reason_is_in_the_docs():
+    found = {row[0].strip("`") for row in rows(page("errors.md")) if not row[0].isdigit()}
+    assert found == reasons() | WORDS.keys() | {EmptyName.code}
 
 
 def test_every_export_is_there():
@@ -103,3 +117,42 @@ def test_every_strategy_is_in_the_docs():
         assert counts
         fresh, taken, why, check = (int(one or 0) for one in counts.groups())
         assert said[name] == [fresh, taken + why, check]
+
+
+SOURCES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_what_an_example_imports_is_installed(path):
+    """With dibs itself, or by a command that stands there or in the README."""
+    found = [*blocks(path), *blocks(ROOT / "README.md")]
+    installed = {
+        word
+        for block in found
+        for words in (block.commands() if block.language == "sh" else ())
+        if words[:2] == ["pip", "install"]
+        for word in words[2:]
+    }
+    named = {one for one in installed if "/" not in one} | {"dibs"}
+    there = {part for one in named for part in (one, *needs(one))}
+    for block in blocks(path):
+        if block.language == "python":
+            wanted = imported(block.text) - sys.stdlib_module_names - {"dibs"}
+            assert wanted <= {one.replace("-", "_") for one in there}
+
+
+def needs(package: str) -> set[str]:
+    """What is installed with it."""
+    lines = [one for one in requires(package) or () if "extra ==" not in one]
+    return {re.split(r"[^\w-]", one)[0].lower() for one in lines}
+
+
+def imported(code: str) -> set[str]:
+    """The packages that stand in its import statements."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {one.name.partition(".")[0] for one in node.names}
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module).partition(".")[0])
+    return found

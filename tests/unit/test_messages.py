@@ -61,6 +61,20 @@ def test_what_is_compiled_is_what_was_written(locale, folder):
     assert compiled == entries(locale), "run scripts/translations"
 
 
+OTHER_WORDS = {
+    "en": re.compile(r"\blog(ged|ging|s)?[ -]?(in|out|on|off)\b", re.IGNORECASE),
+    "zh": re.compile("登入|登出|签入|登陆|你"),
+    "ja": re.compile("サイン|ログオン|ログオフ"),
+}
+"""What the pages do not say: their buttons say `Sign in`, and in Chinese their reader is 您."""
+
+
+@pytest.mark.parametrize("locale", words.LOCALES)
+def test_pages_and_messages_have_the_same_words(locale):
+    said = messages() if locale == "en" else entries(locale).values()
+    assert [one for one in said if OTHER_WORDS[locale].search(one)] == []
+
+
 def test_there_is_a_catalogue_for_each_language():
     assert {path.name for path in FOLDER.iterdir()} == set(TRANSLATED)
 

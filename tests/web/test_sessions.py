@@ -38,7 +38,7 @@ def test_the_classic_flow(ada):
     answer = ada.site.client.post("/refresh", json={"refresh_token": old["refresh_token"]})
     assert (answer.status_code, answer.json.keys()) == (200, TOKENS)
     ada.tokens = answer.json
-    assert ada.ask("POST", "/logout").get_json() == {"message": "You are logged out."}
+    assert ada.ask("POST", "/logout").get_json() == {"message": "You are signed out."}
     problem(ada.ask("GET", "/users/me"), 401, "session_ended")
     for token in (old, ada.tokens):
         body = {"refresh_token": token["refresh_token"]}

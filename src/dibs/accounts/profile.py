@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dibs.accounts.acceptance import refuse_unchanged
 from dibs.accounts.leavings import Leavings
 from dibs.accounts.login import Logins
@@ -106,7 +108,7 @@ class Profiles:
             self._logins.distrust_user(user_id)
 
     def set_disabled(self, user_id: str, *, disabled: bool, deadline: Deadline) -> bool:
-        """Keep a user out and end her sessions, or let her log in; say whether there is such a one.
+        """Keep a user out and end her sessions, or let her in; say whether there is such a one.
 
         Raises:
             StoreUnavailable: It is not known to be done; asking again is safe.
@@ -115,3 +117,11 @@ class Profiles:
             return self._users.set_disabled(user_id, disabled=disabled, deadline=deadline)
         finally:
             self._logins.distrust_user(user_id)
+
+    def disabled(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
+        """Who of these is kept out, by id: since which moment of the database's clock.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._users.disabled(user_ids, deadline=deadline)

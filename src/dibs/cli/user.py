@@ -23,7 +23,7 @@ def disable(name: str) -> None:
 @user.command()
 @click.argument("name")
 def enable(name: str) -> None:
-    """Let a user log in again."""
+    """Let a user sign in again."""
     _set(name, disabled=False)
 
 

@@ -56,7 +56,7 @@ class Overloaded(DibsError):
     """
 
     code = "overloaded"
-    message = "Too many people register or log in at the moment. Please try again shortly."
+    message = "Too many people sign up or sign in at the moment. Please try again shortly."
 
     def __init__(self, retry_after: int = 1) -> None:
         self.retry_after = retry_after
@@ -70,21 +70,21 @@ class Unauthenticated(DibsError):
     """Nobody has said who asks, or not in a way that is believed."""
 
     code = "unauthenticated"
-    message = "This needs an access token; log in and send it as a Bearer token."
+    message = "This needs an access token; sign in and send it as a Bearer token."
 
 
 class InvalidToken(Unauthenticated):
     """The token is none of this service's, or not for this use."""
 
     code = "token_invalid"
-    message = "The token is not valid. Please log in again."
+    message = "The token is not valid. Please sign in again."
 
 
 class TokenExpired(InvalidToken):
     """The token was valid."""
 
     code = "token_expired"
-    message = "The token has expired; refresh it, or log in again."
+    message = "The token has expired; refresh it, or sign in again."
 
 
 class TokenSuperseded(InvalidToken):
@@ -98,7 +98,7 @@ class SessionEnded(InvalidToken):
     """The sign-in that the token is of has ended: by logout, a new password, or theft."""
 
     code = "session_ended"
-    message = "This session has ended. Please log in again."
+    message = "This session has ended. Please sign in again."
 
 
 class LoginFailed(Unauthenticated):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from dibs.deadline import Deadline
 from dibs.names import Username
 from dibs.store.dialects import Run
-from dibs.store.dialects.base import plain
+from dibs.store.dialects.base import listed, plain
 from dibs.store.locks import lock_user
 from dibs.store.members import leave_all
 from dibs.store.releases import release_for_good
@@ -135,6 +135,22 @@ class Users:
             return True
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
+
+    def disabled(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
+        """Who of these may not come in, by id: since which moment of the database's clock.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        if not user_ids:
+            return {}
+        ids, params = listed(user_ids)
+        sql = (
+            "SELECT id, disabled_at FROM dibs_users"
+            f" WHERE disabled_at IS NOT NULL AND id IN ({ids})"
+        )
+        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return dict(map(plain, rows))
 
     def delete(self, user_id: str, *, quarantine: int | None = 0, deadline: Deadline) -> bool:
         """Delete a user, her sessions and memberships, release her names; say whether she was.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from urllib.parse import urlsplit, urlunsplit
+
+from flask import Flask, Response, redirect, request
+from werkzeug.routing import RequestRedirect
 
 HSTS = "max-age=31536000"
 
@@ -10,6 +13,7 @@ HSTS = "max-age=31536000"
 def init_headers(app: Flask) -> None:
     """For an app that is all ours."""
     app.after_request(hardened)
+    app.after_request(within)
 
 
 def unsniffed(response: Response) -> Response:
@@ -23,3 +27,18 @@ def hardened(response: Response) -> Response:
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", HSTS)
     return unsniffed(response)
+
+
+def within(response: Response) -> Response:
+    """Where routing sends on who asks with a slash too many or too few: an address without a host.
+
+    Routing takes the host from the client's header, and a cache would send others there.
+    """
+    if isinstance(request.routing_exception, RequestRedirect) and response.location:
+        wanted = urlsplit(response.location)
+        # With two slashes in front it would begin with a host after all.
+        path = "/" + wanted.path.lstrip("/")
+        here = redirect(urlunsplit(("", "", path, wanted.query, "")), response.status_code)
+        response.location = here.location
+        response.set_data(here.get_data())
+    return response

@@ -17,8 +17,8 @@ from dibs.web.schemas.ids import id_in_path, is_id
 from dibs.web.schemas.sessions import KeySet, LoginBody, RefreshBody, SessionList, TokenSchema
 from dibs.web.words import localised, say
 
-LOGGED_OUT = "You are logged out."
-LOGGED_OUT_EVERYWHERE = "You are logged out on every device."
+LOGGED_OUT = "You are signed out."
+LOGGED_OUT_EVERYWHERE = "You are signed out on every device."
 MESSAGES = (LOGGED_OUT, LOGGED_OUT_EVERYWHERE)
 
 KEYS_SECONDS = 300

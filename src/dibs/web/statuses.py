@@ -40,7 +40,7 @@ STATUS = {
 
 TITLES = {
     400: "Bad request",
-    401: "Not logged in",
+    401: "Not signed in",
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",

@@ -27,7 +27,7 @@ from dibs.web.schemas.users import ChangeBody, Changed, UserPage, UserSchema
 from dibs.web.shown import moved_to, refuse_unlisted, users_shown
 from dibs.web.words import localised, say
 
-CHANGED = "The password was changed. Please log in again."
+CHANGED = "The password was changed. Please sign in again."
 RENAMED = "The name was changed."
 MESSAGES = (CHANGED, RENAMED)
 

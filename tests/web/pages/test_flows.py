@@ -17,7 +17,7 @@ def test_sign_up_sign_out_and_in_again(paged):
     assert "<bdi>Ada</bdi>" in page
     assert "Registration successful." not in browser.get("/account").text
     assert browser.send("/account", "/sign-out", {}).location == "/sign-in"
-    assert "You are logged out." in browser.get("/sign-in").text
+    assert "You are signed out." in browser.get("/sign-in").text
     assert not browser.is_signed_in()
     assert browser.sign_in("ADA").location == "/account"
     assert browser.is_signed_in()

@@ -253,7 +253,7 @@ def test_figures(staff):
     found = re.findall(r'<code>(\w+)</code></th><td class="number">(\d+)', page)
     assert found[0] == ("taken", "2")
     assert dict(found).keys() - {"taken"}
-    assert "has counted since" in page
+    assert "counted by one worker alone" in page
 
 
 def test_two_namespaces_are_counted_apart(resting, staff):

@@ -126,3 +126,22 @@ def test_the_api_asks_for_the_header_as_ever(ada):
     form = ada.form("/account", "/sign-out")
     assert ada.post("/logout", form.fields).status_code == 403
     assert ada.is_signed_in()
+
+
+def test_a_form_of_another_session_than_the_one_that_goes_on(ada):
+    """An access token of a session that has ended, which the form is of, beside another's refresh.
+
+    The form was looked at by the one and would be done by the other.
+    """
+    eve = member(ada.site, "eve")
+    form = ada.form("/account", "/account/teams")
+    access = ada.cookie("dibs_access")
+    ada.send("/account", "/account/sessions/end", {"session": "all"})
+    eve.client.set_cookie("dibs_access", access)
+    answer = eve.post(form.action, {**form.fields, "name": "rockets"})
+    assert answer.status_code == 403
+    assert "This page was open for too long" in answer.text
+    assert ada.site.get("/teams").get_json()["items"] == []
+    # The page that came back has a form of hers, and that one is done.
+    again = eve.form("/account", "/account/teams")
+    assert eve.post(again.action, {**again.fields, "name": "rockets"}).location == "/@rockets"

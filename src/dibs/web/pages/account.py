@@ -9,8 +9,10 @@ from flask import Response, request, url_for
 from dibs.errors import InvalidName, SessionEnded, SessionNotFound
 from dibs.names import parse_existing
 from dibs.web.here import deadline, parts
+from dibs.web.moments import iso
 from dibs.web.pages import visitor
-from dibs.web.pages.base import blueprint, go, page
+from dibs.web.pages.base import blueprint, go, go_out, page
+from dibs.web.pages.charts import when
 from dibs.web.pages.devices import described
 from dibs.web.pages.forms import Form, NotConfirmed, comes_back
 from dibs.web.pages.resting import rest
@@ -38,6 +40,7 @@ def account_page(form: Form) -> Response:
     """All of it on one page."""
     living = signed_in()
     sessions = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
+    ordered = sorted(sessions, key=lambda one: one.id != living.session_id)
     return page(
         "account.html",
         form.status,
@@ -45,7 +48,9 @@ def account_page(form: Form) -> Response:
         here=url_for("dibs_pages.account"),
         me=me(),
         rest=rest,
-        sessions=[(one, described(one.device), one.id == living.session_id) for one in sessions],
+        sessions=[(one, described(one.device), one.id == living.session_id) for one in ordered],
+        when=when,
+        iso=iso,
         shortest=parts().settings.password_min_length,
     )
 
@@ -68,7 +73,7 @@ def do_change_password() -> Response:
         deadline=deadline(),
     )
     visitor.sign_out()
-    return go("sign_in", "password")
+    return go_out("password")
 
 
 @blueprint.post("/account/sessions/end")
@@ -80,14 +85,14 @@ def do_end_session() -> Response:
     if session_id == "all":
         logins.logout_all(living.user_id, deadline=deadline())
         visitor.sign_out()
-        return go("sign_in", "signed_out_everywhere")
+        return go_out("signed_out_everywhere")
     if not is_id(session_id) or not logins.end(
         session_id, user_id=living.user_id, deadline=deadline()
     ):
         raise SessionNotFound
     if session_id == living.session_id:
         visitor.sign_out()
-        return go("sign_in", "signed_out")
+        return go_out("signed_out")
     return go("account", "session_closed")
 
 

@@ -50,6 +50,11 @@ def go(endpoint: str, notice: str | None = None, **values: Any) -> Response:
     return go_to(url_for(f"dibs_pages.{endpoint}", **values), notice)
 
 
+def go_out(notice: str) -> Response:
+    """Send on who is signed in no longer: to the form for that, where there is one."""
+    return go("sign_in", notice) if parts().settings.hashes else go_to(front(), notice)
+
+
 def go_to(address: str, notice: str | None = None, status: int = 303) -> Response:
     """The same, to an address."""
     response = cast(Response, redirect(address, status, Response=Response))
@@ -138,7 +143,8 @@ def initial(name: str) -> str:
 
 def ago(milliseconds: int) -> str:
     """How long ago a moment was: a server does not know what time it is at the reader's."""
-    seconds = max(0, time() - milliseconds / 1000)
+    # Of no time at all Babel says that it is yet to come.
+    seconds = max(1, time() - milliseconds / 1000)
     return str(format_timedelta(-seconds, add_direction=True))
 
 

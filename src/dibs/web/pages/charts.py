@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 
+from babel import Locale
 from babel.dates import format_skeleton, format_timedelta
 from flask_babel import get_locale
 
@@ -99,6 +100,12 @@ def moment(milliseconds: int) -> str:
     """A moment that is the same for every reader, whose own time of day no server knows."""
     at = EPOCH + timedelta(milliseconds=milliseconds)
     return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def when(milliseconds: int) -> str:
+    """The same as the reader's language has it."""
+    joined = str((get_locale() or Locale("en")).datetime_formats["medium"]).replace("'", "")
+    return f"{joined.format(said(milliseconds, 'Hm'), said(milliseconds, 'yMMMd'))} UTC"
 
 
 def lasting(milliseconds: int) -> str:

@@ -9,9 +9,11 @@ from werkzeug.exceptions import BadHost, HTTPException
 
 from dibs.errors import DibsError, Unauthenticated
 from dibs.web import problems
+from dibs.web.here import parts
 from dibs.web.pages import security, visitor
 from dibs.web.pages.base import blueprint, go, here, page
 from dibs.web.pages.forms import SHOWN, answer_of, form_of, kept
+from dibs.web.pages.signing import NoSignIn
 from dibs.web.words import read_as_page
 
 
@@ -55,6 +57,8 @@ def _page(said: dict[str, str], answer: Response) -> Response:
 
 def to_sign_in() -> Response:
     """Where somebody is sent who has to log in first; and then back, if there was only to read."""
+    if not parts().settings.hashes:
+        return _page(*answer_of(NoSignIn()))
     ended = "session_ended" if visitor.has_ended() else None
     back = here() if request.method == "GET" else None
     return go("sign_in", ended, next=back)

@@ -21,9 +21,16 @@ from dibs.web.pages.charts import (
 from dibs.web.words import say
 
 HIT, MISS = "cache_hit", "cache_miss"
-ALL_WORKERS = "The rest is what all workers together have counted since %(since)s."
-THIS_WORKER = "The rest is what the worker that shows this page has counted since %(since)s."
-MESSAGES = (ALL_WORKERS, THIS_WORKER)
+ALL_WORKERS = "What follows is what all workers together have counted since %(since)s."
+REDIS_AWAY = (
+    "What follows is what the worker that shows this page has counted since %(since)s: Redis does"
+    " not answer, in which all of them add up theirs."
+)
+THIS_WORKER = (
+    "What follows is counted by one worker alone, the one that shows this page, since %(since)s:"
+    " without Redis (DIBS_REDIS_URL) each counts for itself."
+)
+MESSAGES = (ALL_WORKERS, REDIS_AWAY, THIS_WORKER)
 STARTED = int(time() * 1000)
 """About when this process began to count."""
 
@@ -85,4 +92,5 @@ def _counted() -> tuple[Mapping[str, int], str]:
         if (found := shared.read(deadline())) is not None:
             counts, since = found
             return counts, say(ALL_WORKERS, {"since": moment(int(since.timestamp() * 1000))})
-    return parts().cache.counters.read(), say(THIS_WORKER, {"since": moment(STARTED)})
+    alone = THIS_WORKER if shared is None else REDIS_AWAY
+    return parts().cache.counters.read(), say(alone, {"since": moment(STARTED)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from flask import Response, json, request
@@ -35,7 +36,7 @@ class NotConfirmed(DibsError):
     message = "Type the name as it stands above."
 
 
-ABOUT_NAME = (InvalidName, NameTaken, UserNotFound, NotConfirmed)
+ABOUT_NAME = (InvalidName, NameTaken, NotConfirmed)
 """Errors that stand beside the field of the name, if the form has one."""
 
 
@@ -80,11 +81,15 @@ class Shown:
         page: Makes it.
         names: The field of a name that somebody wants.
         passwords: The field of a password that somebody wants.
+        people: The field of somebody's name.
+        others: Further errors, each with its field.
     """
 
     page: Callable[[Form], Response]
     names: str
     passwords: str
+    people: str
+    others: Mapping[type[DibsError], str]
 
 
 SHOWN: dict[str, Shown] = {}
@@ -92,12 +97,17 @@ SHOWN: dict[str, Shown] = {}
 
 
 def comes_back(
-    page: Callable[[Form], Response], *, names: str = "username", passwords: str = "password"
+    page: Callable[[Form], Response],
+    *,
+    names: str = "username",
+    passwords: str = "password",
+    people: str = "username",
+    others: Mapping[type[DibsError], str] = MappingProxyType({}),
 ) -> Callable[[View], View]:
-    """Have this page show the form again if the view raises an error of dibs."""
+    """Have this page show the form again if the view raises an error of dibs; see `Shown`."""
 
     def decorate(view: View) -> View:
-        SHOWN[f"dibs_pages.{view.__name__}"] = Shown(page, names, passwords)
+        SHOWN[f"dibs_pages.{view.__name__}"] = Shown(page, names, passwords, people, others)
         return view
 
     return decorate
@@ -157,6 +167,8 @@ def _sentences(error: DibsError, said: dict[str, Any], shown: Shown) -> list[tup
         return [(fields.get(one["field"], one["field"]), one["detail"]) for one in reasons]
     if isinstance(error, ABOUT_NAME) and shown.names in request.form:
         return [(shown.names, said["detail"])]
+    if isinstance(error, UserNotFound) and shown.people in request.form:
+        return [(shown.people, said["detail"])]
     if isinstance(error, WrongPassword):
         return [("current_password", said["detail"])]
-    return [("", said["detail"])]
+    return [(shown.others.get(type(error), ""), said["detail"])]

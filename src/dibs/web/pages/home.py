@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, url_for
 from werkzeug.routing import BuildError
 
+from dibs.web.here import parts
 from dibs.web.pages.base import page
 
 FRONT = "dibs_pages.home"
@@ -12,7 +13,7 @@ FRONT = "dibs_pages.home"
 
 def home() -> Response:
     """What this is, and where to begin."""
-    return page("home.html", docs=_docs())
+    return page("home.html", docs=_docs(), asks=parts().settings.check == "open")
 
 
 def _docs() -> str | None:

@@ -53,6 +53,7 @@ class Found:
         past: What happened, the newest first.
         more: Whether there is more of that.
         people: What users are called now, by id.
+        disabled: Since when users are kept out who are, by id.
     """
 
     asked: str
@@ -63,6 +64,7 @@ class Found:
     past: Sequence[PastChange] = ()
     more: bool = False
     people: Mapping[str, str] = field(default_factory=dict)
+    disabled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -92,6 +94,7 @@ def look(name: str, *, limit: int) -> Found:
         return Found(name, rules)
     near = sorted(rows.values(), key=lambda one: (len(one.canonical), one.canonical))[:NEAR]
     past = parts().history.of_name(username, limit=limit + 1, deadline=deadline())
+    users = _users([*near, row] if row else near, past[:limit])
     return Found(
         name,
         row=row,
@@ -99,7 +102,8 @@ def look(name: str, *, limit: int) -> Found:
         near=near,
         past=past[:limit],
         more=len(past) > limit,
-        people=_people([row] if row else [], past[:limit]),
+        people=parts().history.names_now(users, deadline=deadline()),
+        disabled=parts().accounts.profiles.disabled(users, deadline=deadline()),
     )
 
 
@@ -122,8 +126,9 @@ def _rows(username: Username) -> dict[str, NameRow]:
     return {key: row for key, row in found.items() if not row.free}
 
 
-def _people(rows: Sequence[NameRow], past: Sequence[PastChange]) -> dict[str, str]:
+def _users(rows: Sequence[NameRow], past: Sequence[PastChange]) -> list[str]:
+    """The ids of users in these."""
     ids = {row.owner for row in rows if row.owner_kind == "user"}
     ids |= {one.change.actor for one in past}
     ids |= {one.change.owner for one in past if one.change.owner_kind == "user"}
-    return parts().history.names_now([one for one in ids if one], deadline=deadline())
+    return [one for one in ids if one]

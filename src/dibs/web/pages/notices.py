@@ -18,7 +18,7 @@ NOTICES = {
     "signed_out_everywhere": LOGGED_OUT_EVERYWHERE,
     "password": CHANGED,
     "session_ended": SessionEnded.message,
-    "session_closed": "That device is logged out.",
+    "session_closed": "That device is signed out.",
     "renamed": "This is your name now.",
     "deleted": "Your account is deleted.",
     "team_made": "The team is there.",

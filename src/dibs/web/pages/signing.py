@@ -8,23 +8,24 @@ from urllib.parse import urlsplit
 
 from flask import Response, request, url_for
 
-from dibs.errors import LoginFailed, Overloaded, StoreUnavailable
+from dibs.errors import DibsError, LoginFailed, Overloaded, StoreUnavailable
 from dibs.web.here import deadline, parts
 from dibs.web.names import verdict
 from dibs.web.pages import visitor
-from dibs.web.pages.base import blueprint, go, go_to, page
+from dibs.web.pages.base import ASKED, blueprint, go, go_out, go_to, page
 from dibs.web.pages.forms import Form, comes_back, key_of_form
 from dibs.web.registration import taking
 
 
 def sign_up_page(form: Form) -> Response:
     """The form to sign up with, and what is to be said of a name that was only asked about."""
-    settings, asked = parts().settings, request.args.get("username", "")
+    settings, name = parts().settings, request.args.get("username")
+    asked = None if form.name or name is None else _asked(name)
     return page(
         "sign-up.html",
         form.status,
-        form=form if form.name else Form(typed={"username": asked}),
-        asked=_asked(asked) if asked and not form.name else None,
+        form=form if form.name else _filled_in(name or "", asked),
+        asked=asked,
         password=settings.password,
         shortest=settings.password_min_length,
         next=local(request.values.get("next")),
@@ -33,10 +34,19 @@ def sign_up_page(form: Form) -> Response:
 
 def _asked(name: str) -> dict[str, Any] | None:
     """What is said of a name before it is wanted, where that is said to everybody."""
-    if parts().settings.check not in ("open", "blind"):
+    if parts().settings.check not in ASKED:
         return None
     said = verdict(name, parts().registry, deadline())
     return None if said["available"] is None else said
+
+
+def _filled_in(name: str, asked: dict[str, Any] | None) -> Form:
+    """The form with a name, and why it cannot be had."""
+    typed = {"username": name}
+    if asked is None or asked["available"]:
+        return Form(typed=typed)
+    said = [one["detail"] for one in asked["reasons"]] or [asked["message"]]
+    return Form(typed=typed, broken={"username": said}, name="do_sign_up")
 
 
 @blueprint.get("/sign-up")
@@ -68,8 +78,26 @@ def do_sign_up() -> Response:
     return go("sign_in", "registered", username=user.username)
 
 
+class NoSignIn(DibsError):
+    """No passwords are used, so there is nothing to sign in with."""
+
+    code = "not_found"
+    message = "Nobody signs in here: names are registered without a password."
+
+
+def refuse_sign_in() -> None:
+    """See that there is something to sign in with.
+
+    Raises:
+        NoSignIn: There is not.
+    """
+    if not parts().settings.hashes:
+        raise NoSignIn
+
+
 def sign_in_page(form: Form) -> Response:
     """The form to log in with."""
+    refuse_sign_in()
     return page(
         "sign-in.html",
         form.status,
@@ -90,6 +118,7 @@ def sign_in() -> Response:
 @comes_back(sign_in_page)
 def do_sign_in() -> Response:
     """Log in, by any spelling of the name."""
+    refuse_sign_in()
     _log_in(request.form.get("username", ""), request.form.get("password", ""))
     return go_to(local(request.form.get("next")) or home())
 
@@ -101,7 +130,7 @@ def sign_out() -> Response:
     if living is not None:
         parts().accounts.logins.logout(living, deadline=deadline())
     visitor.sign_out()
-    return go("sign_in", "signed_out")
+    return go_out("signed_out")
 
 
 def home() -> str:

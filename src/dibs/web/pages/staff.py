@@ -10,7 +10,7 @@ from dibs.accounts.policy import STAFF
 from dibs.errors import DibsError, NameHasChanged, NotAllowed, UserNotFound
 from dibs.store import NameRow
 from dibs.web.here import deadline, parts
-from dibs.web.pages import charts
+from dibs.web.pages import charts, reasons
 from dibs.web.pages.base import blueprint, go, page
 from dibs.web.pages.figures import figures
 from dibs.web.pages.forms import Form, comes_back
@@ -48,7 +48,7 @@ def staff_page(form: Form) -> Response:
     """A name, if one is asked for; else the figures."""
     require_staff()
     name = request.values.get("name", "")
-    shown = _of_name(name) if name else {"figures": figures()}
+    shown = _of_name(name) if name else {"figures": figures(), "reason": reasons.words}
     return page(
         "staff-name.html" if name else "staff.html",
         form.status,
@@ -80,7 +80,7 @@ def staff() -> Response:
 
 
 @blueprint.post("/staff/reserve")
-@comes_back(staff_page, names="")
+@comes_back(staff_page, names="", others={NoReason: "reason"})
 def do_reserve() -> Response:
     """Keep a name back."""
     require_staff()
@@ -104,23 +104,25 @@ def do_unreserve() -> Response:
 
 
 @blueprint.post("/staff/assign")
-@comes_back(staff_page, names="")
+@comes_back(staff_page, names="", people="user")
 def do_assign() -> Response:
     """Give a user this name instead of hers."""
     require_staff()
-    name, user_id = _name(), user_id_of(request.form.get("user", ""))
+    name = _name()
     _refuse_unseen(name)
+    user_id = user_id_of(request.form.get("user", ""))
     with taking(name):
         parts().renames.rename(name, user_id=user_id, by_staff=True, deadline=deadline())
     return go("staff", "assigned", name=name)
 
 
 @blueprint.post("/staff/transfer")
-@comes_back(staff_page, names="")
+@comes_back(staff_page, names="instead", people="to")
 def do_transfer() -> Response:
     """Pass a user's name on; both have one at any moment."""
     require_staff()
     name, to, instead = _name(), request.form.get("to", ""), request.form.get("instead", "")
+    _refuse_unseen(name)
     if not to:
         raise UserNotFound
     with taking(instead):
