@@ -9,7 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest.register_assert_rewrite("dibs.testing")
 
-from dibs.cache import address  # noqa: E402  # after the rewrite is registered
+from dibs.cache import address, link  # noqa: E402  # after the rewrite is registered
 from dibs.deadline import CacheTime  # noqa: E402
 from dibs.store.sql import SqlStore  # noqa: E402
 from tests.backends import BACKENDS, Backend, open_store  # noqa: E402
@@ -58,7 +58,8 @@ def impatient() -> None:
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for Redis as long as it takes, in all other tests: machines are busy."""
     if "impatient" not in request.fixturenames:
-        monkeypatch.setattr(address, "REPLY_SECONDS", 60.0)
+        for module in (address, link):
+            monkeypatch.setattr(module, "REPLY_SECONDS", 60.0)
         monkeypatch.setattr(CacheTime.__init__, "__defaults__", (120.0,))
 
 
