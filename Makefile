@@ -25,6 +25,9 @@ serve: setup-serve ## run the service; ARGS="--port 8000 --workers 4"
 
 # More workers than most machines have processors, since the slowest tests wait:
 # for deadlines, and for servers that stand still. ARGS="-n 0 --pdb" has none.
+# Images of containers often forbid Python to keep what it compiled: then each of the
+# hundreds of processes that the tests start would compile all that it imports.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: check services setup-test ## check, then test the built wheel; ARGS="-k sqlite -x"
 	@exec .venv-test/bin/$(PYTEST) -n 4 $(ARGS)
 

@@ -124,8 +124,7 @@ class Served(Backend):
     def shared(self) -> str:
         if self._shared is None:
             self._shared = self.migrated()
-        for table in TABLES:
-            self.execute(f"DELETE FROM {table}", self._shared)
+        self.server.empty_tables(TABLES, self._shared)
         return self._shared
 
     def execute(self, sql: str, url: str) -> list[tuple[Any, ...]]:

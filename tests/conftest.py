@@ -59,8 +59,8 @@ def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Waits for Redis as long as it takes, in all other tests: machines are busy."""
     if "impatient" not in request.fixturenames:
         for module in (address, link):
-            monkeypatch.setattr(module, "REPLY_SECONDS", 60.0)
-        monkeypatch.setattr(CacheTime.__init__, "__defaults__", (120.0,))
+            monkeypatch.setattr(module, "REPLY_SECONDS", 10.0)
+        monkeypatch.setattr(CacheTime.__init__, "__defaults__", (30.0,))
 
 
 @pytest.fixture(params=BACKENDS, ids=str)

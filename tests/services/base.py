@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -248,6 +249,18 @@ class Server(Daemon):
             sql: The statement, without parameters.
             database: The name or the URL of a database.
         """
+
+    def empty_tables(self, tables: Iterable[str], database: str) -> None:
+        """Deletes all rows of some tables, in this order, over one connection."""
+        with self._connect(database) as connection, connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            for table in tables:
+                cursor.execute(f"DELETE FROM {table}")
+            cursor.execute("COMMIT")
+
+    @abstractmethod
+    def _connect(self, database: str) -> Any:
+        """Connects as the administrator to a database, named or by its URL; commits by itself."""
 
     @abstractmethod
     def _create(self, database: str) -> None:

@@ -41,6 +41,9 @@ class MariaDBServer(Server):
             database=make_url(database).database if database and "://" in database else database,
             connect_timeout=10,
             autocommit=True,
+            # For TLS, which a socket has no use for, it would read the system's certificates
+            # each time: 27 ms of processor time.
+            ssl_disabled=True,
         )
 
     def _kill_connection(self, connection: int) -> None:

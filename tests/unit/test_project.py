@@ -52,10 +52,19 @@ def asked_for(
     return [Requirement(line) for line in lines]
 
 
-def test_names_load_neither_flask_nor_sqlalchemy():
-    """`dibs.names` can be used where there is no web framework and no database."""
-    heavy = {"flask", "sqlalchemy", "redis", "marshmallow", "werkzeug"}
-    program = f"import sys, dibs.names; print(*{heavy!r} & set(sys.modules))"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("dibs.names", {"flask", "sqlalchemy", "redis", "marshmallow", "werkzeug"}),
+        ("dibs.cli", {"alembic", "granian", "matplotlib", "redis", "sqlalchemy.orm"}),
+    ],
+)
+def test_what_is_heavy_is_loaded_where_it_is_used(module, heavy):
+    """Names need no web framework and no database; each process of the service reads the commands.
+
+    The service is one process more than it has workers, and all of them start at once.
+    """
+    program = f"import sys, {module}; print(*{heavy!r} & set(sys.modules))"
     ran = subprocess.run(
         [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from dibs import web
 from dibs.web.schemas.plain import PlainTeamSchema, PlainUserSchema
 from dibs.web.schemas.teams import TeamSchema
 from dibs.web.schemas.users import UserSchema
+from tests.web.site import Site
 
 SILENT = {"/", "/openapi.json", "/dibs-username.js", "/docs/", "/docs/{path}", "/static/{filename}"}
 
@@ -36,6 +41,35 @@ def test_every_route_is_documented(site, document):
     }
     assert documented == {route for route in routes if route[0] not in SILENT}
     assert document["openapi"].startswith("3.1")
+
+
+def test_who_asks_first_gets_all_of_it(make_site, document):
+    """It is written then, and of many at the same moment none gets half of it."""
+    for _ in range(3):
+        site, barrier = make_site(), Barrier(8)
+
+        def ask(language: str, site: Site = site, barrier: Barrier = barrier) -> Any:
+            client = site.app.test_client()
+            barrier.wait()
+            return client.get("/openapi.json", headers={"Accept-Language": language}).json
+
+        with ThreadPoolExecutor(8) as threads:
+            assert list(threads.map(ask, ["en", "ja"] * 4)) == [document] * 8
+
+
+def test_what_could_not_be_written_is_not_half_there(make_site, document, monkeypatch):
+    """Who asks next has it written again."""
+    site = make_site()
+    with monkeypatch.context() as fault:
+        fault.delattr(web, "_say_one_change")
+        assert site.get("/openapi.json").status_code == 500
+    assert site.get("/openapi.json").json == document
+
+
+def test_flask_prints_it(site, document):
+    """`flask openapi print`, which flask-smorest has."""
+    result = site.app.test_cli_runner().invoke(args=["openapi", "print"])
+    assert json.loads(result.output) == document
 
 
 def test_every_reference_leads_somewhere(document):

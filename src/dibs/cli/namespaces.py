@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 import click
 
-from dibs.cli.target import host_app
+from dibs.cli.target import host_namespaces
 from dibs.config import Settings
-from dibs.homes import KNOWN
-from dibs.namespaces import NONE, Namespaces
 
 Command = Callable[..., None]
 
@@ -28,8 +26,7 @@ def chosen(namespace: str | None, settings: Settings) -> str:
     Raises:
         BadParameter: There is no such namespace: what is reserved in it would protect nothing.
     """
-    app = host_app()
-    hosts: Namespaces = NONE if app is None else app.extensions.get(KNOWN, NONE)
+    hosts = host_namespaces()
     if namespace is None:
         return settings.namespace
     if namespace not in settings.all_namespaces | hosts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask
@@ -12,10 +13,13 @@ from flask.cli import ScriptInfo
 from dibs.app import settings_from_environment
 from dibs.config import Settings, load
 from dibs.errors import ConfigError
-from dibs.extension import Dibs
-from dibs.hosting import service_settings
-from dibs.store import host_connection, schema
+from dibs.namespaces import NONE, Namespaces
+from dibs.store import schema
 from dibs.wiring import create_tables, open_store
+
+# What is only for host apps is read where there is one: it brings SQLAlchemy's sessions along.
+if TYPE_CHECKING:
+    from dibs.extension import Dibs
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,17 @@ def extension_of(app: Flask) -> Dibs | None:
     return next(iter(app.extensions.get("dibs", {}).values()), None)
 
 
+def host_namespaces() -> Namespaces:
+    """Those that the host app's own names are in."""
+    app = host_app()
+    if app is None:
+        return NONE
+    from dibs.homes import KNOWN
+
+    namespaces: Namespaces = app.extensions.get(KNOWN, NONE)
+    return namespaces
+
+
 def find_settings() -> Settings:
     """The settings of the host app, or else of the environment.
 
@@ -54,7 +69,11 @@ def find_settings() -> Settings:
     if app is None:
         return settings_from_environment()
     dibs = extension_of(app)
-    return load(app.config) if dibs is None else service_settings(app, dibs)
+    if dibs is None:
+        return load(app.config)
+    from dibs.hosting import service_settings
+
+    return service_settings(app, dibs)
 
 
 def find_target() -> Target:
@@ -80,6 +99,8 @@ def find_target() -> Target:
 
 def _of_host(app: Flask, dibs: Dibs) -> Target:
     """The database in which a host app's extension writes its names."""
+    from dibs.store import host_connection
+
     with app.app_context():
         try:
             engine = dibs.engine

@@ -5,12 +5,10 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -23,6 +21,9 @@ from dibs.store.dialects import SQLite, dialect_for
 from dibs.store.engine import parse_url
 from dibs.store.models import meta, metadata, names
 from dibs.store.violations import Kind, classify
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 VERSION_TABLE = "dibs_alembic_version"
 UPGRADE = "dibs db upgrade"
@@ -139,6 +140,9 @@ def _verify_migration(connection: Connection) -> None:
 
 def _revision(connection: Connection) -> str | None:
     """The migration that the database is at, if that is noted."""
+    # Alembic is read where it is used: what only answers requests starts without it.
+    from alembic.runtime.migration import MigrationContext
+
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     return context.get_current_revision()
 
@@ -205,6 +209,8 @@ def upgrade_engine(engine: Engine, rules_version: int = RULES_VERSION) -> None:
 
 
 def _upgrade(connection: Connection, rules_version: int) -> None:
+    from alembic import command
+
     config = _config(connection, rules_version)
     revision = _revision(connection)
     if _is_ahead(revision):
@@ -247,6 +253,8 @@ def _write_rules(connection: Connection, rules_version: int) -> None:
 
 
 def _config(connection: Connection, rules_version: int) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
@@ -254,6 +262,9 @@ def _config(connection: Connection, rules_version: int) -> Config:
     return config
 
 
+@cache
 def newest_revision() -> str | None:
     """The newest migration of this dibs."""
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Flask
-from flask_smorest import Api
 from werkzeug.routing import BaseConverter
 
 from dibs.web import (
@@ -23,10 +23,10 @@ from dibs.web import (
 from dibs.web.checking import CheckToken, Place, init_checks
 from dibs.web.cors import init_cors
 from dibs.web.limits import init_limits
+from dibs.web.openapi import DibsApi
 from dibs.web.pages import register_pages
-from dibs.web.problems import CONTENT_TYPE, register_error_handlers
+from dibs.web.problems import register_error_handlers
 from dibs.web.refusals import Proofs, Refusals
-from dibs.web.schemas.problems import Problem
 from dibs.web.tracing import init_tracing
 from dibs.web.words import init_babel
 from dibs.wiring import Parts
@@ -70,25 +70,6 @@ class AnyText(BaseConverter):
     part_isolating = False
 
 
-class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
-    """flask-smorest's API, with our problem details where it has errors of its own."""
-
-    ERROR_SCHEMA = Problem
-    DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
-
-    def _register_responses(self) -> None:
-        usual = self.DEFAULT_RESPONSE_CONTENT_TYPE
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = CONTENT_TYPE
-        super()._register_responses()
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = usual
-
-    def _register_pagination_header(self) -> None:
-        """Leave it out: pages are told by `next`."""
-
-    def _register_error_handlers(self) -> None:
-        """Leave them to `dibs.web.problems`."""
-
-
 ALL = ("api", "pages", "front")
 
 
@@ -118,7 +99,8 @@ def register_blueprints(
     further = {f"{names.blueprint.name}-{i}": one for i, one in enumerate((checks or {}).items())}
     init_checks(app, parts, check_token, {name: place for name, (_, place) in further.items()})
     _introduce(app, parts)
-    api = _api(app, parts, url_prefix)
+    password = parts.settings.password if "api" in mounted else None
+    api = _api(app, parts, url_prefix, password=password)
     for blueprint in BLUEPRINTS if "api" in mounted else (names.blueprint,):
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     for name, (prefix, _) in further.items():
@@ -128,9 +110,6 @@ def register_blueprints(
     app.register_blueprint(component.blueprint, url_prefix=url_prefix or None)
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)
-    if "api" in mounted:
-        _say_password(api.spec, parts.settings.password)
-        _say_one_change(api.spec)
     parts.registry.reserve_routes(_first_parts(app))
 
 
@@ -144,17 +123,23 @@ def _introduce(app: Flask, parts: Parts) -> None:
     app.url_map.converters["dibs_any"] = AnyText
 
 
-def _api(app: Flask, parts: Parts, url_prefix: str) -> DibsApi:
+def _api(app: Flask, parts: Parts, url_prefix: str, *, password: str | None) -> DibsApi:
     app.config.setdefault("API_TITLE", "dibs")
     app.config.setdefault("API_VERSION", "v1")
     app.config.setdefault("OPENAPI_VERSION", "3.1.0")
     app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
     app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
     plugins = [Refusals(), Proofs(parts.settings.check)]
-    api = DibsApi(app, spec_kwargs={"tags": TAGS, "extra_plugins": plugins})
+    return DibsApi(app, partial(_finish, password=password), tags=TAGS, extra_plugins=plugins)
+
+
+def _finish(spec: Any, *, password: str | None) -> None:
+    """What no blueprint says; DIBS_PASSWORD is None where there is none of the API's bodies."""
     for name, scheme in SECURITY.items():
-        api.spec.components.security_scheme(name, scheme)
-    return api
+        spec.components.security_scheme(name, scheme)
+    if password is not None:
+        _say_password(spec, password)
+        _say_one_change(spec)
 
 
 def _say_password(spec: Any, mode: str) -> None:

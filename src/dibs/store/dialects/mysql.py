@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -121,8 +122,9 @@ class MySQL(Dialect):
         return collation in ("varbinary", "binary")
 
 
+@cache
 def _sharing_tls() -> type[PyMySQLConnection[Any]]:
-    """A connection class that reads the system's certificates once.
+    """A connection class that reads the system's certificates once, for all engines of the process.
 
     PyMySQL reads them for each connection, before it knows whether the server
     is there: 32 ms of processor time, so that twenty requests at a server that
