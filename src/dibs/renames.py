@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dibs.cache import Layers, NameFilter
 from dibs.deadline import Deadline
-from dibs.errors import NameHasChanged, NameTaken, StoreUnavailable, UserNotFound
+from dibs.errors import NameHasChanged, OwnedAlready, StoreUnavailable, UserNotFound
 from dibs.holds import HoldToken
 from dibs.names import Username
 from dibs.registry import Registry, refusal, settled
@@ -153,6 +153,7 @@ class Renames:
         Raises:
             InvalidName: A name breaks a rule.
             UserNotFound: No user has one of the two names.
+            OwnedAlready: Its next owner is the one who has it.
             NameTaken: The name that is wanted instead is somebody's.
             NameHasChanged: Somebody else has it by now.
             StoreUnavailable: Nothing was changed.
@@ -165,7 +166,7 @@ class Renames:
                 raise NameHasChanged
             claim = self._wanted(username, str(row.owner), by_staff=True)
             if row.owner == theirs.owner:
-                raise NameTaken
+                raise OwnedAlready
             self._prepare(Rename(claim, row, self._rest), deadline)
             self._forget(theirs, deadline)
             wish = Transfer(row, claim, theirs, self._rest)

@@ -39,8 +39,8 @@ LONGEST_RETRY = 60  # seconds
 PLACES = 64
 """How many may wait: 64 hashes are 1.3 s, well within the deadline."""
 
-LATE = 0.1
-"""Seconds that a result is kept at most until others are ready too; four hashes or five."""
+LATE = 0.2
+"""Seconds that a result is kept at most until others are ready too: some eight hashes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

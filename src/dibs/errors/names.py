@@ -103,6 +103,13 @@ class NameHasChanged(DibsError):
     message = "Nothing was done: this name has changed meanwhile, and stands below as it is now."
 
 
+class OwnedAlready(DibsError):
+    """The name was to be passed on to the one who has it."""
+
+    code = "owned_already"
+    message = "That user has this name already; name somebody else."
+
+
 class OwnerWithoutIdentity(DibsError):
     """The owner of a claim has no primary key yet, so the name would be nobody's."""
 

@@ -26,6 +26,7 @@ STATUS = {
     "last_owner": HTTPStatus.CONFLICT,
     "not_owned": HTTPStatus.CONFLICT,
     "has_changed": HTTPStatus.CONFLICT,
+    "owned_already": HTTPStatus.UNPROCESSABLE_ENTITY,
     "hold_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_many_holds": HTTPStatus.TOO_MANY_REQUESTS,
     "renamed_too_often": HTTPStatus.TOO_MANY_REQUESTS,

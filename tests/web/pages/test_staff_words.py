@@ -85,6 +85,7 @@ def test_a_rule_of_the_app_s_own_has_its_code(staff):
         ("brand", "reserve", "reason", {"reason": " "}),
         ("brand", "assign", "user", {"user": "nobody-there"}),
         ("ada", "transfer", "to", {"to": "nobody-there", "instead": "ada-l"}),
+        ("ada", "transfer", "to", {"to": "ADA", "instead": "ada-l"}),
         ("ada", "transfer", "to", {"to": "", "instead": "ada-l"}),
         ("ada", "transfer", "instead", {"to": "grace", "instead": "a b"}),
         ("ada", "transfer", "instead", {"to": "grace", "instead": ""}),

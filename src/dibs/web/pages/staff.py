@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request, url_for
 
 from dibs.accounts.policy import STAFF
-from dibs.errors import DibsError, NameHasChanged, NotAllowed, UserNotFound
+from dibs.errors import DibsError, NameHasChanged, NotAllowed, OwnedAlready, UserNotFound
 from dibs.store import NameRow
 from dibs.web.here import deadline, parts
 from dibs.web.pages import charts, reasons
@@ -117,7 +117,7 @@ def do_assign() -> Response:
 
 
 @blueprint.post("/staff/transfer")
-@comes_back(staff_page, names="instead", people="to")
+@comes_back(staff_page, names="instead", people="to", others={OwnedAlready: "to"})
 def do_transfer() -> Response:
     """Pass a user's name on; both have one at any moment."""
     require_staff()
