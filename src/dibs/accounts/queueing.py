@@ -10,7 +10,7 @@ each hash would find its own out of the processor's cache.
 
 New passwords that are hashed one after the other are told so together. A hash goes
 twice over its 19 MiB and leaves nothing else in the processor's caches, so what follows
-for one person takes twice its time, and for those right behind her half of that: 1.04
+for one person takes twice its time, and for those right behind her half of that: 1.03
 times as many registrations a second (measured with eight at a time, on two processors).
 Nobody is told later than `LATE`, and whoever has nobody behind her at once.
 """
