@@ -23,7 +23,7 @@ MESSAGES = (LOGGED_OUT, LOGGED_OUT_EVERYWHERE)
 
 KEYS_SECONDS = 300
 
-blueprint = Blueprint("dibs_sessions", __name__, description="Log in and out.")
+blueprint = Blueprint("dibs_sessions", __name__, description="Sign in and out.")
 
 
 @blueprint.route("/login", methods=["POST"], tags=["Sessions"])
@@ -33,7 +33,7 @@ blueprint = Blueprint("dibs_sessions", __name__, description="Log in and out.")
 @blueprint.refuses(401, "The username or the password is wrong; which, is not said.")
 @blueprint.refuses_usually(413, 415, 422, 503)
 def login(body: dict[str, Any]) -> Response:
-    """Log in, by any spelling of the name."""
+    """Sign in, by any spelling of the name."""
     tokens = parts().accounts.logins.login(
         body["username"],
         body["password"],
