@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
 
+from dibs.store.dialects import dialect_for
+from dibs.store.dialects.base import claim_params
 from dibs.store.schema import upgrade
 from dibs.store.sql import SqlStore
+from dibs.testing import a_claim
 from tests.backends import SERVED, Served, open_store
 from tests.conftest import missing
 from tests.fault.helpers import BUDGET
@@ -60,3 +65,13 @@ def via(server: Server, url: str, proxy: FaultProxy) -> Iterator[SqlStore]:
     store = open_store(server.url_via(url, proxy.port), budget=BUDGET)
     yield store
     store.close()
+
+
+@pytest.fixture
+def stuck(url: str) -> Iterator[Connection]:
+    """A transaction that has written the name `stuck`, and does not end."""
+    engine = create_engine(url, poolclass=NullPool)
+    insert = dialect_for(engine.dialect.name).insert(1)
+    with engine.connect() as connection:
+        connection.execute(text(insert), claim_params([a_claim("stuck")]))
+        yield connection

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection
 
 from dibs.signals import NameChange
 from dibs.store import Claim, Won
-from dibs.store.dialects import dialect_for
-from dibs.store.dialects.base import claim_params
 from dibs.store.sql import SqlStore
 from dibs.testing import a_claim, look_up, lose, win
 from tests.backends import POSTGRESQL, open_store
@@ -168,16 +165,6 @@ def test_a_commit_that_the_server_refused_is_not_unknown(
     assert look_up(via, "ada") is None
     server.execute("DROP TRIGGER fail ON dibs_users", url)
     assert isinstance(ask(store, wanted), Won)
-
-
-@pytest.fixture
-def stuck(url: str) -> Iterator[Connection]:
-    """A transaction that has written the name `stuck`, and does not end."""
-    engine = create_engine(url, poolclass=NullPool)
-    insert = dialect_for(engine.dialect.name).insert(1)
-    with engine.connect() as connection:
-        connection.execute(text(insert), claim_params([a_claim("stuck")]))
-        yield connection
 
 
 def test_behind_a_stuck_transaction_nothing_is_unknown(

@@ -1,15 +1,11 @@
 """Somebody else's transaction, or the server itself, does not let us write."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection
 
 from dibs.store import Failed, Won
-from dibs.store.dialects import dialect_for
-from dibs.store.dialects.base import claim_params
 from dibs.store.sql import SqlStore
 from dibs.testing import a_claim, look_up, lose, soon
 from tests.backends import open_store
@@ -19,16 +15,6 @@ from tests.services import PostgresServer, Server
 pytestmark = pytest.mark.fault
 OTHERS = ["a", "b", "y", "z"]
 BATCH = ["a", "b", "stuck", "y", "z"]
-
-
-@pytest.fixture
-def stuck(url: str) -> Iterator[Connection]:
-    """A transaction that has written the name `stuck`, and does not end."""
-    engine = create_engine(url, poolclass=NullPool)
-    insert = dialect_for(engine.dialect.name).insert(1)
-    with engine.connect() as connection:
-        connection.execute(text(insert), claim_params([a_claim("stuck")]))
-        yield connection
 
 
 def test_a_stuck_transaction_stalls_one_name_only(stuck: Connection, store: SqlStore) -> None:

@@ -16,6 +16,7 @@ from dibs.store.changing import SqlChanging
 from dibs.store.claims import claim_at_once, decide, place, read
 from dibs.store.dialects import Run
 from dibs.store.dialects.base import name_row, plain
+from dibs.store.endings import Restart
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,
@@ -27,7 +28,7 @@ from dibs.store.records import (
 )
 from dibs.store.silence import HEARSAY
 from dibs.store.teams import insert_team
-from dibs.store.transactions import Restart, Transactions
+from dibs.store.transactions import Transactions
 
 # A user's name is her only owned row; one name a user is what registration makes.
 USERS = """

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 from sqlalchemy import event
@@ -20,6 +19,7 @@ from dibs.deadline import Budget, Deadline
 from dibs.errors import DibsError, OutcomeUnknown, SchemaError, StoreError, StoreUnavailable
 from dibs.signals import NameChange, announce
 from dibs.store.dialects import Run, dialect_for
+from dibs.store.endings import Away, CommitLost, Restart, TimedOut, close_for_good, roll_back
 from dibs.store.locks import RowVanished
 from dibs.store.run import DriverRun, OutOfTime
 from dibs.store.silence import Silence
@@ -32,22 +32,6 @@ UPGRADE = "dibs db upgrade"
 # that the server is away.
 MAX_LOST = 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
-
-
-class Restart(Exception):
-    """The transaction lost against another one; nothing was changed."""
-
-
-class TimedOut(Restart):
-    """The server ended a statement of ours that took too long; nothing was changed."""
-
-
-class Away(Exception):
-    """The server was lost before COMMIT was sent, so nothing was changed."""
-
-
-class CommitLost(Exception):
-    """The server was lost after COMMIT was sent."""
 
 
 def _no_memory(run: Run) -> None:
@@ -231,13 +215,13 @@ class Transactions:
     ) -> NoReturn:
         """End what is left of an attempt and say what its failure means."""
         if isinstance(error, DibsError) and not isinstance(error, StoreError):
-            _roll_back(connection)  # an answer of ours: nothing is wrong with the connection
+            roll_back(connection)  # an answer of ours: nothing is wrong with the connection
             raise error
         kind = self._kind(error)
         if kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT):
-            _roll_back(connection)
+            roll_back(connection)
             raise (TimedOut if kind is Kind.TIMEOUT else Restart) from error
-        _close(connection)
+        close_for_good(connection)
         if kind is Kind.AWAY:
             if connection is not None:
                 self.generation += 1  # its siblings in the pool are as dead
@@ -285,26 +269,3 @@ class Transactions:
             time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, not a secret
             pause = min(2 * pause, LONGEST_PAUSE)
         raise (OutcomeUnknown if unknown else StoreUnavailable) from cause
-
-
-def _close(connection: PoolProxiedConnection | None) -> None:
-    """Close it for good: a closed connection is a rolled-back one, whatever state it was in."""
-    if connection is None:
-        return
-    if isinstance(connection.dbapi_connection, sqlite3.Connection):
-        # SQLite keeps a closed connection, locks and all, until its last cursor is gone
-        # (https://www.sqlite.org/c3ref/close.html), and the error that is raised holds one.
-        with suppress(sqlite3.Error):
-            connection.rollback()
-    connection.invalidate()
-
-
-def _roll_back(connection: PoolProxiedConnection | None) -> None:
-    if connection is None:
-        return
-    try:
-        connection.rollback()
-    except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
-        connection.invalidate()
-    else:
-        connection.close()
