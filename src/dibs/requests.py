@@ -16,4 +16,4 @@ def token_of(request: tuple[bytes, ...], secret: str) -> str:
         secret: Of the service.
     """
     parts = b"".join(hashlib.sha256(part).digest() for part in request)
-    return hmac.new(secret.encode(), parts, hashlib.sha256).hexdigest()
+    return hmac.digest(secret.encode(), parts, "sha256").hex()

@@ -27,4 +27,7 @@ def parts() -> Parts:
 def deadline() -> Deadline:
     """When this request must be answered: one moment, however many steps it takes."""
     # Not `flask.g`, which outlives the request where an app context was pushed before.
-    return cast(Deadline, request.environ.setdefault(DEADLINE, parts().budget.start()))
+    environ = request.environ
+    if DEADLINE not in environ:
+        environ[DEADLINE] = parts().budget.start()
+    return cast(Deadline, environ[DEADLINE])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from babel import Locale
+from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, has_request_context, request
-from flask_babel import Babel, Domain, get_locale
+from flask_babel import Babel, get_locale
 
 from dibs.errors import NameTaken
 
@@ -31,7 +32,7 @@ OF_TEAMS = {
 
 ABOUT_TEAM = "dibs.about_team"
 
-_domain = Domain(str(Path(__file__).parent / "translations"), domain="dibs")
+TRANSLATIONS = Path(__file__).parent / "translations"
 
 
 def init_babel(app: Flask, *, default: str) -> None:
@@ -69,9 +70,10 @@ def read_as_page() -> None:
 
 def chosen() -> str | None:
     """The language that the reader has chosen on a page."""
+    if SWITCH not in request.environ or not is_choice_offered():
+        return None
     wanted = request.cookies.get(LANGUAGE_COOKIE)
-    is_page = SWITCH in request.environ and is_choice_offered()
-    return wanted if wanted in LOCALES and is_page else None
+    return wanted if wanted in LOCALES else None
 
 
 def choose_locale(default: str) -> str:
@@ -93,7 +95,7 @@ def say(message: str, params: Mapping[str, object] | None = None) -> str:
     """The message in the reader's language, its `%(name)s` fields filled in."""
     if of_team := has_request_context() and ABOUT_TEAM in request.environ:
         message = TAKEN_FOR_TEAMS if message == NameTaken.message else message
-    words: str = _domain.get_translations().ugettext(message)
+    words: str = _catalogue(get_locale()).ugettext(message)
     if of_team:
         words = words.replace(*OF_TEAMS.get(language().partition("-")[0], OF_TEAMS["en"]))
     return words % params if params else words
@@ -106,8 +108,18 @@ def speak_of_teams() -> None:
 
 def language() -> str:
     """The language of this answer, as a BCP 47 tag."""
-    locale = get_locale()
+    return _tag(get_locale())
+
+
+# To write a locale as text takes Babel longer than to look a message up.
+@lru_cache
+def _tag(locale: Locale | None) -> str:
     return str(locale).replace("_", "-") if locale else "en"
+
+
+@lru_cache
+def _catalogue(locale: Locale | None) -> NullTranslations:
+    return Translations.load(TRANSLATIONS, [locale], "dibs") if locale else NullTranslations()
 
 
 def together(sentences: Iterable[str]) -> str:
