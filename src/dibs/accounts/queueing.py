@@ -13,7 +13,7 @@ twice over its 19 MiB and leaves nothing else in the processor's caches, so what
 for one person takes twice its time, and for those right behind her half of that. Measured
 on two processors, all that a registration costs beside its hash, PostgreSQL included: 3.7 ms
 of processor time when everybody is told at once, 2.6 ms with `LATE`, 2.4 ms with twice as
-much; but then 99 of 100 checks of names wait for 25 ms at most, instead of 10, behind all
+much; but then 99 of 100 checks of names wait for 25 ms at most, instead of 12, behind all
 those who are told. Nobody is told later than `LATE`, and whoever has nobody behind her at once.
 """
 
