@@ -13,6 +13,7 @@ from tests.web.pages.browser import Browser, member
 from tests.web.site import Site
 
 HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+CHROME = f"{HTML.replace('*/*', 'image/avif,*/*')},application/signed-exchange;v=b3;q=0.7"
 
 
 @pytest.mark.parametrize(
@@ -22,9 +23,11 @@ HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         ("GET", "/account/nowhere", "*/*", 404, True),
         ("DELETE", "/sign-in", "application/json", 405, True),
         ("PUT", "/", "*/*", 405, True),
-        ("GET", "/account/teams", HTML, 405, True),
+        ("PATCH", "/account/teams", HTML, 405, True),
         ("GET", "/nowhere", HTML, 404, True),
+        ("GET", "/nowhere", CHROME, 404, True),
         ("GET", "/nowhere", "*/*", 404, False),
+        ("GET", "/nowhere", "application/json, text/html;q=0.9", 404, False),
         ("GET", "/users/nobody", HTML, 404, False),
         ("GET", "/users/by-name/nobody", HTML, 404, False),
         ("GET", "/register", HTML, 405, False),
@@ -40,6 +43,21 @@ def test_by_the_address_and_not_by_what_is_accepted(paged, method, path, accept,
     if is_page:
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
         assert "<h1>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("opened", "form"),
+    [
+        ("/account/teams", "/account"),
+        ("/account/password", "/account"),
+        ("/account/teams/ada/members/bob", "/account"),
+        ("/sign-out", "/"),
+    ],
+)
+def test_where_only_a_form_goes_its_page_is_opened(paged, opened, form):
+    """It stands in the browser's bar after a form was refused."""
+    answer = paged.get(opened, Accept=CHROME)
+    assert (answer.status_code, answer.location) == (303, form)
 
 
 @pytest.mark.parametrize("host", ["..", "a" * 300])

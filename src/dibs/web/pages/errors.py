@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from flask import Flask, Response, current_app, json, request
-from werkzeug.exceptions import BadHost, HTTPException
+from flask import Flask, Response, current_app, json, request, url_for
+from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
+from werkzeug.routing import RoutingException
 
 from dibs.errors import DibsError, Unauthenticated
 from dibs.web import problems
 from dibs.web.here import parts
 from dibs.web.pages import security, visitor
-from dibs.web.pages.base import blueprint, go, here, page
+from dibs.web.pages.base import blueprint, go, go_to, here, page
 from dibs.web.pages.forms import SHOWN, answer_of, form_of, kept
 from dibs.web.pages.signing import NoSignIn
 from dibs.web.words import read_as_page
@@ -78,9 +79,24 @@ def from_http(error: HTTPException) -> Response:
     if isinstance(error, BadHost) or not _is_page():
         return problems.from_http(error)
     read_as_page()
+    if isinstance(error, MethodNotAllowed) and request.method == "GET" and (form := _form_of_it()):
+        return form
     with suppress(DibsError):
         visitor.visitor()  # for the links above; nothing else is wanted of her
     return security.protect(on_http_error(error))
+
+
+def _form_of_it() -> Response | None:
+    """Where the form is whose address this is: a refused one leaves it in the browser's bar."""
+    adapter = current_app.create_url_adapter(request)
+    path = request.path
+    while adapter and path.strip("/"):
+        path = path.rpartition("/")[0]
+        with suppress(HTTPException, RoutingException):
+            endpoint, values = adapter.match(path or "/", "GET")
+            if endpoint.startswith(f"{blueprint.name}."):
+                return go_to(url_for(endpoint, **values))
+    return None
 
 
 def _is_page() -> bool:
@@ -98,7 +114,9 @@ def _is_page() -> bool:
     if owners:
         return owners == {blueprint.name}
     wanted = request.accept_mimetypes
-    return "text/html" in wanted.values() and wanted.best == "text/html"
+    # Not `best`: Chrome names a type of its own, with a parameter, that werkzeug puts first.
+    best = wanted.best_match(["application/json", "text/html"])
+    return "text/html" in wanted.values() and best == "text/html"
 
 
 def _first(path: str) -> str:
