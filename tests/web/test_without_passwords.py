@@ -20,6 +20,14 @@ def test_nobody_logs_in(make_site, tmp_path, pages):
     assert not list(tmp_path.glob("keys.json*"))
 
 
+def test_a_change_is_one_of_the_name(site):
+    """As the OpenAPI page has it."""
+    body = site.get("/openapi.json").get_json()["components"]["schemas"]["ChangeBody"]
+    assert body["properties"].keys() == {"username", "hold_token"}
+    assert body["required"] == ["username"]
+    assert "oneOf" not in body
+
+
 @pytest.mark.parametrize("mode", ["required", "optional"])
 def test_with_passwords_there_is_a_login(make_site, mode):
     site = make_site(password=mode)
@@ -36,6 +44,10 @@ def test_who_is_signed_in_since_there_were_passwords(make_site):
     ada.tokens = later.client.post("/refresh", json=kept).get_json()
     assert ada.ask("GET", "/users/me").status_code == 200
     assert len(ada.ask("GET", "/sessions").get_json()["items"]) == 1
+    change = {"password": "another good one", "current_password": PASSWORD}
+    (reason,) = problem(ada.ask("PATCH", "/users/me", change), 422, "invalid")["reasons"]
+    assert (reason["field"], reason["code"]) == ("password", "password_not_accepted")
+    assert ada.ask("PATCH", "/users/me", {"username": "lovelace"}).status_code == 200
     assert ada.ask("POST", "/logout/all").status_code == 200
     assert ada.ask("GET", "/users/me").status_code == 401
     later.close()

@@ -147,7 +147,7 @@ def _finish(spec: Any, *, password: str | None) -> None:
         spec.components.security_scheme(name, scheme)
     if password is not None:
         _say_password(spec, password)
-        _say_one_change(spec)
+        _say_one_change(spec, password)
 
 
 def _say_password(spec: Any, mode: str) -> None:
@@ -159,9 +159,14 @@ def _say_password(spec: Any, mode: str) -> None:
         del body["properties"]["password"]
 
 
-def _say_one_change(spec: Any) -> None:
+def _say_one_change(spec: Any, mode: str) -> None:
     """Of a name and a password a request changes one: no schema of marshmallow's can say so."""
-    spec.components.schemas["ChangeBody"]["oneOf"] = [
+    body = spec.components.schemas["ChangeBody"]
+    if mode == "off":
+        del body["properties"]["password"], body["properties"]["current_password"]
+        body["required"] = ["username"]
+        return
+    body["oneOf"] = [
         {"required": ["username"]},
         {"required": ["password"], "properties": {"hold_token": False}},
     ]
