@@ -46,7 +46,7 @@ def test_headers(make_site):
 
 
 def test_errors_have_headers_too(make_site):
-    site = make_site(rate_limits="on")
+    site = make_site(password="required", rate_limits="on")
     for answer in (site.register(""), ask(site, "GET", "/users/nobody"), login(site)):
         assert answer.status_code >= 400
         assert items(answer.headers["RateLimit"])
@@ -59,9 +59,9 @@ def test_failures_of_others_are_not_told(with_ada):
     assert [list(one) for one in told] == [["login-3600"], ["login-3600"], ["account-3600"]]
 
 
-def test_the_openapi_page_tells_of_limits(site):
+def test_the_openapi_page_tells_of_limits(make_site):
     """At every operation but those that have none."""
-    document = site.get("/openapi.json").json
+    document = make_site(password="optional").get("/openapi.json").json
     for path, item in document["paths"].items():
         for operation in (item[method] for method in item.keys() - {"parameters"}):
             said = operation["responses"].get("429")

@@ -97,6 +97,23 @@ def test_one_that_is_not_there_is_told_so(make_site, mode, namespace):
         problem(post(site, "ada", namespace=namespace), 422, "invalid")
 
 
+@pytest.mark.parametrize("path", ["/register", "/holds"])
+@pytest.mark.parametrize("namespace", ["projects", "default", "nowhere"])
+def test_no_query_chooses_where_a_name_is_taken(make_site, path, namespace):
+    """It is users' names that are taken: who asks for others is told so, as in the body."""
+    site = make_site(namespaces="projects")
+    body = {"username": "ada"}
+    said = [
+        site.client.post(f"{path}?namespace={namespace}", json=body),
+        site.client.post(path, json={**body, "namespace": namespace}),
+    ]
+    for answer in said:
+        (reason,) = problem(answer, 422, "invalid")["reasons"]
+        assert (reason["field"], reason["code"]) == ("namespace", "unknown")
+    assert site.get("/usernames/ada").get_json()["available"] is True
+    assert site.client.post(f"{path}?suggestions=0&x=1", json=body).status_code == 201
+
+
 def test_without_the_setting_there_is_one(site):
     assert site.get("/usernames/ada?namespace=default").status_code == 200
     problem(site.get("/usernames/ada?namespace=projects"), 422, "invalid")

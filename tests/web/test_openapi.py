@@ -21,6 +21,13 @@ SILENT = {"/", "/openapi.json", "/dibs-username.js", "/docs/", "/docs/{path}", "
 
 
 @pytest.fixture
+def site(make_site) -> Site:
+    """With every route there is; without passwords there is no login."""
+    made: Site = make_site(password="optional")
+    return made
+
+
+@pytest.fixture
 def document(site) -> dict[str, Any]:
     found: dict[str, Any] = site.get("/openapi.json").json
     return found
@@ -46,7 +53,7 @@ def test_every_route_is_documented(site, document):
 def test_who_asks_first_gets_all_of_it(make_site, document):
     """It is written then, and of many at the same moment none gets half of it."""
     for _ in range(3):
-        site, barrier = make_site(), Barrier(8)
+        site, barrier = make_site(password="optional"), Barrier(8)
 
         def ask(language: str, site: Site = site, barrier: Barrier = barrier) -> Any:
             client = site.app.test_client()
@@ -59,7 +66,7 @@ def test_who_asks_first_gets_all_of_it(make_site, document):
 
 def test_what_could_not_be_written_is_not_half_there(make_site, document, monkeypatch):
     """Who asks next has it written again."""
-    site = make_site()
+    site = make_site(password="optional")
     with monkeypatch.context() as fault:
         fault.delattr(web, "_say_one_change")
         assert site.get("/openapi.json").status_code == 500

@@ -32,6 +32,9 @@ def test_slashes(make_site, path, place, headers):
     )
     assert (answer.location, answer.status_code == 308) == (place, place is not None)
     assert f"://{FORGED}" not in answer.text
+    if place is not None:
+        assert (answer.data, answer.content_type) == (b"", None)
+        assert answer.headers["Content-Length"] == "0"
 
 
 def test_below_a_prefix(make_site):

@@ -66,13 +66,13 @@ def make_accounts(
     refuse_weak_secrets(settings)
     secret = partial(secret_of, settings, store)
     passwords, reading = _passwords(settings), reading or Reading()
-    users = Users(store.transactions, settings.namespace)
+    users, hashes = Users(store.transactions, settings.namespace), settings.hashes
     logins = _logins(settings, store, users, passwords, secret)
     return Accounts(
         passwords,
         Registration(registry, passwords, mode=settings.password, secret=secret),
         logins,
-        Profiles(users, logins, passwords, leavings=leavings, renames=renames),
+        Profiles(users, logins, passwords, leavings=leavings, renames=renames, hashes=hashes),
         TeamAccounts(
             registry,
             Teams(store.transactions, settings.namespace),

@@ -9,7 +9,7 @@ from dibs.accounts.leavings import Leavings
 from dibs.accounts.login import Logins
 from dibs.accounts.passwords import Passwords
 from dibs.deadline import Deadline
-from dibs.errors import WrongPassword
+from dibs.errors import PasswordNotAccepted, WrongPassword
 from dibs.renames import Renamed, Renames
 from dibs.store.users import Users
 
@@ -23,6 +23,7 @@ class Profiles:
         passwords: Checks and hashes.
         leavings: Ends what users have with them.
         renames: Gives them other names.
+        hashes: Whether passwords are used at all.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Profiles:
         *,
         leavings: Leavings,
         renames: Renames,
+        hashes: bool,
     ) -> None:
         self._users = users
         self._logins = logins
         self._passwords = passwords
         self._leavings = leavings
         self._renames = renames
+        self._hashes = hashes
 
     def rename(
         self, user_id: str, name: str, *, hold: str | None = None, deadline: Deadline
@@ -68,12 +71,15 @@ class Profiles:
         """Replace a password, and end every session.
 
         Raises:
+            PasswordNotAccepted: None is used here.
             InvalidPassword: The new one breaks rules, or is the current one.
             WrongPassword: The current one is another, or missing.
             Overloaded: Too many passwords wait to be hashed.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known.
         """
+        if not self._hashes:
+            raise PasswordNotAccepted
         found = self._users.credentials_of(user_id, deadline=deadline)
         self._passwords.validate(new, name=found.username if found else "")
         stored = found.password_hash if found else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from dibs.web import (
     teams,
     users,
 )
+from dibs.web.base import Blueprint
 from dibs.web.checking import CheckToken, Place, init_checks
 from dibs.web.cors import init_cors
 from dibs.web.limits import init_limits
@@ -101,7 +102,7 @@ def register_blueprints(
     _introduce(app, parts)
     password = parts.settings.password if "api" in mounted else None
     api = _api(app, parts, url_prefix, password=password)
-    for blueprint in BLUEPRINTS if "api" in mounted else (names.blueprint,):
+    for blueprint in _blueprints(mounted, hashes=parts.settings.hashes):
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     for name, (prefix, _) in further.items():
         api.register_blueprint(names.blueprint, name=name, url_prefix=prefix)
@@ -111,6 +112,13 @@ def register_blueprints(
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)
     parts.registry.reserve_routes(_first_parts(app))
+
+
+def _blueprints(mounted: Collection[str], *, hashes: bool) -> Iterable[Blueprint]:
+    """Those of the API, or the one that a field needs; without passwords there is no login."""
+    if "api" not in mounted:
+        return (names.blueprint,)
+    return (sessions.entrance, *BLUEPRINTS) if hashes else BLUEPRINTS
 
 
 def _introduce(app: Flask, parts: Parts) -> None:
@@ -139,7 +147,7 @@ def _finish(spec: Any, *, password: str | None) -> None:
         spec.components.security_scheme(name, scheme)
     if password is not None:
         _say_password(spec, password)
-        _say_one_change(spec)
+        _say_one_change(spec, password)
 
 
 def _say_password(spec: Any, mode: str) -> None:
@@ -151,9 +159,14 @@ def _say_password(spec: Any, mode: str) -> None:
         del body["properties"]["password"]
 
 
-def _say_one_change(spec: Any) -> None:
+def _say_one_change(spec: Any, mode: str) -> None:
     """Of a name and a password a request changes one: no schema of marshmallow's can say so."""
-    spec.components.schemas["ChangeBody"]["oneOf"] = [
+    body = spec.components.schemas["ChangeBody"]
+    if mode == "off":
+        del body["properties"]["password"], body["properties"]["current_password"]
+        body["required"] = ["username"]
+        return
+    body["oneOf"] = [
         {"required": ["username"]},
         {"required": ["password"], "properties": {"hold_token": False}},
     ]

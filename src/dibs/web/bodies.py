@@ -130,6 +130,17 @@ class StrictParser(FlaskParser):
             raise NotAnObject
         return body
 
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body; a namespace in the query, which would be passed over, is refused as there.
+
+        Raises:
+            BodyInvalid: Names of another namespace may be meant, and users' would be taken.
+        """
+        body = super().load_json(req, schema)
+        if "namespace" in req.args and "namespace" not in schema.fields:
+            raise BodyInvalid([_reason("namespace", ["unknown"])])
+        return body
+
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """The query; of two equal names it would not be clear which one is meant.
 

@@ -40,5 +40,7 @@ def within(response: Response) -> Response:
         path = "/" + wanted.path.lstrip("/")
         here = redirect(urlunsplit(("", "", path, wanted.query, "")), response.status_code)
         response.location = here.location
-        response.set_data(here.get_data())
+        # Werkzeug's page of HTML is for no client of an API; browsers follow without one.
+        response.set_data(b"")
+        response.headers.pop("Content-Type", None)
     return response

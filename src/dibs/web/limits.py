@@ -31,7 +31,7 @@ GROUPS = {
     "dibs_teams.create": "register",
     "dibs_holds.hold": "register",
     "dibs_users.change": "register",
-    "dibs_sessions.login": "login",
+    "dibs_login.login": "login",
     "dibs_sessions.refresh": "refresh",
     "dibs_names.check": "check",
     "dibs_names.check_itself": "check",
@@ -46,7 +46,7 @@ GROUPS = {
 REST = "rest"
 
 PASSWORD_TRIED = {
-    "dibs_sessions.login",
+    "dibs_login.login",
     "dibs_users.change",
     "dibs_pages.do_sign_in",
     "dibs_pages.do_change_password",

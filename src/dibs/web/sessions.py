@@ -24,14 +24,16 @@ MESSAGES = (LOGGED_OUT, LOGGED_OUT_EVERYWHERE)
 KEYS_SECONDS = 300
 
 blueprint = Blueprint("dibs_sessions", __name__, description="Sign in and out.")
+# Not mounted without passwords; who is signed in since there were some may stay and leave.
+entrance = Blueprint("dibs_login", __name__, description="Sign in.")
 
 
-@blueprint.route("/login", methods=["POST"], tags=["Sessions"])
-@blueprint.arguments(LoginBody())
-@blueprint.response(200, TokenSchema)
-@blueprint.refuses(400, "The body cannot be read, or holds no name.")
-@blueprint.refuses(401, "The username or the password is wrong; which, is not said.")
-@blueprint.refuses_usually(413, 415, 422, 503)
+@entrance.route("/login", methods=["POST"], tags=["Sessions"])
+@entrance.arguments(LoginBody())
+@entrance.response(200, TokenSchema)
+@entrance.refuses(400, "The body cannot be read, or holds no name.")
+@entrance.refuses(401, "The username or the password is wrong; which, is not said.")
+@entrance.refuses_usually(413, 415, 422, 503)
 def login(body: dict[str, Any]) -> Response:
     """Sign in, by any spelling of the name."""
     tokens = parts().accounts.logins.login(
