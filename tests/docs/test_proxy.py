@@ -108,6 +108,20 @@ def test_a_source_is_the_address_that_the_proxy_saw():
     assert answers == [200, 200, 200, 429, 200]
 
 
+@pytest.mark.parametrize("name", ["X_Forwarded_For", "X-Forwarded_For", "X_Forwarded-For"])
+def test_a_source_is_not_what_a_header_of_nearly_that_name_says(name):
+    """WSGI has one name for all of them, and the last one would count: it must not get there."""
+    limited = settings() | {"rate_limits": "check=3/minute"}
+    forged = [{name: f"198.51.100.{n}"} for n in range(4)]
+    with (
+        Service(workers=1, **limited) as service,
+        front(service.port, service.port) as proxy,
+        proxy.client() as client,
+    ):
+        answers = [client.get("/usernames/ada", headers=one).status_code for one in forged]
+    assert answers == [200, 200, 200, 429]
+
+
 def test_with_https_cookies_are_secure_and_it_stays_https(client):
     """It is told to dibs, which speaks no TLS, by the proxy alone."""
     ada = {"username": "ada", "password": PASSWORD}

@@ -143,6 +143,22 @@ def test_a_failure_lets_the_next_one_in(queue):
     assert queue.run(lambda: 42, remaining=LONG) == 42
 
 
+def test_without_a_thread_nobody_is_let_in_and_with_one_everybody(queue, monkeypatch):
+    """A system may give none for a while; that shuts the door for no longer."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    done: list[int] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        for _ in range(2):
+            with pytest.raises(Overloaded):
+                queue.run(lambda: done.append(1), remaining=LONG)
+    assert queue.run(lambda: 42, remaining=LONG) == 42
+    assert done == []  # who was sent away
+
+
 def test_giving_up_at_the_very_moment_of_ones_turn(queue, pool):
     """Whatever the timing, nobody is forgotten and the queue ends empty."""
     rng = random.Random(1)

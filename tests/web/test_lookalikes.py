@@ -34,6 +34,18 @@ def test_mixed_scripts_that_look_like_somebody_are_called_that(site):
     problem(site.register(CYRILLIC_ALICE), 409, "lookalike")
 
 
+def test_who_has_a_name_is_not_said_before_the_password_will_do(make_site):
+    """Or the names that are here could be tried out with passwords that make nobody a user."""
+    site = make_site(password="required", argon2_memory_kib="64")
+    said = []
+    for _ in range(2):
+        answers = [site.register(CYRILLIC_ALICE, bad) for bad in ("x", None)]
+        said.append([problem(answer, 422, "invalid")["reasons"] for answer in answers])
+        assert site.register("alice", "correct horse battery").status_code in {201, 409}
+    assert said[0] == said[1]
+    problem(site.register(CYRILLIC_ALICE, "correct horse battery"), 409, "lookalike")
+
+
 @pytest.mark.parametrize(
     ("lookalikes", "first", "second", "status"),
     [

@@ -81,8 +81,7 @@ class HashingQueue:
         self._mutex = threading.Lock()
         self._turns: deque[_Turn] = deque()
         self._busy = False
-        # Its thread starts with the first work, and ends when nobody has the queue any more.
-        self._thread = ThreadPoolExecutor(1, "dibs-hashing")
+        self._thread = _a_thread()
 
     def run(self, work: Callable[[], T], *, remaining: float, steady: bool = False) -> T:
         """Have some work done when its turn has come.
@@ -118,9 +117,16 @@ class HashingQueue:
             if ahead:
                 self._turns.append(turn)
                 return ahead, remaining - typical
-            self._busy = True
-            self._thread.submit(self._work_off, turn)
+            self._begin(turn)
             return 0, None
+
+    def _begin(self, turn: _Turn) -> None:
+        try:
+            self._thread.submit(self._work_off, turn)
+        except RuntimeError as error:  # the system gives no thread, or the process is ending
+            self._thread = _a_thread()  # this one would do what was asked for in vain
+            raise self._overloaded(0) from error
+        self._busy = True
 
     def _work_off(self, turn: _Turn | None) -> None:
         """Take this turn and all that come meanwhile, with no change of threads in between."""
@@ -153,6 +159,11 @@ class HashingQueue:
     def _overloaded(self, ahead: int) -> Overloaded:
         seconds = math.ceil(ahead * self._typical)
         return Overloaded(retry_after=min(max(seconds, 1), LONGEST_RETRY))
+
+
+def _a_thread() -> ThreadPoolExecutor:
+    """One that starts with the first work, and ends when nobody has the queue any more."""
+    return ThreadPoolExecutor(1, "dibs-hashing")
 
 
 class _Done:

@@ -132,9 +132,12 @@ class Registration:
         )
 
     def _parse(self, name: str, password: str | None, deadline: Deadline) -> Username:
-        """The name, if both can be used; where there is no name, nothing else is said."""
+        """The name, if both can be used; where there is no name, nothing else is said.
+
+        Of others' names nothing is said before the password will do.
+        """
         try:
-            username = self._registry.parse(name, deadline=deadline)
+            username = self._registry.read(name)
         except EmptyName:
             raise
         except InvalidName as wrong_name:
@@ -142,7 +145,7 @@ class Registration:
                 self._check_password(password, name)
             except InvalidPassword as wrong_password:
                 raise InvalidNameAndPassword(wrong_name, wrong_password) from None
-            raise
+            return self._registry.parse(name, deadline=deadline)  # may know a better reason
         self._check_password(password, name)
         return username
 

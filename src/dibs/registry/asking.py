@@ -64,11 +64,19 @@ class Asking:
                 somebody has: which says more.
         """
         try:
-            return self._names.parse(raw)
+            return self.read(raw)
         except InvalidName as error:
             if {reason.code for reason in error.reasons} == MIXED:
                 self._refuse_lookalike(raw, deadline)
             raise
+
+    def read(self, raw: str) -> Username:
+        """The same by the rules alone: nobody is asked who has a name.
+
+        Raises:
+            InvalidName: The name breaks a rule; `reasons` holds all of them.
+        """
+        return self._names.parse(raw)
 
     def _refuse_lookalike(self, raw: str, deadline: Deadline) -> None:
         with suppress(InvalidName, StoreUnavailable):
