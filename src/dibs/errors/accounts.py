@@ -150,4 +150,4 @@ class LastOwner(DibsError):
     """A team would be left without anybody who may change it."""
 
     code = "last_owner"
-    message = "A team needs an owner; make another member one first."
+    message = "A team needs an owner: make another member one first, or end the team."

@@ -21,7 +21,7 @@ NOTICES = {
     "session_closed": "That device is signed out.",
     "renamed": "This is your name now.",
     "deleted": "Your account is deleted.",
-    "team_made": "The team is there.",
+    "team_made": "The team has been made.",
     "team_ended": "The team has ended.",
     "left": "You have left the team.",
     "members": "The members are as you wanted.",
