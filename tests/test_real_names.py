@@ -19,8 +19,11 @@ def test_every_distinct_key_is_stored_once(report: Report) -> None:
     assert report.wrong() == []
     assert report.keys == report.first.count(201) == 41
     assert sorted(report.first.verdicts[40:43]) == [(201, ""), (409, "taken"), (409, "taken")]
-    refused = [(422, "too_short"), (422, "white_space"), (409, "reserved"), (409, "taken")]
-    assert report.first.verdicts[43:] == refused
+    refused = [(422, "too_short"), (422, "white_space"), (409, "reserved")]
+    assert report.first.verdicts[43:46] == refused
+    # They are sent side by side: on a busy machine the last may come before the second.
+    pair = sorted((report.first.verdicts[1], report.first.verdicts[46]))
+    assert pair == [(201, ""), (409, "taken")]
 
 
 def test_every_fault_is_found(report: Report) -> None:

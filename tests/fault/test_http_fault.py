@@ -227,12 +227,13 @@ def test_a_commit_that_is_always_lost(
 
 def test_a_commit_that_a_frozen_server_may_have_got(far_place: Place, proxy: FaultProxy) -> None:
     """It is carried out after the thaw, and the client's second request is told so."""
+    fill_pools(far_place)  # what an earlier test cut off is no concern of this one
     (name,) = fresh(1)
     hits = proxy.hits
     proxy.cut_at(b"COMMIT", "swallow")
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(far_place.one, register(name))
-        assert proxy.wait_for_hits(hits + 1)
+        assert proxy.wait_for_hits(hits + 1), waiting.result()
         with far_place.frozen():
             proxy.release(deliver=True)
             key = assert_outcome_unknown(waiting.result())

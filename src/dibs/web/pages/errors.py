@@ -79,7 +79,8 @@ def from_http(error: HTTPException) -> Response:
     if isinstance(error, BadHost) or not _is_page():
         return problems.from_http(error)
     read_as_page()
-    if isinstance(error, MethodNotAllowed) and request.method == "GET" and (form := _form_of_it()):
+    opened = isinstance(error, MethodNotAllowed) and request.method == "GET" and _wants_html()
+    if opened and (form := _form_of_it()):
         return form
     with suppress(DibsError):
         visitor.visitor()  # for the links above; nothing else is wanted of her
@@ -113,6 +114,10 @@ def _is_page() -> bool:
     }
     if owners:
         return owners == {blueprint.name}
+    return _wants_html()
+
+
+def _wants_html() -> bool:
     wanted = request.accept_mimetypes
     # Not `best`: Chrome names a type of its own, with a parameter, that werkzeug puts first.
     best = wanted.best_match(["application/json", "text/html"])
