@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from benchmarks.hello import Hello
-from dibs.accounts.kdf import Argon2
+from dibs.accounts.passwords.algorithms import Argon2
 
 _argon2, _one_at_a_time = Argon2(), threading.Lock()
 

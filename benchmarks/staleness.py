@@ -26,10 +26,10 @@ from dibs.names import parse
 from dibs.registry import Registry
 from dibs.store import NameRow
 from dibs.strategies import STRATEGIES
-from dibs.testing import soon
 from tests.backends import POSTGRESQL, open_store
 from tests.caches import REDIS, open_cache, registry_on
 from tests.contract.test_strategies import register
+from tests.support.contract import soon
 
 PROCESSES = 2
 NAMES = [f"name{number}" for number in range(40)]

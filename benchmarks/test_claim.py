@@ -9,9 +9,9 @@ from itertools import count
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, win
+from dibs.store.names.store import SqlStore
 from tests.backends import Backend
+from tests.support.contract import a_claim, win
 
 INSERT = """
     INSERT INTO dibs_names (namespace, name_key, canonical, display, rules_version, state,

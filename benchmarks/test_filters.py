@@ -23,14 +23,14 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from redis import Redis
 
-from dibs.cache.build import Build, Feed
-from dibs.cache.shelf import Shelf
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, soon
+from dibs.cache.filter.build import Build, Feed
+from dibs.cache.filter.file import Shelf
+from dibs.store.names.store import SqlStore
 from tests.backends import POSTGRESQL, Backend, open_store
 from tests.cache.filters import SPACE, a_feed, answers, following, is_free, recipes
 from tests.conftest import missing
 from tests.services import RedisServer, ServiceMissing
+from tests.support.contract import a_claim, soon
 
 NAMES = int(os.environ.get("DIBS_BENCH_NAMES", "200000"))
 FILL = """

@@ -17,8 +17,8 @@ from argon2 import Type
 from argon2.low_level import hash_secret
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from dibs.accounts.hashes import Verifier, make
-from dibs.accounts.kdf import Argon2
+from dibs.accounts.passwords.algorithms import Argon2
+from dibs.accounts.passwords.hashing import Verifier, make
 
 SAMPLES = 300
 PASSWORD = "correct horse battery"

@@ -10,9 +10,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from dibs.store import Budget
-from dibs.store.engine import connect
+from dibs.store.database.engine import connect
+from dibs.store.names.store import SqlStore
 from dibs.store.schema import upgrade
-from dibs.store.sql import SqlStore
 from tests.services import MariaDBServer, PostgresServer, Server
 
 TABLES = (

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dibs.cache import Layers, NoFilter
-from dibs.cache.address import Address
-from dibs.cache.link import Link
-from dibs.cache.redis import RedisCache
-from dibs.observe.counters import Counters
+from dibs.cache.redis.address import Address
+from dibs.cache.redis.breaker import Link
+from dibs.cache.redis.taken import RedisCache
+from dibs.observe import Counters
 from dibs.registry import Registry
 from dibs.store import Store
 from dibs.strategies import STRATEGIES, Sources
-from dibs.testing import soon
 from tests.services import RedisServer
+from tests.support.contract import soon
 
 PATIENCE_S = 10.0
 

@@ -7,11 +7,11 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-pytest.register_assert_rewrite("dibs.testing")
+pytest.register_assert_rewrite("tests.support.contract")
 
-from dibs.cache import address, link  # noqa: E402  # after the rewrite is registered
-from dibs.deadline import CacheTime  # noqa: E402
-from dibs.store.sql import SqlStore  # noqa: E402
+from dibs.cache.redis import address, breaker  # noqa: E402  # after the rewrite is registered
+from dibs.context import CacheTime  # noqa: E402
+from dibs.store.names.store import SqlStore  # noqa: E402
 from tests.backends import BACKENDS, Backend, open_store  # noqa: E402
 from tests.services import ServiceMissing  # noqa: E402
 
@@ -58,7 +58,7 @@ def impatient() -> None:
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for Redis as long as it takes, in all other tests: machines are busy."""
     if "impatient" not in request.fixturenames:
-        for module in (address, link):
+        for module in (address, breaker):
             monkeypatch.setattr(module, "REPLY_SECONDS", 10.0)
         monkeypatch.setattr(CacheTime.__init__, "__defaults__", (30.0,))
 

@@ -12,8 +12,8 @@ from sqlalchemy import Table, select
 from dibs.signals import SIGNALS, Action, NameChange
 from dibs.store import NameRow
 from dibs.store.models import history, names
-from dibs.store.sql import SqlStore
-from dibs.testing import soon
+from dibs.store.names.store import SqlStore
+from tests.support.contract import soon
 
 BECOMES: dict[Action, str] = {
     "claimed": "owned",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
-    from dibs.acting import acting_as
+    from dibs.context import acting_as
     from dibs.errors import (
         ConfigError,
         DibsError,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from dibs.extension import Availability, Dibs
     from dibs.names import NamePolicy
-    from dibs.web.auth import current_user, login_optional, login_required
+    from dibs.web.http.auth import current_user, login_optional, login_required
 
     __version__: str
 
@@ -59,14 +59,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "acting_as": "dibs.acting",
+    "acting_as": "dibs.context",
     "Availability": "dibs.extension",
     "Dibs": "dibs.extension",
     "NamePolicy": "dibs.names",
     "Reading": "dibs.accounts.policy",
-    "current_user": "dibs.web.auth",
-    "login_optional": "dibs.web.auth",
-    "login_required": "dibs.web.auth",
+    "current_user": "dibs.web.http.auth",
+    "login_optional": "dibs.web.http.auth",
+    "login_required": "dibs.web.http.auth",
 }
 
 

@@ -14,11 +14,11 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from dibs.config import PREFIX, Settings, load
 from dibs.errors import ConfigError
 from dibs.web import ALL, register_blueprints
-from dibs.web.bodies import MAX_BODY
-from dibs.web.checking import CheckToken
-from dibs.web.headers import init_headers
+from dibs.web.api.checking import CheckToken
+from dibs.web.http.bodies import MAX_BODY
+from dibs.web.http.headers import init_headers
+from dibs.web.http.problems import register_http_error_handlers
 from dibs.web.pages.errors import register_page_errors
-from dibs.web.problems import register_http_error_handlers
 from dibs.wiring import build
 
 # Kubernetes gives every container DIBS_PORT and the like when a Service is called `dibs`

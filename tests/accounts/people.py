@@ -11,11 +11,11 @@ from typing import Any
 from dibs.accounts.login import Tokens
 from dibs.accounts.teams import Team
 from dibs.config import load
-from dibs.deadline import Deadline
-from dibs.store.sessions import Living
-from dibs.testing import soon
+from dibs.context import Deadline
+from dibs.store.accounts.sessions import Living
 from dibs.wiring import Parts, build
 from tests.backends import Backend
+from tests.support.contract import soon
 
 PASSWORD = "correct horse battery"
 OTHER_PASSWORD = "another horse entirely"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dibs.errors import DibsError
-from dibs.store.sessions import Living
-from dibs.testing import soon
+from dibs.store.accounts.sessions import Living
 from tests.accounts.people import Process
+from tests.support.contract import soon
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 ROUNDS = 5

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dibs.testing import soon
 from tests.accounts.people import Process
+from tests.support.contract import soon
 
 
 def test_since_when_who_is_disabled(process: Process) -> None:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from dibs.accounts.keys import KEEP_SECONDS, Key, KeyRing
 from dibs.accounts.tokens import AccessTokens
-from dibs.accounts.weak import refuse_weak_secret
+from dibs.config.secrets import refuse_weak_secret
 from dibs.errors import ConfigError, InvalidToken
 from tests.race.harness import at_once, in_processes
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from dibs.accounts.hashes import Verifier, make
-from dibs.accounts.kdf import Argon2
 from dibs.accounts.login import Tokens
+from dibs.accounts.passwords.algorithms import Argon2
+from dibs.accounts.passwords.hashing import Verifier, make
 from dibs.errors import LoginFailed, Overloaded, StoreUnavailable, WrongPassword
-from dibs.testing import soon
 from tests.accounts.people import OTHER_PASSWORD, PASSWORD, Clock, Process, processes
 from tests.backends import Backend
 from tests.race.harness import at_once
+from tests.support.contract import soon
 
 TODAYS = Argon2(8, 1)
 

@@ -19,8 +19,8 @@ from dibs.accounts import login
 from dibs.accounts.login import Tokens
 from dibs.accounts.tokens import RefreshTokens
 from dibs.errors import InvalidToken, LoginFailed, NameTaken, SessionEnded, TokenSuperseded
-from dibs.testing import soon
 from tests.accounts.people import A_SECRET, OTHER_PASSWORD, PASSWORD, Clock, Process
+from tests.support.contract import soon
 
 NAMES = ("ada", "bob")
 

@@ -23,9 +23,9 @@ from dibs.errors import (
     TokenSuperseded,
 )
 from dibs.store.models import MAX_DEVICE
-from dibs.testing import soon
 from tests.accounts.people import OTHER_PASSWORD, PASSWORD, Clock, Process, processes
 from tests.race.harness import at_once
+from tests.support.contract import soon
 
 TRUSTED_S = 1.0
 A_MONTH_S = 30 * 86_400

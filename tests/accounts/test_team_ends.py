@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 
 from dibs.errors import LastOwner, NameTaken, NotAllowed, TeamNotFound, UserNotFound
-from dibs.store.sessions import Living
-from dibs.testing import soon
+from dibs.store.accounts.sessions import Living
 from tests.accounts.people import Clock, Process
 from tests.accounts.teams import NOBODY, ROUNDS, delete, outcome, put
 from tests.race.harness import at_once
+from tests.support.contract import soon
 
 
 def test_a_team_ends_with_its_memberships_and_its_name(

@@ -7,13 +7,13 @@ from functools import partial
 
 import pytest
 
-from dibs.deadline import Deadline
+from dibs.context import Deadline
 from dibs.errors import LastOwner, NotAllowed, SessionEnded, UserNotFound
-from dibs.store.sessions import Living
-from dibs.testing import soon
+from dibs.store.accounts.sessions import Living
 from tests.accounts.people import Clock, Process
 from tests.accounts.teams import NOBODY, ROUNDS, delete, outcome, put, remove
 from tests.race.harness import at_once
+from tests.support.contract import soon
 
 
 def test_the_last_owner_stays(process: Process) -> None:

@@ -15,11 +15,11 @@ from dibs.errors import (
     TeamNotFound,
     UserNotFound,
 )
-from dibs.store.sessions import Living
-from dibs.testing import soon
+from dibs.store.accounts.sessions import Living
 from tests.accounts.people import Clock, Process
 from tests.accounts.teams import NOBODY, ROUNDS, outcome, put, remove
 from tests.race.harness import at_once
+from tests.support.contract import soon
 
 
 def test_a_team_its_owner_and_its_name(process: Process, clock: Clock) -> None:

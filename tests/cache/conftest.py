@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dibs.cache.link import log
+from dibs.cache.redis.breaker import log
 from tests.cache.helpers import SECRET, Desk, Process
 from tests.caches import CACHES, REDIS, CacheKind
 from tests.conftest import missing

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from dibs.cache.build import Build, Feed
-from dibs.cache.filter import Known, Recipe
-from dibs.cache.follower import Follower
-from dibs.cache.shelf import Shelf
+from dibs.cache.filter.bloom import Known, Recipe
+from dibs.cache.filter.build import Build, Feed
+from dibs.cache.filter.file import Shelf
+from dibs.cache.filter.follower import Follower
 from dibs.names import RULES_VERSION
-from dibs.observe.counters import Counters
+from dibs.observe import Counters
 from dibs.store import Budget, Store
-from dibs.store.feed import NamespaceFeed
-from dibs.testing import a_claim, soon, win
+from dibs.store.names.listing import NamespaceFeed
 from tests.backends import open_store
+from tests.support.contract import a_claim, soon, win
 
 SPACE = "default"
 SEEN_S = 2.0

@@ -8,20 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from dibs.cache import Entry
-from dibs.cache.address import Address
 from dibs.cache.base import Held
-from dibs.cache.link import Link
-from dibs.cache.redis import RedisCache
-from dibs.cache.seal import Sealer
-from dibs.deadline import CacheTime, Deadline
+from dibs.cache.redis.address import Address
+from dibs.cache.redis.breaker import Link
+from dibs.cache.redis.taken import RedisCache, Sealer
+from dibs.context import CacheTime, Deadline
 from dibs.errors import NameTaken
 from dibs.names import parse
-from dibs.observe.counters import Counters
+from dibs.observe import Counters
 from dibs.store import Claim, NameRow, Outcome, Store
-from dibs.store.memory import MemoryStore
-from dibs.testing import soon
 from tests.caches import PATIENCE_S, open_cache, registry_on
 from tests.contract.test_strategies import register
+from tests.support.contract import soon
+from tests.support.memory import MemoryStore
 
 Answer = TypeVar("Answer")
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dibs.cache.address import Address
+from dibs.cache.redis.address import Address
 from dibs.config import Settings
 from dibs.errors import ConfigError
 from dibs.wiring import open_cache

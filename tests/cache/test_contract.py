@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from dibs.cache.base import STALE_FILL_SECONDS
-from dibs.cache.redis import PUT_SHA
+from dibs.cache.redis.taken import PUT_SHA
 from dibs.names import parse
 from dibs.store import Won
-from dibs.store.memory import MemoryStore
 from dibs.strategies import cache_aside
-from dibs.testing import a_claim, a_row, soon, win
 from tests.cache.helpers import Desk, Hooked, Process, an_entry
 from tests.services import RedisServer
+from tests.support.contract import a_claim, a_row, soon, win
+from tests.support.memory import MemoryStore
 
 Processes = Callable[..., Process]
 Desks = Callable[..., Desk]

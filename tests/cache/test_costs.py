@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from dibs.errors import NameTaken
-from dibs.store.sql import SqlStore
+from dibs.store.names.store import SqlStore
 from dibs.strategies import STRATEGIES
 from tests.backends import POSTGRESQL, Backend
 from tests.cache.helpers import Desk

@@ -14,18 +14,18 @@ from functools import partial
 
 import pytest
 
-from dibs.cache.address import Address
-from dibs.cache.link import Link
-from dibs.cache.redis import RedisCache
+from dibs.cache.redis.address import Address
+from dibs.cache.redis.breaker import Link
+from dibs.cache.redis.taken import RedisCache
 from dibs.errors import DibsError, NameTaken, SchemaError, StoreUnavailable
-from dibs.observe.counters import Counters
+from dibs.observe import Counters
 from dibs.store import NameRow
-from dibs.store.memory import MemoryStore
-from dibs.testing import soon
 from tests.cache.helpers import CACHE_S, NOISE_S, SPACE, Desk, Hooked, Process, an_entry
 from tests.fault.helpers import eventually
 from tests.race.harness import at_once
 from tests.services import FaultProxy, RedisServer
+from tests.support.contract import soon
+from tests.support.memory import MemoryStore
 
 pytestmark = pytest.mark.fault
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dibs.cache.filter import Damaged, Known, Recipe, capacity_for
-from dibs.cache.shelf import Shelf
+from dibs.cache.filter.bloom import Damaged, Known, Recipe, capacity_for
+from dibs.cache.filter.file import Shelf
 from tests.cache.filters import SPACE, recipes
 
 SECRET = "of the database"
@@ -56,7 +56,7 @@ def test_a_new_one_takes_16_bits_a_name_and_errs_less() -> None:
 def test_a_key_has_its_place_in_every_process() -> None:
     """Python's own hash is another one in each."""
     program = (
-        "from dibs.cache.filter import Recipe\n"
+        "from dibs.cache.filter.bloom import Recipe\n"
         f"print(Recipe({SECRET!r}, namespace='default', rules=3).place('ada'))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dibs.cache.shelf import Shelf
+from dibs.cache.filter.file import Shelf
 from tests.cli.terminal import Terminal
 
 

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from dibs.cache.filter import Known
-from dibs.cache.follower import Follower
-from dibs.cache.shelf import Shelf
+from dibs.cache.filter.bloom import Known
+from dibs.cache.filter.file import Shelf
+from dibs.cache.filter.follower import Follower
 from dibs.config import Settings
 from dibs.errors import ConfigError, NameTaken
 from dibs.names import RULES_VERSION, parse
 from dibs.store import Budget
 from dibs.store.schema import upgrade
-from dibs.testing import a_claim, soon, win
 from dibs.wiring import Parts, build
 from tests.backends import SERVED, Backend, Served, open_store
 from tests.cache.filters import (
@@ -34,6 +33,7 @@ from tests.cache.filters import (
 )
 from tests.conftest import missing
 from tests.services import Server, ServiceMissing
+from tests.support.contract import a_claim, soon, win
 
 
 @pytest.fixture(params=SERVED, ids=str)
@@ -123,6 +123,6 @@ def test_the_service_makes_the_filter_that_tests_make(parts: Parts, tmp_path: Pa
 def test_without_the_extra_a_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, "dibs.cache.filter", None)
+    monkeypatch.setitem(sys.modules, "dibs.cache.filter.bloom", None)
     with pytest.raises(ConfigError, match=r"pip install 'dibs\[filter\]'"):
         build(Settings(home=str(tmp_path), strategy="membership_filter"))

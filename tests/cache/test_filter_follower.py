@@ -12,19 +12,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-import dibs.cache.filter
-import dibs.cache.follower
-from dibs.cache.build import Build
-from dibs.cache.filter import Known
-from dibs.cache.follower import Followed
+import dibs.cache.filter.bloom
+import dibs.cache.filter.follower
+from dibs.cache.filter.bloom import Known
+from dibs.cache.filter.build import Build
+from dibs.cache.filter.follower import Followed
 from dibs.config import load
 from dibs.errors import StoreUnavailable
 from dibs.names import parse
 from dibs.store import Budget, Deadline
-from dibs.store.feed import NamespaceFeed
-from dibs.store.memory import MemoryStore
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, soon, win
+from dibs.store.names.listing import NamespaceFeed
+from dibs.store.names.store import SqlStore
 from dibs.wiring import build, create_tables
 from tests.cache.filters import (
     NOISE_S,
@@ -44,6 +42,8 @@ from tests.cache.filters import (
     shelve,
 )
 from tests.race.harness import in_processes
+from tests.support.contract import a_claim, soon, win
+from tests.support.memory import MemoryStore
 
 AN_HOUR_MS = 3_600_000
 
@@ -177,7 +177,7 @@ class open_transaction:  # noqa: N801  # it reads as a function
 
 
 def test_many_new_names_come_in_pages(monkeypatch: pytest.MonkeyPatch, store: SqlStore) -> None:
-    monkeypatch.setattr(dibs.cache.follower, "NEW_PAGE", 7)
+    monkeypatch.setattr(dibs.cache.filter.follower, "NEW_PAGE", 7)
     feed = a_feed(store)
     known = built(feed)
     keys = [f"n{i}" for i in range(50)]
@@ -270,7 +270,7 @@ class Stumbling(NamespaceFeed):
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dibs.cache.filter, "LEAST_CAPACITY", 100)
+    monkeypatch.setattr(dibs.cache.filter.bloom, "LEAST_CAPACITY", 100)
 
 
 @pytest.mark.usefixtures("small")

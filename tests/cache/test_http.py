@@ -12,7 +12,6 @@ import pytest
 
 from dibs.names import parse
 from dibs.store.schema import upgrade
-from dibs.testing import soon
 from tests.backends import POSTGRESQL, open_store
 from tests.cache.helpers import NOISE_S, Desk
 from tests.conftest import missing
@@ -21,6 +20,7 @@ from tests.load import Answer, get, register
 from tests.service import Service, ServiceFailed
 from tests.services import FaultProxy, PostgresServer, RedisServer, ServiceMissing
 from tests.services.processes import kill
+from tests.support.contract import soon
 
 pytestmark = pytest.mark.fault
 

@@ -13,8 +13,8 @@ from contextlib import closing
 
 import pytest
 
-from dibs.cache.link import Away
-from dibs.deadline import CacheTime
+from dibs.cache.redis.breaker import Away
+from dibs.context import CacheTime
 from dibs.store import Deadline
 from tests.cache.helpers import CACHE_S, NOISE_S, Process, an_entry
 from tests.fault.helpers import eventually

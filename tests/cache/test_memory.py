@@ -10,9 +10,9 @@ import pytest
 from dibs.cache import Entry, Layers, MemoryCache
 from dibs.cache import memory as module
 from dibs.cache.base import TTL_MS
-from dibs.deadline import CACHE_SECONDS, CacheTime, Deadline
-from dibs.testing import soon
+from dibs.context import CACHE_SECONDS, CacheTime, Deadline
 from tests.cache.helpers import SPACE, an_entry
+from tests.support.contract import soon
 
 
 class Clock:

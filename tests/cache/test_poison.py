@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from dibs.cache.seal import Sealer
-from dibs.store.memory import MemoryStore
-from dibs.testing import soon
+from dibs.cache.redis.taken import Sealer
 from tests.cache.helpers import SECRET, SPACE, Desk, Process, an_entry
 from tests.services import FaultProxy, RedisServer
+from tests.support.contract import soon
+from tests.support.memory import MemoryStore
 
 Processes = Callable[..., Process]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dibs.cache.seal import Forged, Sealer
+from dibs.cache.redis.taken import Forged, Sealer
 from tests.cache.helpers import SPACE, an_entry
 
 SEALER = Sealer("secret")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from dibs.cache.address import Address
-from dibs.cache.link import Link
-from dibs.cache.shared_counters import PAUSE, SharedCounters
-from dibs.observe.counters import Counters
-from dibs.testing import soon
+from dibs.cache.redis.address import Address
+from dibs.cache.redis.breaker import Link
+from dibs.cache.redis.totals import PAUSE, SharedCounters
+from dibs.observe import Counters
 from tests.caches import PATIENCE_S, REDIS
+from tests.support.contract import soon
 
 
 class Worker:

@@ -11,15 +11,15 @@ import pytest
 from dibs.errors import DibsError, NameLookalike, NameTaken
 from dibs.names import parse
 from dibs.store import NameRow
-from dibs.store.sql import SqlStore
+from dibs.store.names.store import SqlStore
 from dibs.strategies import STRATEGIES
-from dibs.testing import look_up, soon
 from tests.backends import open_store
 from tests.cache.helpers import Desk
 from tests.caches import REDIS, open_cache, registry_on
 from tests.contract.test_strategies import register
 from tests.fault.helpers import eventually
 from tests.race.harness import at_once, in_processes
+from tests.support.contract import look_up, soon
 
 CONTENDERS = 24
 

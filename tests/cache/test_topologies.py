@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from dibs.store.memory import MemoryStore
 from tests.cache.helpers import CACHE_S, NOISE_S, Desk, Process, an_entry
 from tests.conftest import missing
 from tests.fault.helpers import eventually
 from tests.services import RedisCluster, RedisSentinel, RedisTopology, ServiceMissing
+from tests.support.memory import MemoryStore
 
 pytestmark = pytest.mark.fault
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from dibs.cache import NoFilter
 from dibs.checker import Answer
 from dibs.errors import HoldNotFound
-from dibs.holds import Holds, HoldToken
 from dibs.names import parse
 from dibs.registry import Registry
-from dibs.renames import Renames
+from dibs.registry.holds import Holds, HoldToken
+from dibs.registry.renames import Renames
 from dibs.store import NameRow, NewUser, Store
-from dibs.store.memory import MemoryStore
-from dibs.store.renames import Pace
-from dibs.testing import soon
+from dibs.store.names.renames import Pace
 from tests.caches import open_cache, registry_on
+from tests.support.contract import soon
+from tests.support.memory import MemoryStore
 
 # Three ways to write one name, for each.
 WANTED = [

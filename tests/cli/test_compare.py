@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dibs.cache import follower
+from dibs.cache.filter import follower
 from dibs.compare import measure
 from dibs.store.measuring import count
 from dibs.strategies import STRATEGIES, UniqueConstraint

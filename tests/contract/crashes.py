@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from dibs.store import transactions
-from dibs.store.run import DriverRun
+from dibs.store.database import transactions
+from dibs.store.database.statements import DriverRun
 
 
 class Crash(Exception):

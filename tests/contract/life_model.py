@@ -6,10 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from dibs.store import Claim
+from dibs.store.names.releases import Rest
+from dibs.store.names.renames import Rename
 from dibs.store.records import State
-from dibs.store.releases import Rest
-from dibs.store.renames import Rename
-from dibs.testing import AN_HOUR_MS
+from tests.support.contract import AN_HOUR_MS
 
 
 @dataclass(frozen=True)

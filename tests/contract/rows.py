@@ -6,7 +6,7 @@ from sqlalchemy import insert
 
 from dibs.store import NameRow
 from dibs.store.models import names
-from dibs.store.sql import SqlStore
+from dibs.store.names.store import SqlStore
 
 
 def put(store: SqlStore, row: NameRow) -> None:

@@ -8,9 +8,9 @@ from uuid import uuid4
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, soon, win
+from dibs.store.names.store import SqlStore
 from tests.backends import MARIADB, POSTGRESQL, Backend
+from tests.support.contract import a_claim, soon, win
 
 FRAME = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK|INSERT INTO dibs_(?:users|history))\b")
 ENDS = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK)\b")

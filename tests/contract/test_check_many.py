@@ -8,13 +8,13 @@ from dibs.cache import Layers, NoFilter, memory
 from dibs.errors import InvalidName, NameLookalike, NameReserved, NameTaken
 from dibs.registry import Registry
 from dibs.store import Store
-from dibs.store.memory import MemoryStore
-from dibs.store.sql import SqlStore
+from dibs.store.names.store import SqlStore
 from dibs.strategies import STRATEGIES, Sources
-from dibs.testing import soon
 from tests.backends import Backend
 from tests.contract.statements import statements
 from tests.contract.test_strategies import register
+from tests.support.contract import soon
+from tests.support.memory import MemoryStore
 
 NAMES = [f"name{i}x" for i in range(97)] + ["ada", "ADA", "\u0430da"]
 """A hundred; the last three are one, and the last of them mixes scripts."""

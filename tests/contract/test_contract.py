@@ -3,10 +3,10 @@
 import pytest
 
 from dibs.store import NameRow, Store
-from dibs.store.memory import MemoryStore
-from dibs.store.sql import SqlStore
-from dibs.testing import StoreContract
+from dibs.store.names.store import SqlStore
 from tests.contract.rows import put
+from tests.support.contract import StoreContract
+from tests.support.memory import MemoryStore
 
 
 class TestMemoryStore(StoreContract):

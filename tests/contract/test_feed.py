@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import pytest
 
 from dibs.store import Store
-from dibs.store.memory import MemoryStore
-from dibs.store.pages import NEW
-from dibs.store.sql import SqlStore
-from dibs.testing import DISTINCT_KEYS, a_claim, release, soon, win
+from dibs.store.names.listing import NEW
+from dibs.store.names.store import SqlStore
 from tests.backends import Backend
+from tests.support.contract import DISTINCT_KEYS, a_claim, release, soon, win
+from tests.support.memory import MemoryStore
 
 SPACE = "default"
 A_MINUTE_MS = 60_000

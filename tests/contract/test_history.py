@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 
 from dibs.names import parse
-from dibs.names.near import MOST, near_keys
+from dibs.names.suggest import MOST, near_keys
 from dibs.store import Claim, NewUser, Won
-from dibs.store.history import History
-from dibs.store.sql import SqlStore
-from dibs.testing import soon
+from dibs.store.names.history import History
+from dibs.store.names.store import SqlStore
 from tests.backends import open_store
+from tests.support.contract import soon
 
 HOUR_MS = 3_600_000
 

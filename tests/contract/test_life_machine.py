@@ -19,17 +19,17 @@ from sqlalchemy import update
 from dibs.errors import UserNotFound
 from dibs.signals import SIGNALS, NameChange
 from dibs.store import Lost, NameRow, Outcome, Store, Won
-from dibs.store.memory import MemoryStore
+from dibs.store.accounts.users import Users
 from dibs.store.models import names
-from dibs.store.releases import FREE, Rest
-from dibs.store.renames import Rename
-from dibs.store.sql import SqlStore
-from dibs.store.users import Users
-from dibs.testing import AN_HOUR_MS, a_claim, a_name, claim, release, soon
+from dibs.store.names.releases import FREE, Rest
+from dibs.store.names.renames import Rename
+from dibs.store.names.store import SqlStore
 from tests.backends import Backend
 from tests.contract.crashes import Crash, Fuse, fused
 from tests.contract.life_model import Model
 from tests.histories import announced, assert_history
+from tests.support.contract import AN_HOUR_MS, a_claim, a_name, claim, release, soon
+from tests.support.memory import MemoryStore
 
 KEYS = st.sampled_from("abc")
 OWNERS = st.sampled_from(("ada", "bob", "eve"))

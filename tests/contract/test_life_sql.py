@@ -9,15 +9,24 @@ from sqlalchemy import update
 
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store import Claim, NameRow, Won
+from dibs.store.accounts.users import Users
 from dibs.store.models import history
-from dibs.store.releases import Rest
-from dibs.store.renames import Pace
-from dibs.store.sql import SqlStore
-from dibs.store.transfers import Transfer
-from dibs.store.users import Users
-from dibs.testing import AN_HOUR_MS, a_claim, a_name, a_rename, claim, look_up, release, soon, win
+from dibs.store.names.releases import Rest
+from dibs.store.names.renames import Pace, Transfer
+from dibs.store.names.store import SqlStore
 from tests.contract.crashes import Crash, fused
 from tests.histories import announced, assert_announced, assert_history
+from tests.support.contract import (
+    AN_HOUR_MS,
+    a_claim,
+    a_name,
+    a_rename,
+    claim,
+    look_up,
+    release,
+    soon,
+    win,
+)
 
 RESTING = Rest(AN_HOUR_MS, remembered=True)
 

@@ -16,17 +16,25 @@ import pytest
 
 from dibs.cache import Layers, NoFilter
 from dibs.registry import Registry
-from dibs.renames import Renames
+from dibs.registry.renames import Renames
 from dibs.store import NameRow, Won
-from dibs.store.releases import Rest
-from dibs.store.renames import Pace
-from dibs.store.sql import SqlStore
-from dibs.store.transfers import Transfer
-from dibs.store.users import Users
+from dibs.store.accounts.users import Users
+from dibs.store.names.releases import Rest
+from dibs.store.names.renames import Pace, Transfer
+from dibs.store.names.store import SqlStore
 from dibs.strategies import STRATEGIES, Sources
-from dibs.testing import AN_HOUR_MS, a_claim, a_name, a_rename, look_up, release, soon, win
 from tests.backends import Backend
 from tests.contract.statements import every_statement
+from tests.support.contract import (
+    AN_HOUR_MS,
+    a_claim,
+    a_name,
+    a_rename,
+    look_up,
+    release,
+    soon,
+    win,
+)
 
 DOCS = Path(__file__).parents[2] / "docs" / "life.md"
 RESTING = Rest(AN_HOUR_MS, remembered=True)

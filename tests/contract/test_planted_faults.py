@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from dibs.deadline import Deadline
+from dibs.context import Deadline
 from dibs.store import Claim, Lost, NameRow, Outcome, Won
-from dibs.store.claims import owned, place
-from dibs.store.memory import MemoryStore
-from dibs.store.releases import Rest
-from dibs.store.renames import Rename
-from dibs.store.transfers import Transfer
-from dibs.testing import StoreContract
+from dibs.store.names.claims import owned, place
+from dibs.store.names.releases import Rest
+from dibs.store.names.renames import Rename, Transfer
 from tests.contract import test_contract
+from tests.support.contract import StoreContract
+from tests.support.memory import MemoryStore
 
 
 class GrantsTwice(MemoryStore):

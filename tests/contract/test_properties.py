@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from dibs.store import Claim, Lost, Store, Won
-from dibs.store.memory import MemoryStore
-from dibs.testing import a_claim, a_name, claim, release, soon
 from tests.backends import SQLITE, open_store
+from tests.support.contract import a_claim, a_name, claim, release, soon
+from tests.support.memory import MemoryStore
 
 KEYS = st.sampled_from(("a", "A", "b"))
 OWNERS = st.sampled_from(("ada", "bob", "eve"))

@@ -6,11 +6,11 @@ MySQL family needs one locking read a claim, because its row counts lie.
 
 import pytest
 
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, a_row, lose, soon, win
+from dibs.store.names.store import SqlStore
 from tests.backends import Backend
 from tests.contract.rows import put
 from tests.contract.statements import statements
+from tests.support.contract import a_claim, a_row, lose, soon, win
 
 BY_ROW_COUNT = {"fresh": ["INSERT"], "taken": ["INSERT", "SELECT"]}
 BY_LOCKING_READ = {"fresh": ["INSERT", "SELECT"], "taken": ["INSERT", "SELECT"]}

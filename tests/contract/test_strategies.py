@@ -11,12 +11,12 @@ from dibs.errors import NameTaken
 from dibs.names import parse
 from dibs.registry import Registry
 from dibs.store import NameRow, NewUser, Store
-from dibs.store.memory import MemoryStore
-from dibs.store.sql import SqlStore
+from dibs.store.names.store import SqlStore
 from dibs.strategies import STRATEGIES, Sources, Strategy
-from dibs.testing import soon
 from tests.backends import Backend
 from tests.contract.statements import statements
+from tests.support.contract import soon
+from tests.support.memory import MemoryStore
 
 # Statements of a fresh name, a taken one and a check; COMMIT and the user's row apart.
 # Without a shared cache: tests/cache counts what that saves.

@@ -13,13 +13,13 @@ from pathlib import Path
 from dibs.cli import group
 from dibs.cli.stopping import GRACE
 from dibs.config import load
-from dibs.testing import soon
 from tests.backends import open_store
 from tests.cli.terminal import SCRIPT
 from tests.docs.blocks import blocks
 from tests.docs.front import PAGE, PORTS
 from tests.load import get, post, register
 from tests.service import Service
+from tests.support.contract import soon
 
 PROGRAM = "/opt/dibs/bin/dibs"
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from dibs.web import component
-from dibs.web.bodies import MAX_BODY
+from dibs.web.http.bodies import MAX_BODY
 from tests.docs.front import PATIENCE_S, Front, front, settings
 from tests.load import get
 from tests.service import Service, ServiceFailed

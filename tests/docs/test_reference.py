@@ -18,8 +18,8 @@ from dibs.cli import group
 from dibs.config import documented
 from dibs.errors import EmptyName, NameTaken
 from dibs.strategies import STRATEGIES
-from dibs.web.bodies import WORDS
-from dibs.web.statuses import HTTP_ERRORS, STATUS
+from dibs.web.http.bodies import WORDS
+from dibs.web.http.problems import HTTP_ERRORS, STATUS
 from tests.docs.blocks import ROOT, blocks
 
 PACKAGE = Path(dibs.__file__).parent

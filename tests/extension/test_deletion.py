@@ -9,9 +9,9 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from dibs.config.namespaces import Namespaces
 from dibs.errors import NameTaken
-from dibs.homes import KNOWN
-from dibs.namespaces import Namespaces
+from dibs.extension.state import KNOWN
 from tests.backends import SQLITE
 from tests.extension.conftest import Host, as_text, close, make_host
 

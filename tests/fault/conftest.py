@@ -6,15 +6,15 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from dibs.store.dialects import dialect_for
-from dibs.store.dialects.base import claim_params
+from dibs.store.database.dialects import dialect_for
+from dibs.store.database.dialects.base import claim_params
+from dibs.store.names.store import SqlStore
 from dibs.store.schema import upgrade
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim
 from tests.backends import SERVED, Served, open_store
 from tests.conftest import missing
 from tests.fault.helpers import BUDGET
 from tests.services import FaultProxy, Server, ServiceMissing
+from tests.support.contract import a_claim
 
 
 @pytest.fixture(scope="session", params=SERVED, ids=str)

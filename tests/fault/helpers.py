@@ -9,10 +9,10 @@ from sqlalchemy.engine import make_url
 
 from dibs.errors import OutcomeUnknown, StoreUnavailable
 from dibs.store import Budget, Claim, Failed, Outcome, Store
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, claim, win
+from dibs.store.names.store import SqlStore
 from tests.race.harness import at_once
 from tests.services import PostgresServer, Server
+from tests.support.contract import a_claim, claim, win
 
 BUDGET = Budget(deadline=3.0)
 """Shorter than the default, since every frozen server is waited for in full."""

@@ -9,8 +9,7 @@ from sqlalchemy import Connection
 
 from dibs.signals import NameChange
 from dibs.store import Claim, Won
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, look_up, lose, win
+from dibs.store.names.store import SqlStore
 from tests.backends import POSTGRESQL, open_store
 from tests.fault.helpers import (
     BUDGET,
@@ -26,6 +25,7 @@ from tests.fault.helpers import (
 from tests.histories import announced
 from tests.services import FaultProxy, Server
 from tests.services.proxy import When
+from tests.support.contract import a_claim, look_up, lose, win
 
 pytestmark = [
     pytest.mark.fault,

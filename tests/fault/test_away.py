@@ -7,13 +7,13 @@ import pytest
 
 from dibs.errors import StoreUnavailable
 from dibs.store import Won
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, kinds, soon
+from dibs.store.names.store import SqlStore
 from tests.backends import open_store
 from tests.fault.helpers import BUDGET, ask, ask_all, is_unavailable, stored, warm_up, within
 from tests.fault.traffic import Traffic
 from tests.race.harness import at_once
 from tests.services import Server
+from tests.support.contract import a_claim, kinds, soon
 
 pytestmark = pytest.mark.fault
 ENDS = pytest.mark.parametrize("end", [Server.stop, Server.kill])

@@ -3,11 +3,11 @@
 import pytest
 
 from dibs.store import Won
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, look_up, win
+from dibs.store.names.store import SqlStore
 from tests.fault.helpers import BUDGET, ask, is_unknown, stored, warm_up, within
 from tests.services import FaultProxy, Server
 from tests.services.proxy import When
+from tests.support.contract import a_claim, look_up, win
 
 pytestmark = pytest.mark.fault
 WHEN = pytest.mark.parametrize("when", ["before", "after"])

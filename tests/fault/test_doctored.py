@@ -12,10 +12,10 @@ from sqlalchemy.engine import make_url
 
 from dibs.errors import SchemaError
 from dibs.store import Failed
+from dibs.store.names.store import SqlStore
 from dibs.store.schema import upgrade
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, soon, win
 from tests.backends import MARIADB, POSTGRESQL, SQLITE, Backend, open_store
+from tests.support.contract import a_claim, soon, win
 
 pytestmark = pytest.mark.fault
 LOSE_THE_KEY = {
@@ -89,7 +89,7 @@ def test_a_file_that_was_replaced_is_the_one_that_is_used(file: str, on_file: Sq
 FULL = """
 import resource, signal, sys, time
 from dibs.store import Budget, Failed
-from dibs.testing import a_claim, soon
+from tests.support.contract import a_claim, soon
 from tests.backends import open_store
 
 store = open_store(sys.argv[1])

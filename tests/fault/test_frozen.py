@@ -6,8 +6,7 @@ from functools import partial
 import pytest
 
 from dibs.store import Budget, Won
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, soon
+from dibs.store.names.store import SqlStore
 from tests.backends import open_store
 from tests.fault.helpers import (
     BUDGET,
@@ -25,6 +24,7 @@ from tests.fault.helpers import (
 from tests.fault.traffic import Traffic
 from tests.race.harness import at_once
 from tests.services import FaultProxy, Server
+from tests.support.contract import a_claim, soon
 
 pytestmark = pytest.mark.fault
 NAMES = [f"n{i}" for i in range(20)]

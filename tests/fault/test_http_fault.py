@@ -10,13 +10,13 @@ from itertools import count
 import pytest
 
 from dibs.store.schema import upgrade
-from dibs.testing import soon
 from tests.backends import SERVED, open_store
 from tests.conftest import missing
 from tests.load import Answer, get, register
 from tests.service import Service
 from tests.services import FaultProxy, Server, ServiceMissing
 from tests.services.proxy import When
+from tests.support.contract import soon
 
 pytestmark = pytest.mark.fault
 

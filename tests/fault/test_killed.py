@@ -9,14 +9,14 @@ from functools import partial
 
 import pytest
 
-from dibs.holds import Held
 from dibs.names import parse
-from dibs.store.run import DriverRun
-from dibs.store.sql import SqlStore
-from dibs.testing import AN_HOUR_MS, a_claim, soon, win
+from dibs.registry.holds import Held
+from dibs.store.database.statements import DriverRun
+from dibs.store.names.store import SqlStore
 from tests.histories import assert_history
 from tests.race.harness import in_new_process
 from tests.race.lives import Worker
+from tests.support.contract import AN_HOUR_MS, a_claim, soon, win
 
 pytestmark = pytest.mark.fault
 

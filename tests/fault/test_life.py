@@ -11,17 +11,17 @@ import pytest
 from dibs.errors import OutcomeUnknown
 from dibs.signals import SIGNALS, NameChange
 from dibs.store import Failed, NameRow, Outcome, Won
-from dibs.store.releases import Rest
-from dibs.store.sql import SqlStore
-from dibs.store.transactions import Transactions
-from dibs.store.transfers import Transfer
-from dibs.store.users import Users
-from dibs.testing import AN_HOUR_MS, a_claim, a_name, a_rename, win
+from dibs.store.accounts.users import Users
+from dibs.store.database.transactions import Transactions
+from dibs.store.names.releases import Rest
+from dibs.store.names.renames import Transfer
+from dibs.store.names.store import SqlStore
 from tests.fault.helpers import BUDGET, ask, warm_up
 from tests.histories import announced, assert_history
 from tests.race.lives import expire
 from tests.services import FaultProxy
 from tests.services.proxy import When
+from tests.support.contract import AN_HOUR_MS, a_claim, a_name, a_rename, win
 
 pytestmark = pytest.mark.fault
 WHEN = pytest.mark.parametrize("when", ["before", "after"])

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dibs.accounts.queueing import PLACES
+from dibs.accounts.passwords.queue import PLACES
 from tests.load import get, post
 from tests.service import Service
 

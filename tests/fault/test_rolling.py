@@ -12,12 +12,12 @@ from threading import Event
 
 import pytest
 
-from dibs.testing import soon
 from tests.backends import POSTGRESQL, open_store
 from tests.conftest import missing
 from tests.load import Client, get, register
 from tests.service import Service
 from tests.services import RedisServer, ServiceMissing
+from tests.support.contract import soon
 from tests.unit.test_schema import AHEAD
 
 pytestmark = pytest.mark.fault

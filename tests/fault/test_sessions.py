@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from dibs.errors import InvalidToken, OutcomeUnknown, SessionEnded, StoreUnavailable
-from dibs.testing import soon
 from tests.accounts.people import OTHER_PASSWORD, PASSWORD, Process, processes
 from tests.fault.helpers import BUDGET, stored, within
 from tests.services import FaultProxy, Server
 from tests.services.proxy import When
+from tests.support.contract import soon
 
 pytestmark = pytest.mark.fault
 WHEN = pytest.mark.parametrize("when", ["before", "after"])

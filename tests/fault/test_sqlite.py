@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import event
 
 from dibs.store import Won
+from dibs.store.names.store import SqlStore
 from dibs.store.schema import upgrade
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, kinds, look_up, soon
 from tests.backends import SQLITE, open_store, path_of
 from tests.fault.helpers import BUDGET, ask, ask_all, is_unavailable, within
+from tests.support.contract import a_claim, kinds, look_up, soon
 
 pytestmark = pytest.mark.fault
 
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_database_is_unavailable(url: str) -> None:
 
 KILLED = """
 import itertools, os, sys
-from dibs.testing import a_claim, win
+from tests.support.contract import a_claim, win
 from tests.backends import open_store
 store = open_store(sys.argv[1])
 for i in itertools.count():

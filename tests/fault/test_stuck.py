@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import Connection
 
 from dibs.store import Failed, Won
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, look_up, lose, soon
+from dibs.store.names.store import SqlStore
 from tests.backends import open_store
 from tests.fault.helpers import BUDGET, ask, eventually, is_unavailable, within
 from tests.services import PostgresServer, Server
+from tests.support.contract import a_claim, look_up, lose, soon
 
 pytestmark = pytest.mark.fault
 OTHERS = ["a", "b", "y", "z"]

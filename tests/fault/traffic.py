@@ -5,9 +5,9 @@ from itertools import count
 from typing import Self
 
 from dibs.store import Failed, Lost, Outcome, Won
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, look_up, soon
+from dibs.store.names.store import SqlStore
 from tests.fault.helpers import ask, is_unavailable, is_unknown
+from tests.support.contract import a_claim, look_up, soon
 
 THREADS = 6
 

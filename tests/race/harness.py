@@ -12,8 +12,8 @@ from multiprocessing.synchronize import Barrier
 from typing import TypeVar
 
 from dibs.store import Claim, Lost, NameRow, Outcome, Store, Won
-from dibs.testing import a_claim, claim
 from tests.backends import open_store
+from tests.support.contract import a_claim, claim
 
 T = TypeVar("T")
 

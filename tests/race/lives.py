@@ -10,14 +10,14 @@ from sqlalchemy import update
 
 from dibs.config import Settings
 from dibs.errors import DibsError
-from dibs.holds import Held
 from dibs.names import parse
+from dibs.registry.holds import Held
 from dibs.store import Deadline, NameRow
+from dibs.store.accounts.users import Users
 from dibs.store.models import names
-from dibs.store.sql import SqlStore
-from dibs.store.users import Users
-from dibs.testing import AN_HOUR_MS, a_claim, look_up, soon, win
+from dibs.store.names.store import SqlStore
 from dibs.wiring import Parts, build
+from tests.support.contract import AN_HOUR_MS, a_claim, look_up, soon, win
 
 DAY_MS = 86_400_000
 # A disk that others keep busy is not what is counted here.

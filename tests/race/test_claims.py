@@ -8,11 +8,11 @@ import pytest
 
 from dibs.names import parse
 from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Won
-from dibs.store.sql import SqlStore
-from dibs.testing import a_claim, a_row, kinds, look_up, release, soon, win
+from dibs.store.names.store import SqlStore
 from tests.backends import POSTGRESQL, Backend, open_store
 from tests.contract.rows import put
 from tests.race.harness import assert_one_winner, at_once, claim_at_once, claim_from_processes
+from tests.support.contract import a_claim, a_row, kinds, look_up, release, soon, win
 
 pytestmark = pytest.mark.race
 

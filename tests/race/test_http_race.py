@@ -10,12 +10,12 @@ import pytest
 
 from dibs.names import parse
 from dibs.strategies import STRATEGIES
-from dibs.testing import soon
 from tests.backends import BACKENDS, POSTGRESQL, Backend, open_store
 from tests.conftest import missing
 from tests.load import Answer, Client, register
 from tests.service import Service
 from tests.services import ServiceMissing
+from tests.support.contract import soon
 
 pytestmark = pytest.mark.race
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from dibs.holds import Held
+from dibs.registry.holds import Held
 from dibs.store import Lost, Won
-from dibs.store.releases import Rest
-from dibs.testing import AN_HOUR_MS, a_claim, look_up, lose, release, settled, soon, win
+from dibs.store.names.releases import Rest
 from tests.histories import announced, assert_announced, assert_history
 from tests.race.harness import assert_one_winner, at_once, claim_at_once
 from tests.race.lives import Worker, a_user, expire, in_turn
+from tests.support.contract import AN_HOUR_MS, a_claim, look_up, lose, release, settled, soon, win
 
 pytestmark = pytest.mark.race
 

@@ -12,11 +12,11 @@ import pytest
 
 from dibs.names import parse
 from dibs.store import Won
-from dibs.store.sql import SqlStore
-from dibs.testing import AN_HOUR_MS, a_claim, settled, soon, win
+from dibs.store.names.store import SqlStore
 from tests.histories import assert_history
 from tests.race.harness import at_once, claim_at_once, in_processes
 from tests.race.lives import Worker, expire
+from tests.support.contract import AN_HOUR_MS, a_claim, settled, soon, win
 
 pytestmark = pytest.mark.race
 

@@ -9,10 +9,10 @@ import pytest
 
 from dibs.names import parse
 from dibs.store import Budget, Claim, Lost, NewUser, Won
-from dibs.store.sql import SqlStore
-from dibs.testing import soon
+from dibs.store.names.store import SqlStore
 from tests.backends import open_store
 from tests.race.harness import at_once
+from tests.support.contract import soon
 
 pytestmark = pytest.mark.race
 

@@ -13,21 +13,23 @@ from typing import Any
 
 import pytest
 
-from dibs.holds import Held, Holds
+from dibs.registry.holds import Held, Holds
 from dibs.signals import announce
-from dibs.store import Claim, Won, changing, claims, releases, renames
-from dibs.store.dialects import Dialect, Run
-from dibs.store.dialects.base import Inserted
-from dibs.store.dialects.postgresql import PostgreSQL
-from dibs.store.dialects.sqlite import insert_returning
-from dibs.store.releases import end_row
-from dibs.store.run import DriverRun
-from dibs.store.sql import SqlStore
-from dibs.testing import AN_HOUR_MS, a_claim, a_rename, release, soon, win
+from dibs.store import Claim, Won
+from dibs.store.database.dialects import Dialect, Run
+from dibs.store.database.dialects.base import Inserted
+from dibs.store.database.dialects.postgresql import PostgreSQL
+from dibs.store.database.dialects.sqlite import insert_returning
+from dibs.store.database.statements import DriverRun
+from dibs.store.names import claims, releases, renames
+from dibs.store.names import store as changing
+from dibs.store.names.releases import end_row
+from dibs.store.names.store import SqlStore
 from tests.backends import MARIADB, POSTGRESQL
 from tests.histories import announced, assert_announced, assert_history
 from tests.race.harness import PATIENCE_S, assert_one_winner, at_once, claim_at_once
 from tests.race.lives import Worker, expire
+from tests.support.contract import AN_HOUR_MS, a_claim, a_rename, release, soon, win
 
 pytestmark = pytest.mark.race
 

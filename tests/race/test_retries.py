@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from dibs.app import create_app
-from dibs.store.requests import KEPT_MS, Requests
+from dibs.store.accounts.idempotency import KEPT_MS, Requests
 from tests.backends import Backend
 from tests.race.harness import at_once, in_new_process
 

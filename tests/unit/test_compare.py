@@ -10,8 +10,8 @@ import pytest
 
 from dibs.compare import table
 from dibs.compare.advice import advice
+from dibs.compare.asking import Sent
 from dibs.compare.figures import BASELINE, CASES, Figures, Level, Report, Slice, summarise
-from dibs.compare.sent import Sent
 from dibs.strategies import STRATEGIES
 
 PLAIN = Figures(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dibs.testing import soon
 from tests.backends import MARIADB, open_store
+from tests.support.contract import soon
 
 
 @pytest.mark.parametrize("backend", [MARIADB], indirect=True, ids=str)

@@ -15,10 +15,8 @@ from argon2 import Type
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dibs.accounts import formats, kdf
-from dibs.accounts.formats import parse
-from dibs.accounts.hashes import LONGEST, Verdict, make
-from dibs.accounts.kdf import (
+from dibs.accounts.passwords import algorithms, formats, hash_password, verify
+from dibs.accounts.passwords.algorithms import (
     Argon2,
     Argon2Hash,
     BcryptHash,
@@ -26,7 +24,8 @@ from dibs.accounts.kdf import (
     ScryptHash,
     StoredHash,
 )
-from dibs.accounts.passwords import hash_password, verify
+from dibs.accounts.passwords.formats import parse
+from dibs.accounts.passwords.hashing import LONGEST, Verdict, make
 from dibs.errors import Overloaded
 
 PASSWORD = "correct horse caf\u00e9"
@@ -272,11 +271,11 @@ def test_a_hash_that_was_damaged(stored, at, written):
     damaged = stored[:at] + written + stored[at + len(written) :]
     match parse(damaged):
         case Argon2Hash(cost=cost):
-            assert cost.memory_kib * cost.passes <= kdf.MAX_ARGON2_WORK
+            assert cost.memory_kib * cost.passes <= algorithms.MAX_ARGON2_WORK
         case Pbkdf2Hash(rounds=rounds):
-            assert rounds <= kdf.MAX_ROUNDS
+            assert rounds <= algorithms.MAX_ROUNDS
         case ScryptHash(n=n, r=r, p=p):
-            assert 128 * n * r * p <= kdf.MAX_SCRYPT_WORK
+            assert 128 * n * r * p <= algorithms.MAX_SCRYPT_WORK
         case BcryptHash(cost=cost):
             assert cost <= 16
         case None:
@@ -322,7 +321,7 @@ def test_scrypt_takes_what_the_bounds_let_through(n, r, p):
 def test_no_memory_is_not_a_wrong_password():
     """It says that it could not check, instead of what it does not know."""
     with (
-        mock.patch.object(kdf, "hash_secret_raw", side_effect=MemoryError),
+        mock.patch.object(algorithms, "hash_secret_raw", side_effect=MemoryError),
         pytest.raises(Overloaded),
     ):
         check(PASSWORD, make(PASSWORD, QUICK))

@@ -9,8 +9,8 @@ import unicodedata
 
 import pytest
 
-from dibs.accounts.hashes import Verifier, make
-from dibs.accounts.kdf import Argon2
+from dibs.accounts.passwords.algorithms import Argon2
+from dibs.accounts.passwords.hashing import Verifier, make
 
 TODAY = Argon2(memory_kib=1000, passes=2)
 WHOLE = 2000.0  # KiB times passes

@@ -10,9 +10,9 @@ import pytest
 
 from dibs.errors import EmptyName, InvalidName, Reason
 from dibs.names import DEFAULT_POLICY, RULES_VERSION, NamePolicy, Username, messages, parse
-from dibs.names import policy as policy_module
+from dibs.names import rules as policy_module
 from dibs.names.canonical import is_settled
-from dibs.names.policy import RULES, show
+from dibs.names.rules import RULES, show
 
 BROKEN: list[tuple[str | bytes, list[str]]] = [
     (b"ad\xffa", ["encoding"]),

@@ -21,7 +21,7 @@ from dibs.names import (
     parse_existing,
 )
 from dibs.names.canonical import is_settled, normalise
-from dibs.names.policy import broken_rules
+from dibs.names.rules import broken_rules
 
 ANY_CHARACTER = st.one_of(
     st.characters(exclude_categories=()),

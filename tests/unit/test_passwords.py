@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dibs.accounts import hashes
-from dibs.accounts.acceptance import common_passwords
 from dibs.accounts.passwords import (
     MIN_LENGTH_NIST,
     Argon2,
@@ -16,9 +14,11 @@ from dibs.accounts.passwords import (
     Passwords,
     Rules,
     hash_password,
+    hashing,
     validate,
     verify,
 )
+from dibs.accounts.passwords.rules import common_passwords
 from dibs.errors import InvalidPassword, Overloaded
 from dibs.names.canonical import normalise
 
@@ -149,7 +149,7 @@ def test_what_is_far_too_long_for_a_name_is_not_read(monkeypatch):
         read.append(text)
         return normalise(text)
 
-    monkeypatch.setattr("dibs.accounts.acceptance.normalise", noted)
+    monkeypatch.setattr("dibs.accounts.passwords.rules.normalise", noted)
     assert reasons("correct horse battery", name="a" + "\u0316\u0301" * 1000) == []
     assert max(map(len, read)) <= 256
 
@@ -207,7 +207,7 @@ def test_a_service_hashes_and_verifies():
     passwords.warm_up()
     passwords.validate("correct horse", name="ada")
     stored = passwords.hash("correct horse", remaining=5)
-    assert passwords.verify("correct horse", stored, remaining=5) == hashes.Verdict(ok=True)
+    assert passwords.verify("correct horse", stored, remaining=5) == hashing.Verdict(ok=True)
     assert not passwords.verify("correct house", stored, remaining=5).ok
     assert not passwords.verify("correct horse", stored, disabled=True, remaining=5).ok
     assert not passwords.verify("correct horse", None, remaining=5).ok

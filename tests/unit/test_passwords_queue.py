@@ -12,9 +12,9 @@ from functools import partial
 
 import pytest
 
-from dibs.accounts import queueing
-from dibs.accounts.kdf import Argon2
-from dibs.accounts.queueing import HashingQueue
+from dibs.accounts.passwords import queue as queueing
+from dibs.accounts.passwords.algorithms import Argon2
+from dibs.accounts.passwords.queue import HashingQueue
 from dibs.errors import Overloaded
 
 LONG = 30.0  # seconds: longer than any test takes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dibs.app import create_app
+from dibs.config.rates import DEFAULTS, Rate, parse
 from dibs.errors import ConfigError
-from dibs.rates import DEFAULTS, Rate, parse
 
 
 def test_what_is_built_in_can_be_read():

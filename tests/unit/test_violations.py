@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from dibs.store.violations import MYSQL, POSTGRESQL, SQLITE, Kind, classify
+from dibs.store.database.violations import MYSQL, POSTGRESQL, SQLITE, Kind, classify
 from tests.backends import POSTGRESQL as POSTGRESQL_SERVER
 from tests.backends import Backend
 

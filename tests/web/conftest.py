@@ -7,10 +7,11 @@ from typing import cast
 
 import pytest
 
-from dibs.accounts import hashes, passwords
-from dibs.accounts.kdf import Argon2
+from dibs.accounts import passwords
+from dibs.accounts.passwords import hashing
+from dibs.accounts.passwords.algorithms import Argon2
+from dibs.config.rates import DEFAULTS
 from dibs.names import Lookalikes, rules_version
-from dibs.rates import DEFAULTS
 from dibs.store.schema import upgrade
 from tests.backends import SQLITE
 from tests.web.site import PASSWORD, Site
@@ -50,7 +51,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every password that was hashed."""
     seen: list[str] = []
 
-    make = hashes.make
+    make = hashing.make
 
     def hash_password(password: str, argon2: Argon2) -> str:
         seen.append(password)

@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from dibs.web.limits import KEY
+from dibs.web.http.limits import KEY
 from tests.web.site import PASSWORD, Site
 
 HOME, AWAY = "192.0.2.1", "198.51.100.7"

@@ -12,8 +12,8 @@ from flask import Request
 from werkzeug.test import TestResponse
 
 from dibs.errors import ConfigError
-from dibs.web import checking
-from dibs.web.checking import HOLD_TOKEN, KEY, Checks
+from dibs.web.api import checking
+from dibs.web.api.checking import HOLD_TOKEN, KEY, Checks
 from tests.backends import SQLITE
 from tests.web.people import Person, newcomer, nobody
 from tests.web.site import Site, problem

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from dibs.web import component
-from dibs.web.words import LOCALES
+from dibs.web.i18n import LOCALES
 
 PATH = "/dibs-username.js"
 MOST = 5000  # bytes, compressed

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from dibs.config import load
 from dibs.errors import ConfigError
-from dibs.web import cors
+from dibs.web.http import headers as cors
 from tests.web.site import Site
 
 ORIGIN = "https://app.example"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from dibs.holds import Holds
-from dibs.store.sql import SqlStore
+from dibs.registry.holds import Holds
+from dibs.store.names.store import SqlStore
 from tests.backends import SQLITE
 from tests.web.people import newcomer
 from tests.web.site import PASSWORD, Site, problem

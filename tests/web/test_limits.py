@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 from flask_limiter import Limiter
 
-from dibs.web.limits import GROUPS, KEY, PASSWORD_TRIED
-from dibs.web.source import network_of
+from dibs.web.http.limits import GROUPS, KEY, PASSWORD_TRIED
+from dibs.web.http.source import network_of
 from tests.backends import SQLITE
 from tests.web.limiting import AWAY, HOME, Clock, ask, check
 from tests.web.site import problem

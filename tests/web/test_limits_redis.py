@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dibs.web.limits import KEY
+from dibs.web.http.limits import KEY
 from tests.backends import SQLITE
 from tests.conftest import missing
 from tests.load import get

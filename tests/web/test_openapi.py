@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from dibs import web
-from dibs.web.schemas.plain import PlainTeamSchema, PlainUserSchema
-from dibs.web.schemas.teams import TeamSchema
-from dibs.web.schemas.users import UserSchema
+from dibs.web.api.schemas import PlainTeamSchema, PlainUserSchema, TeamSchema, UserSchema
 from tests.web.site import Site
 
 SILENT = {"/", "/openapi.json", "/dibs-username.js", "/docs/", "/docs/{path}", "/static/{filename}"}

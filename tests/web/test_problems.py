@@ -11,9 +11,8 @@ from flask import Flask
 
 from dibs import Dibs, NameTaken
 from dibs.errors import InvalidName, OutcomeUnknown, Reason, StoreUnavailable
-from dibs.web.counting import REFUSED
-from dibs.web.problems import from_error
-from dibs.web.statuses import STATUS, TITLES
+from dibs.web.http.counting import REFUSED
+from dibs.web.http.problems import STATUS, TITLES, from_error
 from tests.backends import SQLITE
 from tests.web.messages import errors
 from tests.web.site import Site, problem

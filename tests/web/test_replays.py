@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 from dibs.accounts import housekeeping
 from dibs.accounts.registration import Registration
 from dibs.errors import OutcomeUnknown, StoreUnavailable
-from dibs.store.requests import KEPT_MS, Requests
-from dibs.web.idempotency import once
+from dibs.store.accounts.idempotency import KEPT_MS, Requests
+from dibs.web.http.idempotency import once
 from tests.backends import SQLITE
 from tests.web.people import newcomer
 from tests.web.site import PASSWORD, Site, problem

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from dibs.deadline import Deadline
+from dibs.context import Deadline
 from dibs.errors import StoreError
 
 PERIOD_SECONDS = 3600.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dibs.accounts.housekeeping import Housekeeping
 from dibs.accounts.passwords import Passwords
 from dibs.accounts.tokens import AccessTokens, RefreshTokens, hash_of
-from dibs.deadline import Deadline
+from dibs.context import Deadline
 from dibs.errors import (
     EmptyName,
     InvalidName,
@@ -23,9 +23,9 @@ from dibs.errors import (
     TokenSuperseded,
 )
 from dibs.names import Lookalikes, parse_existing
+from dibs.store.accounts.sessions import Living, SessionRow, Sessions
+from dibs.store.accounts.users import Credentials, Users
 from dibs.store.models import MAX_DEVICE
-from dibs.store.sessions import Living, SessionRow, Sessions
-from dibs.store.users import Credentials, Users
 
 TRUST_SECONDS = 1.0
 """How long a session that was seen alive is not looked up again: what a logout elsewhere takes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dibs.store.sessions import Living
+from dibs.store.accounts.sessions import Living
 
 Fields = frozenset[str]
 

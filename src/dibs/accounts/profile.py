@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dibs.accounts.acceptance import refuse_unchanged
-from dibs.accounts.leavings import Leavings
 from dibs.accounts.login import Logins
 from dibs.accounts.passwords import Passwords
-from dibs.deadline import Deadline
+from dibs.accounts.passwords.rules import refuse_unchanged
+from dibs.context import Deadline
 from dibs.errors import PasswordNotAccepted, WrongPassword
-from dibs.renames import Renamed, Renames
-from dibs.store.users import Users
+from dibs.registry.claims import Leavings
+from dibs.registry.renames import Renamed, Renames
+from dibs.store.accounts.users import Users
 
 
 class Profiles:

@@ -16,10 +16,10 @@ from dibs.errors import (
     PasswordNotAccepted,
     PasswordRequired,
 )
-from dibs.holds import HoldToken
 from dibs.names import Username
 from dibs.registry import Registry
-from dibs.requests import token_of
+from dibs.registry.holds import HoldToken
+from dibs.secret import token_of
 from dibs.store import Deadline, NameRow, NewUser
 
 PasswordMode = Literal["required", "optional", "off"]

@@ -6,15 +6,15 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dibs.accounts.leavings import Leavings
 from dibs.accounts.policy import Reading
-from dibs.deadline import Deadline
+from dibs.context import Deadline
 from dibs.errors import NotAllowed, TeamNotFound, UserNotFound
 from dibs.registry import Registry
-from dibs.requests import token_of
+from dibs.registry.claims import Leavings
+from dibs.secret import token_of
 from dibs.store import NewTeam
-from dibs.store.sessions import Living
-from dibs.store.teams import MemberRow, Role, TeamRow, Teams
+from dibs.store.accounts.sessions import Living
+from dibs.store.accounts.teams import MemberRow, Role, TeamRow, Teams
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
-from dibs.deadline import Deadline
+from dibs.context import Deadline
 
 TTL_MS = 3_600_000
 """How long a name stays known as taken, in milliseconds, unless it expires earlier."""

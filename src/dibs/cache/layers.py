@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from dibs.cache.base import Entry, TakenCache
 from dibs.cache.memory import MemoryCache
-from dibs.deadline import Deadline
-from dibs.observe.counters import Counters
+from dibs.context import Deadline
+from dibs.observe import Counters
 
 
 class Layers:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from dibs.cache.base import STALE_FILL_SECONDS, Entry
-from dibs.deadline import Deadline
+from dibs.context import Deadline
 
 SECONDS = 1.0
 """What it says is at most so old: a name that another worker frees is free here a second later."""

@@ -12,12 +12,11 @@ from dibs.cli.database import check, db
 from dibs.cli.filter import filter_
 from dibs.cli.keys import keys
 from dibs.cli.names import names
+from dibs.cli.ready import explain
 from dibs.cli.register import register
 from dibs.cli.reserve import reserve
 from dibs.cli.serve import serve
-from dibs.cli.staff import staff
-from dibs.cli.user import user
-from dibs.cli.words import explain
+from dibs.cli.user import staff, user
 from dibs.errors import DibsError
 
 

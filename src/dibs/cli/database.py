@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from dibs.cli.ready import explain
 from dibs.cli.target import find_settings, find_target
-from dibs.cli.words import explain
 from dibs.errors import DibsError
 from dibs.wiring import redis_address
 

@@ -15,9 +15,9 @@ from dibs.config import Settings
 from dibs.wiring import filter_parts, open_store
 
 if TYPE_CHECKING:
-    from dibs.cache.filter import Known, Recipe
-    from dibs.cache.shelf import Shelf, Unlock
-    from dibs.store.feed import NamespaceFeed
+    from dibs.cache.filter.bloom import Known, Recipe
+    from dibs.cache.filter.file import Shelf, Unlock
+    from dibs.store.names.listing import NamespaceFeed
 
 PROBES = 100_000
 PAGE = 10_000
@@ -86,7 +86,7 @@ def _lock(shelf: Shelf) -> Unlock:
 
 
 def _build(feed: NamespaceFeed, recipe: Recipe, clock: int) -> Known:
-    from dibs.cache.build import Build  # an extra; without it a sentence was said before
+    from dibs.cache.filter.build import Build  # an extra; without it a sentence was said before
 
     build = Build(feed, recipe, as_of=clock, page=PAGE)
     while build.count_some():

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from dibs.acting import acting_as
 from dibs.cli.ready import printable, ready_parts
+from dibs.context import acting_as
 from dibs.errors import UserNotFound
 from dibs.names import parse_existing
 from dibs.store import NameRow
-from dibs.store.history import PastChange
+from dibs.store.names.history import PastChange
 from dibs.wiring import Parts
 
 STAFF = "dibs names"

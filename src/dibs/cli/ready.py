@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dibs.cli.target import find_settings, host_app
 from dibs.config import Settings
+from dibs.errors import DibsError, StoreUnavailable
+from dibs.observe import root_of
 from dibs.store import schema
 from dibs.wiring import Parts, build
 
@@ -38,3 +40,14 @@ def printable(name: str) -> str:
         one if one.isprintable() or one in JOINERS else one.encode("unicode_escape").decode()
         for one in name
     )
+
+
+def explain(error: DibsError) -> str:
+    """The error; of a database that cannot answer, what its driver says of that.
+
+    Only who runs the service reads this: a driver names hosts and ports.
+    """
+    cause = root_of(error)
+    if not isinstance(error, StoreUnavailable) or cause is error:
+        return str(error)
+    return f"The database cannot answer: {' '.join(str(cause).split())}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from dibs.cli.namespaces import chosen, namespace_option
 from dibs.cli.ready import printable, ready_parts
 from dibs.cli.register import password_options, register_user
+from dibs.cli.target import chosen, namespace_option
 from dibs.errors import InvalidName, NameReserved, NameTaken
 from dibs.names import parse_existing
 

@@ -9,18 +9,18 @@ from time import sleep
 
 import click
 
-from dibs.accounts.build import refuse_weak_secrets
 from dibs.accounts.keys import KeyRing
-from dibs.accounts.queueing import PLACES
+from dibs.accounts.passwords.queue import PLACES
 from dibs.app import settings_from_environment
+from dibs.cli.ready import explain
 from dibs.cli.stopping import GRACE, on_stop, worker_app
 from dibs.cli.target import host_app
-from dibs.cli.words import explain
 from dibs.config import Settings
 from dibs.errors import SchemaError, StoreUnavailable
-from dibs.store.engine import parse_url
+from dibs.store.database.engine import parse_url
 from dibs.store.schema import UPGRADE_TRIES
 from dibs.wiring import Parts, build, create_tables, redis_address
+from dibs.wiring.accounts import refuse_weak_secrets
 
 
 @click.command()

@@ -12,14 +12,16 @@ from flask.cli import ScriptInfo
 
 from dibs.app import settings_from_environment
 from dibs.config import Settings, load
+from dibs.config.namespaces import NONE, Namespaces
 from dibs.errors import ConfigError
-from dibs.namespaces import NONE, Namespaces
 from dibs.store import schema
 from dibs.wiring import create_tables, open_store
 
-# What is only for host apps is read where there is one: it brings SQLAlchemy's sessions along.
 if TYPE_CHECKING:
     from dibs.extension import Dibs
+
+
+# What is only for host apps is read where there is one: it brings SQLAlchemy's sessions along.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def host_namespaces() -> Namespaces:
     app = host_app()
     if app is None:
         return NONE
-    from dibs.homes import KNOWN
+    from dibs.extension.state import KNOWN
 
     namespaces: Namespaces = app.extensions.get(KNOWN, NONE)
     return namespaces
@@ -71,7 +73,7 @@ def find_settings() -> Settings:
     dibs = extension_of(app)
     if dibs is None:
         return load(app.config)
-    from dibs.hosting import service_settings
+    from dibs.extension.mounting import service_settings
 
     return service_settings(app, dibs)
 
@@ -99,7 +101,7 @@ def find_target() -> Target:
 
 def _of_host(app: Flask, dibs: Dibs) -> Target:
     """The database in which a host app's extension writes its names."""
-    from dibs.store import host_connection
+    from dibs.store.host import connection as host_connection
 
     with app.app_context():
         try:
@@ -117,3 +119,31 @@ def _of_host(app: Flask, dibs: Dibs) -> Target:
 
     place = engine.url.render_as_string(hide_password=True)
     return Target(place, lambda: schema.upgrade_engine(engine, dibs.rules_version), verify)
+
+
+Command = Callable[..., None]
+
+
+def namespace_option(command: Command) -> Command:
+    """Let a command be told whose names it is about, by `namespace`; see `chosen`."""
+    option = click.option(
+        "--namespace", metavar="NAME", help="Whose names; those of users when it is left out."
+    )
+    return option(command)
+
+
+def chosen(namespace: str | None, settings: Settings) -> str:
+    """The namespace that a command is about.
+
+    Raises:
+        BadParameter: There is no such namespace: what is reserved in it would protect nothing.
+    """
+    hosts = host_namespaces()
+    if namespace is None:
+        return settings.namespace
+    if namespace not in settings.all_namespaces | hosts:
+        raise click.BadParameter(
+            f"there is no namespace {namespace!r}; see DIBS_NAMESPACES.",
+            param_hint="'--namespace'",
+        )
+    return namespace

@@ -11,14 +11,13 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from dibs.compare.asking import Crowd, Names, given_twice
+from dibs.compare.asking import Crowd, Names, Sent, given_twice
 from dibs.compare.figures import CASES, Report, Slice, summarise
 from dibs.compare.http import serving
 from dibs.compare.place import fill, private_place, redis_version, wait_for_filter, wait_for_redis
-from dibs.compare.sent import Sent
 from dibs.config import Settings
 from dibs.store import measuring as databases
-from dibs.store.sql import SqlStore
+from dibs.store.names.store import SqlStore
 from dibs.wiring import Parts, build, open_store
 
 ROUNDS = 7

@@ -85,7 +85,7 @@ def redis_version(settings: Settings) -> str:
     if not settings.redis_url:
         return ""
     build(settings)  # which says what is wrong with the address, and connects to nothing
-    from dibs.cache import measuring as caches
+    from dibs.cache.redis import measuring as caches
 
     try:
         return caches.version(settings.redis_url)
@@ -188,7 +188,7 @@ def remove(settings: Settings) -> None:
     try:
         keys = databases.erase(settings.resolved_database_url, settings.namespace)
         if settings.redis_url:
-            from dibs.cache import measuring as caches
+            from dibs.cache.redis import measuring as caches
 
             store, budget = open_store(settings)
             secret = store.secret(deadline=budget.start())

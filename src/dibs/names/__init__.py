@@ -1,11 +1,10 @@
 """From what somebody typed to a username that can be compared. Pure: no I/O, no Flask."""
 
-from dibs.names.limits import DEFAULT_POLICY, NamePolicy, Rule
+from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
 from dibs.names.reading import latin_reading
 from dibs.names.reserved import RESERVED, Reserved, is_reserved
 from dibs.names.skeleton import MAX_KEY_BYTES, RULES_VERSION, Lookalikes, rules_version
-from dibs.names.username import Parser, Username, parse, parse_existing
-from dibs.names.verdict import Verdicts, verdicts
+from dibs.names.username import Parser, Username, Verdicts, parse, parse_existing, verdicts
 
 __all__ = [
     "DEFAULT_POLICY",

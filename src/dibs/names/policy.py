@@ -1,298 +1,122 @@
-"""What a new username may look like: every rule as a small function.
-
-A rule takes the display form, the canonical form and the policy, and yields a
-`Reason` for what it finds wrong.
-"""
+"""The policy: what may differ from one service to another, as data."""
 
 from __future__ import annotations
 
+import re
 import string
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from itertools import groupby, pairwise
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from dibs.errors import Reason
-from dibs.names.canonical import (
-    is_settled,
-    keeps_bidi_rule,
-    normalise,
-    refused_by_precis,
-)
-from dibs.names.canonical import (
-    too_new as young,
-)
-from dibs.names.doubt import Doubt, doubts
-from dibs.names.limits import DEFAULT_POLICY, NamePolicy, Rule
-from dibs.names.messages import (
-    AT_SIGN,
-    BIDI,
-    CHARACTER,
-    CHARACTER_NO_SEPARATORS,
-    CONTROL,
-    LOOSE_MARK,
-    MARKS,
-    MESSAGES,
-    MIXED_DIGITS,
-    MIXED_SCRIPTS,
-    NUMERIC_ONLY,
-    SEPARATOR_AT_END,
-    SEPARATOR_DOUBLED,
-    SPACES,
-    SUFFIX,
-    TOO_BIG,
-    TOO_LONG,
-    TOO_NEW,
-    TOO_SHORT,
-    UNSTABLE,
-    UNUSUAL,
-    WHITE_SPACE,
-)
-from dibs.names.reading import capitals, misleading
-from dibs.names.scripts import is_dense, mixed_scripts, number_systems
-from dibs.names.seen import count, graphemes, hidden, show
-from dibs.names.tables import OLDEST, character
+from dibs.names.canonical import normalise
+from dibs.names.skeleton import MAX_KEY_BYTES, ODD_ASCII
 
-__all__ = ["DEFAULT_POLICY", "MESSAGES", "RULES", "NamePolicy", "Rule", "broken_rules", "show"]
-
-# --- how long ----------------------------------------------------------------
-
-
-def too_long(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """Neither form is longer than the policy allows.
-
-    Only the head of a form is counted, so a megabyte costs what a name costs.
-    """
-    heads = [form[: policy.max_code_points + 1] for form in (display, canonical)]
-    if any(count(head) > policy.max_length for head in heads):
-        yield Reason("too_long", TOO_LONG, {"max": policy.max_length})
-    elif any(
-        len(head) > policy.max_code_points
-        or len(head.encode("utf-8", "surrogatepass")) > policy.max_bytes
-        for head in heads
-    ):
-        yield too_big(policy)
-
-
-def too_big(policy: NamePolicy) -> Reason:
-    """Return the reason for a name that is short for the eye and long for the database."""
-    limits = {"max_code_points": policy.max_code_points, "max_bytes": policy.max_bytes}
-    return Reason("too_long", TOO_BIG, limits)
-
-
-def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """The canonical form, which all spellings share, has enough characters."""
-    length = count(canonical)
-    if length < policy.min_length and not canonical.isascii():
-        # In a script without an alphabet even one sign can be a name: Khmer Ly, Hindi Mo.
-        length = sum(1 + len(sign) if is_dense(sign[0]) else 1 for sign in graphemes(canonical))
-    if length < policy.min_length:
-        yield Reason("too_short", TOO_SHORT, {"min": policy.min_length})
-
-
-# --- which characters --------------------------------------------------------
-
-
-def white_space(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """No white space anywhere; it is refused, not stripped, so that nobody is surprised."""
-    if set(found := [char for char in display if char.isspace()]) == {" "}:
-        yield Reason("white_space", SPACES)
-    elif found:
-        yield Reason("white_space", WHITE_SPACE, {"characters": show(found)})
-
-
-def control(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """No character that cannot be seen, turns the text around, or is half of one."""
-    if found := hidden(display):
-        yield Reason("control", CONTROL, {"characters": show(found)})
-
-
-def too_new(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """No character that some supported Python does not know, or a key would depend on it."""
-    if found := young(display):
-        yield Reason("too_new", TOO_NEW, {"characters": show(found), "unicode": OLDEST})
-
-
-def at_sign(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """No `@`: a login form must be able to tell a name from an email address."""
-    if "@" in canonical:
-        yield Reason("at_sign", AT_SIGN)
-
-
-def allowed_character(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """Only letters, marks, decimal numbers (PRECIS, RFC 8264) and the separators."""
-    allowed = {*string.ascii_letters, *string.digits, *policy.separators}
-    ascii_refused = {char for char in canonical if char <= "\x7f" and char not in allowed}
-    refused = ascii_refused - {"@"} | refused_by_precis(canonical)
-    if found := _as_written(display, refused):
-        message = CHARACTER if policy.separators else CHARACTER_NO_SEPARATORS
-        separators = " ".join(policy.separators)
-        yield Reason("character", message, {"characters": show(found), "separators": separators})
-
-
-def _as_written(display: str, refused: set[str]) -> list[str]:
-    """Return the characters of `display` that became one of `refused`.
-
-    The canonical form of the sign U+2100 holds a slash, which its writer would
-    look for in vain. White space and hidden characters have their own rules.
-    """
-    if not refused:
-        return []
-    written = [char for char in display if not refused.isdisjoint(normalise(char))]
-    return [char for char in written or sorted(refused) if not (char.isspace() or hidden(char))]
-
-
-def unusual(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """No character that only scholars, or nobody, write (UTS #39, 3.1, with its rarer letters)."""
-    found = {char for char in canonical if char > "\x7f" and character(char).kind == "unusual"}
-    if found := set(_as_written(display, found)):
-        yield Reason("unusual", UNUSUAL, {"characters": show(sorted(found))})
-
-
-def loose_mark(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """No mark without a letter, or it would sit on whatever is printed before the name."""
-    # The first character follows "", which is in every string, so in the separators too.
-    if found := [
-        char
-        for before, char in pairwise(("", *canonical))
-        if before in policy.separators and character(char).mark
-    ]:
-        yield Reason("character", LOOSE_MARK, {"characters": show(found)})
-
-
-def marks(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """No heap of marks, and none twice: the second of two cannot be seen (UTS #39, 5.4)."""
-    if canonical.isascii():
-        return
-    runs = ["".join(run) for mark, run in groupby(canonical, lambda c: character(c).mark) if mark]
-    for run in runs:
-        if len(run) > policy.max_marks or any(one == other for one, other in pairwise(run)):
-            limits = {"max": policy.max_marks, "characters": show(run)}
-            yield Reason("marks", MARKS, limits)
-            return
-
-
-# --- how they stand together -------------------------------------------------
-
-JOINERS = "\u0f0b\u30fb"
-"""What separates syllables in Tibetan and names in Japanese, and PRECIS allows anywhere."""
-
-
-def separator_at_end(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """A separator separates: `ada.` at the end of a sentence would not be told from `ada`."""
-    ours = policy.separators + JOINERS
-    if found := [char for char in (canonical[0], canonical[-1]) if char in ours]:
-        yield Reason("separator_at_end", SEPARATOR_AT_END, _separators(policy, found))
-
-
-def separator_doubled(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """Nobody counts the lines in `a__b`, and `..` is a folder."""
-    ours = policy.separators + JOINERS
-    pairs = [pair for pair in pairwise(canonical) if set(pair) <= set(ours)]
-    if found := [char for pair in pairs for char in pair]:
-        yield Reason("separator_doubled", SEPARATOR_DOUBLED, _separators(policy, found))
-
-
-def _separators(policy: NamePolicy, found: list[str]) -> dict[str, object]:
-    joiners = [show([char]) for char in dict.fromkeys(found) if char not in policy.separators]
-    return {"separators": " ".join([*policy.separators, *joiners])}
-
-
-def suffix(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """/ada.json is the data of `ada`, not the page of somebody else."""
-    if canonical.endswith(policy.suffixes):
-        found = next(ending for ending in policy.suffixes if canonical.endswith(ending))
-        yield Reason("suffix", SUFFIX, {"suffix": found})
-
-
-def numeric_only(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """/users/1234 is one by its id, and most long numbers are somebody's telephone."""
-    others = [char for char in canonical if char not in policy.separators]
-    if not policy.numeric and others and all(character(c).zero is not None for c in others):
-        yield Reason("numeric_only", NUMERIC_ONLY)
-
-
-def one_script(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """A Cyrillic letter among Latin ones deceives; nobody's name needs it (UTS #39, 5.2)."""
-    if not canonical.isascii() and (found := mixed_scripts(canonical)):
-        yield Reason("mixed_scripts", MIXED_SCRIPTS, {"scripts": ", ".join(found)})
-
-
-def one_kind_of_digits(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """A Bengali four looks like an 8 (UTS #39, 5.3)."""
-    if not canonical.isascii() and len(number_systems(canonical)) > 1:
-        yield Reason("mixed_digits", MIXED_DIGITS)
-
-
-def bidi(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """A right-to-left name is read in one order by everybody (RFC 5893)."""
-    # Of a character that is refused the direction does not matter.
-    known = all(character(char).bidi for char in canonical)
-    if known and not keeps_bidi_rule(canonical):
-        yield Reason("bidi", BIDI)
-
-
-def unstable(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """A second pass over the canonical form changes nothing, or a name had two keys."""
-    if not is_settled(canonical):
-        yield Reason("unstable", UNSTABLE)
-
-
-RULES: tuple[Rule, ...] = (
-    too_short, too_long, white_space, control, too_new, at_sign, allowed_character, unusual,
-    misleading, loose_mark, marks, separator_at_end, separator_doubled, suffix, numeric_only,
-    one_script, one_kind_of_digits, capitals, bidi, unstable,
+SUFFIXES = (
+    ".asp", ".aspx", ".atom", ".bat", ".bmp", ".bz2", ".cgi", ".cmd", ".css", ".csv", ".exe",
+    ".gif", ".git", ".gz", ".htm", ".html", ".ico", ".jpeg", ".jpg", ".js", ".json", ".jsp",
+    ".keys", ".lock", ".map", ".md", ".mjs", ".pdf", ".phar", ".php", ".phtml", ".png", ".rss",
+    ".sh", ".svg", ".tar", ".tgz", ".txt", ".wasm", ".webp", ".xml", ".xz", ".yaml", ".yml", ".zip",
 )  # fmt: skip
-"""Every rule for new names, in the order in which reasons are given."""
+"""Endings that a web server, a browser or git takes for a format: /ada.json would be her data."""
 
 
-_WHEN: dict[Rule, Doubt] = {
-    too_short: Doubt.SHORT,
-    allowed_character: Doubt.SIGN,
-    loose_mark: Doubt.MARK,
-    marks: Doubt.MARK,
-    separator_at_end: Doubt.SIGN,
-    separator_doubled: Doubt.SIGN,
-    suffix: Doubt.SIGN,
-    numeric_only: Doubt.NUMBER,
-    one_script: Doubt.SCRIPTS,
-    one_kind_of_digits: Doubt.DIGIT,
-    capitals: Doubt.CAPITALS,
-    bidi: Doubt.RIGHT_TO_LEFT,
-}
-"""The one doubt that a rule settles; without an entry, it is asked when anything may be wrong."""
+# Two policies are compared by identity, which makes one a cheap key of the cache.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NamePolicy:
+    """What a new username may look like. Existing ones stay valid: see `parse_existing`.
 
-
-@lru_cache(maxsize=1024)
-def _rules_for(found: int) -> tuple[Rule, ...]:
-    if found & Doubt.ANYTHING:
-        return RULES
-    return tuple(rule for rule in RULES if rule in _WHEN and found & _WHEN[rule])
-
-
-def ask(rule: Rule, display: str, canonical: str, policy: NamePolicy) -> tuple[Reason, ...]:
-    """Ask a rule of the host.
+    Attributes:
+        min_length: Fewest characters, in graphemes (UAX #29), of the canonical form. A letter
+            of an alphabet counts one; others say more and count two, and one more for each
+            sign written on them.
+        max_length: Most characters, in graphemes, of display and canonical form.
+        max_code_points: Most code points of either form. Four for each grapheme, which
+            Devanagari and decomposed Vietnamese stay below, and stacks of marks do not.
+        max_bytes: Most bytes of either form in UTF-8; sizes the database's columns.
+        max_marks: Most combining marks after one letter (UTS #39, 5.4).
+        separators: ASCII punctuation allowed between letters and numbers.
+        suffixes: Endings of file names that no username may have, in small letters.
+        numeric: Whether a username may be only a number, like an id or a telephone number.
+        extra_rules: Rules of the host, asked after ours. Each takes the display form, the
+            canonical form and the policy, and yields a `Reason` for what it finds wrong;
+            they are asked every time, so they may look at what changes.
+        has_plain: Whether some names need not be asked by the rules; see `is_plain`.
 
     Raises:
-        TypeError: It answers with something else than reasons; the message names it.
+        ValueError: The limits contradict each other, a separator is not ASCII punctuation or is
+            `@`, a suffix could never match or always would, or a rule is no function.
     """
-    found: object = rule(display, canonical, policy)
-    reasons = tuple(found) if isinstance(found, Iterable) else (found,)
-    if wrong := [one for one in reasons if not isinstance(one, Reason)]:
-        name = getattr(rule, "__qualname__", repr(rule))
-        raise TypeError(f"the rule {name} must yield Reasons, and gave {wrong[0]!r}")
-    return reasons
+
+    min_length: int = 3
+    max_length: int = 30
+    max_code_points: int = 120
+    max_bytes: int = 480
+    max_marks: int = 4
+    separators: str = "._-"
+    suffixes: tuple[str, ...] = SUFFIXES
+    numeric: bool = False
+    extra_rules: tuple[Rule, ...] = ()
+    _plain: Callable[[str], object] = field(init=False, repr=False)
+    _longest: int = field(init=False, repr=False)
+    has_plain: bool = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        limits = (1, self.min_length, self.max_length, self.max_code_points, self.max_bytes)
+        if list(limits) != sorted(limits):
+            raise ValueError(
+                "limits must grow: 1, min_length, max_length, max_code_points, max_bytes"
+            )
+        if self.max_bytes > MAX_KEY_BYTES:
+            raise ValueError(f"max_bytes must be at most {MAX_KEY_BYTES}, the database's limit")
+        if not set(self.separators) <= set(string.punctuation) - {"@"}:
+            raise ValueError("separators must be ASCII punctuation other than @")
+        self._check_suffixes()
+        if type(self.extra_rules) is not tuple or not all(map(callable, self.extra_rules)):
+            raise ValueError("extra_rules must be a tuple of functions")
+        # Nearly every ASCII name is answered by these alone.
+        object.__setattr__(self, "_plain", _plain(self.separators, numeric=self.numeric))
+        object.__setattr__(self, "_longest", max(map(len, self.suffixes), default=1))
+        # An ending without a point could end any name: then the rules are always asked.
+        has_plain = all(ending.startswith(".") for ending in self.suffixes)
+        object.__setattr__(self, "has_plain", has_plain)
+
+    def _check_suffixes(self) -> None:
+        # A list fails at the first name that is asked, a capital matches none, "" matches all.
+        endings = self.suffixes
+        if type(endings) is not tuple or not all(
+            type(ending) is str and ending and normalise(ending) == ending for ending in endings
+        ):
+            raise ValueError(
+                "suffixes must be a tuple of endings in small letters, none of them empty"
+            )
+
+    def is_plain(self, text: str) -> bool:
+        """Tell whether `text` is ASCII and breaks no rule of ours, without asking the rules.
+
+        Most names are; for them the canonical form is the lower case and
+        PRECIS, five times as slow at the least, has nothing to add (RFC 8264, 9.11).
+        """
+        if not self.has_plain:
+            return False
+        if text.isalnum() and text.isascii():
+            if text.isdigit() and not self.numeric:
+                return False
+            return self.min_length <= len(text) <= self.max_length
+        if self._plain(text) is None or not self.min_length <= len(text) <= self.max_length:
+            return False
+        return "." not in text[-self._longest :] or not text.lower().endswith(self.suffixes)
 
 
-def broken_rules(
-    display: str, canonical: str, policy: NamePolicy, *, settled: bool = False
-) -> tuple[Reason, ...]:
-    """Return a reason for every rule that the name breaks, not only the first.
+Rule = Callable[[str, str, NamePolicy], Iterator[Reason]]
 
-    Args:
-        display: The name as it was written, not empty.
-        canonical: Its canonical form, not empty.
-        policy: The limits.
-        settled: Whether the canonical form is known to be stable.
-    """
-    rules = _rules_for(doubts(display, canonical, policy)) if settled else RULES
-    return tuple(reason for rule in rules for reason in rule(display, canonical, policy))
+
+def _plain(separators: str, *, numeric: bool) -> Callable[[str], object]:
+    """Return what tells whether an ASCII text is letters, digits and single separators."""
+    # A separator that looks like something else is left to the rules.
+    signs = re.escape("".join(set(separators) - ODD_ASCII))
+    inner = f"(?:[{signs}][A-Za-z0-9]+)*" if signs else ""
+    letter = "" if numeric else "(?=[^A-Za-z]*[A-Za-z])"
+    return re.compile(rf"{letter}[A-Za-z0-9]+{inner}").fullmatch
+
+
+DEFAULT_POLICY = NamePolicy()

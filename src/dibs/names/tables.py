@@ -16,10 +16,10 @@ from __future__ import annotations
 import json
 import pkgutil
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 UNICODE = "17.0.0"
 """The version of the files that the table was made from."""
@@ -39,7 +39,7 @@ _AUGMENTED = {
     "Bopomofo": "Hanb",
 }
 
-# What is seen of a character at one look; `dibs.names.doubt` collects these over a name.
+# What is seen of a character at one look; `dibs.names.screening` collects these over a name.
 ODD, MARK, SIGN, DIGIT, RIGHT_TO_LEFT = (1 << bit for bit in range(5))
 
 TSHEG = "\u0f0b"
@@ -133,3 +133,40 @@ def character(char: str) -> Character:
 def prototypes() -> dict[int, str]:
     """Return UTS #39's map from a character to what it looks like, for `str.translate`."""
     return _table().prototypes
+
+
+MAX_SHOWN = 5
+
+
+@cache
+def _find(pattern: str) -> Callable[[str], list[Any]]:
+    # Loading it takes as long as everything else together, and ASCII names never need it.
+    import regex
+
+    return regex.compile(pattern).findall
+
+
+def graphemes(text: str) -> list[str]:
+    """Return the characters a reader sees: extended grapheme clusters (UAX #29)."""
+    return _find(r"\X")(text)
+
+
+def hidden(text: str) -> list[str]:
+    """Return the characters that a reader does not see, or that are half of one."""
+    # Cc holds NUL, CR and LF, Cs the lone surrogates; the zero-width characters, the bidi
+    # controls and fillers that look like nothing are default-ignorable (Unicode 5.21).
+    return _find(r"[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}]")(text)
+
+
+def count(text: str) -> int:
+    """Count the characters a reader sees."""
+    return len(text) if text.isascii() else len(graphemes(text))
+
+
+def show(characters: Collection[str]) -> str:
+    """List characters in printable ASCII, at most five: `! U+200B`."""
+    shown = [
+        char if "!" <= char <= "~" else f"U+{ord(char):04X}"
+        for char in list(dict.fromkeys(characters))[: MAX_SHOWN + 1]
+    ]
+    return " ".join(shown[:MAX_SHOWN] + ["..."] * (len(shown) > MAX_SHOWN))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Container
 from copy import copy
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from dibs.errors import EmptyName, InvalidName, Reason
 from dibs.names.canonical import settle
 from dibs.names.canonical import too_new as young
-from dibs.names.limits import DEFAULT_POLICY, NamePolicy
 from dibs.names.messages import CONTROL, ENCODING, RESERVED, UNSTABLE
-from dibs.names.policy import ask, broken_rules, show, too_big, too_long, too_new
+from dibs.names.policy import DEFAULT_POLICY, NamePolicy
 from dibs.names.reserved import RESERVED as BUILT_IN
 from dibs.names.reserved import Reserved
+from dibs.names.rules import ask, broken_rules, show, too_big, too_long, too_new
 from dibs.names.skeleton import (
     MAX_KEY_BYTES,
     Lookalikes,
@@ -268,3 +269,74 @@ def _refuse_huge(form: str, policy: NamePolicy) -> None:
     big = len(form) > policy.max_code_points or len(form) * 4 > policy.max_bytes
     if big and (reasons := tuple(too_long(form, form, policy))):
         raise InvalidName(reasons)
+
+
+MIXED = {"mixed_scripts"}
+"""What a name breaks that may look like one that somebody has, which says more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was read of a name.
+
+    Attributes:
+        username: Whom to look for; None if nobody can have the name.
+        broken: Which rules a new name would break, if any.
+    """
+
+    username: Username | None
+    broken: InvalidName | None = None
+
+    @property
+    def canonical(self) -> str | None:
+        """The canonical form of a name that keeps every rule."""
+        return None if self.username is None or self.broken else self.username.canonical
+
+
+def read_asked(raw: str, parser: Parser, *, lookalikes: Lookalikes) -> Asked:
+    """Read a name that is asked about; nothing is raised, whatever it is."""
+    try:
+        return Asked(parser.parse(raw))
+    except InvalidName as error:
+        broken = error
+    if {reason.code for reason in broken.reasons} != MIXED:
+        return Asked(None, broken)
+    try:
+        return Asked(parse_existing(raw, lookalikes=lookalikes), broken)
+    except InvalidName:
+        return Asked(None, broken)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Two answers to "is this a username?".
+
+    Attributes:
+        valid_for_new: Whether somebody may take it today.
+        valid_for_existing: Whether somebody may have it from earlier times.
+        reasons: Why it is not valid for new ones.
+    """
+
+    valid_for_new: bool
+    valid_for_existing: bool
+    reasons: tuple[Reason, ...] = ()
+
+
+def verdicts(
+    raw: str | bytes,
+    *,
+    policy: NamePolicy = DEFAULT_POLICY,
+    reserved: Container[str] = BUILT_IN,
+) -> Verdicts:
+    """Say whether a name is valid for a new user, and whether for an existing one."""
+    try:
+        parse(raw, policy=policy, reserved=reserved)
+    except InvalidName as refused:
+        reasons = refused.reasons
+    else:
+        return Verdicts(valid_for_new=True, valid_for_existing=True)
+    try:
+        parse_existing(raw)
+    except InvalidName:
+        return Verdicts(valid_for_new=False, valid_for_existing=False, reasons=reasons)
+    return Verdicts(valid_for_new=False, valid_for_existing=True, reasons=reasons)

@@ -13,7 +13,7 @@ from dibs.errors import (
     NameTaken,
 )
 from dibs.names import Username
-from dibs.names.asked import Asked
+from dibs.names.username import Asked
 from dibs.store import Failed, Lost, NameRow, Outcome, Won
 from dibs.strategies import Holder
 

@@ -1,7 +1,7 @@
 """The one part that says yes."""
 
-from dibs.deadline import Budget, Deadline
-from dibs.store.protocol import Store
+from dibs.context import Budget, Deadline
+from dibs.store.names.protocol import Store
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from dibs.deadline import Budget, Deadline
-from dibs.store.dialects import Run
-from dibs.store.dialects.base import plain
-from dibs.store.engine import connect
-from dibs.store.transactions import Transactions
+from dibs.context import Budget, Deadline
+from dibs.store.database.dialects import Run
+from dibs.store.database.dialects.base import plain
+from dibs.store.database.engine import connect
+from dibs.store.database.transactions import Transactions
 
 NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite"}
 PATIENCE_S = 60.0

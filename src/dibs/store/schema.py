@@ -14,13 +14,13 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from dibs.deadline import Budget
+from dibs.context import Budget
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION
-from dibs.store.dialects import SQLite, dialect_for
-from dibs.store.engine import parse_url
+from dibs.store.database.dialects import SQLite, dialect_for
+from dibs.store.database.engine import parse_url
+from dibs.store.database.violations import Kind, classify
 from dibs.store.models import meta, metadata, names
-from dibs.store.violations import Kind, classify
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -9,27 +9,18 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
-from dibs.web import (
-    component,
-    cookies,
-    health,
-    holds,
-    names,
-    registration,
-    sessions,
-    teams,
-    users,
-)
-from dibs.web.base import Blueprint
-from dibs.web.checking import CheckToken, Place, init_checks
-from dibs.web.cors import init_cors
-from dibs.web.limits import init_limits
-from dibs.web.openapi import DibsApi
+from dibs.web import component
+from dibs.web.api import health, holds, names, registration, sessions, teams, users
+from dibs.web.api.checking import CheckToken, Place, init_checks
+from dibs.web.http import cookies
+from dibs.web.http.blueprint import Blueprint
+from dibs.web.http.current import init_tracing
+from dibs.web.http.headers import init_cors
+from dibs.web.http.limits import init_limits
+from dibs.web.http.openapi import DibsApi, Proofs, Refusals
+from dibs.web.http.problems import register_error_handlers
+from dibs.web.i18n import init_babel
 from dibs.web.pages import register_pages
-from dibs.web.problems import register_error_handlers
-from dibs.web.refusals import Proofs, Refusals
-from dibs.web.tracing import init_tracing
-from dibs.web.words import init_babel
 from dibs.wiring import Parts
 
 BLUEPRINTS = (

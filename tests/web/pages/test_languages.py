@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from dibs.web.i18n import LOCALES
 from dibs.web.pages.base import LANGUAGES, tongue_of
-from dibs.web.words import LOCALES
 from tests.web.pages.browser import Browser
 
 PATHS = [

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from dibs.names import parse_existing
-from dibs.web.pages.charts import DAY_MS, HOUR_MS, by_day, by_hour, chart, shares
+from dibs.web.pages.figures import DAY_MS, HOUR_MS, by_day, by_hour, chart, shares
 from tests.web.pages.browser import Browser, member
 from tests.web.pages.test_every_page import CSP, Loads
 from tests.web.pages.test_languages import Words, is_foreign

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dibs.errors import InvalidName, Reason
-from dibs.web.pages import reasons
+from dibs.web.pages import phrases
 from tests.docs.test_reference import refusals
 from tests.web.pages.browser import Browser, member
 from tests.web.pages.test_languages import is_foreign
@@ -60,16 +60,16 @@ def test_reasons_are_words(staff, locale, said):
 
 def test_there_are_words_for_every_reason(staff):
     """In each language; also for those that no rule of ours gives today."""
-    assert reasons.WORDS.keys() == refusals()
+    assert phrases.WORDS.keys() == refusals()
     with staff.site.app.test_request_context(headers={"Accept-Language": "ja"}):
-        said = [reasons.words(code) for code in reasons.WORDS]
+        said = [phrases.words(code) for code in phrases.WORDS]
     assert all(is_foreign(one) for one in said)
     assert len(set(said)) == len(said)
 
 
 def test_a_rule_of_the_app_s_own_has_its_code(staff):
     """Nobody but the app knows what it means."""
-    from dibs.web.counting import refused
+    from dibs.web.http.counting import refused
 
     with staff.site.app.test_request_context(method="POST"):
         refused(InvalidName((Reason("house_rule", "Not here."),)))

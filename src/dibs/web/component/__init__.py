@@ -9,9 +9,9 @@ from typing import cast
 from flask import Blueprint, Response, current_app, request
 from flask_babel import force_locale
 
-from dibs.web import packed
-from dibs.web.here import parts
-from dibs.web.words import LOCALES, say
+from dibs.web.http import files as packed
+from dibs.web.http.current import parts
+from dibs.web.i18n import LOCALES, say
 
 FILE = "dibs-username.js"
 SECONDS = 3600

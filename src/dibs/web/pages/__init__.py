@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from dibs.web import counting
-from dibs.web.cookies import PAGES
-from dibs.web.pages import account, errors, home, profile, rename, signing, staff, teams
+from dibs.web.http import counting
+from dibs.web.http.cookies import PAGES
+from dibs.web.i18n import offer_choice
+from dibs.web.pages import account, errors, profile, sign_in, staff, teams
 from dibs.web.pages.base import blueprint, icon, look
-from dibs.web.words import offer_choice
 
-MODULES = (account, errors, home, profile, rename, signing, staff, teams)
+MODULES = (account, errors, profile, sign_in, staff, teams)
 """Those whose views are on the blueprint."""
 
 
@@ -28,7 +28,7 @@ def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:
     app.register_blueprint(look, url_prefix=url_prefix or None)
     app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     if front:
-        app.add_url_rule(f"{url_prefix}/", home.FRONT, home.home)
+        app.add_url_rule(f"{url_prefix}/", sign_in.FRONT, sign_in.home)
     if front and not url_prefix:
         # Browsers ask for it by themselves where a page names none, as /docs and answers in JSON.
         app.add_url_rule("/favicon.ico", "dibs_look.favicon", icon)

@@ -8,17 +8,17 @@ from flask import Response, request, url_for
 
 from dibs.errors import InvalidName, SessionEnded, SessionNotFound
 from dibs.names import parse_existing
-from dibs.web.here import deadline, parts
-from dibs.web.moments import iso
-from dibs.web.pages import visitor
+from dibs.web.api.registration import taking
+from dibs.web.api.representations import users_shown
+from dibs.web.api.schemas import is_id
+from dibs.web.http.current import deadline, parts
+from dibs.web.i18n import iso
+from dibs.web.pages import browser_session
 from dibs.web.pages.base import blueprint, go, go_out, page
-from dibs.web.pages.charts import when
-from dibs.web.pages.devices import described
-from dibs.web.pages.forms import Form, NotConfirmed, comes_back
-from dibs.web.pages.resting import rest
-from dibs.web.pages.visitor import signed_in
-from dibs.web.schemas.ids import is_id
-from dibs.web.shown import users_shown
+from dibs.web.pages.browser_session import signed_in
+from dibs.web.pages.figures import when
+from dibs.web.pages.forms import Form, NotConfirmed, comes_back, key_of_form
+from dibs.web.pages.phrases import described, rest
 
 
 def me() -> dict[str, Any]:
@@ -72,7 +72,7 @@ def do_change_password() -> Response:
         new=request.form.get("new_password", ""),
         deadline=deadline(),
     )
-    visitor.sign_out()
+    browser_session.sign_out()
     return go_out("password")
 
 
@@ -84,14 +84,14 @@ def do_end_session() -> Response:
     session_id = request.form.get("session", "")
     if session_id == "all":
         logins.logout_all(living.user_id, deadline=deadline())
-        visitor.sign_out()
+        browser_session.sign_out()
         return go_out("signed_out_everywhere")
     if not is_id(session_id) or not logins.end(
         session_id, user_id=living.user_id, deadline=deadline()
     ):
         raise SessionNotFound
     if session_id == living.session_id:
-        visitor.sign_out()
+        browser_session.sign_out()
         return go_out("signed_out")
     return go("account", "session_closed")
 
@@ -114,7 +114,7 @@ def do_delete() -> Response:
     if not is_same(request.form.get("username", ""), me()["username"]):
         raise NotConfirmed
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
-    visitor.sign_out()
+    browser_session.sign_out()
     return go("sign_up", "deleted")
 
 
@@ -126,3 +126,14 @@ def is_same(typed: str, name: str) -> bool:
     except InvalidName:
         return False
     return one.canonical == other.canonical
+
+
+@blueprint.post("/account/name")
+@comes_back(account_page)
+def do_rename() -> Response:
+    """Rename; what it means stands above the form."""
+    living, name = signed_in(), request.form.get("username", "")
+    key, _ = key_of_form()
+    with taking(name, key):
+        parts().accounts.profiles.rename(living.user_id, name, deadline=deadline())
+    return go("account", "renamed")

@@ -15,12 +15,12 @@ from flask_babel import format_timedelta
 from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
-from dibs.web import packed
-from dibs.web.auth import WHO
-from dibs.web.here import parts
-from dibs.web.pages import notices
-from dibs.web.pages.tokens import form_token
-from dibs.web.words import LOCALES, flowing, is_choice_offered, language, localised, say
+from dibs.web.http import files
+from dibs.web.http.auth import WHO
+from dibs.web.http.current import parts
+from dibs.web.i18n import LOCALES, flowing, is_choice_offered, language, localised, say
+from dibs.web.pages import browser_session
+from dibs.web.pages.form_token import form_token
 
 FOLDER = Path(__file__).parent
 STYLE, ICON = "dibs.css", "dibs.svg"
@@ -59,7 +59,7 @@ def go_to(address: str, notice: str | None = None, status: int = 303) -> Respons
     """The same, to an address."""
     response = cast(Response, redirect(address, status, Response=Response))
     if notice:
-        notices.leave(response, notice)
+        browser_session.leave(response, notice)
     return response
 
 
@@ -77,7 +77,7 @@ def common() -> dict[str, Any]:
         "languages": LANGUAGES if is_choice_offered() else {},
         # Not asked for here: a page that says why nobody can be asked shows nobody.
         "reader": request.environ.get(WHO),
-        "notice": notices.shown(),
+        "notice": browser_session.shown(),
         "front": front(),
         "hashes": parts().settings.hashes,
         # It would be told nothing where a check costs something.
@@ -155,7 +155,7 @@ def _data(name: str) -> bytes:
 
 def _version(name: str) -> str:
     """What changes with a file, so that browsers may keep it for good."""
-    return packed.version(_data(name))
+    return files.version(_data(name))
 
 
 @look.get("/dibs.css")
@@ -171,7 +171,7 @@ def icon() -> Response:
 
 
 def _file(name: str, kind: str) -> Response:
-    response = packed.answered(_data(name), kind)
+    response = files.answered(_data(name), kind)
     if request.args.get("v") == _version(name):
         response.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}, immutable"
     else:

@@ -9,13 +9,13 @@ from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 from werkzeug.routing import RoutingException
 
 from dibs.errors import DibsError, Unauthenticated
-from dibs.web import problems
-from dibs.web.here import parts
-from dibs.web.pages import security, visitor
+from dibs.web.http import problems
+from dibs.web.http.current import parts
+from dibs.web.i18n import read_as_page
+from dibs.web.pages import browser_session, security
 from dibs.web.pages.base import blueprint, go, go_to, here, page
 from dibs.web.pages.forms import SHOWN, answer_of, form_of, kept
-from dibs.web.pages.signing import NoSignIn
-from dibs.web.words import read_as_page
+from dibs.web.pages.sign_in import NoSignIn
 
 
 @blueprint.errorhandler(DibsError)
@@ -60,7 +60,7 @@ def to_sign_in() -> Response:
     """Where somebody is sent who has to log in first; and then back, if there was only to read."""
     if not parts().settings.hashes:
         return _page(*answer_of(NoSignIn()))
-    ended = "session_ended" if visitor.has_ended() else None
+    ended = "session_ended" if browser_session.has_ended() else None
     back = here() if request.method == "GET" else None
     return go("sign_in", ended, next=back)
 
@@ -83,7 +83,7 @@ def from_http(error: HTTPException) -> Response:
     if opened and (form := _form_of_it()):
         return form
     with suppress(DibsError):
-        visitor.visitor()  # for the links above; nothing else is wanted of her
+        browser_session.visitor()  # for the links above; nothing else is wanted of her
     return security.protect(on_http_error(error))
 
 

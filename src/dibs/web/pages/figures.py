@@ -2,23 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import inf
 from time import time
+from typing import Any
 
-from dibs.web.counting import REFUSED
-from dibs.web.here import deadline, parts
-from dibs.web.pages.charts import (
-    HOUR_MS,
-    Chart,
-    Share,
-    by_day,
-    by_hour,
-    first_day,
-    moment,
-    shares,
-)
-from dibs.web.words import say
+from babel import Locale
+from babel.dates import format_skeleton, format_timedelta
+from flask_babel import get_locale
+
+from dibs.web.http.counting import REFUSED
+from dibs.web.http.current import deadline, parts
+from dibs.web.i18n import EPOCH, say
+
+WIDTH, HEIGHT = 600, 120
+"""Of the drawing, whose units these are; on a page it is as wide as there is room."""
+
+GAP, LEAST = 2, 2
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+HOURS, DAYS = 24, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One number, and where it stands."""
+
+    label: str
+    number: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars side by side.
+
+    Attributes:
+        total: All numbers together.
+        most: The highest one.
+        peak: Its label.
+    """
+
+    bars: Sequence[Bar]
+    total: int
+    most: int
+    peak: str
+
+
+def chart(numbers: Sequence[tuple[str, int]]) -> Chart:
+    """Bars for these, each with its label."""
+    most = max((number for _, number in numbers), default=0)
+    step = WIDTH / max(1, len(numbers))
+    bars = [
+        Bar(label, number, round(i * step + GAP / 2, 1), HEIGHT - tall, round(step - GAP, 1), tall)
+        for i, (label, number) in enumerate(numbers)
+        for tall in (_height(number, most),)
+    ]
+    peak = next((label for label, number in numbers if number == most), "")
+    return Chart(bars, sum(number for _, number in numbers), most, peak)
+
+
+def _height(number: int, most: int) -> float:
+    """Whatever happened at all is seen."""
+    return max(LEAST, round(HEIGHT * number / most, 1)) if number else 0
+
+
+def first_day(now: int) -> int:
+    """The beginning of the days that are shown."""
+    return now - now % DAY_MS - (DAYS - 1) * DAY_MS
+
+
+def by_hour(counts: Mapping[int, int], now: int) -> Chart:
+    """The last day; its hours are those of UTC."""
+    first = now - now % HOUR_MS - (HOURS - 1) * HOUR_MS
+    starts = [first + i * HOUR_MS for i in range(HOURS)]
+    return chart([(said(start, "Hm"), counts.get(start, 0)) for start in starts])
+
+
+def by_day(counts: Mapping[int, int], now: int) -> Chart:
+    """The last thirty days; they begin and end as in UTC."""
+    days = {first_day(now) + i * DAY_MS: 0 for i in range(DAYS)}
+    for start, number in counts.items():
+        day = start - start % DAY_MS
+        if day in days:
+            days[day] += number
+    return chart([(said(day, "MMMd"), number) for day, number in days.items()])
+
+
+def said(milliseconds: int, skeleton: str) -> str:
+    """A moment as the reader's language has it."""
+    moment: datetime = EPOCH + timedelta(milliseconds=milliseconds)
+    return format_skeleton(skeleton, moment, locale=get_locale() or "en")
+
+
+def moment(milliseconds: int) -> str:
+    """A moment that is the same for every reader, whose own time of day no server knows."""
+    at = EPOCH + timedelta(milliseconds=milliseconds)
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def when(milliseconds: int) -> str:
+    """The same as the reader's language has it."""
+    joined = str((get_locale() or Locale("en")).datetime_formats["medium"]).replace("'", "")
+    return f"{joined.format(said(milliseconds, 'Hm'), said(milliseconds, 'yMMMd'))} UTC"
+
+
+def lasting(milliseconds: int) -> str:
+    """So long, about, as the reader's language has it: 89 days, and not 3 months."""
+    unit: Any = "day" if milliseconds >= 2 * DAY_MS else "minute"
+    lasts = timedelta(milliseconds=milliseconds)
+    longest = inf if unit == "day" else 2
+    return format_timedelta(lasts, unit, longest, locale=get_locale() or "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A number beside others: how much of the longest it is, and of all."""
+
+    label: str
+    number: int
+    length: float
+    percent: float
+
+
+def shares(numbers: Mapping[str, int]) -> list[Share]:
+    """The largest first."""
+    ordered = sorted(numbers.items(), key=lambda one: (-one[1], one[0]))
+    most = max(numbers.values(), default=0) or 1
+    total = sum(numbers.values()) or 1
+    return [
+        Share(label, number, round(100 * number / most, 1), round(100 * number / total, 1))
+        for label, number in ordered
+    ]
+
 
 HIT, MISS = "cache_hit", "cache_miss"
 ALL_WORKERS = "What follows is what all workers together have counted since %(since)s."

@@ -18,8 +18,8 @@ from dibs.errors import (
     UserNotFound,
     WrongPassword,
 )
-from dibs.web.idempotency import is_key
-from dibs.web.problems import from_error
+from dibs.web.http.idempotency import is_key
+from dibs.web.http.problems import from_error
 
 SECRETS = {"password", "current_password", "new_password", "csrf_token"}
 """Fields that no page ever shows again."""

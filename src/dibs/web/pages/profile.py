@@ -8,11 +8,11 @@ from flask import Response, url_for
 
 from dibs.errors import DibsError, InvalidName, UserNotFound
 from dibs.store.records import NameRow
-from dibs.web.here import deadline, parts
+from dibs.web.api.representations import may_see, moved_to, users_shown
+from dibs.web.http.current import deadline, parts
 from dibs.web.pages.base import blueprint, go_to, page
 from dibs.web.pages.forms import Form
 from dibs.web.pages.teams import team_page
-from dibs.web.shown import may_see, moved_to, users_shown
 
 
 class NobodyThere(DibsError):

@@ -11,13 +11,13 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Response, request
 
-from dibs.web.auth import SAFE, WHO
-from dibs.web.bodies import MAX_BODY
-from dibs.web.cookies import CsrfFailed
-from dibs.web.headers import hardened
-from dibs.web.pages import notices, tokens, visitor
+from dibs.web.http.auth import SAFE, WHO
+from dibs.web.http.bodies import MAX_BODY
+from dibs.web.http.cookies import CsrfFailed
+from dibs.web.http.headers import hardened
+from dibs.web.i18n import LANGUAGE_COOKIE, LOCALES, is_choice_offered, read_as_page
+from dibs.web.pages import browser_session, form_token
 from dibs.web.pages.base import blueprint, go_to, here, without_language
-from dibs.web.words import LANGUAGE_COOKIE, LOCALES, is_choice_offered, read_as_page
 
 POLICY = "; ".join(
     (
@@ -75,11 +75,11 @@ def admit() -> Response | None:
     if request.method not in SAFE:
         _refuse_other_sites()
         _refuse_forged()
-    living = visitor.visitor()
+    living = browser_session.visitor()
     changes = request.method not in SAFE and request.endpoint not in FOR_ANYBODY
     # The access token may be of another session, which has ended, than the refresh token that
     # lets her in.
-    if changes and living is not None and not tokens.is_of(living.session_id):
+    if changes and living is not None and not form_token.is_of(living.session_id):
         raise FormExpired
     return _choose_language() if request.method == "GET" else None
 
@@ -105,11 +105,11 @@ def _host_of(origin: str) -> str | None:
 
 
 def _refuse_forged() -> None:
-    of_session = tokens.is_of_session()
+    of_session = form_token.is_of_session()
     if of_session:
         return
     if request.endpoint in FOR_ANYBODY:
-        if not tokens.is_of_browser():
+        if not form_token.is_of_browser():
             raise FormExpired
     elif of_session is False:
         raise FormExpired
@@ -137,10 +137,10 @@ def _choose_language() -> Response | None:
 @blueprint.after_request
 def protect(response: Response) -> Response:
     """Every page's headers and cookies."""
-    if notices.COOKIE in request.cookies:
-        notices.take(response)
-    tokens.put(response)
-    visitor.settle(response)
+    if browser_session.COOKIE in request.cookies:
+        browser_session.take(response)
+    form_token.put(response)
+    browser_session.settle(response)
     return protected(response)
 
 

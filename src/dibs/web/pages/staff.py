@@ -9,16 +9,15 @@ from flask import Response, request, url_for
 from dibs.accounts.policy import STAFF
 from dibs.errors import DibsError, NameHasChanged, NotAllowed, OwnedAlready, UserNotFound
 from dibs.store import NameRow
-from dibs.web.here import deadline, parts
-from dibs.web.pages import charts, reasons
+from dibs.web.api.registration import taking
+from dibs.web.api.representations import user_id_of
+from dibs.web.http.current import deadline, parts
+from dibs.web.pages import figures, phrases
 from dibs.web.pages.base import blueprint, go, page
-from dibs.web.pages.figures import figures
+from dibs.web.pages.browser_session import signed_in
 from dibs.web.pages.forms import Form, comes_back
-from dibs.web.pages.looking import ACTIONS, FREE, STATES, look
-from dibs.web.pages.resting import rest
-from dibs.web.pages.visitor import signed_in
-from dibs.web.registration import taking
-from dibs.web.shown import user_id_of
+from dibs.web.pages.phrases import rest
+from dibs.web.pages.staff_search import ACTIONS, FREE, STATES, look
 
 STEPS = (20, 100, 500)
 """How much of a name's history is shown, at first and then."""
@@ -48,7 +47,7 @@ def staff_page(form: Form) -> Response:
     """A name, if one is asked for; else the figures."""
     require_staff()
     name = request.values.get("name", "")
-    shown = _of_name(name) if name else {"figures": figures(), "reason": reasons.words}
+    shown = _of_name(name) if name else {"figures": figures.figures(), "reason": phrases.words}
     return page(
         "staff-name.html" if name else "staff.html",
         form.status,
@@ -68,8 +67,8 @@ def _of_name(name: str) -> dict[str, Any]:
         "actions": ACTIONS,
         "free": FREE,
         "rest": rest,
-        "moment": charts.moment,
-        "lasting": charts.lasting,
+        "moment": figures.moment,
+        "lasting": figures.lasting,
     }
 
 

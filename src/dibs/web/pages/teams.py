@@ -7,24 +7,24 @@ from typing import cast
 from flask import Response, request, url_for
 
 from dibs.errors import TeamNotFound, UserNotFound
-from dibs.store.teams import Role
-from dibs.web.here import deadline, parts
-from dibs.web.pages import visitor
+from dibs.store.accounts.teams import Role
+from dibs.web.api.registration import taking
+from dibs.web.api.representations import user_id_of
+from dibs.web.api.schemas import is_id
+from dibs.web.http.current import deadline, parts
+from dibs.web.pages import browser_session
 from dibs.web.pages.account import account_page, is_same
 from dibs.web.pages.base import blueprint, go, page
+from dibs.web.pages.browser_session import signed_in
 from dibs.web.pages.forms import Form, NotConfirmed, comes_back, key_of_form
-from dibs.web.pages.resting import rest
-from dibs.web.pages.visitor import signed_in
-from dibs.web.registration import taking
-from dibs.web.schemas.ids import is_id
-from dibs.web.shown import user_id_of
+from dibs.web.pages.phrases import rest
 
 ROLES = ("owner", "member")
 
 
 def team_page(team_id: str, form: Form) -> Response:
     """A team; with its members for those who are in it, and with forms for those who own it."""
-    reader = visitor.visitor()
+    reader = browser_session.visitor()
     team = parts().accounts.teams.get(team_id, reader=reader, deadline=deadline())
     roles = {one.user_id: one.role for one in team.members or ()}
     own = roles.get(reader.user_id) if reader else None

@@ -1,0 +1,131 @@
+"""Passwords: what is accepted, and how they are hashed and checked.
+
+`Passwords` is what a service uses. The functions below it are for scripts and
+tests: they wait for nobody, so many at once are slow.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from dibs.accounts.passwords.algorithms import Argon2
+from dibs.accounts.passwords.breaches import Breaches, PwnedPasswords
+from dibs.accounts.passwords.hashing import Verdict, Verifier, make
+from dibs.accounts.passwords.queue import HashingQueue
+from dibs.accounts.passwords.rules import MAX_LENGTH, MIN_LENGTH, MIN_LENGTH_NIST, Rules
+
+__all__ = [
+    "MAX_LENGTH",
+    "MIN_LENGTH",
+    "MIN_LENGTH_NIST",
+    "Argon2",
+    "Breaches",
+    "HashingQueue",
+    "Passwords",
+    "PwnedPasswords",
+    "Rules",
+    "Verdict",
+    "hash_password",
+    "validate",
+    "verify",
+]
+
+_RULES, _ARGON2 = Rules(), Argon2()
+
+
+class Passwords:
+    """What a service does with passwords; each worker process has one.
+
+    Args:
+        argon2: What a new hash costs, and so what every check costs.
+        rules: What is accepted.
+        queue: Where hashing waits for its turn.
+    """
+
+    def __init__(
+        self,
+        *,
+        argon2: Argon2 = _ARGON2,
+        rules: Rules = _RULES,
+        queue: HashingQueue | None = None,
+    ) -> None:
+        self.rules = rules
+        self._verifier = Verifier(argon2)
+        self._queue = queue or HashingQueue()
+
+    def validate(self, password: str, *, name: str = "") -> None:
+        """See that a password may be used, without hashing it.
+
+        Args:
+            password: As typed.
+            name: The user's own.
+
+        Raises:
+            InvalidPassword: It breaks rules; `reasons` has all of them.
+        """
+        self.rules.validate(password, name=name)
+
+    def hash(self, password: str, *, remaining: float) -> str:
+        """The hash of a valid password, as a PHC string.
+
+        Args:
+            password: As typed.
+            remaining: Seconds that the caller still has.
+
+        Raises:
+            Overloaded: Too many are waiting, or there is no memory.
+        """
+        # Steady, as it always has today's parameters: what is stored may ask for others.
+        return self._queue.run(
+            lambda: make(password, self._verifier.argon2), remaining=remaining, steady=True
+        )
+
+    def verify(
+        self, password: str, stored: str | None, *, disabled: bool = False, remaining: float
+    ) -> Verdict:
+        """Whether this is the password, at the same cost whoever the user is.
+
+        After `needs_rehash`, store `hash(password)` in place of the hash that was checked,
+        if it is still there.
+
+        Args:
+            password: As typed.
+            stored: The hash; None for a user who does not exist or has none.
+            disabled: Whether the user may not log in, whatever she types.
+            remaining: Seconds that the caller still has.
+
+        Raises:
+            Overloaded: Too many are waiting, or there is no memory.
+        """
+        return self._queue.run(
+            lambda: self._verifier.check(password, stored, disabled=disabled), remaining=remaining
+        )
+
+    def warm_up(self) -> None:
+        """Learn what a hash costs here, in the time of three; for a worker that starts."""
+        self._verifier.warm_up()
+
+
+def validate(password: str, *, name: str = "", rules: Rules = _RULES) -> None:
+    """See that a password may be used, without hashing it.
+
+    Raises:
+        InvalidPassword: It breaks rules; `reasons` has all of them.
+    """
+    rules.validate(password, name=name)
+
+
+def hash_password(password: str, *, argon2: Argon2 = _ARGON2) -> str:
+    """The argon2id hash of a valid password, as a PHC string.
+
+    Composed and decomposed spellings are one password (RFC 8265, 4.2: NFC).
+    """
+    return make(password, argon2)
+
+
+def verify(password: str, stored: str | None, *, argon2: Argon2 = _ARGON2) -> Verdict:
+    """Whether this is the password of a stored hash; see `Verifier` for what it costs."""
+    return _verifier(argon2).check(password, stored)
+
+
+_verifier = cache(Verifier)

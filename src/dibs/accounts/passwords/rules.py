@@ -1,0 +1,185 @@
+"""Which passwords are accepted: long ones that nobody would try first.
+
+No rule asks for capitals, digits or signs (NIST SP 800-63B-4, 3.1.1.2): they make
+passwords harder to remember and hardly any harder to guess.
+"""
+
+from __future__ import annotations
+
+import gzip
+import pkgutil
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from dibs.accounts.passwords.breaches import Breaches
+from dibs.errors import InvalidPassword, Reason
+from dibs.names.canonical import normalise
+
+MIN_LENGTH, MAX_LENGTH = 8, 256
+
+MIN_LENGTH_NIST: Final = 15
+"""The least where the password is all there is to a login (NIST SP 800-63B-4, 3.1.1.2)."""
+
+SHORTEST_WORD: Final = 3
+"""Shorter words are in everything; two characters are a name where they are not ASCII."""
+
+LONGEST_REST: Final = 8
+"""What is more than this beside a name is a password by itself: a date, in digits, is not."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+_SEPARATORS: Final = dict.fromkeys(map(ord, "._- "))
+
+TOO_SHORT = "A password has at least %(min)d characters; add some."
+TOO_LONG = "A password has at most %(max)d characters; shorten it."
+BLANK = "A password cannot be blank; add characters that can be seen."
+UNCHANGED = "The new password is the current one; choose another one."
+NOT_TEXT = "The password holds something that is not a character; type it anew."
+COMMON = (
+    "This password is among the most common ones, which are tried first; "
+    "choose several words that do not belong together."
+)
+IS_NAME = "A password cannot be made of the username; choose something that is not known of you."
+IS_SERVICE = (
+    "A password cannot be made of the name of this service; "
+    "choose something that is not known of it."
+)
+LEAKED = (
+    "This password is known from a leak of passwords; choose another one here, "
+    "and wherever else you use it."
+)
+MESSAGES = (TOO_SHORT, TOO_LONG, BLANK, UNCHANGED, NOT_TEXT, COMMON, IS_NAME, IS_SERVICE, LEAKED)
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """The most common passwords of 8 characters or more, normalised like names.
+
+    8,354 of the 19,640 most common ones, so all of the 10,000 most common that are
+    long enough to be accepted otherwise. `data/DJANGO-LICENSE.txt` has the source.
+    """
+    packed = pkgutil.get_data("dibs.accounts.passwords", "data/common-passwords.txt.gz") or b""
+    return frozenset(gzip.decompress(packed).decode().split("\n")) - {""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a password must be.
+
+    Attributes:
+        min_length: In code points, 8 to 64; NIST wants 15 where there is no second factor.
+        max_length: In code points, 64 or more, so that whole sentences fit.
+        service_words: What the service is called, beside dibs.
+        breaches: Whom to ask whether the password is known from a leak; None for nobody.
+
+    Raises:
+        ValueError: A length is out of bounds.
+    """
+
+    min_length: int = MIN_LENGTH
+    max_length: int = MAX_LENGTH
+    service_words: tuple[str, ...] = ()
+    breaches: Breaches | None = None
+
+    def __post_init__(self) -> None:
+        if not MIN_LENGTH <= self.min_length <= 64 <= self.max_length:
+            raise ValueError("A password's least length is 8 to 64, its greatest 64 or more")
+
+    def validate(self, password: str, *, name: str = "") -> None:
+        """See that a password may be used, without hashing it.
+
+        Length is counted in code points, as NIST SP 800-63B-4 has it (3.1.1.2). The
+        list of leaks is asked last, and only about what is all right otherwise; it may
+        take seconds when it is slow, so hold nothing meanwhile.
+
+        Args:
+            password: As typed.
+            name: The user's own, as typed or canonical; empty if there is none.
+
+        Raises:
+            InvalidPassword: It breaks rules; `reasons` has all of them.
+        """
+        broken = [*self._form(password)]
+        if len(password) <= self.max_length:
+            # No password is made of a name that is longer than itself, and to normalise one of
+            # 64 KiB can take seconds: sorting its marks costs the square of their number.
+            known = normalise(name) if len(name) <= self.max_length else ""
+            broken += self._guessable(normalise(password).strip(), known)
+        # As typed, not composed: that is what leaks hold.
+        if not broken and self.breaches is not None and self.breaches(password):
+            broken.append(Reason("password_leaked", LEAKED))
+        if broken:
+            raise InvalidPassword(tuple(broken))
+
+    def _form(self, password: str) -> Iterator[Reason]:
+        if len(password) < self.min_length:
+            yield Reason("password_too_short", TOO_SHORT, {"min": self.min_length})
+        if len(password) > self.max_length:
+            yield Reason("password_too_long", TOO_LONG, {"max": self.max_length})
+        if password and not any(map(_is_seen, password)):
+            yield Reason("password_blank", BLANK)
+        if _SURROGATE.search(password):
+            yield Reason("password_not_text", NOT_TEXT)
+
+    def _guessable(self, folded: str, name: str) -> Iterator[Reason]:
+        """What anybody would try who knows the user and the service."""
+        service = _service(self.service_words)
+        if folded in common_passwords():
+            yield Reason("password_common", COMMON)
+        if _is_made_of(folded, (name,), (name, *service)):
+            yield Reason("password_is_name", IS_NAME)
+        elif _is_made_of(folded, service, service):
+            yield Reason("password_is_service", IS_SERVICE)
+
+
+def refuse_unchanged(new: str, current: str) -> None:
+    """See that a new password is another one, once the current one is known to be right.
+
+    Raises:
+        InvalidPassword: It is the same; composed and decomposed spellings are one.
+    """
+    if unicodedata.normalize("NFC", new) == unicodedata.normalize("NFC", current):
+        raise InvalidPassword((Reason("password_unchanged", UNCHANGED),))
+
+
+def _is_seen(char: str) -> bool:
+    return char.isprintable() and not char.isspace()
+
+
+@cache
+def _service(words: tuple[str, ...]) -> tuple[str, ...]:
+    return (*map(normalise, words), "dibs")
+
+
+def _is_made_of(folded: str, one_of: tuple[str, ...], words: tuple[str, ...]) -> bool:
+    """Whether it holds one of these words and, without all words, next to nothing.
+
+    `ada1984`, `adaada`, `Ada@dibs` and `!ecalevol_ada` are made of the name;
+    `ada loves numbers` is not, nor is a name with a number like a telephone's.
+    """
+    wanted = _both_ways(one_of)
+    return any(
+        _holds(spelt, wanted) and _is_little(spelt, _both_ways(words))
+        for spelt in (folded, folded.translate(_SEPARATORS))
+    )
+
+
+def _both_ways(words: tuple[str, ...]) -> set[str]:
+    """Each word as it is, without its separators, and both of these backwards."""
+    there = {spelt for word in words for spelt in (word, word.translate(_SEPARATORS))}
+    long_enough = {word for word in there if len(word) + (not word.isascii()) >= SHORTEST_WORD}
+    return long_enough | {word[::-1] for word in long_enough}
+
+
+def _holds(text: str, words: set[str]) -> bool:
+    return any(word in text for word in words)
+
+
+def _is_little(text: str, words: set[str]) -> bool:
+    for word in sorted(words, key=len, reverse=True):
+        text = text.replace(word, "")
+    return len(text) <= LONGEST_REST and not any(map(str.isalpha, text))

@@ -1,0 +1,1 @@
+"""A filter in each process that says which names are certainly free."""

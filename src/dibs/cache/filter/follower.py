@@ -1,0 +1,291 @@
+"""A filter that hears of every name within seconds, and answers only while it does."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from dibs.cache.filter.bloom import Known, Recipe
+from dibs.cache.filter.build import Build, Feed
+from dibs.cache.filter.file import Shelf, Unlock
+from dibs.errors import StoreError
+from dibs.observe import Counters, root_of
+
+log = logging.getLogger("dibs.filter")
+
+POLL_SECONDS = 0.5
+FRESH_SECONDS = 2.0
+"""What was last heard from the database longer ago than this is no answer any more."""
+
+OVERLAP_SECONDS = 60.0
+"""How long before a row is seen it may have been made: no transaction of ours is longer.
+
+One of a host's that is longer is heard of when the filter is next built whole.
+"""
+
+NEAR_SECONDS = 6.0
+"""The same for all but a few rows; see `Followed`."""
+
+REBUILD_SECONDS = 3600.0
+OLDEST_FILE_SECONDS = 2 * REBUILD_SECONDS
+
+REST = 3.0
+"""A build rests three times as long as it computes: it shares Python with requests."""
+
+NEW_PAGE = 2_000
+SWEEP_SHARE, LONGEST_SWEEP_PAUSE = 20, 10.0
+
+
+class Followed:
+    """A filter and how far it has followed the table, by the database's clock.
+
+    The whole overlap is read at each poll as long as that is quick. Where thousands of names
+    come in a second it is read less often, every ten seconds at the least, and what the polls
+    between them read again is no more than the few seconds that our own transactions may take.
+
+    Args:
+        known: The filter.
+        near: Seconds that a transaction of ours may take.
+    """
+
+    def __init__(self, known: Known, near: float) -> None:
+        self.known = known
+        self._near = near
+        self._overlap = max(OVERLAP_SECONDS, near)
+        self._heard = self._swept = known.as_of
+        self._next_sweep = 0.0
+        self._fresh_until = 0.0
+
+    def is_fresh(self) -> bool:
+        """Whether what is not in the filter was not in the table two seconds ago either."""
+        return time.monotonic() <= self._fresh_until
+
+    def catch_up(self, feed: Feed, clock: int, asked: float) -> None:
+        """Read what is new.
+
+        Args:
+            feed: Gives the names.
+            clock: The database's clock, read before.
+            asked: When it was asked for that, in seconds of `time.monotonic()`.
+
+        Raises:
+            StoreError: The database cannot answer.
+        """
+        began = time.monotonic()
+        if began < self._next_sweep:
+            self._read(feed, min(self._heard, clock) - int(1000 * self._near))
+        else:
+            # The clock may have been put back since.
+            self._read(feed, min(self._swept, clock) - int(1000 * self._overlap))
+            self._swept = clock
+            now = time.monotonic()
+            self._next_sweep = now + min(LONGEST_SWEEP_PAUSE, SWEEP_SHARE * (now - began))
+        self._heard = clock
+        self._fresh_until = asked + FRESH_SECONDS
+
+    def _read(self, feed: Feed, since: int) -> None:
+        after = ""
+        while True:
+            rows = feed.new_keys(since=since, after=after, limit=NEW_PAGE)
+            self.known.add(key for _, key in rows)
+            if len(rows) < NEW_PAGE:
+                return
+            since, after = rows[-1]
+
+
+class _Work(NamedTuple):
+    """A filter that is being made here and nowhere else on this machine.
+
+    Attributes:
+        alone: Whether others know of it; not where the folder cannot be written to.
+    """
+
+    build: Build
+    unlock: Unlock
+    alone: bool
+
+
+class Follower:
+    """A `NameFilter` with a thread of its own, in each process that asks it something.
+
+    Args:
+        feed: Gives the names.
+        recipe: Makes the recipe of a database's secret.
+        shelf: Where filters are kept.
+        namespace: The one whose names these are; of others nothing is known.
+        counters: Gets `filter_free`, `filter_maybe` and `filter_behind`, each by name.
+        near: Seconds that a transaction of ours may take.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        recipe: Callable[[str], Recipe],
+        shelf: Shelf,
+        namespace: str,
+        counters: Counters,
+        near: float = NEAR_SECONDS,
+    ) -> None:
+        self._feed = feed
+        self._make_recipe = recipe
+        self._shelf = shelf
+        self._namespace = namespace
+        self._counters = counters
+        self._near = near
+        self._starting = threading.Lock()
+        self._process = 0
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._recent: deque[tuple[float, str]] = deque()
+        self._current: Followed | None = None
+        self._secret = ""
+        self._recipe = self._make_recipe(self._secret)
+        self._work: _Work | None = None
+
+    def certainly_free(self, keys: Collection[str], *, namespace: str) -> set[str]:
+        """See `NameFilter.certainly_free`."""
+        self._start()
+        followed = self._current
+        if followed is None or not followed.is_fresh() or namespace != self._namespace:
+            self._counters.add("filter_behind", len(keys))
+            return set()
+        known = followed.known
+        free = {key for key in keys if key not in known}
+        self._counters.add("filter_free", len(free))
+        self._counters.add("filter_maybe", len(keys) - len(free))
+        return free
+
+    def add(self, key: str, *, namespace: str) -> None:
+        """See `NameFilter.add`."""
+        if namespace != self._namespace:
+            return
+        self._start()
+        now = time.monotonic()
+        with self._lock:
+            # A filter that is being made may not find the row yet, and gets these afterwards.
+            self._recent.append((now, key))
+            while self._recent[0][0] < now - self._near:
+                self._recent.popleft()
+            if self._current:
+                self._current.known.add([key])
+
+    def close(self) -> None:
+        """Let the thread end, and wait for it."""
+        self._closed.set()
+        if self._thread is not None and self._process == os.getpid():
+            self._thread.join()
+
+    # --- the thread --------------------------------------------------------
+
+    def _start(self) -> None:
+        """Begin in this process; a server may have forked since the last one."""
+        if self._process == os.getpid():
+            return
+        with self._starting:
+            if self._process == os.getpid() or self._closed.is_set():
+                return
+            self._reset()
+            self._thread = threading.Thread(target=self._tend, name="dibs-filter", daemon=True)
+            self._thread.start()
+            self._process = os.getpid()
+
+    def _tend(self) -> None:
+        while not self._closed.is_set():
+            next_poll = time.monotonic() + POLL_SECONDS
+            try:
+                self._build_on(self._poll(), next_poll)
+            except StoreError as error:
+                log.warning("The filter cannot follow the database: %s", root_of(error))
+            except Exception:
+                # A bug, or a failure that no driver has a name for; either may pass, and
+                # until then the database answers.
+                self._stop_work()
+                log.exception("The filter failed")
+            self._closed.wait(max(0.0, next_poll - time.monotonic()))
+        self._stop_work()
+
+    def _poll(self) -> int:
+        asked = time.monotonic()
+        clock, secret = self._feed.moment()
+        if secret != self._secret:  # another database than before, or the first
+            self._current, self._secret = None, secret
+            self._recipe = self._make_recipe(secret)
+            self._stop_work()
+        self._take_from_shelf(clock)
+        if self._current:
+            self._current.catch_up(self._feed, clock, asked)
+        return clock
+
+    def _take_from_shelf(self, clock: int) -> None:
+        found = self._shelf.read_new(self._recipe)
+        if found is None or clock - found.as_of > 1000 * OLDEST_FILE_SECONDS:
+            return
+        if self._current is None or found.as_of > self._current.known.as_of:
+            self._use(found)
+
+    def _use(self, known: Known) -> None:
+        """Put another filter in the place of the one in use, once it knows as much."""
+        followed = Followed(known, self._near)
+        asked = time.monotonic()
+        clock, _ = self._feed.moment()
+        followed.catch_up(self._feed, clock, asked)
+        with self._lock:
+            known.add(key for _, key in self._recent)
+            self._current = followed
+
+    # --- building ----------------------------------------------------------
+
+    def _build_on(self, clock: int, until: float) -> None:
+        if self._work is None and self._is_due(clock):
+            self._begin_work(clock)
+        while self._work is not None and time.monotonic() < until and not self._closed.is_set():
+            began = time.thread_time()
+            if not self._work.build.step():
+                self._finish(self._work)
+            self._closed.wait(REST * (time.thread_time() - began))
+
+    def _is_due(self, clock: int) -> bool:
+        if self._current is None:
+            return True
+        known = self._current.known
+        return known.full or clock - known.as_of >= 1000 * REBUILD_SECONDS
+
+    def _begin_work(self, clock: int) -> None:
+        build = Build(self._feed, self._recipe, as_of=clock)
+        try:
+            unlock = self._shelf.lock()
+        except OSError as error:
+            log.warning("The filter is kept in memory alone: %s", error)
+            self._work = _Work(build, lambda: None, alone=False)
+            return
+        if unlock is None:
+            return
+        self._work = _Work(build, unlock, alone=True)
+        # Somebody may have finished just before we got the lock.
+        self._take_from_shelf(clock)
+        if not self._is_due(clock):
+            self._stop_work()
+
+    def _finish(self, work: _Work) -> None:
+        self._use(work.build.known)
+        try:
+            if work.alone:
+                self._shelf.write(work.build.known)
+        except OSError as error:
+            log.warning("The filter is kept in memory alone: %s", error)
+        self._stop_work()
+
+    def _stop_work(self) -> None:
+        if self._work is not None:
+            self._work.unlock()
+        self._work = None

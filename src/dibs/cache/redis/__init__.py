@@ -1,0 +1,1 @@
+"""Redis: taken names, counts and totals that every worker sees."""

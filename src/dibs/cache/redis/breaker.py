@@ -1,0 +1,215 @@
+"""One process's way to Redis: connected beforehand, cut at once when anything is wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from math import inf
+from typing import TypeVar
+
+from redis.exceptions import MaxConnectionsError, OutOfMemoryError
+
+from dibs.cache.redis.address import REPLY_SECONDS, Address, Client
+from dibs.context import CacheTime
+from dibs.observe import Counters, Sparse
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger("dibs.cache")
+log.addFilter(Sparse())
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+"""Seconds between two tries to reach it again."""
+
+TICK = 0.01
+"""How often the thread looks for calls that take too long, in seconds, while there are calls."""
+
+
+class Away(Exception):
+    """Redis is not asked, or did not answer: the database is."""
+
+
+class Link:
+    """A circuit breaker around Redis that is mended by a thread of its own.
+
+    A request never connects: that would cost it a name server, a handshake and their time-outs.
+    It uses a connection that the thread has made and tried, waits `REPLY_SECONDS` at most for
+    each packet, and when that fails nobody asks Redis again until the thread has had an answer
+    in time. A reply that comes in many late packets is broken off by the thread.
+
+    Args:
+        address: Where it is.
+        connections: How many requests may ask at once.
+        counters: Gets `redis_call`, `redis_error` and `redis_skipped`.
+
+    Attributes:
+        on_return: Called in the thread, with the client, each time Redis is reached anew, and
+            after `nudge`; what it raises keeps the link cut.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        connections: int,
+        counters: Counters,
+    ) -> None:
+        self.shown = address.shown
+        self._address = address
+        self._connections = connections
+        self._counters = counters
+        self.on_return: Callable[[Client], None] = _nothing
+        self._lock = threading.Lock()
+        self._process = 0
+        self._closed = False
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._client: Client | None = None
+        self._lost = False
+        self._up = threading.Event()
+        self._asked = threading.Event()
+        self._work = threading.Event()
+        # When each call under way has to be over, by thread.
+        self._ends: dict[int, float] = {}
+
+    def call(self, work: Callable[[Client], Answer], caches: CacheTime) -> Answer:
+        """What `work` returns, within the time that this request has left for caches.
+
+        Args:
+            work: Sends one command, or a few in one go.
+            caches: Is made shorter by what this took.
+
+        Raises:
+            Away: Redis was not asked, or did not answer, or refused.
+            OutOfMemoryError: It takes no more; reading it is of use all the same.
+        """
+        client = self._client if self.is_up() else None
+        if client is None or caches.left < REPLY_SECONDS:
+            self._counters.add("redis_skipped")
+            raise Away
+        self._counters.add("redis_call")
+        began, me = time.monotonic(), threading.get_ident()
+        self._ends[me] = began + caches.left
+        self._asked.set()
+        try:
+            return work(client)
+        except MaxConnectionsError as error:
+            # Everybody is asking: the database can take this one.
+            raise Away from error
+        except OutOfMemoryError:
+            raise
+        except Exception as error:  # what is away may say anything; it becomes a miss, no answer
+            self._cut(client, error)
+            raise Away from error
+        finally:
+            del self._ends[me]
+            caches.spend(time.monotonic() - began)
+
+    def is_up(self) -> bool:
+        """Whether Redis is asked at the moment."""
+        if self._process != os.getpid():
+            self._start()
+        return self._up.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until Redis is reached, and say whether it was. For tests and measurements."""
+        return self.is_up() or self._up.wait(seconds)
+
+    def nudge(self) -> None:
+        """Have `on_return` called again: it has something to do."""
+        self._work.set()
+        self._asked.set()
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._closed = True
+        self._up.clear()
+        self.nudge()
+
+    def _cut(self, client: Client | None, error: Exception) -> None:
+        """Ask Redis no more until it has been reached anew, unless it was in the meantime."""
+        self._counters.add("redis_error")
+        if client is self._client and self._up.is_set():
+            self._up.clear()
+            self._lost = True
+            log.warning("Redis at %s does not answer and is left alone: %s", self.shown, error)
+            self.nudge()
+
+    # --- the thread --------------------------------------------------------
+
+    def _start(self) -> None:
+        """Begin in this process; a server may have forked since the last one."""
+        with self._lock:
+            if self._process == os.getpid() or self._closed:
+                return
+            self._begin_anew()
+            threading.Thread(target=self._tend, name="dibs-redis", daemon=True).start()
+            # Last, or another thread would use what belongs to the parent.
+            self._process = os.getpid()
+
+    def _tend(self) -> None:
+        pause = SHORTEST_PAUSE
+        while True:
+            # First, so that what comes up from here on is seen to in the next round.
+            self._work.clear()
+            if self._closed:
+                break
+            try:
+                self._reach()
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next try may do better
+                self._up.clear()
+                if self._closed:
+                    break  # nobody wants to know any more
+                self._lost = True
+                log.warning("Redis at %s cannot be reached: %s", self.shown, error)
+                time.sleep(pause)
+                pause = min(LONGEST_PAUSE, 2 * pause)
+            else:
+                pause = SHORTEST_PAUSE
+                self._watch()
+        self._up.clear()
+        self._address.disconnect(self._client)
+
+    def _reach(self) -> None:
+        if self._up.is_set() and self._client is not None:
+            self.on_return(self._client)
+            return
+        if self._client is not None:
+            time.sleep(SHORTEST_PAUSE)
+            self._address.disconnect(self._client)
+            self._client = None
+        client = self._address.connect(self._connections)
+        try:
+            self.on_return(client)
+        except BaseException:
+            self._address.disconnect(client)
+            raise
+        self._client = client
+        if self._lost:  # as loud as the loss, or a log of warnings alone would end with that
+            log.warning("Redis at %s answers again and is in use", self.shown)
+        else:
+            log.info("Redis at %s answers and is in use", self.shown)
+        self._lost = False
+        self._up.set()
+
+    def _watch(self) -> None:
+        """Wait until there is something to do, and end calls that take too long until then."""
+        while not self._work.is_set():
+            self._asked.wait()
+            self._asked.clear()
+            looked = time.monotonic()
+            while self._ends and not self._work.wait(TICK):
+                before, looked = looked, time.monotonic()
+                # On a machine that lets nobody run, it is not Redis that is late.
+                prompt = looked - before < 3 * TICK
+                if prompt and min(self._ends.copy().values(), default=inf) < looked:
+                    self._cut(self._client, TimeoutError("a reply did not come to its end in time"))
+                    self._address.disconnect(self._client)
+
+
+def _nothing(client: Client) -> None:
+    del client

@@ -1,0 +1,294 @@
+"""Taken names in Redis, where every worker sees them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import pkgutil
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, cast
+
+from redis import Redis
+from redis.exceptions import InvalidResponse, NoScriptError, OutOfMemoryError
+
+from dibs.cache.base import STALE_FILL_SECONDS, Entry
+from dibs.cache.redis.address import Client
+from dibs.cache.redis.breaker import Away, Link
+from dibs.context import CacheTime, Deadline
+from dibs.errors import StoreError
+from dibs.observe import Counters
+
+PREFIX = "dibs:1"
+SEAL_DIGITS = 24
+ASK = "ask"
+"""The state of what says nothing but: ask the database."""
+
+
+class Sealer:
+    """Writes and reads entries with the secret that all servers on one database share.
+
+    So two services with one Redis keep out of each other's names; and a value that was written
+    by hand, cut short, or sent in reply to another question is a miss and not somebody's name.
+    BLAKE2b with a key is a MAC (RFC 7693).
+
+    Args:
+        secret: Of the database; any text.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._key = blake2b(secret.encode(), digest_size=32, person=b"dibs cache").digest()
+
+    def place(self, namespace: str, key: str) -> str:
+        """Where the entry of a name lies: of the same length for every key."""
+        at = blake2b(_joined(namespace, key), key=self._key, digest_size=16, person=b"place")
+        return f"{PREFIX}:{namespace}:{base64.urlsafe_b64encode(at.digest()).decode()[:22]}"
+
+    def write(self, place: str, entry: Entry) -> bytes:
+        """The entry as bytes, sealed."""
+        return self._sealed(
+            place, [entry.version, entry.state, entry.namespace, entry.key, entry.canonical]
+        )
+
+    def write_ask(self, place: str, version: int) -> bytes:
+        """A tombstone: as of this version the database is asked."""
+        return self._sealed(place, [version, ASK])
+
+    def _sealed(self, place: str, items: list[Any]) -> bytes:
+        body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
+        return self._seal(place, body) + body
+
+    def _seal(self, place: str, body: bytes) -> bytes:
+        seal = blake2b(key=self._key, digest_size=SEAL_DIGITS // 2, person=b"entry")
+        seal.update(_joined(place, ""))
+        seal.update(body)
+        return seal.hexdigest().encode()
+
+    def read(self, place: str, namespace: str, key: str, value: bytes) -> Entry | None:
+        """The entry of this name, or None where the database is to be asked.
+
+        Raises:
+            Forged: This was not written here for this name.
+        """
+        seal, body = value[:SEAL_DIGITS], value[SEAL_DIGITS:]
+        if not hmac.compare_digest(seal, self._seal(place, body)):
+            raise Forged
+        version, state, *rest = json.loads(body)
+        if state == ASK:
+            return None
+        own_namespace, own_key, canonical = rest
+        if (own_namespace, own_key) != (namespace, key):
+            raise Forged
+        return Entry(namespace, key, canonical, state, version)
+
+
+class Forged(Exception):
+    """A value that is none of ours."""
+
+
+def _joined(first: str, second: str) -> bytes:
+    # Lengths first, so that no two pairs run together into the same bytes.
+    return b"%d:%b%b" % (len(first.encode()), first.encode(), second.encode())
+
+
+log = logging.getLogger("dibs.cache")
+
+TOMBSTONE_MS = 60_000
+"""How long the database is asked about a name that was freed: longer than any fill may take."""
+
+MAX_OWED = 10_000
+"""How many tombstones are kept for the time when Redis is back."""
+
+PUT = pkgutil.get_data("dibs.cache.redis", "put.lua") or b""
+PUT_SHA = hashlib.sha1(PUT, usedforsecurity=False).hexdigest()
+
+Write = tuple[str, bytes, int, int, str]
+"""Place, value, version of the row, milliseconds, SHA-1 of a value there that is forged."""
+
+
+class RedisCache:
+    """A `TakenCache` that Redis may lose, refuse, delay or forge without a wrong answer.
+
+    Args:
+        link: The way to Redis.
+        secret: Gives the secret of the database; may raise `StoreError`.
+        counters: Gets `cache_forged`, `cache_late_fill`, `cache_outdated` and `cache_refused`.
+    """
+
+    def __init__(
+        self, link: Link, *, secret: Callable[[Deadline], str], counters: Counters
+    ) -> None:
+        self._link = link
+        link.on_return = self._begin
+        self._secret = secret
+        self._counters = counters
+        self._sealer: Sealer | None = None
+        self._owed: dict[str, Write] = {}
+        self._owed_lock = threading.Lock()
+
+    def get(self, keys: Sequence[str], *, namespace: str, deadline: Deadline) -> dict[str, Entry]:
+        """See `TakenCache.get`."""
+        sealer = self._sealed(deadline)
+        if sealer is None:
+            return {}
+        places = [sealer.place(namespace, key) for key in keys]
+        try:
+            values = self._link.call(lambda client: _mget(client, places), deadline.caches)
+        except (Away, OutOfMemoryError):
+            return {}
+        found: dict[str, Entry] = {}
+        forged: list[Write] = []
+        for key, place, value in zip(keys, places, values, strict=True):
+            try:
+                if value is not None and (entry := sealer.read(place, namespace, key, value)):
+                    found[key] = entry
+            except Forged:
+                forged.append((place, sealer.write_ask(place, 0), 0, 1, _sha1(value or b"")))
+        if forged:
+            # Taken away, or its version would keep every true entry out.
+            self._counters.add("cache_forged", len(forged))
+            log.warning(
+                "Redis at %s holds what dibs has not written: %s", self._link.shown, forged[0][0]
+            )
+            self._write(forged, deadline.caches)
+        return found
+
+    def put(self, entries: Sequence[Entry], *, began: float, deadline: Deadline) -> None:
+        """See `TakenCache.put`."""
+        sealer = self._sealed(deadline)
+        if sealer is None:
+            return
+        age = time.monotonic() - began
+        writes: list[Write] = []
+        for entry in entries:
+            place = sealer.place(entry.namespace, entry.key)
+            # The time left was told when the row was read.
+            lifetime = entry.lifetime - int(age * 1000)
+            if lifetime > 0:
+                writes.append((place, sealer.write(place, entry), entry.version, lifetime, ""))
+        if age > STALE_FILL_SECONDS:
+            self._counters.add("cache_late_fill", len(writes))
+        elif writes:
+            self._write(writes, deadline.caches)
+
+    def forget(self, namespace: str, versions: Mapping[str, int], *, deadline: Deadline) -> None:
+        """See `TakenCache.forget`."""
+        sealer = self._sealed(deadline)
+        if sealer is None:
+            return
+        writes: dict[str, Write] = {}
+        for key, version in versions.items():
+            place = sealer.place(namespace, key)
+            writes[key] = (place, sealer.write_ask(place, version), version, TOMBSTONE_MS, "")
+        written = self._write(list(writes.values()), deadline.caches)
+        if written is not None:
+            if older := [key for key, done in zip(writes, written, strict=True) if not done]:
+                # Unless what is newer there is forged, and gone once it is read.
+                self.get(older, namespace=namespace, deadline=deadline)
+                self._write([writes[key] for key in older], deadline.caches)
+        elif not self._remove([write[0] for write in writes.values()], deadline.caches):
+            self._owe(list(writes.values()))
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._link.close()
+
+    def _sealed(self, deadline: Deadline) -> Sealer | None:
+        if self._sealer is None:
+            try:
+                self._sealer = Sealer(self._secret(deadline))
+            except StoreError:
+                return None
+        return self._sealer
+
+    def _write(self, writes: Sequence[Write], caches: CacheTime) -> list[int] | None:
+        """Write all; 1 for each that was written and 0 where newer is known, or None."""
+        try:
+            written = self._link.call(lambda client: _put(client, writes), caches)
+        except OutOfMemoryError as error:
+            self._counters.add("cache_refused")
+            log.warning("Redis at %s is full: %s", self._link.shown, error)
+            return None
+        except Away:
+            return None
+        self._counters.add("cache_outdated", written.count(0))
+        return written
+
+    def _remove(self, places: Sequence[str], caches: CacheTime) -> bool:
+        """Delete entries: a full Redis refuses to write, but not this."""
+        try:
+            self._link.call(lambda client: _in_one_go(client, [("DEL", p) for p in places]), caches)
+        except (Away, OutOfMemoryError):
+            return False
+        return True
+
+    # --- after an absence --------------------------------------------------
+
+    def _owe(self, writes: Sequence[Write]) -> None:
+        with self._owed_lock:
+            for write in writes[: MAX_OWED - len(self._owed)]:
+                self._owed[write[0]] = write
+        # Redis may be there again by now, or was only busy.
+        self._link.nudge()
+
+    def _begin(self, client: Client) -> None:
+        """See that Redis takes a write and gives it back, and write what is owed."""
+        probe = ("dibs:1:probe", b"0" * 24 + b"[0]", 0, 1000, "")
+        _put(client, [probe])
+        _mget(client, [probe[0]])
+        with self._owed_lock:
+            owed = list(self._owed.values())
+        for start in range(0, len(owed), 100):
+            _put(client, owed[start : start + 100])
+        with self._owed_lock:
+            for write in owed:
+                if self._owed.get(write[0]) is write:
+                    del self._owed[write[0]]
+
+
+def _mget(client: Client, places: Sequence[str]) -> list[bytes | None]:
+    """The values; MGET calls one of another type absent, where GET would raise."""
+    get: Any = client.mget if isinstance(client, Redis) else client.mget_nonatomic
+    values = get(places)
+    # Anything may come back where a reply belongs to another question.
+    if (
+        not isinstance(values, list)
+        or len(values) != len(places)
+        or not all(value is None or isinstance(value, bytes) for value in values)
+    ):
+        raise InvalidResponse("a reply to another question")
+    return cast("list[bytes | None]", values)
+
+
+def _put(client: Client, writes: Sequence[Write]) -> list[int]:
+    """Run the script for each; every one touches a single key, as a cluster wants it."""
+    try:
+        written = _in_one_go(client, [("EVALSHA", PUT_SHA, 1, *write) for write in writes])
+    except NoScriptError:
+        written = _in_one_go(client, [("EVAL", PUT, 1, *write) for write in writes])
+    if not all(one in (0, 1) for one in written):
+        raise InvalidResponse("a reply to another question")
+    return written
+
+
+def _in_one_go(client: Client, commands: Sequence[tuple[str | bytes | int, ...]]) -> list[int]:
+    """Send all and then read all replies: many late ones take no longer than one."""
+    if len(commands) == 1:
+        return [client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    replies = cast("list[int | Exception]", pipeline.execute(raise_on_error=False))
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return cast("list[int]", replies)
+
+
+def _sha1(value: bytes) -> str:
+    return hashlib.sha1(value, usedforsecurity=False).hexdigest()

@@ -1,0 +1,269 @@
+"""Every DIBS_ setting, once: its type, its default and what it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
+from math import inf
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+from dibs.config import origins, rates
+from dibs.config.namespaces import LONGEST_NAMESPACE, Namespaces, only, parse_namespaces
+from dibs.errors import ConfigError
+
+PREFIX = "DIBS_"
+
+Strategy = Literal[
+    "auto", "query_then_insert", "unique_constraint", "cache_aside", "membership_filter"
+]
+Password = Literal["required", "optional", "off"]
+Locale = Literal["en", "zh", "ja"]
+Lookalikes = Literal["standard", "strict", "off"]
+Check = Literal["open", "token", "staff", "blind"]
+
+# Below this the database's own time-outs would be rounded up past the deadline.
+SHORTEST_DEADLINE = 5.0
+LONGEST_QUARANTINE = 36_500  # days
+NUMBERS = {float: "a number", int: "a whole number"}
+
+
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What can be set, from the environment, a `.env` file or `app.config`.
+
+    Each attribute is the key DIBS_ and its own name in capitals.
+    """
+
+    home: str = _setting("instance", "Folder of what the service keeps on disk.")
+    database_url: str = _setting(
+        "",
+        "Address of the database: `sqlite:///file`, `postgresql://...`, `mysql://...` or"
+        " `mariadb://...`. Default: `dibs.db` in DIBS_HOME.",
+    )
+    redis_url: str = _setting(
+        "",
+        "Address of Redis, which remembers names that are taken: `redis://`, `rediss://`,"
+        " `unix://`, `redis+sentinel://` or `redis+cluster://`. Without it nothing is shared.",
+    )
+    strategy: Strategy = _setting(
+        "auto",
+        "What happens before the insert; every one ends in the same insert. `auto` is"
+        " `cache_aside` with DIBS_REDIS_URL, and `unique_constraint` without.",
+    )
+    lookalikes: Lookalikes = _setting(
+        "standard",
+        "Which names count as one because they look alike; chosen before the first name is"
+        " stored, and kept.",
+    )
+    password: Password = _setting(
+        "required", "Whether `POST /register` takes a password, may take one, or refuses it."
+    )
+    password_min_length: int = _setting(
+        8, "Fewest characters of a password; NIST asks for 15 where nothing else protects a login."
+    )
+    service_words: str = _setting(
+        "", "Words, between spaces, that no password may be made of: the service's own name."
+    )
+    breaches: Literal["off", "pwned"] = _setting(
+        "off",
+        "`pwned` refuses passwords known from leaks; the first 5 digits of each one's SHA-1 are"
+        " sent to Have I Been Pwned. While that is away, nothing is refused.",
+    )
+    argon2_memory_kib: int = _setting(19456, "Memory of a password's hash, in KiB.")
+    argon2_passes: int = _setting(2, "Passes over that memory.")
+    argon2_lanes: int = _setting(1, "Lanes of it.")
+    token_secret: str = _setting(
+        "", "Secret of HS256, 32 characters or more. Without it tokens are signed with Ed25519."
+    )
+    keys_file: str = _setting(
+        "", "File of the Ed25519 keys, the same on every server. Default: `keys.json` in DIBS_HOME."
+    )
+    issuer: str = _setting("dibs", "Who signs access tokens.")
+    audience: str = _setting("dibs", "Whom they are for.")
+    access_seconds: int = _setting(300, "How long an access token lives, in seconds.")
+    refresh_seconds: int = _setting(
+        2_592_000, "How long a session lives that is not refreshed, in seconds."
+    )
+    max_sessions: int = _setting(
+        100, "Most sessions of one user; with one more, the one that was used longest ago ends."
+    )
+    locale: Locale = _setting("en", "Language of answers to clients that ask for none of ours.")
+    pages: Literal["on", "off"] = _setting(
+        "on", "Whether the service has pages for people too: to sign up, sign in and so on."
+    )
+    deadline: float = _setting(
+        5.0, f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} or more."
+    )
+    pool_size: int = _setting(
+        8,
+        "Connections to the database, and requests answered at once, of each worker; on top"
+        " come 64 that may wait for a password to be hashed.",
+    )
+    secret_key: str = _setting(
+        "",
+        "Secret of the tokens that make retries safe. Default: a random one that all"
+        " servers on one database share through it.",
+    )
+    namespace: str = _setting("default", "Names are unique within one namespace.")
+    quarantine: str = _setting(
+        "90",
+        "Days for which a name that was given up can be had by nobody else, so that nobody can"
+        " pass for its last owner: a number, 0 for none, or `forever`.",
+    )
+    redirects: Literal["on", "off"] = _setting(
+        "on", "Whether an old name says whose it was, until somebody else has it: `renamed_to`."
+    )
+    hold_seconds: int = _setting(600, "How long a name is held for a sign-up, in seconds.")
+    holds: int = _setting(5, "Names that one source may hold at a time.")
+    rename_pause: int = _setting(0, "Seconds between two renames of one user.")
+    renames: int = _setting(5, "Renames of one user within 30 days; 0 for none.")
+    namespaces: str = _setting(
+        "",
+        "Further namespaces, between commas, that can be asked about; one ending in a star is all"
+        " that begin so: `projects,tenant-*`.",
+    )
+    check: Check = _setting(
+        "open",
+        "Who is told whether somebody has a name: everybody; who has a token; staff; or nobody,"
+        " and only what the rules say (`blind`).",
+    )
+    rate_limits: str = _setting(
+        "on",
+        "How many requests are let through: `on` as built in, `off` all of them, or what differs:"
+        " `login=10/minute,100/hour; check=60/minute`.",
+    )
+    trusted_proxies: int = _setting(
+        0, "Proxies in front of the service, whose X-Forwarded-For and -Proto are believed."
+    )
+    cors_origins: str = _setting(
+        "",
+        "Origins, with commas between, whose pages may ask `GET /usernames/...`; `*` for all."
+        " Without it only the service's own.",
+    )
+
+    def __post_init__(self) -> None:
+        if not SHORTEST_DEADLINE <= self.deadline < inf:
+            raise ConfigError(f"DIBS_DEADLINE is {self.deadline}; give {SHORTEST_DEADLINE} or more")
+        if self.pool_size < 1:
+            raise ConfigError(f"DIBS_POOL_SIZE is {self.pool_size}; give 1 or more")
+        rates.parse(self.rate_limits)
+        parse_namespaces(self.namespaces)
+        origins.parse(self.cors_origins)
+        if self.trusted_proxies < 0:
+            raise ConfigError(f"DIBS_TRUSTED_PROXIES is {self.trusted_proxies}; give 0 or more")
+        for name in ("rename_pause", "renames"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 0 or more")
+        _ = self.quarantine_ms
+        for name in ("access_seconds", "refresh_seconds", "max_sessions", "hold_seconds", "holds"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 1 or more")
+        if not self.namespace.isprintable() or len(self.namespace.encode()) > LONGEST_NAMESPACE:
+            raise ConfigError(
+                f"DIBS_NAMESPACE takes printable characters, at most {LONGEST_NAMESPACE} bytes"
+            )
+
+    @property
+    def quarantine_ms(self) -> int | None:
+        """The quarantine in milliseconds; None for ever.
+
+        Raises:
+            ConfigError: It is none.
+        """
+        if self.quarantine == "forever":
+            return None
+        try:
+            days = float(self.quarantine)
+        except ValueError:
+            days = -1
+        if not 0 <= days <= LONGEST_QUARANTINE:
+            raise ConfigError(
+                f"DIBS_QUARANTINE is {self.quarantine!r}; give days, at most"
+                f" {LONGEST_QUARANTINE}, or forever"
+            )
+        return round(days * 86_400_000)
+
+    @property
+    def all_namespaces(self) -> Namespaces:
+        """The users' own, and the further ones."""
+        return only(self.namespace) | parse_namespaces(self.namespaces)
+
+    @property
+    def resolved_keys_file(self) -> Path:
+        """The file of the signing keys."""
+        return Path(self.keys_file) if self.keys_file else Path(self.home).absolute() / "keys.json"
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database's address, the default one if none is set."""
+        return self.database_url or f"sqlite:///{Path(self.home).absolute() / 'dibs.db'}"
+
+    @property
+    def hashes(self) -> bool:
+        """Whether passwords are hashed here at all."""
+        return self.password != "off"  # noqa: S105  # the word for none
+
+    @property
+    def resolved_strategy(self) -> str:
+        """The strategy that is used."""
+        if self.strategy != "auto":
+            return self.strategy
+        return "cache_aside" if self.redis_url else "unique_constraint"
+
+    @property
+    def shown_database_url(self) -> str:
+        """The same without its password, for people to read.
+
+        Rather too much is hidden than a part of a password that has an @ in it.
+        """
+        shown = re.sub(r"//([^:/]*):.*@", r"//\1:***@", self.resolved_database_url)
+        return re.sub(r"(passw[^=&]*)=[^&]*", r"\1=***", shown)
+
+
+def load(source: Mapping[str, Any]) -> Settings:
+    """The settings that these DIBS_ keys make; a key that is absent or empty has its default.
+
+    Raises:
+        ConfigError: A key is unknown, or its value is not one of those it takes.
+    """
+    types = get_type_hints(Settings)
+    known = {PREFIX + f.name.upper(): f for f in fields(Settings)}
+    given = {key: value for key, value in source.items() if key.startswith(PREFIX)}
+    if unknown := sorted(given.keys() - known.keys()):
+        near = get_close_matches(unknown[0], known, n=1) or ["one of those in docs/settings.md"]
+        raise ConfigError(f"{unknown[0]} is no setting; do you mean {near[0]}?")
+    values = {
+        known[key].name: _read(key, value, types[known[key].name])
+        for key, value in given.items()
+        if value not in ("", None)
+    }
+    return Settings(**values)
+
+
+def _read(key: str, value: Any, kind: Any) -> Any:
+    if choices := get_args(kind):
+        if value not in choices:
+            raise ConfigError(f"{key} is {value!r}; give one of {', '.join(choices)}")
+        return value
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{key} is {value!r}; give {NUMBERS[kind]}") from None
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """Key, default and meaning of every setting, for the documentation."""
+    return [(PREFIX + f.name.upper(), _default(f), f.metadata["meaning"]) for f in fields(Settings)]
+
+
+def _default(setting: Field[Any]) -> str:
+    choices = get_args(get_type_hints(Settings)[setting.name])
+    others = [choice for choice in choices if choice != setting.default]
+    return "; ".join([f"`{setting.default}`" if setting.default != "" else "", *others])

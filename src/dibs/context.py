@@ -1,0 +1,136 @@
+"""How long a request may still take, and how much of that its parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+CACHE_SECONDS = 0.1
+"""All that caches may take of one request, whatever state they are in."""
+
+
+class CacheTime:
+    """What is left of the time that one request may spend on caches.
+
+    Attributes:
+        left: Seconds.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, seconds: float = CACHE_SECONDS) -> None:
+        self.left = seconds
+
+    def spend(self, seconds: float) -> None:
+        """Take this off what is left."""
+        self.left -= seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A point on the monotonic clock after which nobody waits for the answer any more.
+
+    Attributes:
+        at: Seconds of `time.monotonic()`.
+        caches: What of it is for caches.
+    """
+
+    at: float
+    caches: CacheTime = field(default_factory=CacheTime, compare=False, repr=False)
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """The deadline that many seconds from now."""
+        return cls(time.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Seconds left; negative once it has passed."""
+        return self.at - time.monotonic()
+
+    def allows(self, seconds: float) -> bool:
+        """Whether a step that may take that long would still end in time.
+
+        A step that cannot be cut short is begun only when this holds, so that
+        no answer comes later than the deadline.
+        """
+        return self.remaining() >= seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The time-outs under one request's deadline, in seconds.
+
+    Attributes:
+        deadline: The whole request.
+        connect: Opening a connection. libpq rounds less than 2 s up to 2 s.
+        silence: A server that has sent nothing for so long is taken for frozen.
+            The server's own statement time-out is a little shorter, so that a
+            slow server can still say so itself.
+        lock: Waiting for another transaction on the same name.
+    """
+
+    deadline: float = 5.0
+
+    @property
+    def connect(self) -> float:
+        return max(2.0, 0.4 * self.deadline)
+
+    @property
+    def silence(self) -> float:
+        return 0.4 * self.deadline
+
+    @property
+    def statement(self) -> float:
+        return 0.9 * self.silence
+
+    @property
+    def lock(self) -> float:
+        return 0.2 * self.deadline
+
+    def start(self) -> Deadline:
+        """The deadline of a request that arrives now."""
+        return Deadline.after(self.deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Who acts in this thread or task.
+
+    Attributes:
+        actor: A user's id, or what a host app calls its people; None for nobody known.
+        request_id: Which request, as logs have it; at most 64 characters are kept.
+    """
+
+    actor: str | None = None
+    request_id: str | None = None
+
+
+_acting: ContextVar[Acting] = ContextVar("dibs_acting", default=Acting())  # noqa: B039
+
+
+def acting() -> Acting:
+    """Who acts now."""
+    return _acting.get()
+
+
+def act(acting: Acting) -> None:
+    """From now on, in this thread or task, it is this one who acts."""
+    _acting.set(acting)
+
+
+@contextmanager
+def acting_as(actor: str | None, request_id: str | None = None) -> Iterator[None]:
+    """Within this block names are changed by this actor, for the history to say so.
+
+    Args:
+        actor: At most 64 characters.
+        request_id: At most 64 characters.
+    """
+    before = _acting.set(Acting(actor, request_id))
+    try:
+        yield
+    finally:
+        _acting.reset(before)

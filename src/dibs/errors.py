@@ -1,0 +1,445 @@
+"""Everything that can go wrong, as a tree of exceptions with stable codes.
+
+No HTTP here: `dibs.web.http.problems` alone turns a code into a status. Every
+message is an English sentence that is also the key of its translations;
+`%(name)s` fields are filled from `params`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+class DibsError(Exception):
+    """Something in dibs could not be done.
+
+    Attributes:
+        code: Stable, machine-readable, the same in every language.
+        message: The English sentence; may hold `%(name)s` fields.
+        params: What fills the fields of `message`.
+    """
+
+    code: ClassVar[str] = "error"
+    message: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, detail: str = "", **params: object) -> None:
+        self.params: Mapping[str, object] = params
+        self.detail = detail
+        super().__init__(detail or self.message % params)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One rule that a name breaks, and how to mend it.
+
+    Attributes:
+        code: Stable code of the rule, for instance `too_short`.
+        message: English sentence with `%(name)s` fields.
+        params: What fills the fields.
+    """
+
+    code: str
+    message: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message % self.params
+
+
+# --- it breaks a rule --------------------------------------------------------
+
+
+class InvalidName(DibsError):
+    """The name breaks one rule or more; `reasons` holds every one of them."""
+
+    code = "invalid"
+    message = "That username cannot be used."
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        if not reasons:
+            raise ValueError("InvalidName needs at least one reason")
+        self.reasons = reasons
+        super().__init__(" ".join(str(reason) for reason in reasons))
+
+    @property
+    def only_reserved(self) -> bool:
+        """Whether nothing is wrong with the name but that it is kept back."""
+        return [reason.code for reason in self.reasons] == [NameReserved.code]
+
+
+class EmptyName(InvalidName):
+    """No name was given, or only white space."""
+
+    code = "empty"
+    message = "A username is required."
+
+    def __init__(self) -> None:
+        super().__init__((Reason(self.code, self.message),))
+
+
+# --- somebody has it ---------------------------------------------------------
+
+
+class NameTaken(DibsError):
+    """Somebody holds this name. Its subclasses say in which other way it is not free."""
+
+    code = "taken"
+    message = "A user with that username already exists."
+
+    # Other names, as `name` and `method`, filled in by who asked for them.
+    suggestions: Sequence[Mapping[str, str]] = ()
+
+
+class NameLookalike(NameTaken):
+    """Another name that looks the same is held."""
+
+    code = "lookalike"
+    message = "That username looks too much like one that already exists."
+
+
+class NameHeld(NameTaken):
+    """The name is being registered by somebody else.
+
+    Attributes:
+        retry_after: Seconds after which the hold is over, if it does not become a registration.
+    """
+
+    code = "held"
+    message = "That username is being registered by somebody else at the moment."
+
+    def __init__(self, retry_after: int | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
+class NameQuarantined(NameTaken):
+    """The name was given up and is not free yet."""
+
+    code = "quarantined"
+    message = "That username was released a short time ago and is not free yet."
+
+
+class NameReserved(NameTaken):
+    """The name is kept back and cannot be registered."""
+
+    code = "reserved"
+    message = "This username is reserved: please choose another one."
+
+
+# --- whose it is -------------------------------------------------------------
+
+
+class NameNotOwned(DibsError):
+    """The name that was to be given up for another one is not this owner's."""
+
+    code = "not_owned"
+    message = "That name is not yours to change."
+
+
+class NameHasChanged(DibsError):
+    """Somebody else has the name by now, or it is in another state."""
+
+    code = "has_changed"
+    message = "Nothing was done: this name has changed meanwhile, and stands below as it is now."
+
+
+class OwnedAlready(DibsError):
+    """The name was to be passed on to the one who has it."""
+
+    code = "owned_already"
+    message = "That user has this name already; name somebody else."
+
+
+class OwnerWithoutIdentity(DibsError):
+    """The owner of a claim has no primary key yet, so the name would be nobody's."""
+
+    code = "owner_without_identity"
+    message = "The owner has no identity yet: add it to the session before claiming a name."
+
+
+# --- holds and renames -------------------------------------------------------
+
+
+class TooManyHolds(DibsError):
+    """Whoever asks holds as many names already as one may.
+
+    Attributes:
+        retry_after: Seconds after which the first of them is over.
+    """
+
+    code = "too_many_holds"
+    message = "You hold as many names already as you may; register one or let one go first."
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
+class HoldNotFound(DibsError):
+    """There is no such hold: it is over, was let go, or became a registration."""
+
+    code = "not_found"
+    message = "There is no such hold; it may be over."
+
+
+class HoldOfAnotherName(DibsError):
+    """The hold that is to become a registration is of another name."""
+
+    code = "hold_mismatch"
+    message = "That hold is of another name; hold the name that you want to register."
+
+
+class RenamedTooOften(DibsError):
+    """It is too early for yet another name.
+
+    Attributes:
+        retry_after: Seconds after which another rename is possible.
+    """
+
+    code = "renamed_too_often"
+    message = "You have changed your name too often lately; please try again later."
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
+# --- the password ------------------------------------------------------------
+
+
+class InvalidPassword(DibsError):
+    """The password breaks a rule; `reasons` says which and how to mend it."""
+
+    code = "invalid"
+    message = "That password cannot be used."
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        self.reasons = reasons
+        super().__init__(" ".join(str(reason) for reason in reasons))
+
+
+class PasswordRequired(InvalidPassword):
+    """There must be a password, and none was sent."""
+
+    message = "A password is required."
+
+    def __init__(self) -> None:
+        super().__init__((Reason("password_required", self.message),))
+
+
+class PasswordNotAccepted(InvalidPassword):
+    """Names are registered without a password here, and one was sent."""
+
+    message = "No password is used here; leave it out."
+
+    def __init__(self) -> None:
+        super().__init__((Reason("password_not_accepted", self.message),))
+
+
+class InvalidNameAndPassword(InvalidName):
+    """Both break rules; `reasons` holds all of them, `by_field` says whose each is."""
+
+    def __init__(self, name: InvalidName, password: InvalidPassword) -> None:
+        self.by_field = (
+            *(("username", reason) for reason in name.reasons),
+            *(("password", reason) for reason in password.reasons),
+        )
+        super().__init__((*name.reasons, *password.reasons))
+
+
+class Overloaded(DibsError):
+    """Too many passwords wait to be hashed; nothing was changed, and asking again may help.
+
+    Attributes:
+        retry_after: Seconds after which another try makes sense.
+    """
+
+    code = "overloaded"
+    message = "Too many people sign up or sign in at the moment. Please try again shortly."
+
+    def __init__(self, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
+# --- who asks ----------------------------------------------------------------
+
+
+class Unauthenticated(DibsError):
+    """Nobody has said who asks, or not in a way that is believed."""
+
+    code = "unauthenticated"
+    message = "This needs an access token; sign in and send it as a Bearer token."
+
+
+class InvalidToken(Unauthenticated):
+    """The token is none of this service's, or not for this use."""
+
+    code = "token_invalid"
+    message = "The token is not valid. Please sign in again."
+
+
+class TokenExpired(InvalidToken):
+    """The token was valid."""
+
+    code = "token_expired"
+    message = "The token has expired; refresh it, or sign in again."
+
+
+class TokenSuperseded(InvalidToken):
+    """The refresh token was exchanged a moment ago, by another request of the same client."""
+
+    code = "token_superseded"
+    message = "This token was exchanged a moment ago; please use the newer one."
+
+
+class SessionEnded(InvalidToken):
+    """The sign-in that the token is of has ended: by logout, a new password, or theft."""
+
+    code = "session_ended"
+    message = "This session has ended. Please sign in again."
+
+
+class LoginFailed(Unauthenticated):
+    """No such user, another password, or a user who may not come in: which, is not said."""
+
+    code = "login_failed"
+    message = "The username or the password is wrong."
+
+
+class NotAllowed(DibsError):
+    """Who asks is known, and may not do that."""
+
+    code = "forbidden"
+    message = "You may not do that."
+
+
+class WrongPassword(NotAllowed):
+    """The current password, which a change needs, is another one."""
+
+    code = "wrong_password"
+    message = "The current password is wrong or missing."
+
+
+# --- about whom --------------------------------------------------------------
+
+
+class UserNotFound(DibsError):
+    """There is no such user."""
+
+    code = "not_found"
+    message = "There is no such user."
+
+
+class TeamNotFound(DibsError):
+    """There is no such team."""
+
+    code = "not_found"
+    message = "There is no such team."
+
+
+class SessionNotFound(DibsError):
+    """There is no such session, or it is somebody else's."""
+
+    code = "not_found"
+    message = "There is no such session."
+
+
+class LastOwner(DibsError):
+    """A team would be left without anybody who may change it."""
+
+    code = "last_owner"
+    message = "A team needs an owner: make another member one first, or end the team."
+
+
+class ConfigError(DibsError):
+    """A DIBS_ setting has a value that cannot be used."""
+
+    code = "config"
+    message = "A setting cannot be used."
+
+
+class StoreError(DibsError):
+    """The database could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot answer now; nothing was changed, and asking again may help.
+
+    Attributes:
+        retry_after: Seconds after which another try makes sense.
+    """
+
+    code = "unavailable"
+    message = "The service cannot answer at the moment. Please try again shortly."
+    retry_after: int = 1
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """COMMIT was sent and its fate is not known; ask again with the same key."""
+
+    code = "outcome_unknown"
+    message = (
+        "It is not known whether the registration was stored. "
+        "Please send the same request again with the same Idempotency-Key."
+    )
+
+
+class TransactionMustRestart(StoreError):
+    """The host's transaction lost against another one; roll it back and run it again."""
+
+    code = "transaction_must_restart"
+    message = "The transaction must be rolled back and run again."
+
+
+class SchemaError(StoreError):
+    """The database is not as dibs needs it; the message names the command that mends it."""
+
+    code = "schema"
+    message = "The database is not set up for dibs."
+
+
+__all__ = [
+    "ConfigError",
+    "DibsError",
+    "EmptyName",
+    "HoldNotFound",
+    "HoldOfAnotherName",
+    "InvalidName",
+    "InvalidNameAndPassword",
+    "InvalidPassword",
+    "InvalidToken",
+    "LastOwner",
+    "LoginFailed",
+    "NameHasChanged",
+    "NameHeld",
+    "NameLookalike",
+    "NameNotOwned",
+    "NameQuarantined",
+    "NameReserved",
+    "NameTaken",
+    "NotAllowed",
+    "OutcomeUnknown",
+    "Overloaded",
+    "OwnedAlready",
+    "OwnerWithoutIdentity",
+    "PasswordNotAccepted",
+    "PasswordRequired",
+    "Reason",
+    "RenamedTooOften",
+    "SchemaError",
+    "SessionEnded",
+    "SessionNotFound",
+    "StoreError",
+    "StoreUnavailable",
+    "TeamNotFound",
+    "TokenExpired",
+    "TokenSuperseded",
+    "TooManyHolds",
+    "TransactionMustRestart",
+    "Unauthenticated",
+    "UserNotFound",
+    "WrongPassword",
+]

@@ -1,0 +1,301 @@
+"""The Flask extension: names are claimed, checked and released in the app's own transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from sqlalchemy import Engine, MetaData
+
+from dibs.config import load
+from dibs.errors import ConfigError, InvalidName, NameNotOwned, Reason
+from dibs.extension.mounting import (
+    Routes,
+    answer_errors,
+    mount_routes,
+    mounted_parts,
+    quarantine_here,
+    shared_cache,
+)
+from dibs.extension.state import Homes, flask_sqlalchemy_session
+from dibs.names import (
+    DEFAULT_POLICY,
+    Lookalikes,
+    NamePolicy,
+    Parser,
+    Username,
+    parse_existing,
+    rules_version,
+)
+from dibs.registry import refusal
+from dibs.store import Lost
+from dibs.store.host import session as host
+from dibs.store.host.connection import AnySession, Home, engine_of
+from dibs.store.host.owners import write_to
+from dibs.store.models import attach, names
+from dibs.store.names.releases import Rest
+
+if TYPE_CHECKING:
+    from dibs.accounts.policy import Reading
+    from dibs.web.api.checking import CheckToken, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Advice about a name, never a promise: only a claim decides.
+
+    Attributes:
+        name: As it was asked for.
+        canonical: Its canonical form; None when it is not valid.
+        available: Whether a claim would have won at that moment.
+        reason: Why not: the `code` of the error a claim would have raised.
+        reasons: Every rule that an invalid name breaks.
+    """
+
+    name: str
+    canonical: str | None
+    available: bool
+    reason: str | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+class Dibs:
+    """Names for the users of a Flask app, each with one holder at most.
+
+    Everything happens in the transaction of the app's own SQLAlchemy session:
+    a name is claimed when that commits, and free again when it is rolled back.
+    An owner that a session deletes within an app context frees its names.
+
+    Args:
+        session: Gives the session that is current. Default: that of
+            Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
+        metadata: Gets the tables of dibs, so that the app's own `create_all`
+            or migrations make them. Without it `flask dibs db upgrade` does.
+        policy: What a new name may look like, with the app's own rules.
+        lookalikes: Which names count as one because they look alike: chosen
+            before the first name is stored, and kept.
+        namespace: Names are unique within one. Default: `DIBS_NAMESPACE` of
+            the app's config.
+
+    Raises:
+        ConfigError: The namespace or the metadata cannot be used.
+    """
+
+    def __init__(
+        self,
+        session: Callable[[], AnySession] | None = None,
+        *,
+        metadata: MetaData | None = None,
+        policy: NamePolicy = DEFAULT_POLICY,
+        lookalikes: Lookalikes = "standard",
+        namespace: str | None = None,
+    ) -> None:
+        self._session = session or flask_sqlalchemy_session
+        self._names = Parser(policy=policy, lookalikes=lookalikes)
+        self.lookalikes = lookalikes
+        self._homes = Homes(namespace)
+        self._table = attach(metadata, rules_version(lookalikes)) if metadata is not None else names
+
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        api: bool = False,
+        pages: bool = False,
+        component: bool = False,
+        url_prefix: str = "",
+        error_handlers: bool = True,
+        reading: Reading | None = None,
+        check_token: CheckToken | None = None,
+        checks: Mapping[str, Place] | None = None,
+    ) -> None:
+        """Let views of this app use dibs; one `Dibs` may serve several apps.
+
+        Args:
+            app: Its config's DIBS_ keys are read now.
+            api: Whether to mount the service's routes too.
+            pages: Whether to mount its pages too; they need `api`.
+            component: Whether to mount what `<dibs-username>` needs and nothing else.
+            url_prefix: What stands before each of these addresses, for instance `/names`.
+            error_handlers: Whether errors of dibs that a view raises are
+                answered as problem details: 409 for a name that is taken, and so on.
+            reading: Who may read what by these routes; names are public by default.
+            check_token: Says of a request, by True, that it holds what a check of names costs
+                where `DIBS_CHECK` is `token`: a captcha that was solved.
+            checks: Further addresses for the routes that check names, each with its namespace,
+                or with what says which one the current request is about.
+
+        Raises:
+            ConfigError: A setting cannot be used, this namespace of the app has a `Dibs`
+                already, or pages are wanted without the routes that they need.
+        """
+        mounted = mounted_parts(api=api, pages=pages, component=component)
+        settings = load(app.config)
+        if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
+            raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
+        namespace = self._homes.settle(app, self, settings)
+        app.extensions["dibs.quarantine"] = settings.quarantine_ms
+        if settings.redis_url and not mounted:
+            app.extensions.setdefault("dibs.cache", shared_cache(app, self))
+        if mounted:
+            routes = Routes(mounted, url_prefix, namespace, reading)
+            mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
+        elif error_handlers:
+            answer_errors(app, settings.locale)
+
+    def namespace(self, name: str) -> Dibs:
+        """The same for the names of another namespace: those of projects, or of one tenant.
+
+        Session, tables and rules are these ones; a `Dibs(namespace=...)` has its own.
+
+        Args:
+            name: One of the app's `DIBS_NAMESPACES`, where deleting an owner frees her names
+                too. Where it is none of them, every use is a `ConfigError`.
+        """
+        other = copy(self)
+        other._homes = self._homes.within(name)
+        return other
+
+    def check(self, name: str) -> Availability:
+        """Whether the name could be claimed now, as the current transaction sees it.
+
+        Raises:
+            TransactionMustRestart: The transaction lost; only a rollback is accepted.
+            StoreUnavailable: The database cannot answer.
+            SchemaError: The database is not set up for dibs.
+        """
+        home = self._home(writes=False)
+        try:
+            username = self._names.parse(name)
+        except InvalidName as error:
+            return Availability(name, None, False, error.code, error.reasons)
+        row = host.find_in_session(self._session(), username.key, home=home)
+        if row is None or row.free:
+            return Availability(name, username.canonical, True)
+        return Availability(name, username.canonical, False, refusal(row, username.canonical).code)
+
+    def claim(self, name: str, *, owner: object, kind: str | None = None) -> Username:
+        """Take the name for this owner; it is hers when the app commits.
+
+        Flushes the session, so that a new owner has her primary key. What the
+        flush raises is the app's own. A name that is refused leaves the
+        transaction usable.
+
+        Args:
+            name: As its owner wrote it.
+            owner: A mapped instance that was added to its session, or a plain
+                id: at most 64 characters, not empty.
+            kind: What a plain id is of, `user` by default. A mapped instance's
+                kind is the name of its table.
+
+        Raises:
+            InvalidName: The name breaks a rule.
+            NameTaken: Somebody has the name; the subclass says how.
+            OwnerWithoutIdentity: The name would be nobody's.
+            TransactionMustRestart: The transaction lost; only a rollback is accepted.
+            StoreUnavailable: The database cannot answer; only a rollback is accepted.
+            SchemaError: The database is not set up for dibs.
+        """
+        home = self._home()
+        username = self._names.parse(name)
+        outcome = host.claim_in_session(
+            self._session(), username, owner=owner, kind=kind, home=home
+        )
+        if isinstance(outcome, Lost):
+            raise refusal(outcome.row, username.canonical)
+        return username
+
+    def rename(self, name: str, to: str, *, owner: object, kind: str | None = None) -> Username:
+        """Give an owner another name in place of one that is hers, when the app commits.
+
+        The old name rests for DIBS_QUARANTINE, in which she may take it back. Another spelling
+        of the same name is no other name: it only changes how the name is shown.
+
+        Args:
+            name: The one she has.
+            to: The one she wants.
+            owner: Whose it is; see `claim`.
+            kind: What a plain id is of.
+
+        Raises:
+            InvalidName: The new name breaks a rule.
+            NameTaken: Somebody has it; the subclass says how.
+            NameNotOwned: The old one is not this owner's.
+            OwnerWithoutIdentity: The name would be nobody's.
+            TransactionMustRestart: The transaction lost; only a rollback is accepted.
+            StoreUnavailable: The database cannot answer; only a rollback is accepted.
+            SchemaError: The database is not set up for dibs.
+        """
+        home = self._home()
+        username = self._names.parse(to)
+        outcome = host.rename_in_session(
+            self._session(),
+            username,
+            parse_existing(name, lookalikes=self.lookalikes),
+            owner=owner,
+            kind=kind,
+            rest=Rest(quarantine_here(), remembered=True),
+            home=home,
+        )
+        if outcome is None:
+            raise NameNotOwned
+        if isinstance(outcome, Lost):
+            raise refusal(outcome.row, username.canonical)
+        return username
+
+    def release(
+        self,
+        name: str | None = None,
+        *,
+        owner: object | None = None,
+        kind: str | None = None,
+        at_once: bool = False,
+    ) -> int:
+        """End the ownership of one name, or of all names of an owner, when the app commits.
+
+        Before somebody else can have them they rest for DIBS_QUARANTINE, in which their last
+        owner may take them back.
+
+        Args:
+            name: The one to release; without it all that the owner has.
+            owner: Releases what this owner holds and nothing else; see `claim`.
+            kind: What a plain id is of.
+            at_once: Whether anybody may have them without a quarantine.
+
+        Returns:
+            How many names were released.
+
+        Raises:
+            InvalidName: The name breaks a rule.
+            OwnerWithoutIdentity: The owner has no identity.
+            TransactionMustRestart: The transaction lost; only a rollback is accepted.
+            StoreUnavailable: The database cannot answer; only a rollback is accepted.
+            SchemaError: The database is not set up for dibs.
+        """
+        home = self._home()
+        if name is None and owner is None:
+            raise TypeError("release() needs a name, an owner, or both")
+        # A name that newer rules would refuse can still be given back.
+        username = None if name is None else parse_existing(name, lookalikes=self.lookalikes)
+        lasts = 0 if at_once else quarantine_here()
+        rest = Rest(lasts, remembered=lasts != 0)
+        return host.release_in_session(
+            self._session(), username, owner=owner, kind=kind, rest=rest, home=home
+        )
+
+    @property
+    def engine(self) -> Engine:
+        """The engine by which the current app writes names."""
+        return engine_of(self._session(), write_to(self._table))
+
+    @property
+    def rules_version(self) -> int:
+        """The version of the rules by which names get their keys."""
+        return rules_version(self.lookalikes)
+
+    def _home(self, *, writes: bool = True) -> Home:
+        bind = write_to(self._table) if writes else {"clause": self._table}
+        return Home(self._homes.here(), bind, self.rules_version)

@@ -1,0 +1,139 @@
+"""The service in a host app: its routes there, and what the app's own transactions tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import Flask, current_app, has_app_context
+
+from dibs.cache import Layers
+from dibs.config import Settings, load
+from dibs.config.namespaces import NONE, Namespaces
+from dibs.context import CACHE_SECONDS, Deadline
+from dibs.errors import ConfigError
+from dibs.extension.state import KNOWN
+from dibs.store.host.events import Freed, on_freed, release_deleted_owners
+
+if TYPE_CHECKING:
+    from dibs.accounts.policy import Reading
+    from dibs.extension import Dibs
+
+
+def answer_errors(app: Flask, locale: str) -> None:
+    """Answer what dibs raises in the app's views as problem details."""
+    from dibs.web import register_error_handlers
+    from dibs.web.i18n import init_babel
+
+    init_babel(app, default=locale)
+    register_error_handlers(app)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """What a host app wants of the service, and where."""
+
+    mounted: tuple[str, ...]
+    url_prefix: str
+    namespace: str
+    reading: Reading | None
+
+    @property
+    def all_mounted(self) -> tuple[str, ...]:
+        """With the first page, if that does not take the place of the app's own."""
+        return (*self.mounted, "front") if self.url_prefix else self.mounted
+
+
+def mounted_parts(*, api: bool, pages: bool, component: bool) -> tuple[str, ...]:
+    """What of the service a host app wants.
+
+    Raises:
+        ConfigError: Pages, without the routes that they need.
+    """
+    if pages and not api:
+        raise ConfigError("Pages need the routes: init_app(app, api=True, pages=True)")
+    wanted = {"api": api, "pages": pages, "component": component}
+    return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+
+
+def mount_routes(app: Flask, dibs: Dibs, routes: Routes, **checking: Any) -> None:
+    """Mount them, on the app's own database.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+    """
+    from dibs.web import register_blueprints
+    from dibs.wiring import build
+
+    settings = replace(service_settings(app, dibs), namespace=routes.namespace)
+    register_blueprints(
+        app,
+        build(settings, reading=routes.reading),
+        url_prefix=routes.url_prefix,
+        mounted=routes.all_mounted,
+        **checking,
+    )
+
+
+def shared_cache(app: Flask, dibs: Dibs) -> Layers:
+    """The caches of an app without routes, which are told of names that its own views free."""
+    from dibs.wiring import open_cache
+
+    return open_cache(service_settings(app, dibs))
+
+
+def _tell_cache(names: Sequence[Freed]) -> None:
+    """Let no cache refuse what the current app's transaction frees."""
+    cache = current_app.extensions.get("dibs.cache") if has_app_context() else None
+    if cache is None:
+        return
+    deadline = Deadline.after(CACHE_SECONDS)
+    for namespace, group in groupby(sorted(names), key=attrgetter("namespace")):
+        versions = {name.key: name.version for name in group}
+        cache.forget(namespace, versions, deadline=deadline)
+
+
+def service_settings(app: Flask, dibs: Dibs) -> Settings:
+    """The settings for the service's own parts in a host app: they write to its database.
+
+    Raises:
+        ConfigError: A setting cannot be used, or the database cannot be told.
+    """
+    settings = replace(load(app.config), lookalikes=dibs.lookalikes)
+    if settings.database_url:
+        return settings
+    return replace(settings, database_url=_url_of(app, dibs))
+
+
+def _url_of(app: Flask, dibs: Dibs) -> str:
+    """The address of the app's own database: routes and claims share one table, or nothing holds.
+
+    Raises:
+        ConfigError: It cannot be told before the first request.
+    """
+    with app.app_context():
+        try:
+            return dibs.engine.url.render_as_string(hide_password=False)
+        except (AttributeError, LookupError, RuntimeError) as error:
+            raise ConfigError(
+                "init_app(api=True) needs to know the app's database: initialise the app's"
+                " SQLAlchemy first, or set DIBS_DATABASE_URL to the same one"
+            ) from error
+
+
+def _namespaces_in_use() -> Namespaces:
+    known: Namespaces = current_app.extensions.get(KNOWN, NONE) if has_app_context() else NONE
+    return known
+
+
+def quarantine_here() -> int | None:
+    """Milliseconds for which nobody else can have what the current app's owners give up."""
+    return cast("int | None", current_app.extensions["dibs.quarantine"])
+
+
+# Once for all sessions, so that it also holds in a process that never claimed a name.
+release_deleted_owners(_namespaces_in_use, quarantine_here)
+on_freed(_tell_cache)

@@ -1,0 +1,297 @@
+"""What a new username may look like: every rule as a small function.
+
+A rule takes the display form, the canonical form and the policy, and yields a
+`Reason` for what it finds wrong.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import groupby, pairwise
+
+from dibs.errors import Reason
+from dibs.names.canonical import (
+    is_settled,
+    keeps_bidi_rule,
+    normalise,
+    refused_by_precis,
+)
+from dibs.names.canonical import (
+    too_new as young,
+)
+from dibs.names.messages import (
+    AT_SIGN,
+    BIDI,
+    CHARACTER,
+    CHARACTER_NO_SEPARATORS,
+    CONTROL,
+    LOOSE_MARK,
+    MARKS,
+    MESSAGES,
+    MIXED_DIGITS,
+    MIXED_SCRIPTS,
+    NUMERIC_ONLY,
+    SEPARATOR_AT_END,
+    SEPARATOR_DOUBLED,
+    SPACES,
+    SUFFIX,
+    TOO_BIG,
+    TOO_LONG,
+    TOO_NEW,
+    TOO_SHORT,
+    UNSTABLE,
+    UNUSUAL,
+    WHITE_SPACE,
+)
+from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
+from dibs.names.reading import capitals, misleading
+from dibs.names.screening import Doubt, doubts
+from dibs.names.scripts import is_dense, mixed_scripts, number_systems
+from dibs.names.tables import OLDEST, character, count, graphemes, hidden, show
+
+__all__ = ["DEFAULT_POLICY", "MESSAGES", "RULES", "NamePolicy", "Rule", "broken_rules", "show"]
+
+# --- how long ----------------------------------------------------------------
+
+
+def too_long(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """Neither form is longer than the policy allows.
+
+    Only the head of a form is counted, so a megabyte costs what a name costs.
+    """
+    heads = [form[: policy.max_code_points + 1] for form in (display, canonical)]
+    if any(count(head) > policy.max_length for head in heads):
+        yield Reason("too_long", TOO_LONG, {"max": policy.max_length})
+    elif any(
+        len(head) > policy.max_code_points
+        or len(head.encode("utf-8", "surrogatepass")) > policy.max_bytes
+        for head in heads
+    ):
+        yield too_big(policy)
+
+
+def too_big(policy: NamePolicy) -> Reason:
+    """Return the reason for a name that is short for the eye and long for the database."""
+    limits = {"max_code_points": policy.max_code_points, "max_bytes": policy.max_bytes}
+    return Reason("too_long", TOO_BIG, limits)
+
+
+def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """The canonical form, which all spellings share, has enough characters."""
+    length = count(canonical)
+    if length < policy.min_length and not canonical.isascii():
+        # In a script without an alphabet even one sign can be a name: Khmer Ly, Hindi Mo.
+        length = sum(1 + len(sign) if is_dense(sign[0]) else 1 for sign in graphemes(canonical))
+    if length < policy.min_length:
+        yield Reason("too_short", TOO_SHORT, {"min": policy.min_length})
+
+
+# --- which characters --------------------------------------------------------
+
+
+def white_space(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No white space anywhere; it is refused, not stripped, so that nobody is surprised."""
+    if set(found := [char for char in display if char.isspace()]) == {" "}:
+        yield Reason("white_space", SPACES)
+    elif found:
+        yield Reason("white_space", WHITE_SPACE, {"characters": show(found)})
+
+
+def control(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No character that cannot be seen, turns the text around, or is half of one."""
+    if found := hidden(display):
+        yield Reason("control", CONTROL, {"characters": show(found)})
+
+
+def too_new(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No character that some supported Python does not know, or a key would depend on it."""
+    if found := young(display):
+        yield Reason("too_new", TOO_NEW, {"characters": show(found), "unicode": OLDEST})
+
+
+def at_sign(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No `@`: a login form must be able to tell a name from an email address."""
+    if "@" in canonical:
+        yield Reason("at_sign", AT_SIGN)
+
+
+def allowed_character(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """Only letters, marks, decimal numbers (PRECIS, RFC 8264) and the separators."""
+    allowed = {*string.ascii_letters, *string.digits, *policy.separators}
+    ascii_refused = {char for char in canonical if char <= "\x7f" and char not in allowed}
+    refused = ascii_refused - {"@"} | refused_by_precis(canonical)
+    if found := _as_written(display, refused):
+        message = CHARACTER if policy.separators else CHARACTER_NO_SEPARATORS
+        separators = " ".join(policy.separators)
+        yield Reason("character", message, {"characters": show(found), "separators": separators})
+
+
+def _as_written(display: str, refused: set[str]) -> list[str]:
+    """Return the characters of `display` that became one of `refused`.
+
+    The canonical form of the sign U+2100 holds a slash, which its writer would
+    look for in vain. White space and hidden characters have their own rules.
+    """
+    if not refused:
+        return []
+    written = [char for char in display if not refused.isdisjoint(normalise(char))]
+    return [char for char in written or sorted(refused) if not (char.isspace() or hidden(char))]
+
+
+def unusual(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No character that only scholars, or nobody, write (UTS #39, 3.1, with its rarer letters)."""
+    found = {char for char in canonical if char > "\x7f" and character(char).kind == "unusual"}
+    if found := set(_as_written(display, found)):
+        yield Reason("unusual", UNUSUAL, {"characters": show(sorted(found))})
+
+
+def loose_mark(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No mark without a letter, or it would sit on whatever is printed before the name."""
+    # The first character follows "", which is in every string, so in the separators too.
+    if found := [
+        char
+        for before, char in pairwise(("", *canonical))
+        if before in policy.separators and character(char).mark
+    ]:
+        yield Reason("character", LOOSE_MARK, {"characters": show(found)})
+
+
+def marks(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """No heap of marks, and none twice: the second of two cannot be seen (UTS #39, 5.4)."""
+    if canonical.isascii():
+        return
+    runs = ["".join(run) for mark, run in groupby(canonical, lambda c: character(c).mark) if mark]
+    for run in runs:
+        if len(run) > policy.max_marks or any(one == other for one, other in pairwise(run)):
+            limits = {"max": policy.max_marks, "characters": show(run)}
+            yield Reason("marks", MARKS, limits)
+            return
+
+
+# --- how they stand together -------------------------------------------------
+
+JOINERS = "\u0f0b\u30fb"
+"""What separates syllables in Tibetan and names in Japanese, and PRECIS allows anywhere."""
+
+
+def separator_at_end(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """A separator separates: `ada.` at the end of a sentence would not be told from `ada`."""
+    ours = policy.separators + JOINERS
+    if found := [char for char in (canonical[0], canonical[-1]) if char in ours]:
+        yield Reason("separator_at_end", SEPARATOR_AT_END, _separators(policy, found))
+
+
+def separator_doubled(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """Nobody counts the lines in `a__b`, and `..` is a folder."""
+    ours = policy.separators + JOINERS
+    pairs = [pair for pair in pairwise(canonical) if set(pair) <= set(ours)]
+    if found := [char for pair in pairs for char in pair]:
+        yield Reason("separator_doubled", SEPARATOR_DOUBLED, _separators(policy, found))
+
+
+def _separators(policy: NamePolicy, found: list[str]) -> dict[str, object]:
+    joiners = [show([char]) for char in dict.fromkeys(found) if char not in policy.separators]
+    return {"separators": " ".join([*policy.separators, *joiners])}
+
+
+def suffix(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """/ada.json is the data of `ada`, not the page of somebody else."""
+    if canonical.endswith(policy.suffixes):
+        found = next(ending for ending in policy.suffixes if canonical.endswith(ending))
+        yield Reason("suffix", SUFFIX, {"suffix": found})
+
+
+def numeric_only(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """/users/1234 is one by its id, and most long numbers are somebody's telephone."""
+    others = [char for char in canonical if char not in policy.separators]
+    if not policy.numeric and others and all(character(c).zero is not None for c in others):
+        yield Reason("numeric_only", NUMERIC_ONLY)
+
+
+def one_script(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """A Cyrillic letter among Latin ones deceives; nobody's name needs it (UTS #39, 5.2)."""
+    if not canonical.isascii() and (found := mixed_scripts(canonical)):
+        yield Reason("mixed_scripts", MIXED_SCRIPTS, {"scripts": ", ".join(found)})
+
+
+def one_kind_of_digits(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """A Bengali four looks like an 8 (UTS #39, 5.3)."""
+    if not canonical.isascii() and len(number_systems(canonical)) > 1:
+        yield Reason("mixed_digits", MIXED_DIGITS)
+
+
+def bidi(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """A right-to-left name is read in one order by everybody (RFC 5893)."""
+    # Of a character that is refused the direction does not matter.
+    known = all(character(char).bidi for char in canonical)
+    if known and not keeps_bidi_rule(canonical):
+        yield Reason("bidi", BIDI)
+
+
+def unstable(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """A second pass over the canonical form changes nothing, or a name had two keys."""
+    if not is_settled(canonical):
+        yield Reason("unstable", UNSTABLE)
+
+
+RULES: tuple[Rule, ...] = (
+    too_short, too_long, white_space, control, too_new, at_sign, allowed_character, unusual,
+    misleading, loose_mark, marks, separator_at_end, separator_doubled, suffix, numeric_only,
+    one_script, one_kind_of_digits, capitals, bidi, unstable,
+)  # fmt: skip
+"""Every rule for new names, in the order in which reasons are given."""
+
+
+_WHEN: dict[Rule, Doubt] = {
+    too_short: Doubt.SHORT,
+    allowed_character: Doubt.SIGN,
+    loose_mark: Doubt.MARK,
+    marks: Doubt.MARK,
+    separator_at_end: Doubt.SIGN,
+    separator_doubled: Doubt.SIGN,
+    suffix: Doubt.SIGN,
+    numeric_only: Doubt.NUMBER,
+    one_script: Doubt.SCRIPTS,
+    one_kind_of_digits: Doubt.DIGIT,
+    capitals: Doubt.CAPITALS,
+    bidi: Doubt.RIGHT_TO_LEFT,
+}
+"""The one doubt that a rule settles; without an entry, it is asked when anything may be wrong."""
+
+
+@lru_cache(maxsize=1024)
+def _rules_for(found: int) -> tuple[Rule, ...]:
+    if found & Doubt.ANYTHING:
+        return RULES
+    return tuple(rule for rule in RULES if rule in _WHEN and found & _WHEN[rule])
+
+
+def ask(rule: Rule, display: str, canonical: str, policy: NamePolicy) -> tuple[Reason, ...]:
+    """Ask a rule of the host.
+
+    Raises:
+        TypeError: It answers with something else than reasons; the message names it.
+    """
+    found: object = rule(display, canonical, policy)
+    reasons = tuple(found) if isinstance(found, Iterable) else (found,)
+    if wrong := [one for one in reasons if not isinstance(one, Reason)]:
+        name = getattr(rule, "__qualname__", repr(rule))
+        raise TypeError(f"the rule {name} must yield Reasons, and gave {wrong[0]!r}")
+    return reasons
+
+
+def broken_rules(
+    display: str, canonical: str, policy: NamePolicy, *, settled: bool = False
+) -> tuple[Reason, ...]:
+    """Return a reason for every rule that the name breaks, not only the first.
+
+    Args:
+        display: The name as it was written, not empty.
+        canonical: Its canonical form, not empty.
+        policy: The limits.
+        settled: Whether the canonical form is known to be stable.
+    """
+    rules = _rules_for(doubts(display, canonical, policy)) if settled else RULES
+    return tuple(reason for rule in rules for reason in rule(display, canonical, policy))

@@ -1,0 +1,159 @@
+"""What can be asked of names: whether one can be had, whose it is, and what else is free."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from copy import copy
+from typing import Self
+
+from dibs.errors import InvalidName, NameTaken, StoreUnavailable
+from dibs.names import RESERVED, Lookalikes, Parser, Username, parse_existing
+from dibs.names.suggest import Suggestion, candidates
+from dibs.names.username import MIXED, read_asked
+from dibs.registry.refusals import found_against, refusal
+from dibs.store import Deadline, NameRow, Store
+from dibs.strategies import Holder, Strategy
+
+# Names like the one that is wanted are often taken too; so many are asked for at once.
+CANDIDATES = 12
+SUGGESTIONS = 5
+
+
+class Asking:
+    """Names of one namespace, as they are asked about.
+
+    Args:
+        store: Where they are.
+        strategy: What is asked before the store.
+        namespace: Names are unique within one.
+        lookalikes: Which names count as one because they look alike.
+    """
+
+    def __init__(
+        self, store: Store, strategy: Strategy, *, namespace: str, lookalikes: Lookalikes
+    ) -> None:
+        self._store = store
+        self._strategy = strategy
+        self.namespace = namespace
+        self._lookalikes = lookalikes
+        self._names = Parser(lookalikes=lookalikes)
+        # Who wants a reserved name is told of others too.
+        self._wishes = Parser(reserved=(), lookalikes=lookalikes)
+
+    def within(self, namespace: str) -> Self:
+        """The same for the names of another namespace."""
+        other = copy(self)
+        other.namespace = namespace
+        return other
+
+    def reserve_routes(self, words: Iterable[str]) -> None:
+        """Keep the first parts of a service's own addresses from becoming names.
+
+        For start-up, before the first name is parsed.
+        """
+        self._names = Parser(reserved=RESERVED.with_routes(words), lookalikes=self._lookalikes)
+
+    def parse(self, raw: str, *, deadline: Deadline) -> Username:
+        """Make a `Username` of what somebody wants to be called.
+
+        Raises:
+            InvalidName: The name breaks a rule; `reasons` holds all of them.
+            NameLookalike: It does so only by mixing scripts, and looks like a name that
+                somebody has: which says more.
+        """
+        try:
+            return self.read(raw)
+        except InvalidName as error:
+            if {reason.code for reason in error.reasons} == MIXED:
+                self._refuse_lookalike(raw, deadline)
+            raise
+
+    def read(self, raw: str) -> Username:
+        """The same by the rules alone: nobody is asked who has a name.
+
+        Raises:
+            InvalidName: The name breaks a rule; `reasons` holds all of them.
+        """
+        return self._names.parse(raw)
+
+    def _refuse_lookalike(self, raw: str, deadline: Deadline) -> None:
+        with suppress(InvalidName, StoreUnavailable):
+            alike = parse_existing(raw, lookalikes=self._lookalikes)
+            if taken := self.check(alike, deadline=deadline):
+                raise taken
+
+    def suggest(self, raw: str, *, deadline: Deadline) -> list[Suggestion]:
+        """Other names like this one that were free a moment ago; none if the database cannot say.
+
+        One query, whatever the number. Free names say nothing of who exists.
+        """
+        try:
+            made = candidates(
+                self._wishes.parse(raw),
+                parser=self._names,
+                seed_minute=int(time.time() // 60),
+                count=CANDIDATES,
+            )
+            keys = [one.key for one in made]
+            found = self._store.find(keys, namespace=self.namespace, deadline=deadline)
+        except (InvalidName, StoreUnavailable):
+            return []
+        free = [one for one in made if (row := found.get(one.key)) is None or row.free]
+        return free[:SUGGESTIONS]
+
+    def check(self, username: Username, *, deadline: Deadline) -> NameTaken | None:
+        """Why the name cannot be had now, or None: advice, never a promise.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        found = self._strategy.check([username.key], namespace=self.namespace, deadline=deadline)
+        row = found.get(username.key)
+        return None if row is None or row.free else refusal(row, username.canonical)
+
+    def check_many(
+        self, names: Sequence[str], *, rules_only: bool = False, deadline: Deadline
+    ) -> list[tuple[str | None, InvalidName | NameTaken | None]]:
+        """The canonical form of each name, and why it cannot be had now, with one look for all.
+
+        Args:
+            names: In any order; some may be one name, and some none at all.
+            rules_only: Whether nobody is asked who has them.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        asked = [read_asked(name, self._names, lookalikes=self._lookalikes) for name in names]
+        keys = [] if rules_only else [one.username.key for one in asked if one.username]
+        found: Mapping[str, Holder] = {}
+        if keys := list(dict.fromkeys(keys)):
+            found = self._strategy.check(keys, namespace=self.namespace, deadline=deadline)
+        return [(one.canonical, found_against(one, found)) for one in asked]
+
+    def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
+        """The row of exactly this name, if somebody owns it; a look-alike is somebody else.
+
+        Raises:
+            InvalidName: There can be no such name.
+            StoreUnavailable: The database cannot answer.
+        """
+        row = self.row_of(raw, deadline=deadline)
+        return row if row is not None and row.state == "owned" else None
+
+    def row_of(self, raw: str, *, deadline: Deadline) -> NameRow | None:
+        """The row of exactly this name, whatever its state.
+
+        Raises:
+            InvalidName: There can be no such name.
+            StoreUnavailable: The database cannot answer.
+        """
+        username, row = self._row(raw, deadline)
+        return row if row is not None and row.canonical == username.canonical else None
+
+    def _row(self, raw: str, deadline: Deadline) -> tuple[Username, NameRow | None]:
+        username = parse_existing(raw, lookalikes=self._lookalikes)
+        found = self._store.find([username.key], namespace=self.namespace, deadline=deadline)
+        return username, found.get(username.key)

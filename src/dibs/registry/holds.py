@@ -1,0 +1,241 @@
+"""Holds: a name kept back for a while, until its sign-up is complete."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dibs.cache import Layers
+from dibs.context import Deadline
+from dibs.errors import HoldNotFound, HoldOfAnotherName, TooManyHolds
+from dibs.names import Username
+from dibs.registry import Registry
+from dibs.secret import token_of
+from dibs.store import NameRow, Store
+
+KIND = "hold"
+DAY_SECONDS = 86_400
+PROOF = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class HoldToken:
+    """What whoever holds a name shows for it.
+
+    Attributes:
+        key: Of the name.
+        proof: Known to nobody else; the database has only its hash.
+    """
+
+    key: str
+    proof: str
+
+    @property
+    def claim_token(self) -> str:
+        """What the name's row carries."""
+        return hashlib.sha256(self.proof.encode()).hexdigest()
+
+    def __str__(self) -> str:
+        key = urlsafe_b64encode(self.key.encode()).decode().rstrip("=")
+        return f"{key}.{self.proof}"
+
+    @classmethod
+    def read(cls, text: str) -> HoldToken:
+        """The token that was shown.
+
+        Raises:
+            HoldNotFound: It is none of ours.
+        """
+        key, _, proof = text.partition(".")
+        try:
+            decoded = urlsafe_b64decode(key + "=" * (-len(key) % 4)).decode()
+        except (NotBase64, ValueError):
+            raise HoldNotFound from None
+        found = cls(decoded, proof)
+        if str(found) != text or "\0" in decoded or not PROOF.fullmatch(proof):
+            raise HoldNotFound
+        return found
+
+    @classmethod
+    def redeemed(cls, text: str, username: Username) -> str:
+        """The claim token of a hold of this name, by the token that was shown.
+
+        Raises:
+            HoldOfAnotherName: It is of another one, or of none.
+        """
+        try:
+            token = cls.read(text)
+        except HoldNotFound:
+            raise HoldOfAnotherName from None
+        if token.key != username.key:
+            raise HoldOfAnotherName
+        return token.claim_token
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A name that is held.
+
+    Attributes:
+        token: Makes the hold a registration, or ends it.
+        username: The name as it was asked for.
+        expires_at: When it ends, in milliseconds of the database's clock since 1970.
+        seconds: How long it lasts from now on.
+    """
+
+    token: str
+    username: str
+    expires_at: int
+    seconds: int
+
+
+class Holds:
+    """Holds names of one namespace.
+
+    Args:
+        registry: Where names are claimed.
+        store: Where they are.
+        cache: Is told of holds that end early.
+        secret: Gives the service's secret.
+        seconds: How long a hold lasts.
+        most: How many of them one source may have at a time.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: Store,
+        cache: Layers,
+        *,
+        secret: Callable[[Deadline], str],
+        seconds: int,
+        most: int,
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._cache = cache
+        self._secret = secret
+        self._seconds = seconds
+        self._most = most
+
+    def hold(
+        self,
+        name: str,
+        *,
+        source: str,
+        request: tuple[bytes, ...],
+        repeatable: bool,
+        deadline: Deadline,
+    ) -> Held:
+        """Keep a name back for whoever gets the token.
+
+        Args:
+            name: As typed.
+            source: Where the request comes from; only a hash of it is stored.
+            request: What makes this request this one; see `Registration.register`.
+            repeatable: Whether it may have been sent before.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            InvalidName: The name breaks a rule.
+            NameTaken: Somebody has the name, or holds it.
+            TooManyHolds: This source holds as many as it may.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was stored is not known; send the same request again.
+        """
+        username = self._registry.parse(name, deadline=deadline)
+        secret = self._secret(deadline)
+        token = HoldToken(username.key, token_of(request, secret))
+        row = self._registry.look(
+            username,
+            token=token.claim_token,
+            costly=False,
+            repeatable=repeatable,
+            deadline=deadline,
+        )
+        if row is None:
+            row = self._claim(username, token, _digest(source, secret), deadline)
+        seconds = max(0, -(-(row.expires_in or 0) // 1000))
+        return Held(str(token), row.display, row.expires_at or 0, seconds)
+
+    def _claim(
+        self, username: Username, token: HoldToken, owner: str, deadline: Deadline
+    ) -> NameRow:
+        self._refuse_greed(owner, self._most - 1, deadline)
+        row = self._registry.claim(
+            username,
+            token=token.claim_token,
+            owner_kind=KIND,
+            owner=owner,
+            lasts=1000 * self._seconds,
+            deadline=deadline,
+        )
+        self._refuse_one_too_many(owner, row, deadline)
+        return row
+
+    def let_go(self, text: str, *, deadline: Deadline) -> None:
+        """End a hold early.
+
+        Raises:
+            HoldNotFound: There is none with this token.
+            StoreUnavailable: It is not known to be ended; asking again is safe.
+        """
+        token = HoldToken.read(text)
+        row = self.find(token, deadline=deadline)
+        if row is None or not self._end(row, deadline):
+            raise HoldNotFound
+
+    def find(self, token: HoldToken, *, deadline: Deadline) -> NameRow | None:
+        """The row of this hold, while it lasts.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        namespace = self._registry.namespace
+        rows = self._store.find([token.key], namespace=namespace, deadline=deadline)
+        row = rows.get(token.key)
+        living = row is not None and row.state == "held" and not row.free
+        return row if living and row and row.claim_token == token.claim_token else None
+
+    def _end(self, row: NameRow, deadline: Deadline) -> bool:
+        # Before COMMIT, so that no cache goes on refusing what is free.
+        self._cache.forget(row.namespace, {row.key: row.version + 1}, deadline=deadline)
+        return self._store.free(
+            row.key,
+            state="held",
+            version=row.version,
+            namespace=row.namespace,
+            deadline=deadline,
+        )
+
+    def _refuse_one_too_many(self, owner: str, row: NameRow, deadline: Deadline) -> None:
+        """Count once more after COMMIT: of two that came at once, neither saw the other before.
+
+        Raises:
+            TooManyHolds: This hold was one too many, and is ended.
+        """
+        try:
+            self._refuse_greed(owner, self._most, deadline)
+        except TooManyHolds:
+            self._end(row, deadline)
+            raise
+
+    def _refuse_greed(self, owner: str, most: int, deadline: Deadline) -> None:
+        rows = self._store.names_of(
+            KIND, owner, state="held", namespace=self._registry.namespace, deadline=deadline
+        )
+        if len(rows) > most:
+            left = min(row.expires_in or 0 for row in rows)
+            raise TooManyHolds(retry_after=max(1, -(-left // 1000)))
+
+
+def _digest(source: str, secret: str) -> str:
+    """Who holds, for the cap alone: nobody can tell an address from it, nor follow it for days."""
+    text = f"hold\0{int(time.time() // DAY_SECONDS)}\0{source}"
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]

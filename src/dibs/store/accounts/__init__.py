@@ -1,0 +1,1 @@
+"""Users, sessions, teams and idempotent requests."""

@@ -1,0 +1,247 @@
+"""Requests that carry a key of their client's, and what they were answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from dibs.context import Deadline
+from dibs.errors import OutcomeUnknown, StoreUnavailable
+from dibs.store.database.dialects import Run
+from dibs.store.database.dialects.base import listed, plain
+from dibs.store.database.statements import RowVanished
+from dibs.store.database.transactions import Transactions
+from dibs.store.models import MAX_ANSWER, MAX_LANGUAGE, MAX_LOCATION
+
+KEPT_MS = 24 * 3_600_000
+"""How long a request is known; past that it is as if it had never been seen."""
+
+Verdict = Literal["mine", "other", "running", "done"]
+"""`mine` is to be run now, by who asked. `other` is a request with the same key and another
+payload, `running` the same one, at work elsewhere, and `done` one that was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request was answered.
+
+    Attributes:
+        body: Its text, as it was sent.
+        location: The header Location.
+        language: The header Content-Language.
+    """
+
+    status: int
+    body: str
+    location: str | None = None
+    language: str | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the table takes it."""
+        texts = (self.body, self.location or "", self.language or "")
+        longest = (MAX_ANSWER, MAX_LOCATION, MAX_LANGUAGE)
+        return all(len(text.encode()) <= n for text, n in zip(texts, longest, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a request.
+
+    Attributes:
+        id: Of the row: route, caller and key, in a form that only this service can make.
+        fingerprint: Of the payload, in such a form too.
+        token: Random; a row that carries it is this run's.
+    """
+
+    id: str
+    fingerprint: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is to be done about a request.
+
+    Attributes:
+        answer: The one that was given, if it was kept.
+        token: Of the attempt that gave it.
+    """
+
+    verdict: Verdict
+    answer: Answer | None = None
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row, with its ages by the database's clock."""
+
+    fingerprint: str
+    token: str
+    state: str
+    running_ms: int
+    known_ms: int
+    answer: Answer | None
+
+
+class Requests:
+    """The table of requests: who inserts a row runs the request.
+
+    Args:
+        transactions: Of the service's own database.
+        patience_ms: After this time a run that has not ended is taken for dead.
+    """
+
+    def __init__(self, transactions: Transactions, *, patience_ms: int) -> None:
+        self._transactions = transactions
+        self._clock = transactions.dialect.clock
+        self._patience_ms = patience_ms
+
+    def begin(self, attempt: Attempt, *, deadline: Deadline) -> Begun:
+        """Note that this attempt runs, unless another one does or has.
+
+        Raises:
+            StoreUnavailable: The database cannot answer; the request is not to be run.
+        """
+        insert = (
+            "INSERT INTO dibs_requests (id, fingerprint, attempt, state, created_at, started_at)"
+            f" VALUES (:id, :fingerprint, :token, 'running', {self._clock}, {self._clock})"
+            f" {self._transactions.dialect.pass_over('id')}"
+        )
+
+        def work(run: Run) -> Begun:
+            run.change(insert, _params(attempt))
+            row = self._row(run, attempt)
+            verdict = self._judge(row, attempt)
+            if verdict == "mine" and row.token != attempt.token:
+                # In this one statement, since the row has been read without a lock.
+                taken = self._take(run, attempt, row.token, since=_renewed(row, self._clock))
+                verdict = "mine" if taken else "running"
+            return Begun(verdict, row.answer, row.token)
+
+        return self._begun(work, deadline)
+
+    def begin_anew(self, attempt: Attempt, *, after: str, deadline: Deadline) -> bool:
+        """Note that this attempt runs because an answer holds no longer, and say whether it may.
+
+        Args:
+            attempt: The new one.
+            after: The token of the one that was answered.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            StoreUnavailable: The database cannot answer; the request is not to be run.
+        """
+
+        def work(run: Run) -> Begun:
+            taken = self._take(run, attempt, after, since=self._clock)
+            # By our earlier self, whose COMMIT went unanswered.
+            mine = taken or self._row(run, attempt).token == attempt.token
+            return Begun("mine" if mine else "running")
+
+        return self._begun(work, deadline).verdict == "mine"
+
+    def _begun(self, work: Callable[[Run], Begun], deadline: Deadline) -> Begun:
+        try:
+            return self._transactions.write(
+                work, changed=lambda begun: begun.verdict == "mine", deadline=deadline
+            )
+        except OutcomeUnknown as error:
+            # At worst a row is left that will be taken for dead: the request was not run.
+            raise StoreUnavailable from error
+
+    def _judge(self, row: _Row, attempt: Attempt) -> Verdict:
+        if row.token == attempt.token or row.known_ms >= KEPT_MS:
+            return "mine"
+        if row.fingerprint != attempt.fingerprint:
+            return "other"
+        if row.state == "running":
+            return "running" if row.running_ms < self._patience_ms else "mine"
+        return "mine" if row.answer is None else "done"
+
+    def _row(self, run: Run, attempt: Attempt) -> _Row:
+        sql = (
+            f"SELECT fingerprint, attempt, state, {self._clock} - started_at,"
+            f" {self._clock} - created_at, status, body, location, language"
+            " FROM dibs_requests WHERE id = :id"
+        )
+        rows = run.rows(sql, {"id": attempt.id})
+        if not rows:
+            raise RowVanished
+        fingerprint, token, state, running_ms, known_ms, *told = plain(rows[0])
+        answer = None if told[0] is None else Answer(*told)
+        return _Row(fingerprint, token, state, running_ms, known_ms, answer)
+
+    def _take(self, run: Run, attempt: Attempt, seen: str, *, since: str) -> bool:
+        """Make the row this attempt's, if it is still that of the one that was seen."""
+        sql = (
+            "UPDATE dibs_requests SET fingerprint = :fingerprint, attempt = :token,"
+            " state = 'running', status = NULL, body = NULL, location = NULL, language = NULL,"
+            f" created_at = {since}, started_at = {self._clock} WHERE id = :id AND attempt = :seen"
+        )
+        return run.change(sql, {**_params(attempt), "seen": seen}) == 1
+
+    def finish(self, attempt: Attempt, answer: Answer | None, *, deadline: Deadline) -> None:
+        """Keep the answer; with None, keep only that the request was answered.
+
+        Raises:
+            StoreUnavailable: It is not kept; the attempt will be taken for dead.
+        """
+        told = answer or Answer(0, "")
+        params = {
+            "status": told.status or None,
+            "body": told.body or None,
+            "location": told.location,
+            "language": told.language,
+        }
+        sql = (
+            "UPDATE dibs_requests SET state = 'done', status = :status, body = :body,"
+            f" location = :location, language = :language WHERE {_STILL_MINE}"
+        )
+        self._change(sql, {**_params(attempt), **params}, deadline)
+
+    def forget(self, attempt: Attempt, *, deadline: Deadline) -> None:
+        """Let the same request be run again, now.
+
+        Raises:
+            StoreUnavailable: Not now, but when the attempt is taken for dead.
+        """
+        sql = f"DELETE FROM dibs_requests WHERE {_STILL_MINE}"
+        self._change(sql, {"id": attempt.id, "token": attempt.token}, deadline)
+
+    def _change(self, sql: str, params: dict[str, object], deadline: Deadline) -> None:
+        self._transactions.write(
+            lambda run: run.change(sql, params), changed=bool, deadline=deadline
+        )
+
+    def remove_expired(self, *, limit: int, deadline: Deadline) -> int:
+        """Delete up to `limit` of those that are known no longer, and say how many they were.
+
+        Raises:
+            StoreUnavailable: The database cannot answer; nothing waits for it.
+        """
+        old = f"created_at <= {self._clock} - {KEPT_MS}"
+        oldest = f"SELECT id FROM dibs_requests WHERE {old} ORDER BY created_at LIMIT :limit"
+
+        def work(run: Run) -> int:
+            # Listed first: MariaDB takes no LIMIT in a subquery, nor PostgreSQL in a DELETE.
+            places, params = listed([plain(row)[0] for row in run.rows(oldest, {"limit": limit})])
+            if not params:
+                return 0
+            return run.change(f"DELETE FROM dibs_requests WHERE id IN ({places}) AND {old}", params)
+
+        return self._transactions.write(work, changed=bool, deadline=deadline)
+
+
+_STILL_MINE = "id = :id AND attempt = :token AND state = 'running'"
+
+
+def _params(attempt: Attempt) -> dict[str, object]:
+    return {"id": attempt.id, "fingerprint": attempt.fingerprint, "token": attempt.token}
+
+
+def _renewed(row: _Row, clock: str) -> str:
+    """A request that is known no longer is seen for the first time; another one is not."""
+    return clock if row.known_ms >= KEPT_MS else "created_at"

@@ -1,0 +1,186 @@
+"""Users of the service's own: their passwords and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from dibs.context import Deadline
+from dibs.names import Username
+from dibs.store.accounts.teams import leave_all
+from dibs.store.database.dialects import Run
+from dibs.store.database.dialects.base import listed, plain
+from dibs.store.database.statements import lock_user
+from dibs.store.database.transactions import Transactions
+from dibs.store.names.releases import release_for_good
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a login is checked against.
+
+    Attributes:
+        password_hash: None for an account without a password.
+        disabled: Whether she may not come in.
+    """
+
+    user_id: str
+    username: str
+    password_hash: str | None
+    disabled: bool
+
+
+class Users:
+    """The service's own users, in its database."""
+
+    def __init__(self, transactions: Transactions, namespace: str) -> None:
+        self._transactions = transactions
+        self._namespace = namespace
+
+    def credentials(self, username: Username, *, deadline: Deadline) -> Credentials | None:
+        """Those of the user with exactly this name; a look-alike is somebody else.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        where = "n.name_key = :key AND n.canonical = :canonical"
+        params = {"key": username.key, "canonical": username.canonical}
+        return self._credentials(where, params, deadline)
+
+    def credentials_of(self, user_id: str, *, deadline: Deadline) -> Credentials | None:
+        """Those of the user with this id.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._credentials("u.id = :id", {"id": user_id}, deadline)
+
+    def _credentials(
+        self, where: str, params: Mapping[str, object], deadline: Deadline
+    ) -> Credentials | None:
+        sql = (
+            "SELECT u.id, n.display, u.password_hash,"
+            " CASE WHEN u.disabled_at IS NULL THEN 0 ELSE 1 END"
+            " FROM dibs_names n JOIN dibs_users u ON u.id = n.owner WHERE n.namespace = :namespace"
+            f" AND n.state = 'owned' AND n.owner_kind = 'user' AND {where}"
+        )
+        all_params = {"namespace": self._namespace, **params}
+        rows = self._transactions.read(lambda run: run.rows(sql, all_params), deadline=deadline)
+        if not rows:
+            return None
+        user_id, display, password_hash, disabled = plain(rows[0])
+        return Credentials(user_id, display, password_hash, bool(disabled))
+
+    def renew_hash(self, user_id: str, *, old: str, new: str, deadline: Deadline) -> bool:
+        """Replace the hash of a password that stays the same, unless it has changed meanwhile.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+        """
+        sql = "UPDATE dibs_users SET password_hash = :new WHERE id = :id AND password_hash = :old"
+        params = {"id": user_id, "old": old, "new": new}
+        return self._transactions.write(
+            lambda run: run.change(sql, params) == 1, changed=bool, deadline=deadline
+        )
+
+    def change_password(
+        self, user_id: str, *, old: str | None, new: str, deadline: Deadline
+    ) -> bool:
+        """Replace a password and end all sessions, unless it was changed meanwhile.
+
+        Args:
+            user_id: Whose.
+            old: The hash that the old password was checked against.
+            new: The hash of the new one.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known.
+        """
+        was = "password_hash IS NULL" if old is None else "password_hash = :old"
+        sql = f"UPDATE dibs_users SET password_hash = :new WHERE id = :id AND {was}"
+        params = {"id": user_id, "old": old, "new": new}
+
+        def is_new(run: Run) -> bool:
+            rows = run.rows("SELECT password_hash FROM dibs_users WHERE id = :id", {"id": user_id})
+            return bool(rows) and plain(rows[0])[0] == new  # salted, so nobody else's
+
+        def work(run: Run) -> bool:
+            if run.change(sql, params) != 1:
+                return is_new(run)
+            run.change("DELETE FROM dibs_sessions WHERE user_id = :id", {"id": user_id})
+            return True
+
+        return self._transactions.write(
+            work, changed=bool, recall=lambda run: is_new(run) or None, deadline=deadline
+        )
+
+    def set_disabled(self, user_id: str, *, disabled: bool, deadline: Deadline) -> bool:
+        """Keep a user out, or let her in again, and say whether there is such a user.
+
+        Raises:
+            StoreUnavailable: It is not known to be done; asking again is safe.
+        """
+        clock = self._transactions.dialect.clock
+        since = f"COALESCE(disabled_at, {clock})" if disabled else "NULL"
+
+        def work(run: Run) -> bool:
+            sql = f"UPDATE dibs_users SET disabled_at = {since} WHERE id = :id"
+            if run.change(sql, {"id": user_id}) != 1:
+                return False
+            if disabled:
+                run.change("DELETE FROM dibs_sessions WHERE user_id = :id", {"id": user_id})
+            return True
+
+        return self._transactions.write(work, changed=bool, deadline=deadline)
+
+    def disabled(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
+        """Who of these may not come in, by id: since which moment of the database's clock.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        if not user_ids:
+            return {}
+        ids, params = listed(user_ids)
+        sql = (
+            "SELECT id, disabled_at FROM dibs_users"
+            f" WHERE disabled_at IS NOT NULL AND id IN ({ids})"
+        )
+        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return dict(map(plain, rows))
+
+    def delete(self, user_id: str, *, quarantine: int | None = 0, deadline: Deadline) -> bool:
+        """Delete a user, her sessions and memberships, release her names; say whether she was.
+
+        Args:
+            user_id: Whom.
+            quarantine: Milliseconds for which nobody can have her names; None for ever.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            LastOwner: A team would be without an owner; nothing was changed.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known; asking again is safe.
+        """
+        dialect, params = self._transactions.dialect, {"id": user_id}
+        attempts = count()
+
+        def work(run: Run) -> bool:
+            repeated = next(attempts) > 0
+            if not lock_user(run, user_id):
+                return repeated  # perhaps by our earlier self, and gone in any case
+            leave_all(run, user_id)
+            run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
+            release_for_good(run, dialect, _HERS, params, quarantine)
+            return run.change("DELETE FROM dibs_users WHERE id = :id", params) == 1
+
+        def recall(run: Run) -> bool | None:
+            return None if run.rows("SELECT 1 FROM dibs_users WHERE id = :id", params) else True
+
+        return self._transactions.write(work, changed=bool, recall=recall, deadline=deadline)
+
+
+_HERS = "owner_kind = 'user' AND owner = :id"

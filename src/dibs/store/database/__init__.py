@@ -1,0 +1,1 @@
+"""How statements reach a database, and what its errors mean."""

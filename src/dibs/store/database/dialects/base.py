@@ -1,0 +1,290 @@
+"""The statements of a claim, and what each database says differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy.engine import Connection, Engine
+
+from dibs.context import Budget
+from dibs.signals import NameChange
+from dibs.store.records import Claim, NameRow
+
+Params = Mapping[str, object]
+Row = Sequence[Any]
+
+
+class Run(Protocol):
+    """Sends statements inside one transaction; `:name` marks a parameter."""
+
+    def rows(self, sql: str, params: Params) -> Sequence[Row]:
+        """The rows the statement returns."""
+        ...
+
+    def change(self, sql: str, params: Params) -> int:
+        """How many rows the statement changed."""
+        ...
+
+    def note(self, changes: Sequence[NameChange]) -> None:
+        """Keep what is to be announced if the transaction commits."""
+        ...
+
+
+NAME_COLUMNS = (
+    "namespace, name_key, canonical, display, rules_version, state,"
+    " owner_kind, owner, claim_token, expires_at, version"
+)
+
+
+HISTORY_COLUMNS = (
+    "namespace, name_key, version, action, was, became, owner_kind, owner, actor, request_id"
+)
+HISTORY_PARAMS = {
+    f"h{at}": "key" if column == "name_key" else column
+    for at, column in enumerate(HISTORY_COLUMNS.split(", "))
+}
+"""What each column's parameter is called, and which attribute of a change it is."""
+
+
+class Inserted(NamedTuple):
+    """What became of claims.
+
+    Attributes:
+        won: The tokens of those whose rows are there.
+        rows: Rows that were seen on the way, by namespace and key.
+        whole: Whether users and history were written as well, for those that won.
+    """
+
+    won: set[str]
+    rows: dict[tuple[str, str], NameRow]
+    whole: bool = False
+
+
+class Dialect:
+    """One database's way of saying it.
+
+    Attributes:
+        clock: SQL for the database's own time in integer milliseconds since 1970.
+        begin: What opens a transaction that will write.
+        one_writer: Whether the database lets one transaction write at a time,
+            so that threads of one process may as well queue outside of it.
+        whole: Whether one name, its line of the history and its user are one statement.
+    """
+
+    clock: str
+    begin = "BEGIN"
+    whole = False
+    one_writer = False
+
+    # --- connections -------------------------------------------------------
+
+    @staticmethod
+    def engine_options(budget: Budget) -> dict[str, Any]:
+        """Keyword arguments of `create_engine` that bound every wait."""
+        raise NotImplementedError
+
+    @staticmethod
+    def listen(engine: Engine, budget: Budget) -> None:
+        """Prepare every new connection of this engine."""
+
+    # --- statements --------------------------------------------------------
+
+    @staticmethod
+    def pass_over(primary_key: str) -> str:
+        """What makes an INSERT pass over a row whose primary key exists."""
+        return f"ON CONFLICT ({primary_key}) DO NOTHING"
+
+    @staticmethod
+    def unindexed(column: str) -> str:
+        """The column, where it is compared and no index of it should be chosen for that."""
+        return column
+
+    @staticmethod
+    def span(column: str, width: int) -> str:
+        """The beginning of the span of so many milliseconds that a moment is in.
+
+        Not by `%`, which begins a parameter for some drivers.
+        """
+        return f"{column} / {width} * {width}"
+
+    @classmethod
+    def free(cls) -> str:
+        """SQL that is true for a row whose name can be claimed now."""
+        return (
+            f"(state = 'free' OR (state IN ('held', 'quarantined') AND expires_at <= {cls.clock}))"
+        )
+
+    @classmethod
+    def among(cls, count: int) -> str:
+        """SQL that is true for the rows of `count` keys of one namespace."""
+        keys = ", ".join(f":key_{i}" for i in range(count))
+        return f"namespace = :namespace AND name_key IN ({keys})"
+
+    @classmethod
+    def select(cls, count: int, *, lock: bool = False) -> str:
+        """The rows of `count` keys of one namespace, with whether each is free."""
+        sql = cls.select_where(cls.among(count))
+        return sql + (" FOR UPDATE" if lock else "")
+
+    @classmethod
+    def select_where(cls, where: str) -> str:
+        """The rows that `where` chooses, with whether each is free and how long it is not yet."""
+        return f"SELECT {cls.seen()} FROM dibs_names WHERE {where}"
+
+    @classmethod
+    def seen(cls) -> str:
+        """What is read of a row: see `name_row`."""
+        is_free = f"CASE WHEN {cls.free()} THEN 1 ELSE 0 END"
+        return f"{NAME_COLUMNS}, {is_free}, expires_at - {cls.clock}"
+
+    @classmethod
+    def insert(cls, count: int) -> str:
+        """Insert `count` names, passing over those whose key exists."""
+        rows = ", ".join(
+            f"(:namespace_{i}, :key_{i}, :canonical_{i}, :display_{i}, :rules_version_{i},"
+            f" :state_{i},"
+            f" :owner_kind_{i}, :owner_{i}, :token_{i}, {cls.clock} + :lasts_{i}, 1,"
+            f" {cls.clock}, {cls.clock})"
+            for i in range(count)
+        )
+        return (
+            f"INSERT INTO dibs_names ({NAME_COLUMNS}, created_at, updated_at)"
+            f" VALUES {rows} {cls.pass_over('namespace, name_key')}"
+        )
+
+    @classmethod
+    def insert_users(cls, count: int) -> str:
+        """Insert `count` users; one that exists was written by this claim's earlier self."""
+        rows = ", ".join(f"(:id_{i}, :password_hash_{i}, {cls.clock})" for i in range(count))
+        return (
+            "INSERT INTO dibs_users (id, password_hash, created_at)"
+            f" VALUES {rows} {cls.pass_over('id')}"
+        )
+
+    @classmethod
+    def insert_history(cls, count: int) -> str:
+        """Write `count` lines of the history; one that exists, an earlier attempt wrote."""
+        rows = ", ".join(f"({history_values(i)}, {cls.clock})" for i in range(count))
+        return (
+            f"INSERT INTO dibs_history ({HISTORY_COLUMNS}, at) VALUES {rows}"
+            f" {cls.pass_over('namespace, name_key, version')}"
+        )
+
+    @classmethod
+    def take_over(cls, *, when_free: bool) -> str:
+        """Claim a row, unless it has changed since it was read.
+
+        Args:
+            when_free: Whether it must be free still; else this claim may have it in any case.
+        """
+        return (
+            "UPDATE dibs_names SET canonical = :canonical_0, display = :display_0,"
+            " rules_version = :rules_version_0, state = :state_0, owner_kind = :owner_kind_0,"
+            f" owner = :owner_0, claim_token = :token_0, expires_at = {cls.clock} + :lasts_0,"
+            f" version = version + 1, updated_at = {cls.clock}"
+            " WHERE namespace = :namespace_0 AND name_key = :key_0 AND version = :version"
+            + (f" AND {cls.free()}" if when_free else "")
+        )
+
+    @classmethod
+    def let_go(cls) -> str:
+        """End an ownership, a hold or a reservation, unless the row has changed since."""
+        return (
+            "UPDATE dibs_names SET state = :state, owner_kind = :owner_kind, owner = :owner,"
+            f" claim_token = NULL, expires_at = {cls.clock} + :lasts, version = version + 1,"
+            f" updated_at = {cls.clock}"
+            " WHERE namespace = :namespace AND name_key = :key AND version = :version"
+        )
+
+    @classmethod
+    def lock_where(cls, where: str) -> str:
+        """The rows that `where` chooses, about to be changed one by one, by their version."""
+        return cls.select_where(where)
+
+    @classmethod
+    def insert_names(
+        cls,
+        run: Run,
+        claims: Sequence[Claim],
+        news: Sequence[NameChange],
+        *,
+        patient: bool,
+    ) -> Inserted:
+        """Try to insert every claim.
+
+        Args:
+            news: What the history is to say of each, if its name is new.
+            patient: Whether to wait for another transaction as long as the
+                connection's lock time-out says, or 200 ms at most.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def has_undone(error: BaseException | None) -> bool:
+        """Whether the transaction whose COMMIT was answered with this error is rolled back."""
+        del error
+        return False
+
+    # --- state of the database ---------------------------------------------
+
+    @staticmethod
+    def collations(connection: Connection) -> dict[str, str]:
+        """How each column of the primary key is compared, by column."""
+        raise NotImplementedError
+
+    @staticmethod
+    def is_bytewise(collation: str) -> bool:
+        """Whether this way of comparing looks at bytes alone."""
+        raise NotImplementedError
+
+
+def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
+    """The parameters of `Dialect.insert`."""
+    params: dict[str, object] = {}
+    for i, claim in enumerate(claims):
+        name = claim.username
+        params[f"namespace_{i}"] = claim.namespace
+        params[f"key_{i}"] = name.key
+        params[f"canonical_{i}"] = name.canonical
+        params[f"display_{i}"] = name.display
+        params[f"rules_version_{i}"] = name.rules_version
+        params[f"state_{i}"] = claim.state
+        params[f"owner_kind_{i}"] = claim.owner_kind
+        params[f"owner_{i}"] = claim.owner
+        params[f"token_{i}"] = claim.token
+        params[f"lasts_{i}"] = claim.lasts
+    return params
+
+
+def history_values(i: int) -> str:
+    """The parameters of one line, as SQL has them."""
+    return ", ".join(f":{name}_{i}" for name in HISTORY_PARAMS)
+
+
+def history_params(i: int, change: NameChange) -> dict[str, object]:
+    """The parameters of one line of `Dialect.insert_history`."""
+    return {f"{name}_{i}": getattr(change, of) for name, of in HISTORY_PARAMS.items()}
+
+
+def key_params(namespace: str, keys: Sequence[str]) -> dict[str, object]:
+    """The parameters of `Dialect.select`."""
+    return {"namespace": namespace, **{f"key_{i}": key for i, key in enumerate(keys)}}
+
+
+def plain(row: Row) -> list[Any]:
+    """The row's values with VARBINARY, which arrives as bytes, read as text."""
+    return [value.decode() if isinstance(value, bytes) else value for value in row]
+
+
+def listed(values: Sequence[str]) -> tuple[str, dict[str, object]]:
+    """What stands between the parentheses of an IN, and its parameters."""
+    params: dict[str, object] = {f"item_{i}": value for i, value in enumerate(values)}
+    return ", ".join(f":{name}" for name in params), params
+
+
+def name_row(row: Row) -> NameRow:
+    """The value of a row of `Dialect.select`."""
+    values = plain(row)
+    values[-2] = bool(values[-2])
+    return NameRow(*values)

@@ -1,0 +1,95 @@
+"""Connections: the address, the driver, and an engine whose every wait ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import create_engine
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+from dibs.context import Budget
+from dibs.errors import ConfigError
+from dibs.store.database.dialects import dialect_for
+
+DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+}
+
+
+def parse_url(url: str) -> URL:
+    """The database's address, with the driver that dibs uses.
+
+    Raises:
+        ConfigError: It is no address, or of a database that dibs does not know.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: the port is no number
+        raise ConfigError(
+            "DIBS_DATABASE_URL is not a database address; try"
+            " sqlite:///dibs.db or postgresql://user:password@host/database"
+        ) from None
+    if "@" in (parsed.host or ""):  # where the rest of the password is, for all to read
+        raise ConfigError("DIBS_DATABASE_URL has an @ in its user or password; write it as %40")
+    parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+    dialect_for(parsed.get_backend_name())
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ConfigError(
+            "DIBS_DATABASE_URL names an SQLite database in memory, which workers"
+            " cannot share; give it a file, as in sqlite:///dibs.db"
+        )
+    return parsed
+
+
+def refuse_no_folder(url: URL) -> None:
+    """See that SQLite can make its file: it makes no folder, and would say 503 for ever.
+
+    Raises:
+        ConfigError: There is no such folder.
+    """
+    file = url.database or ""
+    if url.get_backend_name() == "sqlite" and not file.startswith("file:"):
+        folder = Path(file).absolute().parent
+        if not folder.is_dir():
+            raise ConfigError(
+                f"DIBS_DATABASE_URL names a file in {folder}, and there is no such folder; make it"
+            )
+
+
+def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
+    """An engine whose every connection, statement and wait is bounded.
+
+    It is in autocommit mode: a transaction is always spelled out, so a read
+    costs one round trip and no statement runs that nobody wrote.
+
+    Raises:
+        ConfigError: The address cannot be used, or its driver is not installed.
+    """
+    parsed = parse_url(url)
+    dialect = dialect_for(parsed.get_backend_name())
+    refuse_no_folder(parsed)
+    try:
+        engine = create_engine(
+            parsed,
+            poolclass=QueuePool,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=budget.connect,
+            pool_reset_on_return=None,
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+            **dialect.engine_options(budget),
+        )
+    except ModuleNotFoundError as missing:
+        extra = "postgresql" if parsed.get_backend_name() == "postgresql" else "mysql"
+        raise ConfigError(
+            f"the driver {missing.name} is not installed; install dibs with its extra `{extra}`"
+        ) from missing
+    dialect.listen(engine, budget)
+    return engine

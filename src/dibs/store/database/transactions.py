@@ -1,0 +1,311 @@
+"""Attempts at a transaction: each ends, and each ending has one meaning."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NoReturn, TypeVar
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from dibs.context import Budget, Deadline
+from dibs.errors import DibsError, OutcomeUnknown, SchemaError, StoreError, StoreUnavailable
+from dibs.signals import NameChange, announce
+from dibs.store.database.dialects import Run, dialect_for
+from dibs.store.database.outage import Silence
+from dibs.store.database.statements import DriverRun, OutOfTime, RowVanished
+from dibs.store.database.violations import Kind, classify
+
+
+class Restart(Exception):
+    """The transaction lost against another one; nothing was changed."""
+
+
+class TimedOut(Restart):
+    """The server ended a statement of ours that took too long; nothing was changed."""
+
+
+class Away(Exception):
+    """The server was lost before COMMIT was sent, so nothing was changed."""
+
+
+class CommitLost(Exception):
+    """The server was lost after COMMIT was sent."""
+
+
+def close_for_good(connection: PoolProxiedConnection | None) -> None:
+    """Close it for good: a closed connection is a rolled-back one, whatever state it was in."""
+    if connection is None:
+        return
+    if isinstance(connection.dbapi_connection, sqlite3.Connection):
+        # SQLite keeps a closed connection, locks and all, until its last cursor is gone
+        # (https://www.sqlite.org/c3ref/close.html), and the error that is raised holds one.
+        with suppress(sqlite3.Error):
+            connection.rollback()
+    connection.invalidate()
+
+
+def roll_back(connection: PoolProxiedConnection | None) -> None:
+    """Undo what was sent, and give the connection back."""
+    if connection is None:
+        return
+    try:
+        connection.rollback()
+    except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
+        connection.invalidate()
+    else:
+        connection.close()
+
+
+T = TypeVar("T")
+
+UPGRADE = "dibs db upgrade"
+# One connection may have grown old behind a restart; two lost in a row mean
+# that the server is away.
+MAX_LOST = 2
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
+
+
+def _no_memory(run: Run) -> None:
+    """Recall nothing: for work that may simply be done twice."""
+    del run
+
+
+class Transactions:
+    """Runs units of work on an engine, again where that is safe, and never past the deadline."""
+
+    def __init__(self, engine: Engine, budget: Budget) -> None:
+        self.engine = engine
+        self.dialect = dialect_for(engine.dialect.name)
+        self._budget = budget
+        self._named = engine.dialect.paramstyle in ("named", "qmark")
+        self._silence = Silence()
+        self._writer = threading.Lock() if self.dialect.one_writer else None
+        self.generation = 0
+        event.listen(engine, "connect", self._born)
+        event.listen(engine, "checkout", self._refuse_the_old)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the server did not answer the last time that it was asked."""
+        return self._silence.is_known
+
+    def _born(self, connection: object, record: ConnectionPoolEntry) -> None:
+        del connection
+        record.info["generation"] = self.generation
+
+    def _refuse_the_old(
+        self, connection: object, record: ConnectionPoolEntry, proxy: object
+    ) -> None:
+        """Have the pool replace what is older than the last loss of the server.
+
+        `Engine.dispose` would do it too, and leave the connections that are in
+        use at that moment to the garbage collector.
+        """
+        del connection, proxy
+        if record.info["generation"] != self.generation:
+            raise DisconnectionError
+
+    def read(self, work: Callable[[Run], T], *, deadline: Deadline) -> T:
+        """Run statements that change nothing, each in a transaction of its own.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._persist(lambda: self._attempt(work, deadline), deadline)
+
+    def write(
+        self,
+        work: Callable[[Run], T],
+        *,
+        changed: Callable[[T], bool],
+        deadline: Deadline,
+        at_once: Callable[[Run], T | None] | None = None,
+        recall: Callable[[Run], T | None] = _no_memory,
+        insist: bool = True,
+    ) -> T:
+        """Run a transaction, and run it again when it lost or its COMMIT went unanswered.
+
+        Args:
+            work: Sends the statements; must recognise its own earlier success.
+            at_once: Tries first to do all of it in one statement, which is a transaction of
+                its own and saves the other two trips; None says that it changed nothing.
+            changed: Whether its result is something to commit.
+            deadline: When the caller stops waiting.
+            recall: Looks whether a COMMIT that went unanswered was carried out.
+                None proves nothing, since it may still be on its way; then the
+                transaction runs again and waits for, or loses to, its earlier self.
+            insist: Whether to run it again after it lost against another one.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: COMMIT was sent and its fate is not known.
+            Restart: It lost, nothing was changed, and the caller did not insist.
+        """
+        news: list[NameChange] = []
+
+        def once() -> T:
+            return self._transaction(work, changed, deadline, news, at_once)
+
+        def again() -> T:
+            remembered = self._attempt(recall, deadline)
+            return once() if remembered is None else remembered
+
+        result = self._persist(once, deadline, again=again, insist=insist)
+        announce(news)
+        return result
+
+    def _transaction(
+        self,
+        work: Callable[[Run], T],
+        changed: Callable[[T], bool],
+        deadline: Deadline,
+        news: list[NameChange],
+        at_once: Callable[[Run], T | None] | None,
+    ) -> T:
+        committing = False
+        noted: list[NameChange] = []
+
+        def statements(run: DriverRun) -> T:
+            nonlocal committing, noted
+            if at_once is not None:
+                committing, noted = True, run.noted
+                if (result := at_once(run)) is not None:
+                    return result
+                run.noted.clear()
+                committing = False
+            run.change(self.dialect.begin, {})
+            result = work(run)
+            committing, noted = changed(result), run.noted
+            run.change("COMMIT" if committing else "ROLLBACK", {})
+            return result
+
+        try:
+            with self._turn(deadline):
+                result = self._attempt(statements, deadline)
+        except (Away, TimedOut) as lost:
+            if committing and not self.dialect.has_undone(lost.__cause__):
+                news[:] = noted or news  # for it may be found to have been carried out
+                raise CommitLost from lost
+            raise
+        # Who found what an earlier self of hers had done has nothing new to tell.
+        news[:] = (noted or news) if committing else []
+        return result
+
+    def inspect(self, work: Callable[[Connection], T], *, deadline: Deadline) -> T:
+        """Look at the database itself, through SQLAlchemy.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+
+        def attempt() -> T:
+            started = time.monotonic()
+            with self._silence.ask():
+                try:
+                    with self.engine.connect() as connection:
+                        found = work(connection)
+                except (DBAPIError, PoolTimeout) as error:
+                    self._give_up(None, error, time.monotonic() - started)
+                self._silence.heard()
+                return found
+
+        return self._persist(attempt, deadline)
+
+    @contextmanager
+    def _turn(self, deadline: Deadline) -> Iterator[None]:
+        """Queue up where only one can write: a lock is fairer than SQLite's polling."""
+        if self._writer is None:
+            yield
+            return
+        if not self._writer.acquire(timeout=max(0.0, deadline.remaining() - self._budget.silence)):
+            raise StoreUnavailable
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def _attempt(self, work: Callable[[DriverRun], T], deadline: Deadline) -> T:
+        with self._silence.ask():
+            if not deadline.allows(self._budget.connect):
+                raise StoreUnavailable
+            started = time.monotonic()
+            connection = None
+            try:
+                connection = self.engine.raw_connection()
+                driver = connection.driver_connection
+                run = DriverRun(driver, self._named, deadline, self._budget.silence)
+                result = work(run)
+            except BaseException as error:  # noqa: BLE001  # it always raises again
+                self._give_up(connection, error, time.monotonic() - started)
+            connection.close()
+            self._silence.heard()
+            return result
+
+    def _give_up(
+        self, connection: PoolProxiedConnection | None, error: BaseException, seconds: float
+    ) -> NoReturn:
+        """End what is left of an attempt and say what its failure means."""
+        if isinstance(error, DibsError) and not isinstance(error, StoreError):
+            roll_back(connection)  # an answer of ours: nothing is wrong with the connection
+            raise error
+        kind = self._kind(error)
+        if kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT):
+            roll_back(connection)
+            raise (TimedOut if kind is Kind.TIMEOUT else Restart) from error
+        close_for_good(connection)
+        if kind is Kind.AWAY:
+            if connection is not None:
+                self.generation += 1  # its siblings in the pool are as dead
+            if seconds >= 0.9 * self._budget.silence:
+                self._silence.lost()
+            raise Away from error
+        if kind is Kind.SCHEMA:
+            raise SchemaError(f"A table of dibs is missing or too old: run `{UPGRADE}`.") from error
+        if isinstance(error, OutOfTime | PoolTimeout):
+            raise StoreUnavailable from error
+        raise error
+
+    def _kind(self, error: BaseException) -> Kind:
+        if isinstance(error, RowVanished):
+            return Kind.RESTART
+        dbapi_error = self.engine.dialect.loaded_dbapi.Error
+        return classify(error) if isinstance(error, (dbapi_error, DBAPIError)) else Kind.OTHER
+
+    def _persist(
+        self,
+        attempt: Callable[[], T],
+        deadline: Deadline,
+        *,
+        again: Callable[[], T] | None = None,
+        insist: bool = True,
+    ) -> T:
+        lost, unknown, pause = 0, False, FIRST_PAUSE
+        cause: BaseException | None = None
+        while lost < MAX_LOST or unknown:
+            try:
+                return again() if unknown and again else attempt()
+            except (Away, CommitLost) as error:
+                lost, cause = lost + 1, error
+                unknown = unknown or isinstance(error, CommitLost)
+            except Restart as error:
+                if not (insist or unknown):
+                    raise
+                cause = error
+            except StoreUnavailable as error:
+                cause = error
+                if not unknown:
+                    break
+            if not deadline.allows(pause + self._budget.silence):
+                break
+            time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, not a secret
+            pause = min(2 * pause, LONGEST_PAUSE)
+        raise (OutcomeUnknown if unknown else StoreUnavailable) from cause

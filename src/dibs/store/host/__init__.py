@@ -1,0 +1,1 @@
+"""Names inside a host's own transaction."""

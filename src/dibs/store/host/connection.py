@@ -1,0 +1,171 @@
+"""The connection of a host's transaction, and whether its database is as dibs needs it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.pool import Pool
+
+from dibs.errors import ConfigError, SchemaError, StoreUnavailable
+from dibs.store import schema
+from dibs.store.database.dialects import Dialect, dialect_for
+from dibs.store.database.violations import Kind, classify
+from dibs.store.host.owners import bind_of, session_of, state_of
+from dibs.store.host.statements import UPGRADE, bounded, told_apart
+from dibs.store.models import meta, names
+
+AnySession = Session | scoped_session[Any]
+Bind = Mapping[str, Any]
+
+# By pool, which an engine shares with its copies that have other execution options.
+_verified: WeakSet[Pool] = WeakSet()
+_holding: WeakSet[Pool] = WeakSet()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a host keeps its names.
+
+    Attributes:
+        namespace: Names are unique within one.
+        bind: `bind_arguments` that choose the database.
+        rules_version: The one that names are parsed by.
+    """
+
+    namespace: str
+    bind: Bind
+    rules_version: int
+
+
+def enter(
+    session: AnySession, *, owner: object | None, kind: str | None, home: Home
+) -> tuple[Session, Connection]:
+    """The session that writes the owner's own row, flushed, and the connection of its transaction.
+
+    Raises:
+        OwnerWithoutIdentity: The owner was never added to a session.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    here, bind = _at(session, owner, kind, home.bind)
+    connection = connect(here, bind, home.rules_version)
+    # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
+    here.flush()
+    return here, connection
+
+
+def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = True) -> Connection:
+    """The connection of the host's transaction, to a database known to be set up.
+
+    It is asked for before the host's flush, so that a server that is away is
+    told as what it is.
+
+    Args:
+        session: The host's.
+        bind: `bind_arguments` that choose the database.
+        rules_version: The one that names are parsed by.
+        writes: Whether something may be written.
+
+    Raises:
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    try:
+        connection = session.connection(bind_arguments=dict(bind))
+    except PoolTimeout as error:
+        raise StoreUnavailable from error
+    except DBAPIError as error:
+        if classify(error) is not Kind.AWAY:
+            raise
+        raise StoreUnavailable from error
+    if connection.engine.pool not in _verified:
+        with told_apart(connection):
+            _verify(connection, rules_version, writes)
+    return connection
+
+
+def verify(connection: Connection, rules_version: int) -> None:
+    """See that a host's database is as dibs needs it.
+
+    Raises:
+        SchemaError: It is not; the message names the command that mends it.
+    """
+    try:
+        schema.verify(connection, rules_version)
+    except SchemaError as error:
+        raise SchemaError(str(error).replace(f"`{schema.UPGRADE}`", f"`{UPGRADE}`")) from error
+
+
+def engine_of(session: AnySession, bind: Bind) -> Engine:
+    """The engine to which these `bind_arguments` lead."""
+    return plain_session(session).get_bind(**bind).engine
+
+
+def has_names(connection: Connection) -> bool:
+    """Whether this database holds names at all; a host may have others."""
+    pool = connection.engine.pool
+    if pool not in _holding and inspect(connection).has_table(names.name):
+        _holding.add(pool)
+    return pool in _holding
+
+
+def _at(
+    session: AnySession, owner: object | None, kind: str | None, bind: Bind
+) -> tuple[Session, Bind]:
+    """The session and the database in which the owner's own row lives."""
+    state = state_of(owner, kind) if owner is not None else None
+    here = session_of(state) or plain_session(session)
+    if state is None:
+        return here, bind
+    theirs = bind_of(state.mapper)
+    if here.get_bind(**theirs).engine.url != here.get_bind(**bind).engine.url:
+        raise ConfigError(
+            f"{state.mapper.class_.__name__} lives in another database than the names, and one"
+            " constraint cannot span two: give Dibs the metadata of the owners' database"
+        )
+    return here, theirs
+
+
+def plain_session(session: AnySession) -> Session:
+    """The session itself, where a host gives the registry of its sessions."""
+    return session() if isinstance(session, scoped_session) else session
+
+
+def _verify(connection: Connection, rules_version: int, writes: bool) -> None:
+    """On the host's own connection: a second one could be the same one, as in StaticPool."""
+    empty = _lacks_rules(connection)
+    if empty and not writes:
+        return  # nothing was ever claimed here
+    if empty:
+        _write_rules(connection, rules_version)
+    verify(connection, rules_version)
+    if not empty:  # or it may be rolled back
+        _verified.add(connection.engine.pool)
+        _holding.add(connection.engine.pool)
+
+
+def _lacks_rules(connection: Connection) -> bool:
+    """Whether the tables were made by a host's own migrations, which write no rows."""
+    if not inspect(connection).has_table(meta.name):
+        return False
+    return connection.execute(select(meta.c.id)).first() is None
+
+
+def _write_rules(connection: Connection, rules_version: int) -> None:
+    sql = "INSERT INTO dibs_meta (id, rules_version, secret) VALUES (1, :version, :secret) "
+    params = {"version": rules_version, "secret": secrets.token_hex(32)}
+    with bounded(connection) as run:
+        run.change(sql + dialect_of(connection).pass_over("id"), params)
+
+
+def dialect_of(connection: Connection) -> type[Dialect]:
+    """How its database says things."""
+    return dialect_for(connection.dialect.name)

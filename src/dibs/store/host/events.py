@@ -1,0 +1,178 @@
+"""An owner that a session deletes takes no name with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import InstanceState, Session, SessionTransaction
+
+from dibs.config.namespaces import Namespaces
+from dibs.signals import NameChange, announce
+from dibs.store.database.dialects import dialect_for
+from dibs.store.host.connection import has_names
+from dibs.store.host.owners import bind_of, identity_of, kind_of
+from dibs.store.host.statements import HostStatements, told_apart
+from dibs.store.names.releases import release_for_good
+from dibs.store.records import NameRow
+
+NEWS = "dibs.news"
+
+Noted = list[tuple[SessionTransaction | None, Sequence[NameChange]]]
+
+
+def announce_later(session: Session, changes: Sequence[NameChange]) -> None:
+    """Have these announced once the session's transaction has committed."""
+    if changes:
+        within = session.get_nested_transaction() or session.get_transaction()
+        noted: Noted = session.info.setdefault(NEWS, [])
+        noted.append((within, list(changes)))
+
+
+@event.listens_for(Session, "after_commit")
+def _announce_committed(session: Session) -> None:
+    if kept := session.get_nested_transaction():
+        # The transaction around a SAVEPOINT may yet undo what that has kept.
+        noted = session.info.get(NEWS, [])
+        noted[:] = [(kept.parent if at is kept else at, changes) for at, changes in noted]
+        return
+    for _, changes in session.info.pop(NEWS, []):
+        announce(changes)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _ended(session: Session, ended: SessionTransaction) -> None:
+    # Whatever is still noted was undone: by a rollback, or because the session was closed.
+    noted: Noted = session.info.get(NEWS, [])
+    noted[:] = [(within, changes) for within, changes in noted if within is not ended]
+
+
+FREED = "dibs.freed"
+
+
+class Freed(NamedTuple):
+    """A name that is free once the transaction commits.
+
+    Attributes:
+        version: The row's, after the change.
+    """
+
+    namespace: str
+    key: str
+    version: int
+
+
+_tell: list[Callable[[Sequence[Freed]], None]] = []
+
+
+def on_freed(tell: Callable[[Sequence[Freed]], None]) -> None:
+    """From now on call this with the names that any session frees: at once and after COMMIT.
+
+    At once, so that nothing that was read before the commit outlives it in a cache; and
+    again, because a host's transaction may take longer than a cache remembers that.
+    """
+    _tell.append(tell)
+
+
+def freed(session: Session, rows: Sequence[NameRow]) -> None:
+    """Tell of names that this session's transaction frees."""
+    if names := [Freed(row.namespace, row.key, row.version) for row in rows]:
+        session.info.setdefault(FREED, []).extend(names)
+        _tell_all(names)
+
+
+def _tell_all(names: Sequence[Freed]) -> None:
+    for tell in _tell:
+        tell(names)
+
+
+@event.listens_for(Session, "after_commit")
+def _tell_committed(session: Session) -> None:
+    if names := session.info.pop(FREED, None):
+        _tell_all(names)
+
+
+DELETED = "dibs.deleted"
+MAX_BATCH = 500
+LAST = "\U0010ffff"
+"""No character comes after it, and no namespace holds it."""
+
+States = Sequence[InstanceState[Any]]
+
+
+def release_deleted_owners(
+    namespaces: Callable[[], Namespaces], quarantine: Callable[[], int | None]
+) -> None:
+    """From now on release the names of every mapped instance that any session deletes.
+
+    What is deleted past the unit of work (`session.execute(delete(...))`,
+    ON DELETE CASCADE) is not seen.
+
+    Args:
+        namespaces: Those in which names are to be released at that moment; none
+            where dibs is not in use.
+        quarantine: Milliseconds for which nobody can have them then; None for ever.
+    """
+
+    @event.listens_for(Session, "before_flush")
+    def forget(session: Session, *_: object) -> None:
+        session.info.pop(DELETED, None)  # left behind by a flush that failed
+
+    @event.listens_for(Session, "persistent_to_deleted")
+    def note(session: Session, instance: object) -> None:
+        if namespaces():
+            session.info.setdefault(DELETED, []).append(inspect(instance))
+
+    @event.listens_for(Session, "after_flush_postexec")
+    def release(session: Session, *_: object) -> None:
+        # Still inside the flush: if this fails, the owner stays too.
+        states = sorted(session.info.pop(DELETED, ()), key=_kind)
+        for kind, group in groupby(states, key=_kind):
+            _release(session, kind, list(group), namespaces(), quarantine())
+
+
+def _kind(state: InstanceState[Any]) -> str:
+    return kind_of(state.mapper)
+
+
+def _release(
+    session: Session,
+    kind: str,
+    gone: States,
+    namespaces: Namespaces,
+    quarantine: int | None,
+) -> None:
+    connection = session.connection(bind_arguments=dict(bind_of(gone[0].mapper)))
+    with told_apart(connection):
+        if not has_names(connection):
+            return  # a database in which nothing is ever claimed
+        # Not `bounded`: the DELETE has waited for this owner's locks already,
+        # and every deletion in the app would pay for two statements more.
+        run, dialect = HostStatements(connection), dialect_for(connection.dialect.name)
+        ids = sorted(identity_of(state).id for state in gone)
+        for start in range(0, len(ids), MAX_BATCH):
+            where, params = _owned_by(kind, ids[start : start + MAX_BATCH], namespaces)
+            freed(session, release_for_good(run, dialect, where, params, quarantine))
+        announce_later(session, run.noted)
+
+
+def _owned_by(
+    kind: str, ids: Sequence[str], namespaces: Namespaces
+) -> tuple[str, dict[str, object]]:
+    owners = {f"owner_{i}": one for i, one in enumerate(ids)}
+    where, places = _within(namespaces)
+    where = f"owner IN ({', '.join(f':{name}' for name in owners)}) AND owner_kind = :kind{where}"
+    return where, {"kind": kind, **owners, **places}
+
+
+def _within(namespaces: Namespaces) -> tuple[str, dict[str, object]]:
+    """A range for those that begin alike: LIKE has capitals and small letters be one on SQLite."""
+    names = {f"namespace_{i}": one for i, one in enumerate(sorted(namespaces.names))}
+    any_of = [f"namespace IN ({', '.join(f':{name}' for name in names)})"] if names else []
+    ranges: dict[str, object] = {}
+    for i, prefix in enumerate(sorted(namespaces.prefixes)):
+        ranges |= {f"from_{i}": prefix, f"to_{i}": prefix + LAST}
+        any_of.append(f"namespace > :from_{i} AND namespace < :to_{i}")
+    return f" AND ({' OR '.join(any_of)})", {**names, **ranges}

@@ -1,0 +1,158 @@
+"""Claims inside a host's own transaction: the host's connection, the host's COMMIT.
+
+Nothing here begins or commits, sets a SAVEPOINT or tries again. A name that is
+refused leaves the host's transaction as it was. When the database refuses a
+statement, the transaction is undone at once, and from then on SQLAlchemy
+accepts nothing but a rollback.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from dibs.names import Username
+from dibs.store.database.statements import RowVanished
+from dibs.store.host.connection import AnySession, Home, connect, dialect_of, enter, plain_session
+from dibs.store.host.events import announce_later, freed
+from dibs.store.host.owners import Owner, identify
+from dibs.store.host.statements import HostStatements, bounded, told_apart
+from dibs.store.names.claims import decide, read
+from dibs.store.names.releases import OF_OWNER, Rest, release_where
+from dibs.store.names.renames import Rename, apply_rename
+from dibs.store.records import Claim, NameRow, Outcome
+
+
+def claim_in_session(
+    session: AnySession,
+    username: Username,
+    *,
+    owner: object,
+    kind: str | None,
+    home: Home,
+) -> Outcome:
+    """Try to take the name in the host's transaction, which goes on whatever the answer is.
+
+    Args:
+        session: Used unless the owner lives in another one.
+        username: The parsed name.
+        owner: A mapped instance, or a plain id.
+        kind: What a plain id is of.
+        home: Where names are kept; a mapped owner's own database goes before its `bind`.
+
+    Raises:
+        OwnerWithoutIdentity: The name would be nobody's.
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    session, connection = enter(session, owner=owner, kind=kind, home=home)
+    claim = _claim(username, identify(owner, kind), home)
+    with told_apart(connection), bounded(connection) as run:
+        outcome = decide(run, dialect_of(connection), [claim])[0]
+        announce_later(session, run.noted)
+        return outcome
+
+
+def find_in_session(session: AnySession, key: str, *, home: Home) -> NameRow | None:
+    """The row of this key as the host's transaction sees it.
+
+    Raises:
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    connection = connect(plain_session(session), home.bind, home.rules_version, writes=False)
+    place = (home.namespace, key)
+    with told_apart(connection):
+        found = read(HostStatements(connection), dialect_of(connection), {place})
+    return found.get(place)
+
+
+def rename_in_session(
+    session: AnySession,
+    username: Username,
+    old: Username,
+    *,
+    owner: object,
+    kind: str | None,
+    rest: Rest,
+    home: Home,
+) -> Outcome | None:
+    """Give an owner another name in place of the old one, in the host's transaction.
+
+    Returns:
+        Who has the new name; None if the old one is not the owner's.
+
+    Raises:
+        OwnerWithoutIdentity: It is nobody's.
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    session, connection = enter(session, owner=owner, kind=kind, home=home)
+    claim, place = _claim(username, identify(owner, kind), home), (home.namespace, old.key)
+    with told_apart(connection), bounded(connection) as run:
+        row = read(run, dialect_of(connection), {place}).get(place)
+        if row is None or not _owns(claim, row, old):
+            return None
+        outcome = apply_rename(run, dialect_of(connection), Rename(claim, row, rest))
+        if outcome is None:
+            raise RowVanished(old.key)
+        announce_later(session, run.noted)
+    freed(session, [replace(row, version=row.version + 1)])
+    return outcome
+
+
+def release_in_session(
+    session: AnySession,
+    username: Username | None,
+    *,
+    owner: object | None,
+    kind: str | None,
+    rest: Rest,
+    home: Home,
+) -> int:
+    """Release one name, or all names of an owner, in the host's transaction.
+
+    Returns:
+        How many names were freed.
+
+    Raises:
+        OwnerWithoutIdentity: There is an owner, and it has no identity.
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    session, connection = enter(session, owner=owner, kind=kind, home=home)
+    who = None if owner is None else identify(owner, kind)
+    where, params = _chosen(username, who, home)
+    with told_apart(connection), bounded(connection) as run:
+        rows = release_where(run, dialect_of(connection), where, params, rest)
+        announce_later(session, run.noted)
+    freed(session, rows)
+    return len(rows)
+
+
+def _claim(username: Username, who: Owner, home: Home) -> Claim:
+    return Claim(username, who.kind, who.id, secrets.token_hex(16), home.namespace)
+
+
+def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
+    """Whether the row is of exactly this old name, and whoever claims another one has it."""
+    is_hers = row.state == "owned" and row.is_of(claim.owner_kind, claim.owner)
+    return is_hers and row.canonical == old.canonical
+
+
+def _chosen(
+    username: Username | None, who: Owner | None, home: Home
+) -> tuple[str, dict[str, object]]:
+    where, params = "namespace = :namespace", dict[str, object](namespace=home.namespace)
+    if username is not None:
+        # The key says whether a name is free, never whose it is.
+        where += " AND name_key = :key AND canonical = :canonical"
+        params |= {"key": username.key, "canonical": username.canonical}
+    if who is not None:
+        where += f" AND {OF_OWNER}"
+        params |= {"owner_kind": who.kind, "owner": who.id}
+    return where, params

@@ -1,0 +1,1 @@
+"""The names table: claims, releases, renames, history and lists."""

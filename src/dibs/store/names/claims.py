@@ -1,0 +1,159 @@
+"""The heart: who gets a name. The same few statements for the service and for host apps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from dibs.signals import Action, NameChange
+from dibs.store.database.dialects.base import Dialect, Run, claim_params, key_params, name_row
+from dibs.store.database.statements import RowVanished
+from dibs.store.names.history import append, changed
+from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, State, Won
+
+# A row that is free when read can be taken by somebody else before our UPDATE;
+# each further round means yet another one was quicker.
+TAKE_OVER_ROUNDS = 5
+
+ACTIONS: dict[State, Action] = {"owned": "claimed", "held": "held", "reserved": "reserved"}
+
+Place = tuple[str, str]
+
+
+def decide(
+    run: Run,
+    dialect: type[Dialect],
+    claims: Sequence[Claim],
+    *,
+    patient: bool = True,
+    was: str | None = None,
+) -> list[Outcome]:
+    """Insert what is new, take over what is free, and say who has the rest.
+
+    Runs inside the caller's transaction, which alone makes it true. The users of winners
+    and the history are written too; teams are not.
+
+    Args:
+        run: Sends the statements.
+        dialect: The database's way of saying them.
+        claims: In any order; worked on in the order of their keys, so that two
+            batches cannot wait for each other in a circle.
+        patient: Whether to wait long for another transaction's locks.
+        was: In a rename, what the owner was called until now.
+
+    Returns:
+        One outcome a claim, in the order of the claims.
+    """
+    ordered = sorted(claims, key=place)
+    firsts = [_news(claim, owned(claim, version=1), was) for claim in ordered]
+    won, rows, whole = dialect.insert_names(run, ordered, firsts, patient=patient)
+    missing = [c for c in ordered if c.token not in won and place(c) not in rows]
+    rows |= read(run, dialect, {place(c) for c in missing})
+    settled = {c.token: _settle(run, dialect, c, c.token in won, rows) for c in ordered}
+    if whole and won:
+        run.note(firsts)
+    else:
+        new = [(c, row) for c in ordered if (row := _new_row(c, *settled[c.token]))]
+        append(run, dialect, [_news(c, row, was) for c, row in new])
+        insert_users(run, dialect, [c.user for c, _ in new if c.user])
+    return [settled[claim.token][0] for claim in claims]
+
+
+def claim_at_once(run: Run, dialect: type[Dialect], claim: Claim) -> list[Outcome] | None:
+    """Take a name that has no row yet, in the one statement of a dialect that is `whole`.
+
+    Returns:
+        The outcome; None if there is a row, and `decide` has to look at it.
+    """
+    row = owned(claim, version=1)
+    news = [_news(claim, row, None)]
+    run.note(news)  # beforehand: it may be carried out and its reply lost
+    won = dialect.insert_names(run, [claim], news, patient=True).won
+    return [Won(row)] if won else None
+
+
+def _new_row(claim: Claim, outcome: Outcome, is_new: bool) -> NameRow | None:
+    """What this claim wrote; nothing if an earlier request with its token had won already.
+
+    Where INSERT does not say whose the row is, such a request of the same owner looks new.
+    """
+    if not is_new or not isinstance(outcome, Won) or outcome.row.owner != claim.owner:
+        return None
+    return outcome.row
+
+
+def _news(claim: Claim, row: NameRow, was: str | None) -> NameChange:
+    """What the history says of a claim that won this row."""
+    action = "renamed" if was is not None else ACTIONS[claim.state]
+    return changed(row, action, was=was, became=row.display)
+
+
+def insert_users(run: Run, dialect: type[Dialect], users: Sequence[NewUser]) -> None:
+    """Write the users of claims that won, for the transaction that claims their names."""
+    if users:
+        params: dict[str, object] = {}
+        for i, user in enumerate(users):
+            params |= {f"id_{i}": user.id, f"password_hash_{i}": user.password_hash}
+        run.change(dialect.insert_users(len(users)), params)
+
+
+def place(claim: Claim) -> Place:
+    """What the database makes unique."""
+    return claim.namespace, claim.username.key
+
+
+def read(run: Run, dialect: type[Dialect], places: set[Place]) -> dict[Place, NameRow]:
+    """The rows at these places, one statement a namespace."""
+    rows: dict[Place, NameRow] = {}
+    for namespace, group in groupby(sorted(places), key=lambda place: place[0]):
+        keys = [key for _, key in group]
+        found = run.rows(dialect.select(len(keys)), key_params(namespace, keys))
+        rows |= {(namespace, row.key): row for row in map(name_row, found)}
+    return rows
+
+
+def _settle(
+    run: Run, dialect: type[Dialect], claim: Claim, won: bool, rows: Mapping[Place, NameRow]
+) -> tuple[Outcome, bool]:
+    """What became of a claim, and whether that is new."""
+    row = rows.get(place(claim))
+    if won:
+        return Won(row or _written(run, dialect, claim, version=1)), True
+    for _ in range(TAKE_OVER_ROUNDS):
+        if row is None:  # somebody deleted the row by hand between two statements
+            raise RowVanished(claim.username.key)
+        if row.won_by(claim.token):
+            return Won(row), False
+        if not row.open_to(claim):
+            return Lost(row), False
+        sql = dialect.take_over(when_free=row.free)
+        if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
+            return Won(_written(run, dialect, claim, version=row.version + 1)), True
+        row = read(run, dialect, {place(claim)}).get(place(claim))
+    raise RowVanished(claim.username.key)
+
+
+def _written(run: Run, dialect: type[Dialect], claim: Claim, *, version: int) -> NameRow:
+    """The row as this claim has just written it; only the database knows when a hold ends."""
+    if claim.lasts is None:
+        return owned(claim, version=version)
+    return read(run, dialect, {place(claim)})[place(claim)]
+
+
+def owned(claim: Claim, *, version: int) -> NameRow:
+    """The row as a won claim leaves it."""
+    name = claim.username
+    return NameRow(
+        namespace=claim.namespace,
+        key=name.key,
+        canonical=name.canonical,
+        display=name.display,
+        rules_version=name.rules_version,
+        state=claim.state,
+        owner_kind=claim.owner_kind,
+        owner=claim.owner,
+        claim_token=claim.token,
+        expires_at=None,
+        version=version,
+        free=False,
+    )

@@ -1,0 +1,158 @@
+"""How a name stops being somebody's: at once, or after a quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dibs.signals import Action, NameChange
+from dibs.store.database.dialects.base import Dialect, Run, name_row
+from dibs.store.database.statements import RowVanished
+from dibs.store.names.history import append, changed
+from dibs.store.records import NameRow
+
+OF_OWNER = "owner_kind = :owner_kind AND owner = :owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What a name is between its owner and the next one.
+
+    Attributes:
+        lasts: Milliseconds for which nobody else can have it; None for ever.
+        remembered: Whether its last owner may take it back, and is found by it meanwhile. Not
+            of one who is deleted: her id may be given to somebody else.
+    """
+
+    lasts: int | None = 0
+    remembered: bool = False
+
+    @property
+    def none(self) -> bool:
+        """Whether the name is simply free."""
+        return self.lasts == 0 and not self.remembered
+
+
+FREE = Rest()
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A name that is somebody's no more, and what the history says of it."""
+
+    row: NameRow
+    change: NameChange
+
+
+def end_row(
+    run: Run,
+    dialect: type[Dialect],
+    row: NameRow,
+    rest: Rest = FREE,
+    *,
+    action: Action,
+    became: str | None = None,
+) -> Gone:
+    """End what this row is.
+
+    Args:
+        run: Sends the statements.
+        dialect: The database's way of saying them.
+        row: As it was read in this transaction.
+        rest: What comes next.
+        action: What the history calls it.
+        became: In a rename, what the owner is called now.
+
+    Returns:
+        The row as it is now, but for `expires_at`, and what is to be written down.
+
+    Raises:
+        RowVanished: It has changed since it was read; the transaction is to be run again.
+    """
+    after = replace(
+        row,
+        state="free" if rest.none else "quarantined",
+        owner_kind=row.owner_kind if rest.remembered else None,
+        owner=row.owner if rest.remembered else None,
+        claim_token=None,
+        version=row.version + 1,
+        free=rest.lasts == 0,
+    )
+    _write(run, dialect, after, None if rest.none else rest.lasts)
+    who = replace(after, owner_kind=row.owner_kind, owner=row.owner)
+    return Gone(after, changed(who, action, was=row.display, became=became))
+
+
+def release_where(
+    run: Run, dialect: type[Dialect], where: str, params: Mapping[str, object], rest: Rest
+) -> list[NameRow]:
+    """Release the owned names that `where` chooses, and lock nothing but those.
+
+    One by one: at REPEATABLE READ, its default, InnoDB would lock the gaps that an UPDATE by
+    owner passes over as well, and every claim that falls into one would wait: in an empty
+    table all of them, whatever was released.
+
+    Returns:
+        The rows as they are now.
+
+    Raises:
+        RowVanished: One has changed meanwhile; the transaction is to be run again.
+    """
+    found = locked(run, dialect, f"state = 'owned' AND {where}", params)
+    gone = [end_row(run, dialect, row, rest, action="released") for row in found]
+    append(run, dialect, [one.change for one in gone])
+    return [one.row for one in gone]
+
+
+def release_for_good(
+    run: Run,
+    dialect: type[Dialect],
+    where: str,
+    params: Mapping[str, object],
+    lasts: int | None,
+) -> list[NameRow]:
+    """Release all that an owner has, who is about to be no more; also what she once had.
+
+    Her id may be given to somebody else, who must not find an old name to be hers.
+
+    Returns:
+        Those that she had until now, as they are now.
+
+    Raises:
+        RowVanished: One has changed meanwhile; the transaction is to be run again.
+    """
+    gone: list[NameRow] = []
+    changes: list[NameChange] = []
+    for row in locked(run, dialect, f"state IN ('owned', 'quarantined') AND {where}", params):
+        if row.state == "owned":
+            released = end_row(run, dialect, row, Rest(lasts), action="released")
+            gone.append(released.row)
+            changes.append(released.change)
+            continue
+        after = replace(row, owner_kind=None, owner=None, version=row.version + 1)
+        _write(run, dialect, after, row.expires_in)
+        changes.append(changed(after, "forgotten", was=row.display))
+    append(run, dialect, changes)
+    return gone
+
+
+def locked(
+    run: Run, dialect: type[Dialect], where: str, params: Mapping[str, object]
+) -> list[NameRow]:
+    """The rows that are about to be changed, in the order in which everybody locks them."""
+    rows = [name_row(row) for row in run.rows(dialect.lock_where(where), params)]
+    return sorted(rows, key=lambda row: (row.namespace, row.key))
+
+
+def _write(run: Run, dialect: type[Dialect], after: NameRow, lasts: int | None) -> None:
+    params = {
+        "namespace": after.namespace,
+        "key": after.key,
+        "version": after.version - 1,
+        "state": after.state,
+        "owner_kind": after.owner_kind,
+        "owner": after.owner,
+        "lasts": lasts,
+    }
+    if run.change(dialect.let_go(), params) != 1:
+        raise RowVanished(after.key)

@@ -1,0 +1,56 @@
+"""Holds: a name kept back while its sign-up is under way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+
+from dibs.web.api.registration import taking
+from dibs.web.api.schemas import HoldBody, HoldSchema
+from dibs.web.http.blueprint import ACCEPT_LANGUAGE, SUGGESTIONS, TEXT, Blueprint, deadline, parts
+from dibs.web.http.idempotency import IDEMPOTENCY_KEY, idempotency_key, is_repeatable, once
+from dibs.web.http.source import source
+from dibs.web.i18n import iso
+
+TOKEN_IN_PATH = {"in": "path", "name": "hold_token", "required": True, "schema": TEXT}
+
+blueprint = Blueprint("dibs_holds", __name__, description="Keep a name back for a sign-up.")
+
+
+@blueprint.route("/holds", methods=["POST"], tags=["Holds"])
+@blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
+@blueprint.arguments(HoldBody())
+@once("POST /holds", secret=True)
+@blueprint.response(201, HoldSchema)
+@blueprint.refuses(409, "The name is not available; `code` says why.")
+@blueprint.refuses_usually(400, 413, 415, 422, 503)
+def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Keep a name back for a while; `POST /register` with the token makes it a user's."""
+    key, name = idempotency_key(), body["username"]
+    with taking(name, key):
+        held = parts().holds.hold(
+            name,
+            source=source(),
+            request=(b"POST /holds", b"", key.encode(), request.get_data()),
+            repeatable=is_repeatable(),
+            deadline=deadline(),
+        )
+    answer = {
+        "hold_token": held.token,
+        "username": held.username,
+        "expires_at": iso(held.expires_at),
+        "expires_in": held.seconds,
+    }
+    return answer, 201, {"Cache-Control": "no-store"}
+
+
+@blueprint.route(
+    "/holds/<dibs_any:hold_token>", methods=["DELETE"], tags=["Holds"], parameters=[TOKEN_IN_PATH]
+)
+@blueprint.response(204)
+@blueprint.refuses(404, "There is no such hold; it may be over.")
+@blueprint.refuses_usually(503)
+def let_go(hold_token: str) -> None:
+    """End a hold early, so that others may have the name."""
+    parts().holds.let_go(hold_token, deadline=deadline())

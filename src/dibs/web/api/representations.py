@@ -1,0 +1,145 @@
+"""Users and teams as a reader may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import request
+
+from dibs.accounts.teams import Team
+from dibs.errors import (
+    InvalidName,
+    InvalidToken,
+    NameReserved,
+    NameTaken,
+    NotAllowed,
+    Unauthenticated,
+    UserNotFound,
+)
+from dibs.names import latin_reading
+from dibs.registry import Registry
+from dibs.store import Deadline, NameRow, UserRow
+from dibs.store.accounts.teams import TeamRow
+from dibs.web.http.auth import current_user
+from dibs.web.http.current import deadline, parts
+from dibs.web.i18n import iso
+
+
+def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
+    """Each user with the fields that the reader may see; one without any is left out."""
+    reader, reading = current_user(), parts().accounts.reading
+    seen = {user.id: reading.user(reader, user.id) for user in users}
+    with_teams = [user_id for user_id, fields in seen.items() if "teams" in fields]
+    teams = parts().accounts.teams.of(with_teams, deadline=deadline())
+    shown = []
+    for user in users:
+        everything = {
+            "id": user.id,
+            "username": user.username,
+            "created_at": iso(user.created_at),
+            "role": user.role,
+            "teams": [plain_team(team) for team in teams.get(user.id, ())],
+        }
+        if fields := seen[user.id]:
+            shown.append({name: everything[name] for name in everything if name in fields})
+    return shown
+
+
+def may_see(row: NameRow) -> bool:
+    """Whether the reader may know who has, or had, this name; a bad token makes nobody of her."""
+    try:
+        reader = current_user()
+    except InvalidToken:
+        reader = None
+    reading = parts().accounts.reading
+    if row.owner_kind == "team":
+        return "name" in reading.team(reader, inside=False)
+    return row.owner_kind != "user" or "username" in reading.user(reader, str(row.owner))
+
+
+def moved_to(row: NameRow) -> str | None:
+    """What whoever gave this name up is called now, if the reader may know.
+
+    Raises:
+        StoreUnavailable: The database cannot answer.
+    """
+    return parts().renames.renamed_to(row, deadline=deadline()) if may_see(row) else None
+
+
+def plain_team(team: TeamRow | Team) -> dict[str, Any]:
+    """A team as everybody sees it."""
+    return {"id": team.id, "name": team.name}
+
+
+def teams_shown(teams: Sequence[TeamRow]) -> list[dict[str, Any]]:
+    """Each team as everybody sees it; one that is not for this reader is left out."""
+    reader, reading = current_user(), parts().accounts.reading
+    ids = [reader.user_id] if reader else []
+    of_reader = parts().accounts.teams.of(ids, deadline=deadline())
+    own = {team.id for found in of_reader.values() for team in found}
+    return [
+        {name: value for name, value in plain_team(team).items() if name in fields}
+        for team in teams
+        if (fields := reading.team(reader, inside=team.id in own))
+    ]
+
+
+def team_shown(team: Team) -> dict[str, Any]:
+    """A team with the members and the rest, as far as they are for this reader."""
+    shown = plain_team(team)
+    if team.created_at is not None:
+        shown["created_at"] = iso(team.created_at)
+    if team.members is not None:
+        shown["members"] = [
+            {"id": one.user_id, "username": one.username, "role": one.role} for one in team.members
+        ]
+    return shown
+
+
+def refuse_unlisted() -> None:
+    """See that the reader may go through all users and teams.
+
+    Raises:
+        Unauthenticated: Nobody may who is not logged in.
+        NotAllowed: This one may not.
+    """
+    reader = current_user()
+    if not parts().accounts.reading.listed(reader):
+        raise NotAllowed if reader else Unauthenticated
+
+
+def user_id_of(name: str) -> str:
+    """Which user has this name, in any spelling.
+
+    Raises:
+        UserNotFound: None has.
+        StoreUnavailable: The database cannot answer.
+    """
+    try:
+        row = parts().registry.holder(name, deadline=deadline())
+    except InvalidName as error:
+        raise UserNotFound from error
+    if row is None or row.owner_kind != "user":
+        raise UserNotFound
+    return str(row.owner)
+
+
+def other_names(
+    name: str, deadline: Deadline, registry: Registry | None = None
+) -> list[dict[str, str]]:
+    """Names like this one that are free, unless the client wants none: `?suggestions=0`."""
+    if request.args.get("suggestions") == "0":
+        return []
+    registry = registry or parts().registry
+    found = registry.suggest(name, deadline=deadline)
+    if not found and (read := latin_reading(name)):
+        found = registry.suggest(read, deadline=deadline)
+    return [{"name": one.name, "method": one.method} for one in found]
+
+
+def as_taken(error: InvalidName | NameTaken) -> NameTaken | None:
+    """The error as one that other names can help with; None if a rule is broken."""
+    if isinstance(error, NameTaken):
+        return error
+    return NameReserved() if error.only_reserved else None

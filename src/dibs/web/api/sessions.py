@@ -1,0 +1,162 @@
+"""Logging in and out, and the sessions in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from dibs.accounts.login import Tokens
+from dibs.errors import SessionNotFound, Unauthenticated
+from dibs.web.api.schemas import (
+    Done,
+    KeySet,
+    LoginBody,
+    RefreshBody,
+    SessionList,
+    TokenSchema,
+    id_in_path,
+    is_id,
+)
+from dibs.web.http import cookies
+from dibs.web.http.auth import bearer, signed_in
+from dibs.web.http.blueprint import CSRF, LANGUAGE, Blueprint, deadline, parts
+from dibs.web.i18n import iso, localised, say
+
+LOGGED_OUT = "You are signed out."
+LOGGED_OUT_EVERYWHERE = "You are signed out on every device."
+MESSAGES = (LOGGED_OUT, LOGGED_OUT_EVERYWHERE)
+
+KEYS_SECONDS = 300
+
+blueprint = Blueprint("dibs_sessions", __name__, description="Sign in and out.")
+# Not mounted without passwords; who is signed in since there were some may stay and leave.
+entrance = Blueprint("dibs_login", __name__, description="Sign in.")
+
+
+@entrance.route("/login", methods=["POST"], tags=["Sessions"])
+@entrance.arguments(LoginBody())
+@entrance.response(200, TokenSchema)
+@entrance.refuses(400, "The body cannot be read, or holds no name.")
+@entrance.refuses(401, "The username or the password is wrong; which, is not said.")
+@entrance.refuses_usually(413, 415, 422, 503)
+def login(body: dict[str, Any]) -> Response:
+    """Sign in, by any spelling of the name."""
+    tokens = parts().accounts.logins.login(
+        body["username"],
+        body["password"],
+        device=request.headers.get("User-Agent", ""),
+        deadline=deadline(),
+    )
+    return _answer(tokens, as_cookies=body["cookies"])
+
+
+@blueprint.route("/refresh", methods=["POST"], tags=["Sessions"])
+@blueprint.doc(security=[{}, {"refresh": []}, {"refresh_cookie": []}], parameters=[CSRF])
+@blueprint.arguments(RefreshBody(), required=False)
+@blueprint.response(200, TokenSchema)
+@blueprint.refuses(403, "It came by cookie, and without its CSRF token.")
+@blueprint.refuses_usually(400, 401, 413, 415, 422, 503)
+def refresh(body: dict[str, str]) -> Response:
+    """Exchange a refresh token, which is good for once.
+
+    It comes as a Bearer token, in the body, or as a cookie: the first of these counts.
+    """
+    token = bearer() or body.get("refresh_token")
+    if token is not None:
+        return _answer(parts().accounts.logins.refresh(token, deadline=deadline()))
+    token = cookies.refresh_token()
+    if token is None:
+        raise Unauthenticated
+    # Its first part is the session; a token that lies about it is refused right after.
+    cookies.refuse_forged(token.partition(".")[0])
+    return _answer(parts().accounts.logins.refresh(token, deadline=deadline()), as_cookies=True)
+
+
+@blueprint.route("/logout", methods=["POST"], tags=["Sessions"])
+@blueprint.login_required(changes=True)
+@blueprint.response(200, Done, headers=LANGUAGE)
+@blueprint.refuses_usually(503)
+def logout() -> Response:
+    """End this session."""
+    parts().accounts.logins.logout(signed_in(), deadline=deadline())
+    return _gone(LOGGED_OUT)
+
+
+@blueprint.route("/logout/all", methods=["POST"], tags=["Sessions"])
+@blueprint.login_required(changes=True)
+@blueprint.response(200, Done, headers=LANGUAGE)
+@blueprint.refuses_usually(503)
+def logout_all() -> Response:
+    """End all sessions of who asks."""
+    parts().accounts.logins.logout_all(signed_in().user_id, deadline=deadline())
+    return _gone(LOGGED_OUT_EVERYWHERE)
+
+
+@blueprint.route("/sessions", tags=["Sessions"])
+@blueprint.login_required()
+@blueprint.response(200, SessionList)
+@blueprint.refuses_usually(503)
+def sessions() -> dict[str, Any]:
+    """List the sessions of who asks."""
+    living = signed_in()
+    found = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
+    return {
+        "items": [
+            {
+                "id": one.id,
+                "device": one.device,
+                "created_at": iso(one.created_at),
+                "used_at": iso(one.used_at),
+                "expires_at": iso(one.expires_at),
+                "current": one.id == living.session_id,
+            }
+            for one in found
+        ]
+    }
+
+
+@blueprint.route(
+    "/sessions/<session_id>",
+    methods=["DELETE"],
+    tags=["Sessions"],
+    parameters=[id_in_path("session_id")],
+)
+@blueprint.login_required(changes=True)
+@blueprint.response(204)
+@blueprint.refuses(404, "There is no such session, or it is somebody else's.")
+@blueprint.refuses_usually(503)
+def end_session(session_id: str) -> None:
+    """End one session of who asks."""
+    logins, owner = parts().accounts.logins, signed_in().user_id
+    if not is_id(session_id) or not logins.end(session_id, user_id=owner, deadline=deadline()):
+        raise SessionNotFound
+
+
+@blueprint.route("/.well-known/jwks.json", tags=["Sessions"])
+@blueprint.response(200, KeySet)
+def public_keys() -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Show the keys by which others can check access tokens; none with DIBS_TOKEN_SECRET."""
+    keys = parts().accounts.logins.access.public_keys()
+    return dict(keys), 200, {"Cache-Control": f"public, max-age={KEYS_SECONDS}"}
+
+
+def _answer(tokens: Tokens, *, as_cookies: bool = False) -> Response:
+    shown: dict[str, Any] = {"expires_in": tokens.expires_in}
+    if as_cookies:
+        shown["csrf_token"] = cookies.csrf_token(tokens.session_id)
+    else:
+        shown["access_token"] = tokens.access_token
+        shown["refresh_token"] = tokens.refresh_token
+        shown["token_type"] = "Bearer"  # noqa: S105  # a kind of token, no token
+    response = jsonify(shown)
+    if as_cookies:
+        cookies.put(response, tokens, shown["csrf_token"])
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _gone(message: str) -> Response:
+    response = jsonify(message=say(message))
+    response.headers.update(localised())
+    return cookies.drop(response)

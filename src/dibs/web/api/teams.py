@@ -1,0 +1,149 @@
+"""Teams: a name like a user's, and members."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from flask import request, url_for
+
+from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
+from dibs.store.accounts.teams import Role
+from dibs.web.api.registration import LOCATION, taking
+from dibs.web.api.representations import refuse_unlisted, team_shown, teams_shown
+from dibs.web.api.schemas import (
+    MemberBody,
+    PageQuery,
+    TeamBody,
+    TeamPage,
+    TeamSchema,
+    id_in_path,
+    is_id,
+)
+from dibs.web.http.auth import current_user, signed_in
+from dibs.web.http.blueprint import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
+from dibs.web.http.bodies import BodyInvalid
+from dibs.web.http.idempotency import (
+    IDEMPOTENCY_KEY,
+    NOT_NOW,
+    NOT_VALID,
+    REPLAYED_HEADER,
+    idempotency_key,
+    is_repeatable,
+    once,
+)
+from dibs.web.i18n import speak_of_teams
+
+MEMBER = "/teams/<team_id>/members/<user_id>"
+IDS = [id_in_path("team_id"), id_in_path("user_id")]
+
+blueprint = Blueprint("dibs_teams", __name__, description="Teams and their members.")
+
+
+@blueprint.route("/teams", methods=["POST"], tags=["Teams"])
+@blueprint.login_required(changes=True)
+@blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
+@blueprint.arguments(TeamBody())
+@once("POST /teams", by_user=True)
+@blueprint.response(201, TeamSchema, headers=LOCATION | REPLAYED_HEADER)
+@blueprint.refuses(409, NOT_NOW)
+@blueprint.refuses(422, NOT_VALID)
+@blueprint.refuses_usually(400, 413, 415, 503)
+def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Make a team, which is owned by who asks. Users and teams never share a name."""
+    key, name, owner = idempotency_key(), body["name"], signed_in()
+    speak_of_teams()
+    try:
+        with taking(name, key):
+            team = parts().accounts.teams.create(
+                name,
+                owner=owner,
+                request=(
+                    b"POST /teams",
+                    owner.user_id.encode(),
+                    key.encode(),
+                    request.get_data(),
+                ),
+                repeatable=is_repeatable(),
+                deadline=deadline(),
+            )
+    except InvalidName as error:
+        if isinstance(error, EmptyName):
+            raise
+        raise BodyInvalid([("name", reason) for reason in error.reasons]) from error
+    return team_shown(team), 201, {"Location": url_for("dibs_teams.team", team_id=team.id)}
+
+
+@blueprint.route("/teams", tags=["Teams"])
+@blueprint.login_optional()
+@blueprint.arguments(PageQuery(), location="query")
+@blueprint.response(200, TeamPage)
+@blueprint.refuses_usually(403, 422, 503)
+def teams(page: dict[str, Any]) -> dict[str, Any]:
+    """List teams, page by page."""
+    refuse_unlisted()
+    limit = page["limit"]
+    found = parts().accounts.teams.page(limit=limit + 1, after=page["after"], deadline=deadline())
+    return {
+        "items": teams_shown(found[:limit]),
+        "next": found[limit - 1].id if len(found) > limit else None,
+    }
+
+
+@blueprint.route("/teams/<team_id>", tags=["Teams"], parameters=[id_in_path("team_id")])
+@blueprint.login_optional()
+@blueprint.response(200, TeamSchema)
+@blueprint.refuses(404, "There is no such team.")
+@blueprint.refuses_usually(503)
+def team(team_id: str) -> dict[str, Any]:
+    """Show a team, with its members to those who are in it."""
+    if not is_id(team_id):
+        raise TeamNotFound
+    reader = current_user()
+    return team_shown(parts().accounts.teams.get(team_id, reader=reader, deadline=deadline()))
+
+
+@blueprint.route(
+    "/teams/<team_id>", methods=["DELETE"], tags=["Teams"], parameters=[id_in_path("team_id")]
+)
+@blueprint.login_required(changes=True)
+@blueprint.response(204)
+@blueprint.refuses(404, "There is no such team.")
+@blueprint.refuses_usually(503)
+def delete(team_id: str) -> None:
+    """Delete a team; its name rests before somebody else can have it. For owners and staff."""
+    if not is_id(team_id):
+        raise TeamNotFound
+    parts().accounts.teams.delete(team_id, by=signed_in(), deadline=deadline())
+
+
+@blueprint.route(MEMBER, methods=["PUT"], tags=["Teams"], parameters=IDS)
+@blueprint.login_required(changes=True)
+@blueprint.arguments(MemberBody())
+@blueprint.response(204)
+@blueprint.refuses(404, "There is no such team, or no such user.")
+@blueprint.refuses(409, "The team would be without an owner.")
+@blueprint.refuses_usually(400, 413, 415, 422, 503)
+def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
+    """Make a user a member or an owner; for owners and staff."""
+    _refuse_no_ids(team_id, user_id)
+    role = cast("Role", body["role"])
+    parts().accounts.teams.put_member(team_id, user_id, role, by=signed_in(), deadline=deadline())
+
+
+@blueprint.route(MEMBER, methods=["DELETE"], tags=["Teams"], parameters=IDS)
+@blueprint.login_required(changes=True)
+@blueprint.response(204)
+@blueprint.refuses(404, "There is no such team, or she is not in it.")
+@blueprint.refuses(409, "The team would be without an owner.")
+@blueprint.refuses_usually(503)
+def remove_member(team_id: str, user_id: str) -> None:
+    """Take a user out of a team; for owners, staff and herself."""
+    _refuse_no_ids(team_id, user_id)
+    parts().accounts.teams.remove_member(team_id, user_id, by=signed_in(), deadline=deadline())
+
+
+def _refuse_no_ids(team_id: str, user_id: str) -> None:
+    if not is_id(team_id):
+        raise TeamNotFound
+    if not is_id(user_id):
+        raise UserNotFound

@@ -1,0 +1,182 @@
+"""Users: all of them page by page, one by id, one by name."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, jsonify, redirect, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from dibs.errors import InvalidName, SessionEnded, UserNotFound
+from dibs.store import UserRow
+from dibs.web.api.registration import LOCATION, taking
+from dibs.web.api.representations import moved_to, refuse_unlisted, users_shown
+from dibs.web.api.schemas import (
+    NAME_FORMAT,
+    ChangeBody,
+    Changed,
+    PageQuery,
+    UserPage,
+    UserSchema,
+    id_in_path,
+    is_id,
+)
+from dibs.web.http import cookies
+from dibs.web.http.auth import signed_in
+from dibs.web.http.blueprint import (
+    ACCEPT_LANGUAGE,
+    LANGUAGE,
+    SUGGESTIONS,
+    Blueprint,
+    deadline,
+    parts,
+)
+from dibs.web.i18n import localised, say
+
+CHANGED = "The password was changed. Please sign in again."
+RENAMED = "The name was changed."
+MESSAGES = (CHANGED, RENAMED)
+
+NAME_IN_PATH = {
+    "in": "path",
+    "name": "name",
+    "required": True,
+    "schema": {"type": "string", "format": NAME_FORMAT},
+}
+
+blueprint = Blueprint("dibs_users", __name__, description="Read users, and change oneself.")
+
+
+@blueprint.route("/users", tags=["Users"])
+@blueprint.login_optional()
+@blueprint.arguments(PageQuery(), location="query")
+@blueprint.response(200, UserPage)
+@blueprint.refuses_usually(403, 422, 503)
+def users(page: dict[str, Any]) -> dict[str, Any]:
+    """List users, page by page."""
+    refuse_unlisted()
+    limit = page["limit"]
+    # One more than is shown tells whether there is a next page.
+    found = parts().store.users(
+        limit=limit + 1,
+        after=page["after"],
+        namespace=parts().settings.namespace,
+        deadline=deadline(),
+    )
+    page_of_them = found[:limit]
+    return {
+        "items": users_shown(page_of_them),
+        "next": page_of_them[-1].id if len(found) > limit else None,
+    }
+
+
+@blueprint.route("/users/me", tags=["Users"])
+@blueprint.login_required()
+@blueprint.response(200, UserSchema)
+@blueprint.refuses_usually(503)
+def me() -> dict[str, Any]:
+    """Show who asks."""
+    try:
+        return _shown(_found(signed_in().user_id))
+    except UserNotFound as error:  # she has deleted herself a moment ago
+        raise SessionEnded from error
+
+
+@blueprint.route("/users/me", methods=["PATCH"], tags=["Users"])
+@blueprint.login_required(changes=True)
+@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
+@blueprint.arguments(ChangeBody())
+@blueprint.response(200, Changed, headers=LANGUAGE)
+@blueprint.refuses(403, "The current password is wrong or missing.")
+@blueprint.refuses(409, "The name is not available; `code` says why.")
+@blueprint.refuses_usually(400, 413, 415, 422, 503)
+def change(body: dict[str, str]) -> Response:
+    """Change the name of who asks, or her password, which ends all her sessions."""
+    if "username" in body:
+        return _rename(body["username"], body.get("hold_token"))
+    parts().accounts.profiles.change_password(
+        signed_in().user_id,
+        current=body.get("current_password"),
+        new=body["password"],
+        deadline=deadline(),
+    )
+    response = jsonify(message=say(CHANGED))
+    response.headers.update(localised())
+    return cookies.drop(response)
+
+
+def _rename(name: str, hold: str | None) -> Response:
+    with taking(name):
+        renamed = parts().accounts.profiles.rename(
+            signed_in().user_id, name, hold=hold, deadline=deadline()
+        )
+    response = jsonify(message=say(RENAMED), username=renamed.became)
+    response.headers.update(localised())
+    return response
+
+
+@blueprint.route("/users/me", methods=["DELETE"], tags=["Users"])
+@blueprint.login_required(changes=True)
+@blueprint.response(204)
+@blueprint.refuses(409, "She is the last owner of a team.")
+@blueprint.refuses_usually(503)
+def leave() -> Response:
+    """Delete who asks; her name rests before somebody else can have it."""
+    parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
+    return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
+
+
+@blueprint.route("/users/<user_id>", tags=["Users"], parameters=[id_in_path("user_id")])
+@blueprint.login_optional()
+@blueprint.response(200, UserSchema)
+@blueprint.refuses(404, "There is no such user.")
+@blueprint.refuses_usually(503)
+def user(user_id: str) -> dict[str, Any]:
+    """Show one user."""
+    if not is_id(user_id):
+        raise UserNotFound
+    return _shown(_found(user_id))
+
+
+@blueprint.route("/users/by-name/<dibs_any:name>", tags=["Users"], parameters=[NAME_IN_PATH])
+@blueprint.login_optional()
+@blueprint.response(200, UserSchema)
+@blueprint.alt_response(308, description="She has another name now.", headers=LOCATION)
+@blueprint.refuses(404, "There is no such user.")
+@blueprint.refuses_usually(503)
+def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
+    """Show the user with this name, in any spelling; a look-alike is somebody else.
+
+    An old name leads to the new one until somebody else has it.
+    """
+    try:
+        row = parts().registry.row_of(name, deadline=deadline())
+    except InvalidName as error:
+        raise UserNotFound from error
+    if row is None or row.owner_kind != "user":
+        raise UserNotFound
+    if row.state == "owned":
+        return _shown(_found(str(row.owner)))
+    now = moved_to(row)
+    if now is None:
+        raise UserNotFound
+    response = redirect(url_for(".user_by_name", name=now), HTTPStatus.PERMANENT_REDIRECT)
+    # A 308 may be kept for ever (RFC 9110, 15.4.9), and the name may become somebody else's.
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _found(user_id: str) -> UserRow:
+    namespace = parts().settings.namespace
+    found = parts().store.user(user_id, namespace=namespace, deadline=deadline())
+    if found is None:
+        raise UserNotFound
+    return found
+
+
+def _shown(user: UserRow) -> dict[str, Any]:
+    shown = users_shown([user])
+    if not shown:
+        raise UserNotFound
+    return shown[0]

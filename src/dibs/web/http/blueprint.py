@@ -1,0 +1,141 @@
+"""What every blueprint shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from flask_smorest import Blueprint as SmorestBlueprint
+
+from dibs.web.api.schemas import Problem
+from dibs.web.http.auth import login_optional, login_required
+from dibs.web.http.bodies import StrictParser
+from dibs.web.http.cookies import CSRF_HEADER
+from dibs.web.http.current import deadline as deadline
+from dibs.web.http.current import parts as parts
+from dibs.web.http.headers import unsniffed
+from dibs.web.http.problems import CONTENT_TYPE
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+TEXT = {"type": "string"}
+RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds after which another try makes sense.",
+        "schema": {"type": "integer"},
+    }
+}
+CHALLENGE = {
+    "WWW-Authenticate": {"description": "`Bearer`, and what is wrong (RFC 6750).", "schema": TEXT}
+}
+LANGUAGE = {
+    "Content-Language": {"description": "The language of the answer.", "schema": TEXT},
+    "Vary": {"schema": TEXT},
+}
+ACCEPT_LANGUAGE = {
+    "in": "header",
+    "name": "Accept-Language",
+    "description": "The language of the answer: en, zh or ja.",
+    "schema": {**TEXT, "examples": ["zh-CN, en;q=0.5"]},
+}
+SUGGESTIONS = {
+    "in": "query",
+    "name": "suggestions",
+    "description": "0 for an answer without other names.",
+    "schema": {**TEXT, "examples": ["0"]},
+}
+CSRF = {
+    "in": "header",
+    "name": CSRF_HEADER,
+    "description": "The value of the cookie dibs_csrf; only needed with cookies.",
+    "schema": TEXT,
+}
+# The names under which the OpenAPI page has these ways to log in; see `dibs.web`.
+SCHEMES: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+
+USUAL = {
+    400: "The request cannot be read.",
+    401: "No token, or none that can be used; see WWW-Authenticate.",
+    403: "Not allowed.",
+    404: "There is no such thing.",
+    409: "It cannot be done as things are; `code` says why.",
+    413: "The body is larger than 64 KiB.",
+    415: "The body is not JSON.",
+    422: "The input is not valid; `reasons` says why.",
+    503: "The database cannot answer; see Retry-After.",
+}
+HEADERS: dict[int, dict[str, Any]] = {401: CHALLENGE, 409: RETRY_AFTER, 503: RETRY_AFTER}
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no types
+    """A blueprint that reads bodies strictly and says who may come in."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.after_request(unsniffed)
+
+    @staticmethod
+    def _make_doc_response_schema(schema: Any) -> Any:
+        # flask-smorest copies what is noted of a view, fields and all, with each decorator that
+        # follows; classes it does not copy. That took a sixth of all that a start imports.
+        return type(schema) if isinstance(schema, Problem) else schema
+
+    def refuses(self, status: int, description: str = "") -> Callable[[View], View]:
+        """Document an error that a view may answer with."""
+        note = self.alt_response(
+            status,
+            schema=Problem,
+            content_type=CONTENT_TYPE,
+            description=description or USUAL[status],
+            headers=LANGUAGE | HEADERS.get(status, {}),
+        )
+
+        def decorate(view: View) -> View:
+            # The note alone: six functions around a view, each of which looks whether it is
+            # asynchronous, are a twentieth of what a registration costs beside its hash.
+            view._apidoc = note(view)._apidoc  # type: ignore[attr-defined]
+            return view
+
+        return decorate
+
+    def refuses_usually(self, *statuses: int) -> Callable[[View], View]:
+        """Document errors that mean here what they mean everywhere."""
+
+        def decorate(view: View) -> View:
+            for status in statuses:
+                view = self.refuses(status)(view)
+            return view
+
+        return decorate
+
+    def login_required(self, *, changes: bool = False) -> Callable[[View], View]:
+        """Let in who is logged in; a decorator right below `route`, before a body is read.
+
+        Args:
+            changes: Whether the view changes something, so that cookies are not enough.
+        """
+        return self._login(login_required, SCHEMES, changes=changes)
+
+    def login_optional(self) -> Callable[[View], View]:
+        """Let everybody in, and know who is logged in; a decorator right below `route`."""
+        return self._login(login_optional, [{}, *SCHEMES], changes=False)
+
+    def _login(
+        self, check: Callable[[View], View], schemes: list[dict[str, list[str]]], *, changes: bool
+    ) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            noted: dict[str, Any] = getattr(view, "_apidoc", {})
+            said: dict[str, Any] = {"security": schemes}
+            if changes:
+                # A list that is given again takes the place of the earlier one.
+                sent = noted.get("manual_doc", {}).get("parameters", [])
+                said["parameters"] = [*sent, CSRF]
+                if HTTPStatus.FORBIDDEN not in noted["response"]["responses"]:
+                    view = self.refuses(HTTPStatus.FORBIDDEN)(view)
+            documented = self.doc(**said)(self.refuses(HTTPStatus.UNAUTHORIZED)(view))
+            return check(documented)
+
+        return decorate

@@ -1,0 +1,147 @@
+"""Tokens as cookies, for pages: scripts cannot read them, and other sites cannot use them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from flask import Response, current_app, request, url_for
+
+from dibs.accounts.login import Tokens
+from dibs.errors import NotAllowed
+from dibs.web.http.current import deadline, parts
+
+ACCESS, REFRESH, CSRF = "dibs_access", "dibs_refresh", "dibs_csrf"
+CSRF_HEADER = "X-CSRF-Token"
+REFRESH_ROUTE = "dibs_sessions.refresh"
+PAGES = "dibs.pages"
+"""Of `app.extensions`: the app has pages of ours, which go on without a script."""
+
+
+class CsrfFailed(NotAllowed):
+    """A request that would change something came by cookie, and may be another site's."""
+
+    code = "csrf"
+    message = "Send the value of the cookie dibs_csrf in the header X-CSRF-Token."
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the cookies are called.
+
+    With https a browser takes `__Host-` from this very host only, so that no neighbouring
+    subdomain can plant one (RFC 6265bis, 4.1.3). That prefix needs the path `/`, which the
+    cookie of the refresh token has only where there are pages: see `_refresh_path`.
+    """
+
+    access: str
+    refresh: str
+    csrf: str
+
+
+def names() -> Names:
+    """Those for this request."""
+    if request.is_secure:
+        prefix = "__Host-" if PAGES in current_app.extensions else "__Secure-"
+        return Names(f"__Host-{ACCESS}", f"{prefix}{REFRESH}", f"__Host-{CSRF}")
+    return Names(ACCESS, REFRESH, CSRF)
+
+
+def access_token() -> str | None:
+    """The access token that came as a cookie."""
+    return request.cookies.get(names().access)
+
+
+def refresh_token() -> str | None:
+    """The refresh token that came as a cookie."""
+    return request.cookies.get(names().refresh)
+
+
+def _refresh_path() -> str:
+    """Where the refresh token is sent: to its one route, or to every page.
+
+    A page without a script cannot ask `/refresh` first, so the token has to come with the page's
+    own request. It is no more in the open than the access token, which goes there anyway; scripts
+    read neither; and a path keeps no other page of the same host from using a cookie (RFC 6265,
+    8.5). The path `/` in return earns it `__Host-`.
+    """
+    return "/" if PAGES in current_app.extensions else url_for(REFRESH_ROUTE)
+
+
+def put(response: Response, tokens: Tokens, csrf: str) -> Response:
+    """Give a page its tokens."""
+    called, seconds = names(), parts().settings.refresh_seconds
+    _set(response, called.access, tokens.access_token, tokens.expires_in)
+    _set(response, called.refresh, tokens.refresh_token, seconds, path=_refresh_path())
+    # The page reads this one, and sends it back in a header, which no other site can.
+    _set(response, called.csrf, csrf, seconds, httponly=False)
+    return response
+
+
+def drop(response: Response) -> Response:
+    """Take a page's tokens away, if it was these that it was known by."""
+    called = names()
+    if "Authorization" in request.headers or called.csrf not in request.cookies:
+        return response
+    _set(response, called.access, "", 0)
+    _set(response, called.refresh, "", 0, path=_refresh_path())
+    _set(response, called.csrf, "", 0, httponly=False)
+    return response
+
+
+def _set(
+    response: Response,
+    name: str,
+    value: str,
+    seconds: int,
+    *,
+    path: str = "/",
+    httponly: bool = True,
+) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        path=path,
+        secure=request.is_secure,
+        httponly=httponly,
+        samesite="Lax",
+    )
+
+
+def csrf_token(session_id: str) -> str:
+    """A new token that only pages of this session can have."""
+    nonce = secrets.token_urlsafe(12)
+    return f"{nonce}.{_mac(session_id, nonce)}"
+
+
+def refuse_forged(session_id: str) -> None:
+    """See that the page that sends this can read its own cookies.
+
+    A token that fits the session is proof enough, so the header is not compared with the
+    cookie: a planted cookie would be equal to a planted header, and still be wrong.
+
+    Raises:
+        CsrfFailed: It cannot, as far as is known.
+    """
+    if not fits(request.headers.get(CSRF_HEADER, ""), session_id):
+        raise CsrfFailed
+
+
+def fits(token: str, session_id: str) -> bool:
+    """Whether this is a CSRF token of that session."""
+    nonce, _, mac = token.partition(".")
+    return token.isascii() and hmac.compare_digest(mac, _mac(session_id, nonce))
+
+
+def is_own(session_id: str) -> bool:
+    """Whether the browser has this session's CSRF token: one that was planted comes without."""
+    return fits(request.cookies.get(names().csrf, ""), session_id)
+
+
+def _mac(session_id: str, nonce: str) -> str:
+    secret = parts().settings.secret_key or parts().store.secret(deadline=deadline())
+    key = hashlib.sha256(b"dibs csrf\0" + secret.encode()).digest()
+    return hmac.new(key, f"{session_id}\0{nonce}".encode(), hashlib.sha256).hexdigest()

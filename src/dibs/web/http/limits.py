@@ -1,0 +1,261 @@
+"""Limits on requests: by route and source, and on wrong passwords by account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+from http import HTTPStatus
+from math import ceil
+from typing import Any, cast
+
+from flask import Flask, Response, after_this_request, current_app, request
+from flask_limiter import Limiter
+from limits import RateLimitItem, RateLimitItemPerSecond
+
+from dibs.cache.counts import Count
+from dibs.config.rates import FAILURES, Rates, parse
+from dibs.errors import DibsError
+from dibs.web.http.source import source, trust_proxies
+from dibs.web.http.tally import SCHEME, Tally
+from dibs.web.http.tried_account import account
+from dibs.wiring import Parts
+
+View = Callable[..., Any]
+
+KEY = "dibs.limits"
+"""Of `app.extensions`, where a host app's own Flask-Limiter is `limiter`; and of a request."""
+
+GROUPS = {
+    "dibs_registration.register": "register",
+    "dibs_teams.create": "register",
+    "dibs_holds.hold": "register",
+    "dibs_users.change": "register",
+    "dibs_login.login": "login",
+    "dibs_sessions.refresh": "refresh",
+    "dibs_names.check": "check",
+    "dibs_names.check_itself": "check",
+    "dibs_names.check_many": "check",
+    # Pages do what routes do.
+    "dibs_pages.do_sign_up": "register",
+    "dibs_pages.do_create_team": "register",
+    "dibs_pages.do_rename": "register",
+    "dibs_pages.do_sign_in": "login",
+    "dibs_pages.sign_up": "check",
+}
+REST = "rest"
+
+PASSWORD_TRIED = {
+    "dibs_login.login",
+    "dibs_users.change",
+    "dibs_pages.do_sign_in",
+    "dibs_pages.do_change_password",
+}
+"""Endpoints that say whether a password is right."""
+
+UNLIMITED = "dibs_health"
+"""Blueprint of what an orchestrator asks: a limit would have it restart what is healthy."""
+
+WRONG = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+"""What a wrong password is answered with, whoever words the answer."""
+
+KNOWN_SECONDS = 30 * 86_400
+"""How long a source is known as one from which somebody has logged in."""
+
+
+class RateLimited(DibsError):
+    """The client has asked too often; nothing was done."""
+
+    code = "rate_limited"
+    message = "Too many requests. Please try again in %(seconds)s seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What one limit has counted for this request.
+
+    Attributes:
+        key: Under which.
+        count: What it has come to.
+    """
+
+    group: str
+    limit: RateLimitItem
+    key: str
+    count: Count
+
+    @property
+    def over(self) -> bool:
+        """Whether that was too much."""
+        return self.count.number > self.limit.amount
+
+    @property
+    def seconds(self) -> int:
+        """Until it begins anew."""
+        return max(1, ceil(self.count.left))
+
+
+def init_limits(app: Flask, parts: Parts) -> None:
+    """Limit the routes of dibs on this app, as DIBS_RATE_LIMITS says, and no others.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+    """
+    trust_proxies(app, parts.settings.trusted_proxies)
+    rates = parse(parts.settings.rate_limits)
+    if not rates:
+        return
+    limits = app.extensions[KEY] = Limits(parts, rates)
+    for endpoint, view in app.view_functions.items():
+        blueprint = endpoint.partition(".")[0]
+        if blueprint.startswith("dibs_") and blueprint != UNLIMITED:
+            app.view_functions[endpoint] = limits.guard(endpoint, view)
+
+
+class Limits:
+    """The limits of one app.
+
+    Flask-Limiter counts. Its decorators are left out: they read the limits anew for every
+    request, which takes 120 us, and ask Redis three times for each where once will do.
+
+    Args:
+        parts: Of the app.
+        rates: Of each group that is limited.
+
+    Attributes:
+        tally: The counts.
+    """
+
+    def __init__(self, parts: Parts, rates: Rates) -> None:
+        self._limits = {
+            group: [RateLimitItemPerSecond(rate.number, rate.seconds) for rate in several]
+            for group, several in rates.items()
+        }
+        options = cast(dict[str, str | int], {"parts": parts})
+        limiter = Limiter(
+            source, storage_uri=f"{SCHEME}://", storage_options=options, strategy="fixed-window"
+        )
+        # On an app of its own: a host's RATELIMIT_ settings are for the host's own Limiter,
+        # and so are its place in `app.extensions` and what it does before each request.
+        limiter.init_app(Flask(KEY))
+        self.tally = cast(Tally, limiter.storage)
+        self._limiter = limiter
+
+    def guard(self, endpoint: str, view: View) -> View:
+        """The view, behind its limits: of a refused request nothing is read but its name."""
+        # One that is mounted a second time is called `dibs_names-...`.
+        blueprint, _, view_name = endpoint.partition(".")
+        group = GROUPS.get(f"{blueprint.partition('-')[0]}.{view_name}", REST)
+        tries = endpoint in PASSWORD_TRIED
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            request.environ[KEY] = []
+            after_this_request(self._settle if tries else _tell)
+            self._count(group, source())
+            if tries and (who := account()) is not None:
+                self._count_try(who)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    def count_more(self, group: str, more: int) -> None:
+        """Count what this request has been counted for so many times more, or not at all.
+
+        What a refused list would have cost is given back, or it would keep single names out.
+        One that is longer than the limit costs all of that, or it could never be asked.
+        """
+        counted = [(hit, min(more, hit.limit.amount - 1)) for hit in _hits() if hit.group == group]
+        for hit, cost in counted:
+            self.tally.incr(hit.key, hit.limit.get_expiry(), cost)
+        now = {hit: replace(hit, count=self.tally.noted(hit.key)) for hit, _ in counted}
+        _hits()[:] = [now.get(hit, hit) for hit in _hits()]
+        if over := [hit for hit in now.values() if hit.over]:
+            for hit, cost in counted:
+                self.tally.incr(hit.key, hit.limit.get_expiry(), -cost)
+            raise RateLimited(seconds=over[0].seconds)
+
+    def _count(self, group: str, who: str) -> None:
+        for limit in self._limits.get(group, ()):
+            self._limiter.limiter.hit(limit, who, group)
+            key = limit.key_for(who, group)
+            hit = Hit(group, limit, key, self.tally.noted(key))
+            _hits().append(hit)
+            if hit.over:
+                raise RateLimited(seconds=hit.seconds)
+
+    def _count_try(self, who: str) -> None:
+        self._count("account_source", f"{who} {source()}")
+        try:
+            self._count("account", who)
+        except RateLimited:
+            # Somebody tries from everywhere. That must not keep the owner out, who comes from
+            # where she came from before (NIST SP 800-63B-4, 3.2.2).
+            if not self.tally.get(_known(who)):
+                raise
+            _hits().pop()
+
+    def _settle(self, response: Response) -> Response:
+        """Count wrong passwords and nothing else: what was counted beforehand is taken back.
+
+        Beforehand, because of those who try a hundred at the same moment.
+        """
+        good = response.status_code < HTTPStatus.BAD_REQUEST
+        for hit in (hit for hit in _hits() if hit.group in FAILURES):
+            if good and hit.group == "account_source":
+                self.tally.clear(hit.key)
+            elif response.status_code not in WRONG:
+                self.tally.incr(hit.key, hit.limit.get_expiry(), -1)
+        if good and (who := account()) is not None:
+            self.tally.mark(_known(who), KNOWN_SECONDS)
+        return _tell(response)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.tally.close()
+
+
+def count_more(group: str, more: int) -> None:
+    """Have a request that asks for several things at once cost as much as that many requests.
+
+    Raises:
+        RateLimited: It is too much; nothing of it was counted.
+    """
+    limits: Limits | None = current_app.extensions.get(KEY)
+    if limits is not None and more:
+        limits.count_more(group, more)
+
+
+def _tell(response: Response) -> Response:
+    """The headers of draft-ietf-httpapi-ratelimit-headers-11.
+
+    What others have tried on an account is told to nobody, unless it has been too much.
+    """
+    shown = [hit for hit in _hits() if hit.over or hit.group not in FAILURES]
+    over = [hit for hit in shown if hit.over]
+    if shown:
+        response.headers["RateLimit-Policy"] = ", ".join(map(_policy, shown))
+        response.headers["RateLimit"] = ", ".join(map(_state, over or shown))
+    if over:
+        response.headers["Retry-After"] = str(over[0].seconds)
+    return response
+
+
+def _policy(hit: Hit) -> str:
+    return f"{_name(hit)};q={hit.limit.amount};w={hit.limit.get_expiry()}"
+
+
+def _state(hit: Hit) -> str:
+    return f"{_name(hit)};r={max(0, hit.limit.amount - hit.count.number)};t={hit.seconds}"
+
+
+def _name(hit: Hit) -> str:
+    return f'"{hit.group}-{hit.limit.get_expiry()}"'
+
+
+def _hits() -> list[Hit]:
+    return cast("list[Hit]", request.environ[KEY])
+
+
+def _known(who: str) -> str:
+    return f"known {who} {source()}"

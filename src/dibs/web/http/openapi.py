@@ -1,0 +1,178 @@
+"""The API as OpenAPI has it, at /openapi.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import RLock
+from typing import Any
+
+from apispec import BasePlugin
+from flask import Flask
+from flask_smorest import Api
+from flask_smorest.spec import openapi_cli
+
+from dibs.web.api.checking import HOLD_TOKEN
+from dibs.web.api.schemas import Problem
+from dibs.web.http.blueprint import CHALLENGE, CSRF, SCHEMES, USUAL, Blueprint
+from dibs.web.http.problems import CONTENT_TYPE
+
+
+class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
+    """flask-smorest's API, with our problem details where it has errors of its own.
+
+    Its description is written when somebody first asks for it: that takes longer than all the
+    rest of an app's start, and few of its processes are ever asked.
+
+    Args:
+        app: The app.
+        finish: What is still to be said once all blueprints have been described.
+        options: For apispec.
+    """
+
+    ERROR_SCHEMA = Problem
+    DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
+
+    def __init__(self, app: Flask, finish: Callable[[Any], None], **options: Any) -> None:
+        self._finish = finish
+        self._blueprints: list[tuple[str, Blueprint]] = []
+        self._written: Any = None
+        self._lock = RLock()  # who writes reads what is there so far
+        super().__init__(app, spec_kwargs=options)
+
+    @property
+    def spec(self) -> Any:
+        """The description."""
+        with self._lock:
+            if self._written is None:
+                try:
+                    self._write()
+                except BaseException:
+                    self._written = None  # half of it is none
+                    raise
+            return self._written
+
+    @spec.setter
+    def spec(self, spec: Any) -> None:
+        self._written = spec
+
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """See flask-smorest; the blueprint is described later."""
+        name: str = options.get("name") or blueprint.name
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][name] = self
+        self._app.register_blueprint(blueprint, **options)
+        self._blueprints.append((name, blueprint))
+
+    def _init_spec(self, **options: Any) -> None:
+        self._options = options
+        self._app.cli.add_command(openapi_cli)
+
+    def _write(self) -> None:
+        super()._init_spec(**self._options)
+        for name, blueprint in self._blueprints:
+            blueprint.register_views_in_doc(
+                self, self._app, self._written, name=name, parameters=None
+            )
+            self._written.tag({"name": name, "description": blueprint.description})
+        self._finish(self._written)
+
+    def _register_responses(self) -> None:
+        usual = self.DEFAULT_RESPONSE_CONTENT_TYPE
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = CONTENT_TYPE
+        super()._register_responses()
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = usual
+
+    def _register_pagination_header(self) -> None:
+        """Leave it out: pages are told by `next`."""
+
+    def _register_error_handlers(self) -> None:
+        """Leave them to `dibs.web.http.problems`."""
+
+
+NOT_LIMITED = "Health"
+"""The tag of routes that an orchestrator asks."""
+
+WHOLE = {"schema": {"type": "integer"}}
+FIELD = {"schema": {"type": "string"}}
+DRAFT = "As in draft-ietf-httpapi-ratelimit-headers-11."
+TOO_MANY = {
+    "description": "Too many requests, or too many wrong passwords; see Retry-After.",
+    "headers": {
+        "Retry-After": {"description": "Seconds after which another try makes sense.", **WHOLE},
+        "RateLimit": {"description": f"What is left. {DRAFT}", **FIELD},
+        "RateLimit-Policy": {"description": f"What is allowed. {DRAFT}", **FIELD},
+        "Content-Language": {"description": "The language of the answer.", **FIELD},
+        "Vary": FIELD,
+    },
+    "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+class Refusals(BasePlugin):
+    """Adds the 429 to each operation, so that no view has to."""
+
+    def operation_helper(
+        self,
+        path: str | None = None,
+        operations: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """See apispec."""
+        del path, kwargs
+        for operation in (operations or {}).values():
+            if isinstance(operation, dict) and NOT_LIMITED not in operation.get("tags", ()):
+                operation.setdefault("responses", {})["429"] = TOO_MANY
+
+
+CHECKS = "Names"
+"""The tag of routes for which DIBS_CHECK says who may ask."""
+
+HOLD = {
+    "in": "header",
+    "name": HOLD_TOKEN,
+    "description": "The token of a hold, instead of an access token.",
+    **FIELD,
+}
+
+
+class Proofs(BasePlugin):
+    """Adds to each check of names what DIBS_CHECK has it ask for.
+
+    Args:
+        mode: DIBS_CHECK.
+    """
+
+    def __init__(self, mode: str) -> None:
+        self._mode = mode
+
+    def operation_helper(
+        self,
+        path: str | None = None,
+        operations: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """See apispec."""
+        del path, kwargs
+        if self._mode not in ("token", "staff"):
+            return
+        for method, operation in (operations or {}).items():
+            if isinstance(operation, dict) and CHECKS in operation.get("tags", ()):
+                self._add(method, operation)
+
+    def _add(self, method: str, operation: dict[str, Any]) -> None:
+        # A proof of another kind takes the place of every scheme that has a name here.
+        operation["security"] = [*([{}] if self._mode == "token" else []), *SCHEMES]
+        operation["responses"]["401"] = _refusal(401, CHALLENGE)
+        operation["responses"]["403"] = _refusal(403, {})
+        sent = operation.setdefault("parameters", [])
+        if self._mode == "token":
+            sent.append(HOLD)
+        if method != "get":
+            sent.append(CSRF)
+
+
+def _refusal(status: int, headers: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": USUAL[status],
+        "headers": {"Content-Language": FIELD, "Vary": FIELD, **headers},
+        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

@@ -1,0 +1,147 @@
+"""Which language an answer is in, and the words themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
+from pathlib import Path
+
+from babel import Locale
+from babel.support import NullTranslations, Translations
+from flask import Flask, current_app, has_request_context, request
+from flask_babel import Babel, get_locale
+
+from dibs.errors import NameTaken
+
+LOCALES = ("en", "zh", "ja")
+LANGUAGE_COOKIE = "dibs_language"
+SWITCH = "dibs.language"
+"""Of `app.extensions`: the reader's own choice counts, since no rule of the host app's does."""
+
+SEPARATORS = {"zh": "\N{FULLWIDTH SEMICOLON}", "ja": ""}
+
+TAKEN_FOR_TEAMS = "A user or a team with that name already exists."
+MESSAGES = (TAKEN_FOR_TEAMS,)
+
+OF_TEAMS = {
+    "en": ("username", "team name"),
+    "zh": ("用户名", "团队名称"),
+    "ja": ("ユーザー名", "チーム名"),
+}
+"""The rules of a name are those of a team's name too: in their sentences one word is another."""
+
+ABOUT_TEAM = "dibs.about_team"
+
+TRANSLATIONS = Path(__file__).parent / "translations"
+
+
+def init_babel(app: Flask, *, default: str) -> None:
+    """Choose by Accept-Language, unless the host app has its own way of choosing.
+
+    On a page the reader may have chosen another one.
+    """
+    if "babel" in app.extensions:
+        return
+    app.extensions.setdefault(SWITCH, False)
+    # Parsed once: Babel looks for its data on the disk each time.
+    parsed = cache(Locale.parse)
+    Babel(
+        app,
+        default_locale=default,
+        locale_selector=lambda: parsed(chosen() or choose_locale(default)),
+    )
+
+
+def offer_choice(app: Flask) -> None:
+    """Let readers of this app's pages choose, if it is dibs that chooses."""
+    if SWITCH in app.extensions:
+        app.extensions[SWITCH] = True
+
+
+def is_choice_offered() -> bool:
+    """Whether a reader's own choice counts in this app's pages."""
+    return bool(current_app.extensions.get(SWITCH))
+
+
+def read_as_page() -> None:
+    """Have the rest of this request be a page; a script on it says what language it wants."""
+    request.environ[SWITCH] = True
+
+
+def chosen() -> str | None:
+    """The language that the reader has chosen on a page."""
+    if SWITCH not in request.environ or not is_choice_offered():
+        return None
+    wanted = request.cookies.get(LANGUAGE_COOKIE)
+    return wanted if wanted in LOCALES else None
+
+
+def choose_locale(default: str) -> str:
+    """The language that the client wants most of those we have.
+
+    `ja-JP, en;q=0.5` wants Japanese: the lookup of RFC 4647, 3.4, with our
+    short list of languages. werkzeug's `best_match` would say English.
+    """
+    # Equals stay in the order in which they were sent.
+    wanted = sorted(request.accept_languages, key=lambda item: -item[1])
+    for tag, quality in wanted:
+        locale = default if tag == "*" else tag.partition("-")[0].lower()
+        if locale in LOCALES and quality > 0:
+            return locale
+    return default
+
+
+def say(message: str, params: Mapping[str, object] | None = None) -> str:
+    """The message in the reader's language, its `%(name)s` fields filled in."""
+    if of_team := has_request_context() and ABOUT_TEAM in request.environ:
+        message = TAKEN_FOR_TEAMS if message == NameTaken.message else message
+    words: str = _catalogue(get_locale()).ugettext(message)
+    if of_team:
+        words = words.replace(*OF_TEAMS.get(language().partition("-")[0], OF_TEAMS["en"]))
+    return words % params if params else words
+
+
+def speak_of_teams() -> None:
+    """Call names those of teams for the rest of this request."""
+    request.environ[ABOUT_TEAM] = True
+
+
+def language() -> str:
+    """The language of this answer, as a BCP 47 tag."""
+    return _tag(get_locale())
+
+
+# To write a locale as text takes Babel longer than to look a message up.
+@lru_cache
+def _tag(locale: Locale | None) -> str:
+    return str(locale).replace("_", "-") if locale else "en"
+
+
+@lru_cache
+def _catalogue(locale: Locale | None) -> NullTranslations:
+    return Translations.load(TRANSLATIONS, [locale], "dibs") if locale else NullTranslations()
+
+
+def together(sentences: Iterable[str]) -> str:
+    """Several sentences as one text; where sentences stand without spaces, so do these."""
+    return SEPARATORS.get(language().partition("-")[0], " ").join(sentences)
+
+
+def flowing(sentences: Iterable[str]) -> str:
+    """Whole sentences, each with its own full stop, as one paragraph."""
+    return ("" if language().partition("-")[0] in SEPARATORS else " ").join(sentences)
+
+
+def localised() -> dict[str, str]:
+    """The headers of an answer that holds words."""
+    return {"Content-Language": language(), "Vary": "Accept-Language"}
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso(milliseconds: int) -> str:
+    """The moment so many milliseconds after 1970, as in RFC 3339."""
+    moment = EPOCH + timedelta(milliseconds=milliseconds)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,151 @@
+"""Who reads a page: known by cookies alone, also after minutes without a script."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Response, request
+
+from dibs.accounts.login import Tokens
+from dibs.errors import InvalidToken, SessionEnded, TokenSuperseded, Unauthenticated
+from dibs.store.accounts.sessions import Living
+from dibs.web.api.registration import REGISTERED
+from dibs.web.api.sessions import LOGGED_OUT, LOGGED_OUT_EVERYWHERE
+from dibs.web.api.users import CHANGED
+from dibs.web.http import cookies
+from dibs.web.http.auth import WHO
+from dibs.web.http.current import acts, deadline, parts
+from dibs.web.i18n import say
+
+NEW = "dibs.tokens"
+ENDED = "dibs.ended"
+
+
+def visitor() -> Living | None:
+    """Who reads this page, None for nobody. From here on `current_user` knows too.
+
+    Raises:
+        StoreUnavailable: The database cannot answer.
+    """
+    if WHO not in request.environ:
+        living = request.environ[WHO] = _by_access_token() or _by_refresh_token()
+        if living is not None:
+            acts(living.user_id)
+    return cast("Living | None", request.environ[WHO])
+
+
+def signed_in() -> Living:
+    """Who reads this page.
+
+    Raises:
+        Unauthenticated: Nobody who is logged in.
+    """
+    living = visitor()
+    if living is None:
+        raise Unauthenticated
+    return living
+
+
+def sign_in(tokens: Tokens) -> None:
+    """Have the answer give the browser these."""
+    request.environ[NEW] = tokens
+
+
+def sign_out() -> None:
+    """Have the answer take the browser's tokens away."""
+    request.environ[ENDED] = True
+
+
+def has_ended() -> bool:
+    """Whether the browser came with a session that had ended."""
+    return ENDED in request.environ
+
+
+def settle(response: Response) -> None:
+    """Put the cookies as this request has left them."""
+    tokens = request.environ.get(NEW)
+    if tokens is not None:
+        cookies.put(response, tokens, cookies.csrf_token(tokens.session_id))
+    elif ENDED in request.environ:
+        cookies.drop(response)
+
+
+def _by_access_token() -> Living | None:
+    token = cookies.access_token()
+    if token is None:
+        return None
+    try:
+        return parts().accounts.logins.who(token, deadline=deadline())
+    except InvalidToken:
+        return None
+
+
+def _by_refresh_token() -> Living | None:
+    """The access token lives for minutes, and a browser without a script cannot ask for a new one.
+
+    A neighbouring subdomain could have planted a token of its own session, which would log the
+    reader in as somebody else: so the session's CSRF token must be there too, as for `/refresh`.
+    """
+    token = cookies.refresh_token()
+    if token is None or not cookies.is_own(token.partition(".")[0]):
+        return None
+    try:
+        return _exchanged(token)
+    except InvalidToken:
+        request.environ[ENDED] = True
+        return None
+
+
+def _exchanged(token: str) -> Living | None:
+    logins = parts().accounts.logins
+    try:
+        tokens = logins.refresh(token, deadline=deadline())
+    except TokenSuperseded:
+        # Pages that are opened side by side come with the same token. The first brings the new
+        # one to the browser; for the others it is enough to be read this once.
+        return logins.going_on(token.partition(".")[0], deadline=deadline())
+    request.environ[NEW] = tokens
+    return logins.who(tokens.access_token, deadline=deadline())
+
+
+COOKIE = "dibs_notice"
+SECONDS = 60
+NOTICES = {
+    "registered": REGISTERED,
+    "signed_out": LOGGED_OUT,
+    "signed_out_everywhere": LOGGED_OUT_EVERYWHERE,
+    "password": CHANGED,
+    "session_ended": SessionEnded.message,
+    "session_closed": "That device is signed out.",
+    "renamed": "This is your name now.",
+    "deleted": "Your account is deleted.",
+    "team_made": "The team has been made.",
+    "team_ended": "The team has ended.",
+    "left": "You have left the team.",
+    "members": "The members are as you wanted.",
+    "reserved": "The name is reserved.",
+    "unreserved": "The name is no longer reserved.",
+    "assigned": "The name is theirs now.",
+    "transferred": "The name has been passed on.",
+    "freed": "The name is free.",
+}
+MESSAGES = tuple(NOTICES.values())
+
+
+def leave(response: Response, notice: str) -> None:
+    """Have the next page say this."""
+    response.set_cookie(
+        COOKIE, notice, SECONDS, secure=request.is_secure, httponly=True, samesite="Lax"
+    )
+
+
+def shown() -> str | None:
+    """What this page is to say, if anything: only sentences of ours."""
+    message = NOTICES.get(request.cookies.get(COOKIE, ""))
+    return say(message) if message else None
+
+
+def take(response: Response) -> None:
+    """Have it said once."""
+    if COOKIE in request.cookies and response.status_code != 303:
+        response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Lax")

@@ -1,0 +1,146 @@
+"""Short phrases that several pages say: reasons, what becomes of a name, browsers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import inf
+from typing import Any
+
+from babel.dates import format_timedelta
+from flask_babel import get_locale
+
+from dibs.web.http.current import parts
+from dibs.web.i18n import flowing, say
+
+WORDS = {
+    "taken": "Somebody has it",
+    "lookalike": "Looks like one that somebody has",
+    "held": "Somebody is signing up with it",
+    "quarantined": "Given up, not free yet",
+    "reserved": "Kept back",
+    "empty": "Nothing was typed",
+    "too_short": "Too short",
+    "too_long": "Too long",
+    "white_space": "White space in it",
+    "control": "A character that cannot be seen",
+    "at_sign": "An @ in it",
+    "character": "A sign that names do not have",
+    "too_new": "A character that is too new",
+    "unusual": "A letter that nobody writes today",
+    "marks": "Too many marks on one letter",
+    "separator_at_end": "A separator first or last",
+    "separator_doubled": "Two separators in a row",
+    "suffix": "Ends like a file name",
+    "numeric_only": "Only a number",
+    "mixed_scripts": "Mixed scripts",
+    "mixed_digits": "Mixed kinds of digits",
+    "capitals": "Capitals like Latin letters",
+    "bidi": "Mixed directions of writing",
+    "unstable": "No settled spelling",
+    "encoding": "Not UTF-8",
+}
+"""By the reason's code."""
+
+
+def words(code: str) -> str:
+    """The reason in the reader's language; empty for one of an app's own rules."""
+    return say(WORDS[code]) if code in WORDS else ""
+
+
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("HeadlessChrome/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+"""What stands in it, and whose it is. Each of these claims to be those below it too."""
+
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def described(device: str) -> str:
+    """Browser and system, or the first word of whatever it calls itself; empty if it does not."""
+    browser = _first(BROWSERS, device)
+    if browser is None:
+        return device.partition(" ")[0][:64]
+    system = _first(SYSTEMS, device)
+    return f"{browser} · {system}" if system else browser
+
+
+def _first(known: tuple[tuple[str, str], ...], device: str) -> str | None:
+    return next((name for mark, name in known if mark in device), None)
+
+
+UNITS = {"day": 86_400_000, "hour": 3_600_000}
+
+# For so many days, at once, for ever.
+SENTENCES = {
+    "renamed": (
+        "Nobody else can have your old name for %(time)s, and you may take it back meanwhile.",
+        "Anybody can have your old name at once.",
+        "Nobody else will ever have your old name, and you may take it back.",
+    ),
+    "deleted": (
+        "Nobody can have your name for %(time)s, not even you; then it is free.",
+        "Your name is free at once, and somebody else may have it.",
+        "Nobody will ever have your name again, not even you.",
+    ),
+    "ended": (
+        "Nobody can have its name for %(time)s; then it is free.",
+        "Its name is free at once, and somebody else may have it.",
+        "Nobody will ever have its name again.",
+    ),
+    "given_up": (
+        "Nobody else can have the name that is given up for %(time)s.",
+        "Anybody can have the name that is given up at once.",
+        "Nobody else will ever have the name that is given up.",
+    ),
+}
+LEADS_HERE = "Until somebody else has it, links to it lead here."
+MESSAGES = (
+    *WORDS.values(),
+    *(one for three in SENTENCES.values() for one in three),
+    LEADS_HERE,
+)
+
+
+def rest(case: str) -> str:
+    """What this service does with a name when that happens.
+
+    Args:
+        case: One of `SENTENCES`.
+    """
+    settings = parts().settings
+    quarantine = settings.quarantine_ms
+    some, none, ever = SENTENCES[case]
+    if quarantine:
+        said = say(some, {"time": _exactly(quarantine)})
+    else:
+        said = say(ever if quarantine is None else none)
+    if case == "renamed" and settings.redirects == "on":
+        return flowing((said, say(LEADS_HERE)))
+    return said
+
+
+def _exactly(milliseconds: int) -> str:
+    """In the largest unit that says it without rounding: 90 days, and not 3 months.
+
+    `babel.units.format_unit` has no words for it in Chinese and Japanese.
+    """
+    whole = (unit for unit, size in UNITS.items() if milliseconds % size == 0)
+    unit: Any = next(whole, "minute")
+    lasts = timedelta(milliseconds=milliseconds)
+    return format_timedelta(lasts, unit, threshold=inf, locale=get_locale() or "en")

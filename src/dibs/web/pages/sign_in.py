@@ -1,0 +1,186 @@
+"""Signing up, in and out."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, request, url_for
+from werkzeug.routing import BuildError
+
+from dibs.errors import DibsError, LoginFailed, Overloaded, StoreUnavailable
+from dibs.web.api.names import verdict
+from dibs.web.api.registration import taking
+from dibs.web.http.current import deadline, parts
+from dibs.web.pages import browser_session
+from dibs.web.pages.base import ASKED, blueprint, go, go_out, go_to, page
+from dibs.web.pages.forms import Form, comes_back, key_of_form
+
+
+def sign_up_page(form: Form) -> Response:
+    """The form to sign up with, and what is to be said of a name that was only asked about."""
+    settings, name = parts().settings, request.args.get("username")
+    asked = None if form.name or name is None else _asked(name)
+    return page(
+        "sign-up.html",
+        form.status,
+        form=form if form.name else _filled_in(name or "", asked),
+        asked=asked,
+        password=settings.password,
+        shortest=settings.password_min_length,
+        next=local(request.values.get("next")),
+    )
+
+
+def _asked(name: str) -> dict[str, Any] | None:
+    """What is said of a name before it is wanted, where that is said to everybody."""
+    if parts().settings.check not in ASKED:
+        return None
+    said = verdict(name, parts().registry, deadline())
+    return None if said["available"] is None else said
+
+
+def _filled_in(name: str, asked: dict[str, Any] | None) -> Form:
+    """The form with a name, and why it cannot be had."""
+    typed = {"username": name}
+    if asked is None or asked["available"]:
+        return Form(typed=typed)
+    said = [one["detail"] for one in asked["reasons"]] or [asked["message"]]
+    return Form(typed=typed, broken={"username": said}, name="do_sign_up")
+
+
+@blueprint.get("/sign-up")
+def sign_up() -> Response:
+    """Show it, unless there is nothing to sign up for."""
+    return go_to(landing()) if browser_session.visitor() else sign_up_page(Form())
+
+
+@blueprint.post("/sign-up")
+@comes_back(sign_up_page)
+def do_sign_up() -> Response:
+    """Register, and log in."""
+    name, password = request.form.get("username", ""), request.form.get("password") or None
+    key, repeatable = key_of_form()
+    with taking(name, key):
+        user = parts().registration.register(
+            name,
+            password,
+            request=(b"POST /sign-up", b"", key.encode(), f"{name}\0{password}".encode()),
+            repeatable=repeatable,
+            deadline=deadline(),
+        )
+    if password is None:
+        return go("profile", "registered", name=user.username)
+    # She has her name, whatever becomes of the login.
+    with suppress(LoginFailed, Overloaded, StoreUnavailable):
+        _log_in(user.username, password)
+        return go_to(local(request.form.get("next")) or landing(), "registered")
+    return go("sign_in", "registered", username=user.username)
+
+
+class NoSignIn(DibsError):
+    """No passwords are used, so there is nothing to sign in with."""
+
+    code = "not_found"
+    message = "Nobody signs in here: names are registered without a password."
+
+
+def refuse_sign_in() -> None:
+    """See that there is something to sign in with.
+
+    Raises:
+        NoSignIn: There is not.
+    """
+    if not parts().settings.hashes:
+        raise NoSignIn
+
+
+def sign_in_page(form: Form) -> Response:
+    """The form to log in with."""
+    refuse_sign_in()
+    return page(
+        "sign-in.html",
+        form.status,
+        form=form if form.name else Form(typed={"username": request.args.get("username", "")}),
+        next=local(request.values.get("next")),
+    )
+
+
+@blueprint.get("/sign-in")
+def sign_in() -> Response:
+    """Show it, unless she is logged in."""
+    if browser_session.visitor():
+        return go_to(local(request.args.get("next")) or landing())
+    return sign_in_page(Form())
+
+
+@blueprint.post("/sign-in")
+@comes_back(sign_in_page)
+def do_sign_in() -> Response:
+    """Log in, by any spelling of the name."""
+    refuse_sign_in()
+    _log_in(request.form.get("username", ""), request.form.get("password", ""))
+    return go_to(local(request.form.get("next")) or landing())
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> Response:
+    """End this session; where none goes on, there is nothing to end."""
+    living = browser_session.visitor()
+    if living is not None:
+        parts().accounts.logins.logout(living, deadline=deadline())
+    browser_session.sign_out()
+    return go_out("signed_out")
+
+
+def landing() -> str:
+    """Where somebody goes who has logged in."""
+    return url_for("dibs_pages.account")
+
+
+def local(address: str | None) -> str | None:
+    """The address, if it is a page of this very host: no link is to lead anywhere else by ours.
+
+    Browsers read a backslash as a slash and skip tabs and line ends, so neither may be in it.
+    """
+    if not address or not address.startswith("/") or address.startswith("//"):
+        return None
+    if "\\" in address or not address.isprintable():
+        return None
+    try:
+        parts_of = urlsplit(address)
+    except ValueError:
+        return None
+    return None if parts_of.scheme or parts_of.netloc else address
+
+
+def _log_in(name: str, password: str) -> None:
+    """Begin a session; the one that this browser had before ends, as nobody could end it later."""
+    tokens = parts().accounts.logins.login(
+        name,
+        password,
+        device=request.headers.get("User-Agent", ""),
+        deadline=deadline(),
+    )
+    before = browser_session.visitor()
+    browser_session.sign_in(tokens)
+    if before is not None:
+        with suppress(StoreUnavailable):
+            parts().accounts.logins.logout(before, deadline=deadline())
+
+
+FRONT = "dibs_pages.home"
+
+
+def home() -> Response:
+    """What this is, and where to begin."""
+    return page("home.html", docs=_docs(), asks=parts().settings.check == "open")
+
+
+def _docs() -> str | None:
+    """Where the API is described, in an app that says so."""
+    try:
+        return url_for("swagger_ui.show")
+    except BuildError:
+        return None

@@ -1,0 +1,134 @@
+"""All that staff may know of a name: who has it, what is like it, and what happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dibs.errors import InvalidName, NameTaken
+from dibs.names import Username, parse_existing
+from dibs.names.suggest import near_keys
+from dibs.store import NameRow
+from dibs.store.names.history import PastChange
+from dibs.web.http.current import deadline, parts
+from dibs.web.http.problems import reason_items
+from dibs.web.i18n import say
+
+FREE = "Free"
+STATES = {
+    "owned": "In use",
+    "held": "Held for a sign-up",
+    "quarantined": "Given up, not free yet",
+    "reserved": "Reserved by staff",
+}
+ACTIONS = {
+    "claimed": "Registered",
+    "held": "Held for a sign-up",
+    "unheld": "Let go by the sign-up",
+    "renamed": "Taken by a rename",
+    "left": "Given up by a rename",
+    "respelled": "Spelt anew",
+    "released": "Given up",
+    "forgotten": "Last owner forgotten",
+    "reserved": "Reserved by staff",
+    "unreserved": "No longer reserved",
+    "transferred": "Passed on by staff",
+}
+MESSAGES = (FREE, *STATES.values(), *ACTIONS.values())
+
+NEAR = 20
+"""How many neighbours are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is to a name.
+
+    Attributes:
+        asked: As it was typed.
+        broken: Why there can be no such name.
+        row: Of this name or of one that looks just like it; None where nobody has either.
+        is_other: Whether the row is of one that only looks like it.
+        near: Rows of names that differ by one slip of the hand.
+        past: What happened, the newest first.
+        more: Whether there is more of that.
+        people: What users are called now, by id.
+        disabled: Since when users are kept out who are, by id.
+    """
+
+    asked: str
+    broken: Sequence[str] = ()
+    row: NameRow | None = None
+    is_other: bool = False
+    near: Sequence[NameRow] = ()
+    past: Sequence[PastChange] = ()
+    more: bool = False
+    people: Mapping[str, str] = field(default_factory=dict)
+    disabled: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name that staff act on: that of the row, where there is one."""
+        return self.row.display if self.row else self.asked
+
+
+def look(name: str, *, limit: int) -> Found:
+    """Find a name, in any spelling.
+
+    Args:
+        name: As typed.
+        limit: Of what happened, at most so much.
+
+    Raises:
+        StoreUnavailable: The database cannot answer.
+    """
+    settings = parts().settings
+    try:
+        username = parse_existing(name, lookalikes=settings.lookalikes)
+    except InvalidName as error:
+        said = reason_items([("name", reason) for reason in error.reasons])
+        return Found(name, [one["detail"] for one in said])
+    rows = _rows(username)
+    row = rows.pop(username.key, None)
+    if row is None and (rules := _against(name)):
+        return Found(name, rules)
+    near = sorted(rows.values(), key=lambda one: (len(one.canonical), one.canonical))[:NEAR]
+    past = parts().history.of_name(username, limit=limit + 1, deadline=deadline())
+    users = _users([*near, row] if row else near, past[:limit])
+    return Found(
+        name,
+        row=row,
+        is_other=row is not None and row.canonical != username.canonical,
+        near=near,
+        past=past[:limit],
+        more=len(past) > limit,
+        people=parts().history.names_now(users, deadline=deadline()),
+        disabled=parts().accounts.profiles.disabled(users, deadline=deadline()),
+    )
+
+
+def _against(name: str) -> list[str]:
+    """Why nobody can have a name that nobody has."""
+    try:
+        parts().registry.parse(name, deadline=deadline())
+    except InvalidName as error:
+        return [one["detail"] for one in reason_items([("name", r) for r in error.reasons])]
+    except NameTaken as error:
+        return [say(error.message)]
+    return []
+
+
+def _rows(username: Username) -> dict[str, NameRow]:
+    """The name's row and those of its neighbours that are not free, in one query."""
+    settings = parts().settings
+    keys = [username.key, *near_keys(username.canonical, settings.lookalikes)]
+    found = parts().store.find(keys, namespace=settings.namespace, deadline=deadline())
+    return {key: row for key, row in found.items() if not row.free}
+
+
+def _users(rows: Sequence[NameRow], past: Sequence[PastChange]) -> list[str]:
+    """The ids of users in these."""
+    ids = {row.owner for row in rows if row.owner_kind == "user"}
+    ids |= {one.change.actor for one in past}
+    ids |= {one.change.owner for one in past if one.change.owner_kind == "user"}
+    return [one for one in ids if one]

@@ -1,0 +1,281 @@
+"""The composition root: from settings to the parts. No Flask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dibs.accounts.policy import Reading
+from dibs.accounts.registration import Registration
+from dibs.cache import Layers, NameFilter, NoFilter, TakenCache
+from dibs.config import Settings
+from dibs.errors import ConfigError
+from dibs.names import rules_version
+from dibs.observe import Counters
+from dibs.registry import Registry
+from dibs.registry.claims import Leavings
+from dibs.registry.holds import Holds
+from dibs.registry.renames import Renames
+from dibs.store import Budget, Deadline, Store
+from dibs.store.database.engine import connect, parse_url, refuse_no_folder
+from dibs.store.names.history import History
+from dibs.store.names.listing import NamespaceFeed
+from dibs.store.names.renames import Pace
+from dibs.store.names.store import SqlStore
+from dibs.store.schema import upgrade
+from dibs.strategies import STRATEGIES, Sources
+from dibs.wiring.accounts import Accounts, make_accounts, secret_of
+
+if TYPE_CHECKING:
+    from dibs.cache.filter.bloom import Recipe
+    from dibs.cache.filter.file import Shelf
+    from dibs.cache.redis.address import Address
+    from dibs.cache.redis.breaker import Link
+    from dibs.cache.redis.totals import SharedCounters
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a service is made of.
+
+    Attributes:
+        budget: Starts every request's deadline.
+        counts: Those of all workers, where Redis is used.
+    """
+
+    settings: Settings
+    budget: Budget
+    store: SqlStore
+    cache: Layers
+    filter: NameFilter
+    registry: Registry
+    holds: Holds
+    renames: Renames
+    history: History
+    accounts: Accounts
+    counts: SharedCounters | None = None
+
+    @property
+    def registration(self) -> Registration:
+        """How users register."""
+        return self.accounts.registration
+
+    def close(self) -> None:
+        """Give back every connection, and let the threads end."""
+        self.filter.close()
+        self.cache.close()
+        self.store.close()
+
+
+def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
+    """Put the parts together; no connection is opened yet.
+
+    Args:
+        settings: What can be set.
+        reading: Who may read what; safe by default.
+
+    Raises:
+        ConfigError: The database's address cannot be used.
+    """
+    store, budget = open_store(settings)
+    counters = Counters()
+    link = _link(settings, counters)
+    shared = _shared_cache(link, lambda ends: store.secret(deadline=ends), counters)
+    cache = Layers(shared, counters)
+    filter_ = _filter(settings, store, budget, counters)
+    registry = _registry(settings, Sources(store, cache, filter_))
+    renames = _renames(settings, registry, store, cache, filter_)
+    holds = _holds(settings, registry, store, cache)
+    leavings = Leavings(store, cache, settings.quarantine_ms)
+    accounts = make_accounts(settings, store, registry, renames, leavings, reading)
+    history = History(store.transactions, settings.namespace)
+    return Parts(
+        settings,
+        budget,
+        store,
+        cache,
+        filter_,
+        registry,
+        holds,
+        renames,
+        history,
+        accounts,
+        _counts(link, settings, counters),
+    )
+
+
+def _registry(settings: Settings, sources: Sources) -> Registry:
+    return Registry(
+        sources.store,
+        STRATEGIES[settings.resolved_strategy](sources),
+        cache=sources.cache,
+        namespace=settings.namespace,
+        lookalikes=settings.lookalikes,
+        quarantine=settings.quarantine_ms,
+    )
+
+
+def _holds(settings: Settings, registry: Registry, store: SqlStore, cache: Layers) -> Holds:
+    return Holds(
+        registry,
+        store,
+        cache,
+        secret=partial(secret_of, settings, store),
+        seconds=settings.hold_seconds,
+        most=settings.holds,
+    )
+
+
+def _renames(
+    settings: Settings, registry: Registry, store: Store, cache: Layers, filter_: NameFilter
+) -> Renames:
+    return Renames(
+        registry,
+        store,
+        cache,
+        filter_,
+        quarantine=settings.quarantine_ms,
+        redirects=settings.redirects == "on",
+        pace=Pace(pause=1000 * settings.rename_pause, most=settings.renames),
+    )
+
+
+def open_cache(settings: Settings) -> Layers:
+    """The caches alone, for who frees names elsewhere; the database is asked for its secret.
+
+    Raises:
+        ConfigError: An address cannot be used.
+    """
+    counters = Counters()
+    store, _ = open_store(settings)
+
+    def secret(deadline: Deadline) -> str:
+        try:
+            return store.secret(deadline=deadline)
+        finally:
+            store.close()  # asked once: nothing else is wanted of it
+
+    return Layers(_shared_cache(_link(settings, counters), secret, counters), counters)
+
+
+def redis_address(settings: Settings) -> Address | None:
+    """Where Redis is, if it is used; nothing is asked yet.
+
+    Raises:
+        ConfigError: The address cannot be used, or redis-py is not installed.
+    """
+    if not settings.redis_url:
+        return None
+    try:
+        from dibs.cache.redis.address import Address
+    except ImportError as error:
+        raise ConfigError("DIBS_REDIS_URL needs redis-py: pip install 'dibs[redis]'") from error
+    return Address(settings.redis_url)
+
+
+def _link(settings: Settings, counters: Counters) -> Link | None:
+    address = redis_address(settings)
+    if address is None:
+        return None
+    from dibs.cache.redis.breaker import Link
+
+    return Link(address, connections=settings.pool_size, counters=counters)
+
+
+def _shared_cache(
+    link: Link | None, secret: Callable[[Deadline], str], counters: Counters
+) -> TakenCache | None:
+    if link is None:
+        return None
+    from dibs.cache.redis.taken import RedisCache
+
+    return RedisCache(link, secret=secret, counters=counters)
+
+
+def _counts(link: Link | None, settings: Settings, counters: Counters) -> SharedCounters | None:
+    if link is None:
+        return None
+    from dibs.cache.redis.totals import SharedCounters
+
+    return SharedCounters(link, counters, namespace=settings.namespace)
+
+
+def _filter(settings: Settings, store: Store, budget: Budget, counters: Counters) -> NameFilter:
+    if settings.resolved_strategy != "membership_filter":
+        return NoFilter()
+    feed, recipe, shelf = filter_parts(settings, store, budget)
+    from dibs.cache.filter.follower import Follower
+
+    return Follower(
+        feed,
+        recipe=recipe,
+        shelf=shelf,
+        namespace=settings.namespace,
+        counters=counters,
+        near=settings.deadline + 1,
+    )
+
+
+def filter_parts(
+    settings: Settings, store: Store, budget: Budget
+) -> tuple[NamespaceFeed, Callable[[str], Recipe], Shelf]:
+    """What a filter is made of: the names, what makes its recipe, and where it is kept.
+
+    Raises:
+        ConfigError: Its library is not installed.
+    """
+    try:
+        from dibs.cache.filter.bloom import Recipe
+        from dibs.cache.filter.file import Shelf
+    except ImportError as error:
+        raise ConfigError(
+            "DIBS_STRATEGY=membership_filter needs rbloom: pip install 'dibs[filter]'"
+        ) from error
+    rules = rules_version(settings.lookalikes)
+    return (
+        NamespaceFeed(store, budget, settings.namespace),
+        partial(Recipe, namespace=settings.namespace, rules=rules),
+        Shelf(Path(settings.home).absolute(), settings.namespace),
+    )
+
+
+def open_store(settings: Settings) -> tuple[SqlStore, Budget]:
+    """The store that the settings name, and what starts a deadline for it.
+
+    Raises:
+        ConfigError: The database's address cannot be used.
+    """
+    budget = Budget(settings.deadline)
+    _make_home(settings)
+    engine = connect(settings.resolved_database_url, budget=budget, pool_size=settings.pool_size)
+    version = rules_version(settings.lookalikes)
+    return SqlStore(engine, budget, rules_version=version), budget
+
+
+def create_tables(settings: Settings) -> None:
+    """Create the tables, or bring them to the newest migration.
+
+    Raises:
+        ConfigError: The database's address cannot be used.
+        StoreUnavailable: The database cannot answer.
+    """
+    _make_home(settings)
+    refuse_no_folder(parse_url(settings.resolved_database_url))
+    upgrade(settings.resolved_database_url, rules_version(settings.lookalikes))
+
+
+def _make_home(settings: Settings) -> None:
+    """Make the default database's folder and file, for nobody else to read."""
+    if settings.database_url:
+        return
+    home = Path(settings.home)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite would let everybody read it; its -wal and -shm are made as it is.
+        os.close(os.open(home / "dibs.db", os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise ConfigError(f"DIBS_HOME {settings.home} cannot be made: {error.strerror}") from error

@@ -1,0 +1,153 @@
+"""Accounts, put together from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from dibs.accounts.idempotency import SLACK_SECONDS, Repeats
+from dibs.accounts.keys import KeyRing
+from dibs.accounts.login import Logins
+from dibs.accounts.passwords import Argon2, Passwords, PwnedPasswords, Rules
+from dibs.accounts.policy import Reading
+from dibs.accounts.profile import Profiles
+from dibs.accounts.registration import Registration
+from dibs.accounts.teams import TeamAccounts
+from dibs.accounts.tokens import AccessTokens
+from dibs.config import Settings
+from dibs.config.secrets import refuse_weak_secret
+from dibs.context import Deadline
+from dibs.errors import ConfigError
+from dibs.registry import Registry
+from dibs.registry.claims import Leavings
+from dibs.registry.renames import Renames
+from dibs.store.accounts.idempotency import Requests
+from dibs.store.accounts.sessions import Sessions
+from dibs.store.accounts.teams import Teams
+from dibs.store.accounts.users import Users
+from dibs.store.names.store import SqlStore
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Everything about users."""
+
+    passwords: Passwords
+    registration: Registration
+    logins: Logins
+    profiles: Profiles
+    teams: TeamAccounts
+    reading: Reading
+    repeats: Repeats
+
+
+def make_accounts(
+    settings: Settings,
+    store: SqlStore,
+    registry: Registry,
+    renames: Renames,
+    leavings: Leavings,
+    reading: Reading | None = None,
+) -> Accounts:
+    """Put them together; nothing is read yet.
+
+    Args:
+        settings: Of passwords and tokens.
+        store: Where users are.
+        registry: Where names are claimed.
+        renames: Gives users other names.
+        leavings: Ends what they have with them.
+        reading: Who may read what.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+    """
+    refuse_weak_secrets(settings)
+    secret = partial(secret_of, settings, store)
+    passwords, reading = _passwords(settings), reading or Reading()
+    users, hashes = Users(store.transactions, settings.namespace), settings.hashes
+    logins = _logins(settings, store, users, passwords, secret)
+    return Accounts(
+        passwords,
+        Registration(registry, passwords, mode=settings.password, secret=secret),
+        logins,
+        Profiles(users, logins, passwords, leavings=leavings, renames=renames, hashes=hashes),
+        TeamAccounts(
+            registry,
+            Teams(store.transactions, settings.namespace),
+            leavings,
+            secret=secret,
+            reading=reading,
+        ),
+        reading,
+        _repeats(settings, store, secret),
+    )
+
+
+def secret_of(settings: Settings, store: SqlStore, deadline: Deadline) -> str:
+    """The secret of tokens that make retries safe.
+
+    Raises:
+        StoreUnavailable: It is in the database, which cannot answer.
+    """
+    return settings.secret_key or store.secret(deadline=deadline)
+
+
+def _repeats(settings: Settings, store: SqlStore, secret: Callable[[Deadline], str]) -> Repeats:
+    patience_ms = round(1000 * (settings.deadline + SLACK_SECONDS))
+    rows = Requests(store.transactions, patience_ms=patience_ms)
+    return Repeats(rows, namespace=settings.namespace, secret=secret)
+
+
+def refuse_weak_secrets(settings: Settings) -> None:
+    """See that the secrets that are set are some.
+
+    Raises:
+        ConfigError: One is short or an example.
+    """
+    for key, secret in (
+        ("DIBS_SECRET_KEY", settings.secret_key),
+        ("DIBS_TOKEN_SECRET", settings.token_secret),
+    ):
+        if secret:
+            refuse_weak_secret(key, secret)
+
+
+def _passwords(settings: Settings) -> Passwords:
+    try:
+        argon2 = Argon2(settings.argon2_memory_kib, settings.argon2_passes, settings.argon2_lanes)
+        rules = Rules(
+            min_length=settings.password_min_length,
+            service_words=tuple(settings.service_words.split()),
+            breaches=PwnedPasswords() if settings.breaches == "pwned" else None,
+        )
+    except ValueError as error:
+        raise ConfigError(f"The settings of passwords: {error}") from error
+    return Passwords(argon2=argon2, rules=rules)
+
+
+def _logins(
+    settings: Settings,
+    store: SqlStore,
+    users: Users,
+    passwords: Passwords,
+    secret: Callable[[Deadline], str],
+) -> Logins:
+    access = AccessTokens(
+        KeyRing(settings.resolved_keys_file),
+        secret=settings.token_secret,
+        issuer=settings.issuer,
+        audience=settings.audience,
+        seconds=settings.access_seconds,
+    )
+    return Logins(
+        users,
+        Sessions(store.transactions),
+        passwords,
+        access,
+        secret=secret,
+        lookalikes=settings.lookalikes,
+        session_seconds=settings.refresh_seconds,
+        max_sessions=settings.max_sessions,
+    )
