@@ -24,7 +24,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from redis import Redis
 
 from dibs.cache.filter.build import Build, Feed
-from dibs.cache.filter.file import Shelf
+from dibs.cache.filter.file import FilterFile
 from dibs.store.names.store import SqlStore
 from tests.backends import POSTGRESQL, Backend, open_store
 from tests.cache.filters import SPACE, a_feed, answers, following, is_free, recipes
@@ -99,12 +99,12 @@ def test_a_build(benchmark: BenchmarkFixture, full: SqlStore, tmp_path: Path) ->
         start = time.perf_counter()
         known = fill(a_feed(full)).known
         built = time.perf_counter() - start
-        shelf = Shelf(tmp_path, SPACE)
+        shelf = FilterFile(tmp_path, SPACE)
         shelf.write(known)
         wrote = time.perf_counter() - start - built
         start = time.perf_counter()
         _, secret = full.moment(deadline=soon())
-        assert Shelf(tmp_path, SPACE).read_new(recipes(secret)) is not None
+        assert FilterFile(tmp_path, SPACE).read_new(recipes(secret)) is not None
         read = time.perf_counter() - start
         wrong = sum(name in known for name in random_names(10 * PROBES)) / (10 * PROBES)
         return [
@@ -122,7 +122,7 @@ def test_a_probe(benchmark: BenchmarkFixture, full: SqlStore, tmp_path: Path) ->
     known = fill(a_feed(full)).known
     new = random_names(PROBES)
     with following(a_feed(full), tmp_path) as follower, RedisServer() as server:
-        Shelf(tmp_path, SPACE).write(known)
+        FilterFile(tmp_path, SPACE).write(known)
         while not answers(follower):
             time.sleep(0.01)
         with Redis.from_url(server.url) as redis, connection(full) as database:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dibs.cache import Layers, NoFilter
+from dibs.cache import NoFilter, TakenNames
 from dibs.cache.redis.address import Address
-from dibs.cache.redis.breaker import Link
+from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.taken import RedisCache
 from dibs.observe import Counters
 from dibs.registry import Registry
@@ -61,21 +61,21 @@ NONE, REDIS = CacheKind(), Shared()
 CACHES: tuple[CacheKind, ...] = (NONE, REDIS)
 
 
-def open_cache(url: str, store: Store, *, connections: int = 8) -> Layers:
+def open_cache(url: str, store: Store, *, connections: int = 8) -> TakenNames:
     """The caches of one process, as the service makes them, in use."""
     counters = Counters()
     if not url:
-        return Layers(None, counters)
-    link = Link(Address(url), connections=connections, counters=counters)
+        return TakenNames(None, counters)
+    link = RedisBreaker(Address(url), connections=connections, counters=counters)
     shared = RedisCache(
         link, secret=lambda deadline: store.secret(deadline=deadline), counters=counters
     )
     store.secret(deadline=soon())
     assert link.wait(PATIENCE_S), "Redis is not reached"
-    return Layers(shared, counters)
+    return TakenNames(shared, counters)
 
 
-def registry_on(strategy: str, store: Store, cache: Layers, *, quarantine: int = 0) -> Registry:
+def registry_on(strategy: str, store: Store, cache: TakenNames, *, quarantine: int = 0) -> Registry:
     """A registry as the service makes it, on these parts."""
     chosen = STRATEGIES[strategy](Sources(store, cache, NoFilter()))
     return Registry(store, chosen, cache=cache, quarantine=quarantine)

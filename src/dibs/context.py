@@ -1,4 +1,4 @@
-"""How long a request may still take, and how much of that its parts."""
+"""What every call carries: how long it may take, who acts, and for which request."""
 
 from __future__ import annotations
 

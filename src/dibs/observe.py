@@ -1,4 +1,4 @@
-"""Logs that stay readable while something is down."""
+"""What dibs says of itself: logs that stay readable while something is down, and counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which request a claim was, in a form that nobody else can make."""
+"""What is made with the service's secret: claim tokens that nobody else can make."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import hmac
 
 
-def token_of(request: tuple[bytes, ...], secret: str) -> str:
+def claim_token(request: tuple[bytes, ...], secret: str) -> str:
     """The claim token of a request.
 
     The parts are hashed one by one, so that no two requests run together into the same bytes.

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from dibs.cache.filter.bloom import Known, Recipe
+from dibs.cache.filter.bloom import BloomFilter, FilterKey
 from dibs.cache.filter.build import Build, Feed
-from dibs.cache.filter.file import Shelf
+from dibs.cache.filter.file import FilterFile
 from dibs.cache.filter.follower import Follower
 from dibs.names import RULES_VERSION
 from dibs.observe import Counters
@@ -28,7 +28,7 @@ NOISE_S = 1.5
 
 PATIENCE_S = 20.0
 
-recipes = partial(Recipe, namespace=SPACE, rules=RULES_VERSION)
+recipes = partial(FilterKey, namespace=SPACE, rules=RULES_VERSION)
 
 
 def a_feed(store: Store) -> NamespaceFeed:
@@ -36,12 +36,12 @@ def a_feed(store: Store) -> NamespaceFeed:
 
 
 @contextmanager
-def following(feed: Feed, folder: Path, *, shelf: Shelf | None = None) -> Iterator[Follower]:
+def following(feed: Feed, folder: Path, *, shelf: FilterFile | None = None) -> Iterator[Follower]:
     """A filter as a worker has it, ended with its thread."""
     follower = Follower(
         feed,
         recipe=recipes,
-        shelf=shelf or Shelf(folder, SPACE),
+        shelf=shelf or FilterFile(folder, SPACE),
         namespace=SPACE,
         counters=Counters(),
     )
@@ -74,7 +74,7 @@ def claim_all(store: Store, keys: Sequence[str]) -> None:
     store.claim_many([a_claim(key) for key in keys], deadline=soon())
 
 
-def built(feed: Feed, *, as_of: int | None = None) -> Known:
+def built(feed: Feed, *, as_of: int | None = None) -> BloomFilter:
     """A whole filter of what is there now."""
     clock, secret = feed.moment()
     build = Build(feed, recipes(secret), as_of=clock if as_of is None else as_of)
@@ -83,9 +83,9 @@ def built(feed: Feed, *, as_of: int | None = None) -> Known:
     return build.known
 
 
-def shelve(folder: Path, known: Known) -> None:
+def shelve(folder: Path, known: BloomFilter) -> None:
     """Puts it where followers find it, when none of them does."""
-    shelf = Shelf(folder, SPACE)
+    shelf = FilterFile(folder, SPACE)
     while (unlock := shelf.lock()) is None:
         time.sleep(0.01)
     shelf.write(known)
@@ -102,14 +102,14 @@ def claim_elsewhere(url: str, key: str) -> None:
     store.close()
 
 
-class Noting(Shelf):
+class Noting(FilterFile):
     """Writes down that it was written to."""
 
     def __init__(self, folder: Path, namespace: str) -> None:
         super().__init__(folder, namespace)
         self.notes = folder / "written"
 
-    def write(self, known: Known) -> None:
+    def write(self, known: BloomFilter) -> None:
         super().write(known)
         with self.notes.open("a") as notes:
             notes.write(f"{known.count}\n")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from dibs.cache import Entry
 from dibs.cache.base import Held
 from dibs.cache.redis.address import Address
-from dibs.cache.redis.breaker import Link
+from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.taken import RedisCache, Sealer
 from dibs.context import CacheTime, Deadline
 from dibs.errors import NameTaken
@@ -54,7 +54,7 @@ class Process:
 
     def __init__(self, url: str, *, secret: str = SECRET, connections: int = 8) -> None:
         self.counters = Counters()
-        self.link = Link(Address(url), connections=connections, counters=self.counters)
+        self.link = RedisBreaker(Address(url), connections=connections, counters=self.counters)
         self.cache = RedisCache(self.link, secret=lambda _: secret, counters=self.counters)
         self.sealer = Sealer(secret)
         self.spent = 0.0

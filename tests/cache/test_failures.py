@@ -15,7 +15,7 @@ from functools import partial
 import pytest
 
 from dibs.cache.redis.address import Address
-from dibs.cache.redis.breaker import Link
+from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.taken import RedisCache
 from dibs.errors import DibsError, NameTaken, SchemaError, StoreUnavailable
 from dibs.observe import Counters
@@ -356,7 +356,7 @@ def test_the_secret_cannot_be_had(own_redis: RedisServer) -> None:
         return "secret"
 
     counters = Counters()
-    link = Link(Address(own_redis.url), connections=2, counters=counters)
+    link = RedisBreaker(Address(own_redis.url), connections=2, counters=counters)
     cache = RedisCache(link, secret=secret, counters=counters)
     assert link.wait(BACK_S)
     assert cache.get(["ada"], namespace=SPACE, deadline=soon()) == {}

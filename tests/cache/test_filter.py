@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dibs.cache.filter.bloom import Damaged, Known, Recipe, capacity_for
-from dibs.cache.filter.file import Shelf
+from dibs.cache.filter.bloom import BloomFilter, Damaged, FilterKey, capacity_for
+from dibs.cache.filter.file import FilterFile
 from tests.cache.filters import SPACE, recipes
 
 SECRET = "of the database"
 MANY = 100_000
 
 
-def known(*keys: str, capacity: int = MANY, recipe: Recipe | None = None) -> Known:
-    filter_ = Known(recipe or recipes(SECRET), capacity=capacity, as_of=7)
+def known(*keys: str, capacity: int = MANY, recipe: FilterKey | None = None) -> BloomFilter:
+    filter_ = BloomFilter(recipe or recipes(SECRET), capacity=capacity, as_of=7)
     filter_.add(keys)
     return filter_
 
@@ -63,27 +63,27 @@ def test_a_key_has_its_place_in_every_process() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, check=True
     )
-    assert int(ran.stdout) == Recipe(SECRET, namespace="default", rules=3).place("ada")
+    assert int(ran.stdout) == FilterKey(SECRET, namespace="default", rules=3).place("ada")
 
 
 # --- the file ---------------------------------------------------------------
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "home", SPACE)
+def shelf(tmp_path: Path) -> FilterFile:
+    return FilterFile(tmp_path / "home", SPACE)
 
 
-def test_what_is_written_is_read(shelf: Shelf) -> None:
+def test_what_is_written_is_read(shelf: FilterFile) -> None:
     shelf.write(known("ada", "bob"))
-    found = Shelf(shelf.path.parent, SPACE).read_new(recipes(SECRET))
+    found = FilterFile(shelf.path.parent, SPACE).read_new(recipes(SECRET))
     assert found is not None
     assert (found.as_of, found.count, found.capacity) == (7, 2, MANY)
     assert all(key in found for key in ("ada", "bob"))
     assert "eve" not in found
 
 
-def test_it_is_for_nobody_else_to_read(shelf: Shelf) -> None:
+def test_it_is_for_nobody_else_to_read(shelf: FilterFile) -> None:
     """Who may read it could ask it about names."""
     shelf.write(known("ada"))
     assert [oct(path.stat().st_mode & 0o777) for path in (shelf.path, shelf.path.parent)] == [
@@ -92,9 +92,9 @@ def test_it_is_for_nobody_else_to_read(shelf: Shelf) -> None:
     ]
 
 
-def test_it_is_read_once_until_there_is_another(shelf: Shelf) -> None:
+def test_it_is_read_once_until_there_is_another(shelf: FilterFile) -> None:
     """A server looks twice a second."""
-    other = Shelf(shelf.path.parent, SPACE)
+    other = FilterFile(shelf.path.parent, SPACE)
     assert other.read_new(recipes(SECRET)) is None
     shelf.write(known("ada"))
     assert other.read_new(recipes(SECRET)) is not None
@@ -104,17 +104,17 @@ def test_it_is_read_once_until_there_is_another(shelf: Shelf) -> None:
 
 
 OTHERS = {
-    "database": Recipe("another", namespace=SPACE, rules=1),
-    "namespace": Recipe(SECRET, namespace="another", rules=1),
-    "rules": Recipe(SECRET, namespace=SPACE, rules=2),
+    "database": FilterKey("another", namespace=SPACE, rules=1),
+    "namespace": FilterKey(SECRET, namespace="another", rules=1),
+    "rules": FilterKey(SECRET, namespace=SPACE, rules=2),
 }
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_a_filter_of_other_names_is_not_used(shelf: Shelf, other: str) -> None:
-    ours = Recipe(SECRET, namespace=SPACE, rules=1)
+def test_a_filter_of_other_names_is_not_used(shelf: FilterFile, other: str) -> None:
+    ours = FilterKey(SECRET, namespace=SPACE, rules=1)
     shelf.write(known("ada", recipe=OTHERS[other]))
-    assert Shelf(shelf.path.parent, SPACE).read_new(ours) is None
+    assert FilterFile(shelf.path.parent, SPACE).read_new(ours) is None
 
 
 @pytest.mark.parametrize("at", ["first", "seal", "head", "bits", "last"])
@@ -124,11 +124,11 @@ def test_a_changed_byte_is_noticed(at: str) -> None:
     places = {"first": 0, "seal": 20, "head": 80, "bits": len(data) // 2, "last": len(data) - 1}
     data[places[at]] ^= 1
     with pytest.raises(Damaged):
-        Known.read(bytes(data), recipes(SECRET))
+        BloomFilter.read(bytes(data), recipes(SECRET))
 
 
 @pytest.mark.parametrize("length", [0, 5, 14, 50, 78, 100, -1])
-def test_a_file_cut_short_is_noticed(shelf: Shelf, length: int) -> None:
+def test_a_file_cut_short_is_noticed(shelf: FilterFile, length: int) -> None:
     """And does no harm."""
     data = b"".join(known("ada").write())
     shelf.path.parent.mkdir()
@@ -136,8 +136,8 @@ def test_a_file_cut_short_is_noticed(shelf: Shelf, length: int) -> None:
     assert shelf.read_new(recipes(SECRET)) is None
 
 
-def test_one_at_a_time_has_the_lock(shelf: Shelf) -> None:
-    other = Shelf(shelf.path.parent, SPACE)
+def test_one_at_a_time_has_the_lock(shelf: FilterFile) -> None:
+    other = FilterFile(shelf.path.parent, SPACE)
     unlock = shelf.lock()
     assert unlock is not None
     assert other.lock() is None

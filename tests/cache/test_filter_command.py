@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dibs.cache.filter.file import Shelf
+from dibs.cache.filter.file import FilterFile
 from tests.cli.terminal import Terminal
 
 
@@ -48,7 +48,7 @@ def test_without_a_filter_status_says_so(terminal: Terminal) -> None:
 
 def test_one_at_a_time(terminal: Terminal) -> None:
     """A server that makes one at this moment is left to do it."""
-    unlock = Shelf(terminal.folder / "instance", "default").lock()
+    unlock = FilterFile(terminal.folder / "instance", "default").lock()
     assert unlock is not None
     said = terminal.dibs("filter", "rebuild")
     unlock()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dibs.cache.filter.bloom import Known
-from dibs.cache.filter.file import Shelf
+from dibs.cache.filter.bloom import BloomFilter
+from dibs.cache.filter.file import FilterFile
 from dibs.cache.filter.follower import Follower
 from dibs.config import Settings
 from dibs.errors import ConfigError, NameTaken
@@ -92,7 +92,7 @@ def test_a_filter_that_lies_gives_wrong_advice_and_no_name(
     win(parts.store, a_claim(parse("ada")))
     backend.execute("UPDATE dibs_names SET created_at = 0", url)
     clock, secret = parts.store.moment(deadline=soon())
-    shelve(tmp_path, Known(recipes(secret), capacity=100, as_of=clock))
+    shelve(tmp_path, BloomFilter(recipes(secret), capacity=100, as_of=clock))
     seconds_until(partial(answers, filter_of(parts)))
     assert parts.registry.check(parse("Ada"), deadline=soon()) is None
     with pytest.raises(NameTaken):
@@ -114,9 +114,9 @@ def test_the_service_makes_the_filter_that_tests_make(parts: Parts, tmp_path: Pa
     """Same namespace, same rules, same folder."""
     seconds_until(partial(answers, filter_of(parts)))
     _, secret = parts.store.moment(deadline=soon())
-    path = Shelf(tmp_path, SPACE).path
+    path = FilterFile(tmp_path, SPACE).path
     seconds_until(path.exists)
-    assert Known.read(path.read_bytes(), recipes(secret)).count == 0
+    assert BloomFilter.read(path.read_bytes(), recipes(secret)).count == 0
     assert (parts.settings.namespace, RULES_VERSION) == (SPACE, parts.store._rules_version)
 
 

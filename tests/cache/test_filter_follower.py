@@ -14,9 +14,9 @@ from sqlalchemy import text
 
 import dibs.cache.filter.bloom
 import dibs.cache.filter.follower
-from dibs.cache.filter.bloom import Known
+from dibs.cache.filter.bloom import BloomFilter
 from dibs.cache.filter.build import Build
-from dibs.cache.filter.follower import Followed
+from dibs.cache.filter.follower import SyncedFilter
 from dibs.config import load
 from dibs.errors import StoreUnavailable
 from dibs.names import parse
@@ -146,7 +146,7 @@ def test_names_that_arrive_during_a_build_are_known_after_it(store: SqlStore) ->
             pass
     assert "aaa-behind" not in build.known
     asked = time.monotonic()
-    followed = Followed(build.known, 6.0)
+    followed = SyncedFilter(build.known, 6.0)
     followed.catch_up(feed, feed.moment()[0], asked)
     assert followed.is_fresh()
     assert all(key in build.known for key in ("aaa-slow", "aaa-behind", "zzz-in-front", "m7"))
@@ -182,14 +182,14 @@ def test_many_new_names_come_in_pages(monkeypatch: pytest.MonkeyPatch, store: Sq
     known = built(feed)
     keys = [f"n{i}" for i in range(50)]
     claim_all(store, keys)
-    Followed(known, 6.0).catch_up(feed, feed.moment()[0], time.monotonic())
+    SyncedFilter(known, 6.0).catch_up(feed, feed.moment()[0], time.monotonic())
     assert all(key in known for key in keys)
 
 
 def test_a_clock_that_is_put_back_hides_nothing() -> None:
     """What is made after it was has an older time than what was seen before."""
     feed = Scripted()
-    followed = Followed(Known(recipes("secret"), capacity=10, as_of=0), 6.0)
+    followed = SyncedFilter(BloomFilter(recipes("secret"), capacity=10, as_of=0), 6.0)
     followed._next_sweep = float("inf")
     followed.catch_up(feed, 1_000_000, time.monotonic())
     followed.catch_up(feed, 400_000, time.monotonic())
@@ -200,7 +200,7 @@ def test_a_clock_that_is_put_back_hides_nothing() -> None:
 def test_the_whole_overlap_is_read_from_where_it_was_read_last() -> None:
     """A row that came late between two such polls lies before what the short ones read."""
     feed = Scripted()
-    followed = Followed(Known(recipes("secret"), capacity=10, as_of=0), 6.0)
+    followed = SyncedFilter(BloomFilter(recipes("secret"), capacity=10, as_of=0), 6.0)
     for clock, next_sweep in ((1_000_000, 0.0), (1_010_000, float("inf")), (1_020_000, 0.0)):
         followed._next_sweep = next_sweep
         followed.catch_up(feed, clock, time.monotonic())

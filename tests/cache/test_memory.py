@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dibs.cache import Entry, Layers, MemoryCache
+from dibs.cache import Entry, MemoryCache, TakenNames
 from dibs.cache import memory as module
 from dibs.cache.base import TTL_MS
 from dibs.context import CACHE_SECONDS, CacheTime, Deadline
@@ -147,13 +147,13 @@ class Told:
         self.told.append("close")
 
 
-def taken(layers: Layers, *keys: str, for_check: bool) -> set[str]:
+def taken(layers: TakenNames, *keys: str, for_check: bool) -> set[str]:
     return set(layers.taken(keys, namespace=SPACE, for_check=for_check, deadline=soon()))
 
 
 def test_a_check_asks_the_shared_cache_once_a_second() -> None:
     shared = Told(an_entry())
-    layers = Layers(shared)
+    layers = TakenNames(shared)
     for _ in range(5):
         assert taken(layers, "ada", for_check=True) == {"ada"}
     assert shared.asked == [["ada"]]
@@ -163,17 +163,17 @@ def test_a_check_asks_the_shared_cache_once_a_second() -> None:
 def test_a_claim_is_never_refused_by_the_process_alone() -> None:
     """Another process may have freed the name a moment ago."""
     shared = Told(an_entry())
-    layers = Layers(shared)
+    layers = TakenNames(shared)
     taken(layers, "ada", for_check=True)
     shared.entries.clear()
     assert taken(layers, "ada", for_check=True) == {"ada"}
     assert taken(layers, "ada", for_check=False) == set()
-    assert not taken(Layers(), "ada", for_check=False)
+    assert not taken(TakenNames(), "ada", for_check=False)
 
 
 def test_only_what_the_process_does_not_know_is_asked_of_the_shared_cache() -> None:
     shared = Told(an_entry("ada"), an_entry("bob"))
-    layers = Layers(shared)
+    layers = TakenNames(shared)
     taken(layers, "ada", for_check=True)
     assert taken(layers, "ada", "bob", "eve", for_check=True) == {"ada", "bob"}
     assert shared.asked == [["ada"], ["bob", "eve"]]
@@ -182,7 +182,7 @@ def test_only_what_the_process_does_not_know_is_asked_of_the_shared_cache() -> N
 
 def test_both_layers_learn_and_forget() -> None:
     shared = Told()
-    layers = Layers(shared)
+    layers = TakenNames(shared)
     layers.learn([an_entry()], began=time.monotonic(), deadline=soon())
     assert taken(layers, "ada", for_check=True) == {"ada"}
     layers.forget(SPACE, {"ada": 2}, deadline=soon())

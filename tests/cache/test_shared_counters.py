@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from dibs.cache.redis.address import Address
-from dibs.cache.redis.breaker import Link
+from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.totals import PAUSE, SharedCounters
 from dibs.observe import Counters
 from tests.caches import PATIENCE_S, REDIS
@@ -22,7 +22,7 @@ class Worker:
     def __init__(self, url: str, namespace: str = "default") -> None:
         self.now = 0.0
         self.counters = Counters()
-        self.link = Link(Address(url), connections=2, counters=Counters())
+        self.link = RedisBreaker(Address(url), connections=2, counters=Counters())
         assert self.link.wait(PATIENCE_S)
         self.shared = SharedCounters(
             self.link, self.counters, namespace=namespace, clock=lambda: self.now

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from dibs.store import Claim
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Rename
 from dibs.store.records import State
 from tests.support.contract import AN_HOUR_MS
@@ -54,14 +54,14 @@ class Model:
         self.users |= {wish.owner} if wish.user else set()
         return True
 
-    def let_go(self, key: str, rest: Rest) -> None:
+    def let_go(self, key: str, rest: Quarantine) -> None:
         name = self.names[key]
         state: State = "free" if rest.none else "quarantined"
         owner = name.owner if rest.remembered else None
         timed = not rest.none and rest.lasts is not None
         self.names[key] = Name(state, owner, None, name.version + 1, rest.lasts == 0, timed)
 
-    def release(self, key: str, owner: str, rest: Rest) -> bool:
+    def release(self, key: str, owner: str, rest: Quarantine) -> bool:
         name = self.names[key]
         if is_hers := name.state == "owned" and name.owner == owner:
             self.let_go(key, rest)
@@ -70,7 +70,7 @@ class Model:
     def unhold(self, key: str, token: str) -> bool:
         name = self.names[key]
         if is_held := name.state == "held" and name.token == token:
-            self.let_go(key, Rest())
+            self.let_go(key, Quarantine())
         return is_held
 
     def rename(self, wish: Rename) -> bool | None:
@@ -90,7 +90,7 @@ class Model:
         if was_there := owner in self.users:
             for key, name in list(self.names.items()):
                 if name.owner == owner and name.state == "owned":
-                    self.let_go(key, Rest(AN_HOUR_MS))
+                    self.let_go(key, Quarantine(AN_HOUR_MS))
                 elif name.owner == owner and name.state == "quarantined":
                     self.names[key] = replace(name, owner=None, version=name.version + 1)
         self.users.discard(owner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dibs.cache import Layers, NoFilter, memory
+from dibs.cache import NoFilter, TakenNames, memory
 from dibs.errors import InvalidName, NameLookalike, NameReserved, NameTaken
 from dibs.registry import Registry
 from dibs.store import Store
@@ -26,7 +26,7 @@ def strategy(request: pytest.FixtureRequest) -> str:
 
 
 def registry_with(strategy: str, store: Store) -> Registry:
-    return Registry(store, STRATEGIES[strategy](Sources(store, Layers(), NoFilter())))
+    return Registry(store, STRATEGIES[strategy](Sources(store, TakenNames(), NoFilter())))
 
 
 def kinds(registry: Registry, names: list[str], **options: bool) -> list[str]:
@@ -75,7 +75,7 @@ class Knowing(NoFilter):
 
 def test_what_the_filter_knows_is_no_statement(backend: Backend, store: SqlStore) -> None:
     """The rest is one."""
-    sources = Sources(store, Layers(), Knowing("ada"))
+    sources = Sources(store, TakenNames(), Knowing("ada"))
     registry = Registry(store, STRATEGIES["membership_filter"](sources))
     with statements(backend, store) as free:
         assert set(kinds(registry, NAMES[:97])) == {""}

@@ -21,7 +21,7 @@ from dibs.signals import SIGNALS, NameChange
 from dibs.store import Lost, NameRow, Outcome, Store, Won
 from dibs.store.accounts.users import Users
 from dibs.store.models import names
-from dibs.store.names.releases import FREE, Rest
+from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.names.renames import Rename
 from dibs.store.names.store import SqlStore
 from tests.backends import Backend
@@ -37,10 +37,10 @@ NUMBERS = st.integers(0, 2)
 RESTS = st.sampled_from(
     (
         FREE,
-        Rest(AN_HOUR_MS),
-        Rest(AN_HOUR_MS, remembered=True),
-        Rest(None, remembered=True),
-        Rest(0, remembered=True),
+        Quarantine(AN_HOUR_MS),
+        Quarantine(AN_HOUR_MS, remembered=True),
+        Quarantine(None, remembered=True),
+        Quarantine(0, remembered=True),
     )
 )
 # Not at all; before one of its statements; or between COMMIT and the reply.
@@ -120,7 +120,7 @@ class LifeMachine(RuleBasedStateMachine):
         )
 
     @rule(key=KEYS, owner=OWNERS, rest=RESTS, death=DEATHS)
-    def release(self, key: str, owner: str, rest: Rest, death: Any) -> None:
+    def release(self, key: str, owner: str, rest: Quarantine, death: Any) -> None:
         who, space = self.owner(owner), self.space
         self.do(
             lambda: release(self.store, key, who, rest=rest, namespace=space),
@@ -129,7 +129,7 @@ class LifeMachine(RuleBasedStateMachine):
         )
 
     @rule(old=st.integers(0, 9), to=KEYS, number=NUMBERS, rest=RESTS, death=DEATHS)
-    def rename(self, old: int, to: str, number: int, rest: Rest, death: Any) -> None:
+    def rename(self, old: int, to: str, number: int, rest: Quarantine, death: Any) -> None:
         """Of an owner whose row was read now, or a while ago."""
         if not self.rows:
             return

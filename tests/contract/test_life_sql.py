@@ -11,7 +11,7 @@ from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store import Claim, NameRow, Won
 from dibs.store.accounts.users import Users
 from dibs.store.models import history
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Pace, Transfer
 from dibs.store.names.store import SqlStore
 from tests.contract.crashes import Crash, fused
@@ -28,7 +28,7 @@ from tests.support.contract import (
     win,
 )
 
-RESTING = Rest(AN_HOUR_MS, remembered=True)
+RESTING = Quarantine(AN_HOUR_MS, remembered=True)
 
 
 def a_user(store: SqlStore, name: str) -> NameRow:

@@ -14,12 +14,12 @@ from uuid import uuid4
 
 import pytest
 
-from dibs.cache import Layers, NoFilter
+from dibs.cache import NoFilter, TakenNames
 from dibs.registry import Registry
 from dibs.registry.renames import Renames
 from dibs.store import NameRow, Won
 from dibs.store.accounts.users import Users
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Pace, Transfer
 from dibs.store.names.store import SqlStore
 from dibs.strategies import STRATEGIES, Sources
@@ -37,7 +37,7 @@ from tests.support.contract import (
 )
 
 DOCS = Path(__file__).parents[2] / "docs" / "life.md"
-RESTING = Rest(AN_HOUR_MS, remembered=True)
+RESTING = Quarantine(AN_HOUR_MS, remembered=True)
 
 
 class Doing:
@@ -99,11 +99,11 @@ class Doing:
     def ask_where_an_old_name_leads(self) -> Callable[[], object]:
         old = self.user()
         self.store.rename(a_rename(old, uuid4().hex), deadline=soon())
-        strategy = STRATEGIES["unique_constraint"](Sources(self.store, Layers(), NoFilter()))
+        strategy = STRATEGIES["unique_constraint"](Sources(self.store, TakenNames(), NoFilter()))
         renames = Renames(
             Registry(self.store, strategy),
             self.store,
-            Layers(),
+            TakenNames(),
             NoFilter(),
             quarantine=AN_HOUR_MS,
             redirects=True,

@@ -9,7 +9,7 @@ import pytest
 from dibs.context import Deadline
 from dibs.store import Claim, Lost, NameRow, Outcome, Won
 from dibs.store.names.claims import owned, place
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Rename, Transfer
 from tests.contract import test_contract
 from tests.support.contract import StoreContract
@@ -112,7 +112,7 @@ class EndsAnyHold(MemoryStore):
 
 
 class ForgetsLastOwners(MemoryStore):
-    def _let_go(self, row: NameRow, rest: Rest) -> None:
+    def _let_go(self, row: NameRow, rest: Quarantine) -> None:
         super()._let_go(row, replace(rest, remembered=False))
 
 

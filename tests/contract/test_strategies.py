@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from dibs.cache import Layers, NoFilter
+from dibs.cache import NoFilter, TakenNames
 from dibs.errors import NameTaken
 from dibs.names import parse
 from dibs.registry import Registry
@@ -34,7 +34,7 @@ def strategy(request: pytest.FixtureRequest) -> str:
 
 
 def strategy_on(name: str, store: Store) -> Strategy:
-    return STRATEGIES[name](Sources(store, Layers(), NoFilter()))
+    return STRATEGIES[name](Sources(store, TakenNames(), NoFilter()))
 
 
 def test_every_strategy_has_a_stated_cost() -> None:

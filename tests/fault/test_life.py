@@ -13,7 +13,7 @@ from dibs.signals import SIGNALS, NameChange
 from dibs.store import Failed, NameRow, Outcome, Won
 from dibs.store.accounts.users import Users
 from dibs.store.database.transactions import Transactions
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Transfer
 from dibs.store.names.store import SqlStore
 from tests.fault.helpers import BUDGET, ask, warm_up
@@ -25,7 +25,7 @@ from tests.support.contract import AN_HOUR_MS, a_claim, a_name, a_rename, win
 
 pytestmark = pytest.mark.fault
 WHEN = pytest.mark.parametrize("when", ["before", "after"])
-RESTING = Rest(AN_HOUR_MS, remembered=True)
+RESTING = Quarantine(AN_HOUR_MS, remembered=True)
 
 
 @dataclass(frozen=True)

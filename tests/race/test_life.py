@@ -13,7 +13,7 @@ import pytest
 
 from dibs.registry.holds import Held
 from dibs.store import Lost, Won
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 from tests.histories import announced, assert_announced, assert_history
 from tests.race.harness import assert_one_winner, at_once, claim_at_once
 from tests.race.lives import Worker, a_user, expire, in_turn
@@ -204,7 +204,7 @@ def test_release_against_claim(workers: list[Worker]) -> None:
     for i in range(ROUNDS):
         first = a_claim(f"name{i}")
         row = win(stores[0], first)
-        give_back = partial(release, stores[1], f"name{i}", first.owner, rest=Rest(None))
+        give_back = partial(release, stores[1], f"name{i}", first.owner, rest=Quarantine(None))
         claims = [a_claim(f"name{i}") for _ in range(8)]
         jobs: list[Callable[[], Any]] = [give_back] * 3 + [partial(claim_at_once, stores, claims)]
         *released, outcomes = at_once(jobs)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from dibs.context import Deadline
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store.names.claims import Place, owned, place
-from dibs.store.names.releases import FREE, Rest
+from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.names.renames import Pace, Rename, Transfer
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
@@ -82,7 +82,7 @@ class MemoryStore:
         *,
         owner: str,
         version: int | None = None,
-        rest: Rest = FREE,
+        rest: Quarantine = FREE,
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> bool:
@@ -97,7 +97,7 @@ class MemoryStore:
             self._let_go(row, rest)
             return True
 
-    def _let_go(self, row: NameRow, rest: Rest) -> None:
+    def _let_go(self, row: NameRow, rest: Quarantine) -> None:
         timed = not rest.none and rest.lasts is not None
         self._names[row.namespace, row.key] = replace(
             row,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from dibs.accounts.housekeeping import Housekeeping
 from dibs.context import Deadline
 from dibs.errors import DibsError, StoreError
-from dibs.secret import token_of
+from dibs.secret import claim_token
 from dibs.store.accounts.idempotency import Answer, Attempt, Requests
 
 SLACK_SECONDS = 2.0
@@ -36,7 +36,7 @@ class RequestRunning(DibsError):
     retry_after = 1
 
 
-class Repeats:
+class IdempotentRequests:
     """Requests with an Idempotency-Key: each is run once, and answered alike from then on.
 
     Args:
@@ -129,7 +129,7 @@ class Repeats:
         route, caller, key, body = request
         secret = self._secret(deadline)
         return Attempt(
-            id=token_of((b"request", self._namespace, route, caller, key), secret),
-            fingerprint=token_of((b"payload", key, body), secret),
+            id=claim_token((b"request", self._namespace, route, caller, key), secret),
+            fingerprint=claim_token((b"payload", key, body), secret),
             token=secrets.token_hex(16),
         )

@@ -19,7 +19,7 @@ from dibs.errors import (
 from dibs.names import Username
 from dibs.registry import Registry
 from dibs.registry.holds import HoldToken
-from dibs.secret import token_of
+from dibs.secret import claim_token
 from dibs.store import Deadline, NameRow, NewUser
 
 PasswordMode = Literal["required", "optional", "off"]
@@ -96,7 +96,7 @@ class Registration:
         """
         username = self._parse(name, password, deadline)
         held = HoldToken.redeemed(hold, username) if hold else ""
-        token = token_of(request, self._secret(deadline))
+        token = claim_token(request, self._secret(deadline))
         row = self._registry.look(
             username,
             token=token,

@@ -11,7 +11,7 @@ from dibs.context import Deadline
 from dibs.errors import NotAllowed, TeamNotFound, UserNotFound
 from dibs.registry import Registry
 from dibs.registry.claims import Leavings
-from dibs.secret import token_of
+from dibs.secret import claim_token
 from dibs.store import NewTeam
 from dibs.store.accounts.sessions import Living
 from dibs.store.accounts.teams import MemberRow, Role, TeamRow, Teams
@@ -84,7 +84,7 @@ class TeamAccounts:
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
         username = self._registry.parse(name, deadline=deadline)
-        token = token_of(request, self._secret(deadline))
+        token = claim_token(request, self._secret(deadline))
         row = self._registry.look(
             username, token=token, costly=False, repeatable=repeatable, deadline=deadline
         )

@@ -7,8 +7,8 @@ and never to a claim.
 """
 
 from dibs.cache.base import Entry, NameFilter, NoFilter, TakenCache
-from dibs.cache.layers import Layers
+from dibs.cache.layers import TakenNames
 from dibs.cache.memory import MemoryCache
 from dibs.cache.single_flight import Flights
 
-__all__ = ["Entry", "Flights", "Layers", "MemoryCache", "NameFilter", "NoFilter", "TakenCache"]
+__all__ = ["Entry", "Flights", "MemoryCache", "NameFilter", "NoFilter", "TakenCache", "TakenNames"]

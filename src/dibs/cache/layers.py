@@ -11,7 +11,7 @@ from dibs.context import Deadline
 from dibs.observe import Counters
 
 
-class Layers:
+class TakenNames:
     """What a strategy asks and tells.
 
     Args:

@@ -15,8 +15,8 @@ from dibs.config import Settings
 from dibs.wiring import filter_parts, open_store
 
 if TYPE_CHECKING:
-    from dibs.cache.filter.bloom import Known, Recipe
-    from dibs.cache.filter.file import Shelf, Unlock
+    from dibs.cache.filter.bloom import BloomFilter, FilterKey
+    from dibs.cache.filter.file import FilterFile, Unlock
     from dibs.store.names.listing import NamespaceFeed
 
 PROBES = 100_000
@@ -69,7 +69,7 @@ def status() -> None:
     click.echo(f"{shelf.path}, {known.size / 2**20:.1f} MiB")
 
 
-def _open(settings: Settings) -> tuple[NamespaceFeed, Recipe, Shelf, int]:
+def _open(settings: Settings) -> tuple[NamespaceFeed, FilterKey, FilterFile, int]:
     store, budget = open_store(settings)
     feed, make_recipe, shelf = filter_parts(settings, store, budget)
     store.verify(deadline=budget.start())
@@ -77,7 +77,7 @@ def _open(settings: Settings) -> tuple[NamespaceFeed, Recipe, Shelf, int]:
     return feed, make_recipe(secret), shelf, clock
 
 
-def _lock(shelf: Shelf) -> Unlock:
+def _lock(shelf: FilterFile) -> Unlock:
     """See that nobody else on this machine makes a filter, and keep it so."""
     unlock = shelf.lock()
     if unlock is None:
@@ -85,7 +85,7 @@ def _lock(shelf: Shelf) -> Unlock:
     return unlock
 
 
-def _build(feed: NamespaceFeed, recipe: Recipe, clock: int) -> Known:
+def _build(feed: NamespaceFeed, recipe: FilterKey, clock: int) -> BloomFilter:
     from dibs.cache.filter.build import Build  # an extra; without it a sentence was said before
 
     build = Build(feed, recipe, as_of=clock, page=PAGE)
@@ -97,6 +97,6 @@ def _build(feed: NamespaceFeed, recipe: Recipe, clock: int) -> Known:
     return build.known
 
 
-def _contents(known: Known) -> str:
+def _contents(known: BloomFilter) -> str:
     bits = f", {8 * known.size / known.count:.1f} bits each" if known.count else ""
     return f"{known.count:,} names{bits}"

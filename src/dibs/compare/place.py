@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from dibs.cache import Entry, Layers, NameFilter
+from dibs.cache import Entry, NameFilter, TakenNames
 from dibs.config import Settings
 from dibs.errors import DibsError
 from dibs.names import Username
@@ -149,7 +149,7 @@ def _claim(name: Username, namespace: str) -> Claim:
     return Claim(name, "user", user, secrets.token_hex(16), namespace, NewUser(user))
 
 
-def wait_for_redis(cache: Layers, budget: Budget, namespace: str) -> None:
+def wait_for_redis(cache: TakenNames, budget: Budget, namespace: str) -> None:
     """Wait until a name that is written there can be read there.
 
     Raises:

@@ -36,7 +36,7 @@ from dibs.store.host import session as host
 from dibs.store.host.connection import AnySession, Home, engine_of
 from dibs.store.host.owners import write_to
 from dibs.store.models import attach, names
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
@@ -237,7 +237,7 @@ class Dibs:
             parse_existing(name, lookalikes=self.lookalikes),
             owner=owner,
             kind=kind,
-            rest=Rest(quarantine_here(), remembered=True),
+            rest=Quarantine(quarantine_here(), remembered=True),
             home=home,
         )
         if outcome is None:
@@ -281,7 +281,7 @@ class Dibs:
         # A name that newer rules would refuse can still be given back.
         username = None if name is None else parse_existing(name, lookalikes=self.lookalikes)
         lasts = 0 if at_once else quarantine_here()
-        rest = Rest(lasts, remembered=lasts != 0)
+        rest = Quarantine(lasts, remembered=lasts != 0)
         return host.release_in_session(
             self._session(), username, owner=owner, kind=kind, rest=rest, home=home
         )

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, current_app, has_app_context
 
-from dibs.cache import Layers
+from dibs.cache import TakenNames
 from dibs.config import Settings, load
 from dibs.config.namespaces import NONE, Namespaces
 from dibs.context import CACHE_SECONDS, Deadline
 from dibs.errors import ConfigError
 from dibs.extension.state import KNOWN
-from dibs.store.host.events import Freed, on_freed, release_deleted_owners
+from dibs.store.host.events import FreedName, on_freed, release_deleted_owners
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
@@ -78,14 +78,14 @@ def mount_routes(app: Flask, dibs: Dibs, routes: Routes, **checking: Any) -> Non
     )
 
 
-def shared_cache(app: Flask, dibs: Dibs) -> Layers:
+def shared_cache(app: Flask, dibs: Dibs) -> TakenNames:
     """The caches of an app without routes, which are told of names that its own views free."""
     from dibs.wiring import open_cache
 
     return open_cache(service_settings(app, dibs))
 
 
-def _tell_cache(names: Sequence[Freed]) -> None:
+def _tell_cache(names: Sequence[FreedName]) -> None:
     """Let no cache refuse what the current app's transaction frees."""
     cache = current_app.extensions.get("dibs.cache") if has_app_context() else None
     if cache is None:

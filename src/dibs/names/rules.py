@@ -47,7 +47,7 @@ from dibs.names.messages import (
 )
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
 from dibs.names.reading import capitals, misleading
-from dibs.names.screening import Doubt, doubts
+from dibs.names.screening import Suspicion, doubts
 from dibs.names.scripts import is_dense, mixed_scripts, number_systems
 from dibs.names.tables import OLDEST, character, count, graphemes, hidden, show
 
@@ -244,26 +244,26 @@ RULES: tuple[Rule, ...] = (
 """Every rule for new names, in the order in which reasons are given."""
 
 
-_WHEN: dict[Rule, Doubt] = {
-    too_short: Doubt.SHORT,
-    allowed_character: Doubt.SIGN,
-    loose_mark: Doubt.MARK,
-    marks: Doubt.MARK,
-    separator_at_end: Doubt.SIGN,
-    separator_doubled: Doubt.SIGN,
-    suffix: Doubt.SIGN,
-    numeric_only: Doubt.NUMBER,
-    one_script: Doubt.SCRIPTS,
-    one_kind_of_digits: Doubt.DIGIT,
-    capitals: Doubt.CAPITALS,
-    bidi: Doubt.RIGHT_TO_LEFT,
+_WHEN: dict[Rule, Suspicion] = {
+    too_short: Suspicion.SHORT,
+    allowed_character: Suspicion.SIGN,
+    loose_mark: Suspicion.MARK,
+    marks: Suspicion.MARK,
+    separator_at_end: Suspicion.SIGN,
+    separator_doubled: Suspicion.SIGN,
+    suffix: Suspicion.SIGN,
+    numeric_only: Suspicion.NUMBER,
+    one_script: Suspicion.SCRIPTS,
+    one_kind_of_digits: Suspicion.DIGIT,
+    capitals: Suspicion.CAPITALS,
+    bidi: Suspicion.RIGHT_TO_LEFT,
 }
 """The one doubt that a rule settles; without an entry, it is asked when anything may be wrong."""
 
 
 @lru_cache(maxsize=1024)
 def _rules_for(found: int) -> tuple[Rule, ...]:
-    if found & Doubt.ANYTHING:
+    if found & Suspicion.ANYTHING:
         return RULES
     return tuple(rule for rule in RULES if rule in _WHEN and found & _WHEN[rule])
 

@@ -14,7 +14,7 @@ from dibs.names.reading import MISLEADING_FORMS
 from dibs.names.tables import ANY_SCRIPT, DIGIT, MARK, ODD, RIGHT_TO_LEFT, SIGN, character
 
 
-class Doubt(IntFlag):
+class Suspicion(IntFlag):
     """What one look at each character leaves open."""
 
     MARK = MARK
@@ -36,15 +36,15 @@ class Doubt(IntFlag):
 
 
 # Plain numbers: arithmetic with an IntFlag costs a microsecond each time.
-_SHORT, _NUMBER, _SCRIPTS = int(Doubt.SHORT), int(Doubt.NUMBER), int(Doubt.SCRIPTS)
-_CAPITALS, _ANYTHING = int(Doubt.CAPITALS), int(Doubt.ANYTHING)
+_SHORT, _NUMBER, _SCRIPTS = int(Suspicion.SHORT), int(Suspicion.NUMBER), int(Suspicion.SCRIPTS)
+_CAPITALS, _ANYTHING = int(Suspicion.CAPITALS), int(Suspicion.ANYTHING)
 
 
 def doubts(display: str, canonical: str, policy: NamePolicy) -> int:
     """Look at every character of a settled name once.
 
     Returns:
-        The sum of the `Doubt`s.
+        The sum of the `Suspicion`s.
     """
     size = max(len(display), len(canonical))
     if size > policy.max_length or size * 4 > policy.max_bytes:

@@ -1,4 +1,4 @@
-"""The username as a value, and the doors by which it comes in."""
+"""A username: parsed once, and a value from then on."""
 
 from __future__ import annotations
 

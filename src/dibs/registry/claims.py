@@ -1,11 +1,11 @@
-"""Claim, reserve and release: from a parsed name through a strategy to the store."""
+"""The registry: claim, reserve and release, from a parsed name to the store."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
 
-from dibs.cache import Layers
+from dibs.cache import TakenNames
 from dibs.names import Lookalikes, Username
 from dibs.registry.availability import Asking
 from dibs.registry.refusals import refusal, settled
@@ -18,7 +18,7 @@ from dibs.store import (
     NewUser,
     Store,
 )
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 from dibs.strategies import Strategy
 
 
@@ -39,15 +39,15 @@ class Registry(Asking):
         store: Store,
         strategy: Strategy,
         *,
-        cache: Layers | None = None,
+        cache: TakenNames | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         lookalikes: Lookalikes = "standard",
         quarantine: int | None = 0,
     ) -> None:
         super().__init__(store, strategy, namespace=namespace, lookalikes=lookalikes)
         # Told of what is freed whatever the strategy: other processes may have another one.
-        self._cache = cache or Layers()
-        self._rest = Rest(quarantine, remembered=quarantine != 0)
+        self._cache = cache or TakenNames()
+        self._rest = Quarantine(quarantine, remembered=quarantine != 0)
 
     def look(
         self,
@@ -219,7 +219,7 @@ class Leavings:
     """
 
     store: Store
-    cache: Layers
+    cache: TakenNames
     quarantine: int | None
 
     def prepare(self, owner_kind: str, owner: str, *, deadline: Deadline) -> None:

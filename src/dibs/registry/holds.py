@@ -11,12 +11,12 @@ from binascii import Error as NotBase64
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dibs.cache import Layers
+from dibs.cache import TakenNames
 from dibs.context import Deadline
 from dibs.errors import HoldNotFound, HoldOfAnotherName, TooManyHolds
 from dibs.names import Username
 from dibs.registry import Registry
-from dibs.secret import token_of
+from dibs.secret import claim_token
 from dibs.store import NameRow, Store
 
 KIND = "hold"
@@ -111,7 +111,7 @@ class Holds:
         self,
         registry: Registry,
         store: Store,
-        cache: Layers,
+        cache: TakenNames,
         *,
         secret: Callable[[Deadline], str],
         seconds: int,
@@ -151,7 +151,7 @@ class Holds:
         """
         username = self._registry.parse(name, deadline=deadline)
         secret = self._secret(deadline)
-        token = HoldToken(username.key, token_of(request, secret))
+        token = HoldToken(username.key, claim_token(request, secret))
         row = self._registry.look(
             username,
             token=token.claim_token,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from dibs.cache import Layers, NameFilter
+from dibs.cache import NameFilter, TakenNames
 from dibs.context import Deadline
 from dibs.errors import NameHasChanged, OwnedAlready, StoreUnavailable, UserNotFound
 from dibs.names import Username
 from dibs.registry import Registry, refusal, settled
 from dibs.registry.holds import HoldToken
 from dibs.store import Claim, NameRow, Store
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Pace, Rename, Transfer
 
 # Each further round means that yet another rename of the same owner came first.
@@ -44,7 +44,7 @@ class Renames:
         self,
         registry: Registry,
         store: Store,
-        cache: Layers,
+        cache: TakenNames,
         filter_: NameFilter,
         *,
         quarantine: int | None,
@@ -55,7 +55,7 @@ class Renames:
         self._store = store
         self._cache = cache
         self._filter = filter_
-        self._rest = Rest(quarantine, remembered=True)
+        self._rest = Quarantine(quarantine, remembered=True)
         self._redirects = redirects
         self._pace = pace
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dibs.cache import Entry, Layers, NameFilter
+from dibs.cache import Entry, NameFilter, TakenNames
 from dibs.store import Claim, Deadline, NameRow, Outcome, Store
 
 Holder = NameRow | Entry
@@ -18,7 +18,7 @@ class Sources:
     """What a strategy may ask."""
 
     store: Store
-    cache: Layers
+    cache: TakenNames
     filter: NameFilter
 
 

@@ -1,4 +1,4 @@
-"""Which language an answer is in, and the words themselves."""
+"""Which language an answer is in, and its words and times in that language."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dibs.accounts.policy import Reading
 from dibs.accounts.registration import Registration
-from dibs.cache import Layers, NameFilter, NoFilter, TakenCache
+from dibs.cache import NameFilter, NoFilter, TakenCache, TakenNames
 from dibs.config import Settings
 from dibs.errors import ConfigError
 from dibs.names import rules_version
@@ -31,10 +31,10 @@ from dibs.strategies import STRATEGIES, Sources
 from dibs.wiring.accounts import Accounts, make_accounts, secret_of
 
 if TYPE_CHECKING:
-    from dibs.cache.filter.bloom import Recipe
-    from dibs.cache.filter.file import Shelf
+    from dibs.cache.filter.bloom import FilterKey
+    from dibs.cache.filter.file import FilterFile
     from dibs.cache.redis.address import Address
-    from dibs.cache.redis.breaker import Link
+    from dibs.cache.redis.breaker import RedisBreaker
     from dibs.cache.redis.totals import SharedCounters
 
 
@@ -50,7 +50,7 @@ class Parts:
     settings: Settings
     budget: Budget
     store: SqlStore
-    cache: Layers
+    cache: TakenNames
     filter: NameFilter
     registry: Registry
     holds: Holds
@@ -85,7 +85,7 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     counters = Counters()
     link = _link(settings, counters)
     shared = _shared_cache(link, lambda ends: store.secret(deadline=ends), counters)
-    cache = Layers(shared, counters)
+    cache = TakenNames(shared, counters)
     filter_ = _filter(settings, store, budget, counters)
     registry = _registry(settings, Sources(store, cache, filter_))
     renames = _renames(settings, registry, store, cache, filter_)
@@ -119,7 +119,7 @@ def _registry(settings: Settings, sources: Sources) -> Registry:
     )
 
 
-def _holds(settings: Settings, registry: Registry, store: SqlStore, cache: Layers) -> Holds:
+def _holds(settings: Settings, registry: Registry, store: SqlStore, cache: TakenNames) -> Holds:
     return Holds(
         registry,
         store,
@@ -131,7 +131,7 @@ def _holds(settings: Settings, registry: Registry, store: SqlStore, cache: Layer
 
 
 def _renames(
-    settings: Settings, registry: Registry, store: Store, cache: Layers, filter_: NameFilter
+    settings: Settings, registry: Registry, store: Store, cache: TakenNames, filter_: NameFilter
 ) -> Renames:
     return Renames(
         registry,
@@ -144,7 +144,7 @@ def _renames(
     )
 
 
-def open_cache(settings: Settings) -> Layers:
+def open_cache(settings: Settings) -> TakenNames:
     """The caches alone, for who frees names elsewhere; the database is asked for its secret.
 
     Raises:
@@ -159,7 +159,7 @@ def open_cache(settings: Settings) -> Layers:
         finally:
             store.close()  # asked once: nothing else is wanted of it
 
-    return Layers(_shared_cache(_link(settings, counters), secret, counters), counters)
+    return TakenNames(_shared_cache(_link(settings, counters), secret, counters), counters)
 
 
 def redis_address(settings: Settings) -> Address | None:
@@ -177,17 +177,17 @@ def redis_address(settings: Settings) -> Address | None:
     return Address(settings.redis_url)
 
 
-def _link(settings: Settings, counters: Counters) -> Link | None:
+def _link(settings: Settings, counters: Counters) -> RedisBreaker | None:
     address = redis_address(settings)
     if address is None:
         return None
-    from dibs.cache.redis.breaker import Link
+    from dibs.cache.redis.breaker import RedisBreaker
 
-    return Link(address, connections=settings.pool_size, counters=counters)
+    return RedisBreaker(address, connections=settings.pool_size, counters=counters)
 
 
 def _shared_cache(
-    link: Link | None, secret: Callable[[Deadline], str], counters: Counters
+    link: RedisBreaker | None, secret: Callable[[Deadline], str], counters: Counters
 ) -> TakenCache | None:
     if link is None:
         return None
@@ -196,7 +196,9 @@ def _shared_cache(
     return RedisCache(link, secret=secret, counters=counters)
 
 
-def _counts(link: Link | None, settings: Settings, counters: Counters) -> SharedCounters | None:
+def _counts(
+    link: RedisBreaker | None, settings: Settings, counters: Counters
+) -> SharedCounters | None:
     if link is None:
         return None
     from dibs.cache.redis.totals import SharedCounters
@@ -222,15 +224,15 @@ def _filter(settings: Settings, store: Store, budget: Budget, counters: Counters
 
 def filter_parts(
     settings: Settings, store: Store, budget: Budget
-) -> tuple[NamespaceFeed, Callable[[str], Recipe], Shelf]:
+) -> tuple[NamespaceFeed, Callable[[str], FilterKey], FilterFile]:
     """What a filter is made of: the names, what makes its recipe, and where it is kept.
 
     Raises:
         ConfigError: Its library is not installed.
     """
     try:
-        from dibs.cache.filter.bloom import Recipe
-        from dibs.cache.filter.file import Shelf
+        from dibs.cache.filter.bloom import FilterKey
+        from dibs.cache.filter.file import FilterFile
     except ImportError as error:
         raise ConfigError(
             "DIBS_STRATEGY=membership_filter needs rbloom: pip install 'dibs[filter]'"
@@ -238,8 +240,8 @@ def filter_parts(
     rules = rules_version(settings.lookalikes)
     return (
         NamespaceFeed(store, budget, settings.namespace),
-        partial(Recipe, namespace=settings.namespace, rules=rules),
-        Shelf(Path(settings.home).absolute(), settings.namespace),
+        partial(FilterKey, namespace=settings.namespace, rules=rules),
+        FilterFile(Path(settings.home).absolute(), settings.namespace),
     )
 
 

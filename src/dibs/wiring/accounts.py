@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from dibs.accounts.idempotency import SLACK_SECONDS, Repeats
+from dibs.accounts.idempotency import SLACK_SECONDS, IdempotentRequests
 from dibs.accounts.keys import KeyRing
 from dibs.accounts.login import Logins
 from dibs.accounts.passwords import Argon2, Passwords, PwnedPasswords, Rules
@@ -39,7 +39,7 @@ class Accounts:
     profiles: Profiles
     teams: TeamAccounts
     reading: Reading
-    repeats: Repeats
+    repeats: IdempotentRequests
 
 
 def make_accounts(
@@ -94,10 +94,12 @@ def secret_of(settings: Settings, store: SqlStore, deadline: Deadline) -> str:
     return settings.secret_key or store.secret(deadline=deadline)
 
 
-def _repeats(settings: Settings, store: SqlStore, secret: Callable[[Deadline], str]) -> Repeats:
+def _repeats(
+    settings: Settings, store: SqlStore, secret: Callable[[Deadline], str]
+) -> IdempotentRequests:
     patience_ms = round(1000 * (settings.deadline + SLACK_SECONDS))
     rows = Requests(store.transactions, patience_ms=patience_ms)
-    return Repeats(rows, namespace=settings.namespace, secret=secret)
+    return IdempotentRequests(rows, namespace=settings.namespace, secret=secret)
 
 
 def refuse_weak_secrets(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from dibs.store import (
     Store,
     Won,
 )
-from dibs.store.names.releases import FREE, Rest
+from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.records import State
 
 PATIENCE_S = 30.0
@@ -157,7 +157,7 @@ def release(
     key: str,
     owner: str,
     *,
-    rest: Rest = FREE,
+    rest: Quarantine = FREE,
     namespace: str = DEFAULT_NAMESPACE,
 ) -> bool:
     """Whether this owner gave the name back."""

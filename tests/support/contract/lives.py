@@ -8,7 +8,7 @@ import uuid
 from dataclasses import replace
 
 from dibs.store import NameRow, Store
-from dibs.store.names.releases import Rest
+from dibs.store.names.releases import Quarantine
 from dibs.store.records import State
 from tests.support.contract.helpers import (
     AN_HOUR_MS,
@@ -112,7 +112,7 @@ class LifeContract:
         """For as long as was said, by the store's own clock; its last owner is forgotten."""
         first = a_claim("ada")
         win(store, first)
-        assert release(store, "ada", first.owner, rest=Rest(AN_HOUR_MS))
+        assert release(store, "ada", first.owner, rest=Quarantine(AN_HOUR_MS))
         row = look_up(store, "ada")
         _assert_gone(row, "quarantined", version=2)
         assert row is not None
@@ -126,7 +126,7 @@ class LifeContract:
         """There is no end that could come."""
         first = a_claim("ada")
         win(store, first)
-        assert release(store, "ada", first.owner, rest=Rest(None))
+        assert release(store, "ada", first.owner, rest=Quarantine(None))
         row = lose(store, a_claim("ada"))
         assert (row.state, row.free, row.expires_at) == ("quarantined", False, None)
 
@@ -135,7 +135,7 @@ class LifeContract:
         for key, lasts in (("ada", AN_HOUR_MS), ("bob", None)):
             first = a_claim(key)
             win(store, first)
-            assert release(store, key, first.owner, rest=Rest(lasts, remembered=True))
+            assert release(store, key, first.owner, rest=Quarantine(lasts, remembered=True))
             row = lose(store, a_claim(key))
             assert (row.state, row.owner, row.claim_token) == ("quarantined", first.owner, None)
             assert lose(store, replace(first, owner_kind="team")) == row
@@ -146,7 +146,7 @@ class LifeContract:
         """Until somebody comes, its last owner is found by it."""
         first = a_claim("ada")
         win(store, first)
-        assert release(store, "ada", first.owner, rest=Rest(0, remembered=True))
+        assert release(store, "ada", first.owner, rest=Quarantine(0, remembered=True))
         row = look_up(store, "ada")
         assert row is not None
         assert (row.state, row.free, row.owner) == ("quarantined", True, first.owner)
@@ -158,7 +158,7 @@ class LifeContract:
         for key, lasts in (("ada", AN_HOUR_MS), ("bob", None)):
             first = a_claim(key)
             win(store, first)
-            release(store, key, first.owner, rest=Rest(lasts, remembered=True))
+            release(store, key, first.owner, rest=Quarantine(lasts, remembered=True))
             assert not _free(store, key, state="held")
             assert _free(store, key, state="quarantined", version=2)
             _assert_gone(look_up(store, key), "free", version=3)
@@ -168,7 +168,7 @@ class LifeContract:
         """Held, resting or reserved, but never owned."""
         first = a_claim("resting")
         win(store, first)
-        release(store, "resting", first.owner, rest=Rest(None))
+        release(store, "resting", first.owner, rest=Quarantine(None))
         win(store, a_claim("held", lasts=AN_HOUR_MS))
         win(store, replace(a_claim("reserved"), state="reserved"))
         owned = win(store, a_claim("owned"))

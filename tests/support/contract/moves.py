@@ -12,7 +12,7 @@ import pytest
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.names import Username
 from dibs.store import Lost, NameRow, Outcome, Store, Won
-from dibs.store.names.releases import FREE, Rest
+from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.names.renames import Pace, Rename, Transfer
 from tests.support.contract.helpers import (
     AN_HOUR_MS,
@@ -25,7 +25,7 @@ from tests.support.contract.helpers import (
     win,
 )
 
-RESTING = Rest(AN_HOUR_MS, remembered=True)
+RESTING = Quarantine(AN_HOUR_MS, remembered=True)
 
 
 class MoveContract:
@@ -217,7 +217,11 @@ class MoveContract:
         owner = str(uuid.uuid4())
         for key, lasts in (("held", AN_HOUR_MS), ("over", 0)):
             win(store, a_claim(key, owner=owner, lasts=lasts))
-        for key, rest in (("had", RESTING), ("gone", Rest(0, remembered=True)), ("freed", FREE)):
+        for key, rest in (
+            ("had", RESTING),
+            ("gone", Quarantine(0, remembered=True)),
+            ("freed", FREE),
+        ):
             win(store, a_claim(key, owner=owner))
             release(store, key, owner, rest=rest)
         for state, keys in (("held", ["held"]), ("quarantined", ["had"]), ("owned", [])):
@@ -230,7 +234,7 @@ def a_rename(
     to: str | Username,
     *,
     hold: str = "",
-    rest: Rest = RESTING,
+    rest: Quarantine = RESTING,
     pace: Pace | None = None,
 ) -> Rename:
     """The wish of an owner who is a user to be called otherwise."""

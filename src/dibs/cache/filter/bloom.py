@@ -25,7 +25,7 @@ class Damaged(Exception):
     """Not a filter of these names, or not one that was written to its end."""
 
 
-class Recipe:
+class FilterKey:
     """What one filter has in common with another that may stand in for it.
 
     The secret makes positions that nobody can guess: names that the filter takes for others
@@ -68,7 +68,7 @@ def _placing(key: bytes) -> Callable[[str], int]:
     return place
 
 
-class Known:
+class BloomFilter:
     """Names of which each has a row; a name that is not in here may have one that is newer.
 
     Keys are only ever added: rows are kept, and a freed name is one that is asked about.
@@ -88,7 +88,7 @@ class Known:
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: FilterKey,
         *,
         capacity: int,
         as_of: int,
@@ -129,7 +129,7 @@ class Known:
         return MAGIC, self._recipe.seal(head, bits), head, bits
 
     @classmethod
-    def read(cls, data: bytes, recipe: Recipe) -> Known:
+    def read(cls, data: bytes, recipe: FilterKey) -> BloomFilter:
         """What `write` wrote.
 
         Raises:

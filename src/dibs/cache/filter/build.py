@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from dibs.cache.filter.bloom import Known, Recipe, capacity_for
+from dibs.cache.filter.bloom import BloomFilter, FilterKey, capacity_for
 
 COUNT_PAGE = 10_000
 """Names counted in one statement: 2 ms, where a count of all could outlast a time-out."""
@@ -53,19 +53,19 @@ class Build:
         total: How many there were; known once they are counted.
     """
 
-    def __init__(self, feed: Feed, recipe: Recipe, *, as_of: int, page: int = PAGE) -> None:
+    def __init__(self, feed: Feed, recipe: FilterKey, *, as_of: int, page: int = PAGE) -> None:
         self._feed = feed
         self._recipe = recipe
         self._as_of = as_of
         self._page = page
         self._after = ""
-        self._known: Known | None = None
+        self._known: BloomFilter | None = None
         self._whole = False
         self._read = 0
         self.total = 0
 
     @property
-    def known(self) -> Known:
+    def known(self) -> BloomFilter:
         """The filter, when it is whole."""
         if self._known is None or not self._whole:
             raise ValueError("the filter is not whole yet")
@@ -83,7 +83,10 @@ class Build:
             if count == COUNT_PAGE:
                 return True
             capacity = capacity_for(self.total)
-            self._known, self._after = Known(self._recipe, capacity=capacity, as_of=self._as_of), ""
+            self._known, self._after = (
+                BloomFilter(self._recipe, capacity=capacity, as_of=self._as_of),
+                "",
+            )
         return False
 
     def read_some(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
-from dibs.cache.filter.bloom import Damaged, Known, Recipe
+from dibs.cache.filter.bloom import BloomFilter, Damaged, FilterKey
 from dibs.observe import Sparse
 
 log = logging.getLogger("dibs.filter")
@@ -18,7 +18,7 @@ log.addFilter(Sparse())
 Unlock = Callable[[], None]
 
 
-class Shelf:
+class FilterFile:
     """One file in a folder, replaced as a whole.
 
     Args:
@@ -32,21 +32,21 @@ class Shelf:
         self._lock = folder / f"filter-{name}.lock"
         self._seen: tuple[int, int, int] | None = None
 
-    def read_new(self, recipe: Recipe) -> Known | None:
+    def read_new(self, recipe: FilterKey) -> BloomFilter | None:
         """The filter that lies there, if it was not seen before and is of this recipe."""
         try:
             seen = self._look()
             if seen is None or seen == self._seen:
                 return None
             self._seen = seen
-            return Known.read(self.path.read_bytes(), recipe)
+            return BloomFilter.read(self.path.read_bytes(), recipe)
         except Damaged:
             log.warning("%s is damaged or of other names: it is not used", self.path)
         except OSError as error:
             log.warning("The filter cannot be read: %s", error)
         return None
 
-    def write(self, known: Known) -> None:
+    def write(self, known: BloomFilter) -> None:
         """Put a filter there, by who has the lock; who reads meanwhile gets the old one whole.
 
         Raises:

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from dibs.cache.filter.bloom import Known, Recipe
+from dibs.cache.filter.bloom import BloomFilter, FilterKey
 from dibs.cache.filter.build import Build, Feed
-from dibs.cache.filter.file import Shelf, Unlock
+from dibs.cache.filter.file import FilterFile, Unlock
 from dibs.errors import StoreError
 from dibs.observe import Counters, root_of
 
@@ -29,7 +29,7 @@ One of a host's that is longer is heard of when the filter is next built whole.
 """
 
 NEAR_SECONDS = 6.0
-"""The same for all but a few rows; see `Followed`."""
+"""The same for all but a few rows; see `SyncedFilter`."""
 
 REBUILD_SECONDS = 3600.0
 OLDEST_FILE_SECONDS = 2 * REBUILD_SECONDS
@@ -41,7 +41,7 @@ NEW_PAGE = 2_000
 SWEEP_SHARE, LONGEST_SWEEP_PAUSE = 20, 10.0
 
 
-class Followed:
+class SyncedFilter:
     """A filter and how far it has followed the table, by the database's clock.
 
     The whole overlap is read at each poll as long as that is quick. Where thousands of names
@@ -53,7 +53,7 @@ class Followed:
         near: Seconds that a transaction of ours may take.
     """
 
-    def __init__(self, known: Known, near: float) -> None:
+    def __init__(self, known: BloomFilter, near: float) -> None:
         self.known = known
         self._near = near
         self._overlap = max(OVERLAP_SECONDS, near)
@@ -126,8 +126,8 @@ class Follower:
         self,
         feed: Feed,
         *,
-        recipe: Callable[[str], Recipe],
-        shelf: Shelf,
+        recipe: Callable[[str], FilterKey],
+        shelf: FilterFile,
         namespace: str,
         counters: Counters,
         near: float = NEAR_SECONDS,
@@ -147,7 +147,7 @@ class Follower:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._recent: deque[tuple[float, str]] = deque()
-        self._current: Followed | None = None
+        self._current: SyncedFilter | None = None
         self._secret = ""
         self._recipe = self._make_recipe(self._secret)
         self._work: _Work | None = None
@@ -233,9 +233,9 @@ class Follower:
         if self._current is None or found.as_of > self._current.known.as_of:
             self._use(found)
 
-    def _use(self, known: Known) -> None:
+    def _use(self, known: BloomFilter) -> None:
         """Put another filter in the place of the one in use, once it knows as much."""
-        followed = Followed(known, self._near)
+        followed = SyncedFilter(known, self._near)
         asked = time.monotonic()
         clock, _ = self._feed.moment()
         followed.catch_up(self._feed, clock, asked)

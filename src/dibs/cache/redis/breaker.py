@@ -32,7 +32,7 @@ class Away(Exception):
     """Redis is not asked, or did not answer: the database is."""
 
 
-class Link:
+class RedisBreaker:
     """A circuit breaker around Redis that is mended by a thread of its own.
 
     A request never connects: that would cost it a name server, a handshake and their time-outs.

@@ -13,7 +13,7 @@ from redis.exceptions import InvalidResponse, OutOfMemoryError
 
 from dibs.cache.counts import Count
 from dibs.cache.redis.address import Client
-from dibs.cache.redis.breaker import Away, Link
+from dibs.cache.redis.breaker import Away, RedisBreaker
 from dibs.context import CacheTime, Deadline
 from dibs.errors import StoreError
 from dibs.observe import Sparse
@@ -41,7 +41,9 @@ class RedisCounts:
         namespace: Counts of another one are others.
     """
 
-    def __init__(self, link: Link, *, secret: Callable[[Deadline], str], namespace: str) -> None:
+    def __init__(
+        self, link: RedisBreaker, *, secret: Callable[[Deadline], str], namespace: str
+    ) -> None:
         self._link = link
         self._secret = secret
         self._namespace = namespace

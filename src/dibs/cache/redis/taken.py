@@ -19,7 +19,7 @@ from redis.exceptions import InvalidResponse, NoScriptError, OutOfMemoryError
 
 from dibs.cache.base import STALE_FILL_SECONDS, Entry
 from dibs.cache.redis.address import Client
-from dibs.cache.redis.breaker import Away, Link
+from dibs.cache.redis.breaker import Away, RedisBreaker
 from dibs.context import CacheTime, Deadline
 from dibs.errors import StoreError
 from dibs.observe import Counters
@@ -121,7 +121,7 @@ class RedisCache:
     """
 
     def __init__(
-        self, link: Link, *, secret: Callable[[Deadline], str], counters: Counters
+        self, link: RedisBreaker, *, secret: Callable[[Deadline], str], counters: Counters
     ) -> None:
         self._link = link
         link.on_return = self._begin

@@ -19,7 +19,7 @@ from typing import Any
 from redis.exceptions import InvalidResponse, OutOfMemoryError, ResponseError
 
 from dibs.cache.redis.address import Client
-from dibs.cache.redis.breaker import Away, Link
+from dibs.cache.redis.breaker import Away, RedisBreaker
 from dibs.context import Deadline
 from dibs.observe import Counters
 
@@ -46,7 +46,7 @@ class SharedCounters:
 
     def __init__(
         self,
-        link: Link,
+        link: RedisBreaker,
         counters: Counters,
         *,
         namespace: str,

@@ -14,7 +14,7 @@ from dibs.errors import StoreUnavailable
 HEARSAY = 0.25
 
 
-class Silence:
+class OutageGate:
     """Lets one request at a time ask a server that has stopped answering.
 
     Without it every thread would wait out its whole deadline behind a frozen

@@ -1,4 +1,4 @@
-"""Two ways to send the same statements: through the driver, or in a host's transaction."""
+"""Two ways to send the same statements, and the rows that a transaction keeps to itself."""
 
 from __future__ import annotations
 

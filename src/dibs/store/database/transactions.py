@@ -20,7 +20,7 @@ from dibs.context import Budget, Deadline
 from dibs.errors import DibsError, OutcomeUnknown, SchemaError, StoreError, StoreUnavailable
 from dibs.signals import NameChange, announce
 from dibs.store.database.dialects import Run, dialect_for
-from dibs.store.database.outage import Silence
+from dibs.store.database.outage import OutageGate
 from dibs.store.database.statements import DriverRun, OutOfTime, RowVanished
 from dibs.store.database.violations import Kind, classify
 
@@ -87,7 +87,7 @@ class Transactions:
         self.dialect = dialect_for(engine.dialect.name)
         self._budget = budget
         self._named = engine.dialect.paramstyle in ("named", "qmark")
-        self._silence = Silence()
+        self._silence = OutageGate()
         self._writer = threading.Lock() if self.dialect.one_writer else None
         self.generation = 0
         event.listen(engine, "connect", self._born)

@@ -19,7 +19,7 @@ from dibs.store import schema
 from dibs.store.database.dialects import Dialect, dialect_for
 from dibs.store.database.violations import Kind, classify
 from dibs.store.host.owners import bind_of, session_of, state_of
-from dibs.store.host.statements import UPGRADE, bounded, told_apart
+from dibs.store.host.statements import UPGRADE, bounded, translated_errors
 from dibs.store.models import meta, names
 
 AnySession = Session | scoped_session[Any]
@@ -87,7 +87,7 @@ def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = 
             raise
         raise StoreUnavailable from error
     if connection.engine.pool not in _verified:
-        with told_apart(connection):
+        with translated_errors(connection):
             _verify(connection, rules_version, writes)
     return connection
 

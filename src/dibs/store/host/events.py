@@ -1,4 +1,4 @@
-"""An owner that a session deletes takes no name with it."""
+"""What follows when a host's transaction ends: owners deleted, names freed, changes told."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dibs.signals import NameChange, announce
 from dibs.store.database.dialects import dialect_for
 from dibs.store.host.connection import has_names
 from dibs.store.host.owners import bind_of, identity_of, kind_of
-from dibs.store.host.statements import HostStatements, told_apart
+from dibs.store.host.statements import HostStatements, translated_errors
 from dibs.store.names.releases import release_for_good
 from dibs.store.records import NameRow
 
@@ -52,7 +52,7 @@ def _ended(session: Session, ended: SessionTransaction) -> None:
 FREED = "dibs.freed"
 
 
-class Freed(NamedTuple):
+class FreedName(NamedTuple):
     """A name that is free once the transaction commits.
 
     Attributes:
@@ -64,10 +64,10 @@ class Freed(NamedTuple):
     version: int
 
 
-_tell: list[Callable[[Sequence[Freed]], None]] = []
+_tell: list[Callable[[Sequence[FreedName]], None]] = []
 
 
-def on_freed(tell: Callable[[Sequence[Freed]], None]) -> None:
+def on_freed(tell: Callable[[Sequence[FreedName]], None]) -> None:
     """From now on call this with the names that any session frees: at once and after COMMIT.
 
     At once, so that nothing that was read before the commit outlives it in a cache; and
@@ -78,12 +78,12 @@ def on_freed(tell: Callable[[Sequence[Freed]], None]) -> None:
 
 def freed(session: Session, rows: Sequence[NameRow]) -> None:
     """Tell of names that this session's transaction frees."""
-    if names := [Freed(row.namespace, row.key, row.version) for row in rows]:
+    if names := [FreedName(row.namespace, row.key, row.version) for row in rows]:
         session.info.setdefault(FREED, []).extend(names)
         _tell_all(names)
 
 
-def _tell_all(names: Sequence[Freed]) -> None:
+def _tell_all(names: Sequence[FreedName]) -> None:
     for tell in _tell:
         tell(names)
 
@@ -145,7 +145,7 @@ def _release(
     quarantine: int | None,
 ) -> None:
     connection = session.connection(bind_arguments=dict(bind_of(gone[0].mapper)))
-    with told_apart(connection):
+    with translated_errors(connection):
         if not has_names(connection):
             return  # a database in which nothing is ever claimed
         # Not `bounded`: the DELETE has waited for this owner's locks already,

@@ -16,9 +16,9 @@ from dibs.store.database.statements import RowVanished
 from dibs.store.host.connection import AnySession, Home, connect, dialect_of, enter, plain_session
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import Owner, identify
-from dibs.store.host.statements import HostStatements, bounded, told_apart
+from dibs.store.host.statements import HostStatements, bounded, translated_errors
 from dibs.store.names.claims import decide, read
-from dibs.store.names.releases import OF_OWNER, Rest, release_where
+from dibs.store.names.releases import OF_OWNER, Quarantine, release_where
 from dibs.store.names.renames import Rename, apply_rename
 from dibs.store.records import Claim, NameRow, Outcome
 
@@ -48,7 +48,7 @@ def claim_in_session(
     """
     session, connection = enter(session, owner=owner, kind=kind, home=home)
     claim = _claim(username, identify(owner, kind), home)
-    with told_apart(connection), bounded(connection) as run:
+    with translated_errors(connection), bounded(connection) as run:
         outcome = decide(run, dialect_of(connection), [claim])[0]
         announce_later(session, run.noted)
         return outcome
@@ -64,7 +64,7 @@ def find_in_session(session: AnySession, key: str, *, home: Home) -> NameRow | N
     """
     connection = connect(plain_session(session), home.bind, home.rules_version, writes=False)
     place = (home.namespace, key)
-    with told_apart(connection):
+    with translated_errors(connection):
         found = read(HostStatements(connection), dialect_of(connection), {place})
     return found.get(place)
 
@@ -76,7 +76,7 @@ def rename_in_session(
     *,
     owner: object,
     kind: str | None,
-    rest: Rest,
+    rest: Quarantine,
     home: Home,
 ) -> Outcome | None:
     """Give an owner another name in place of the old one, in the host's transaction.
@@ -92,7 +92,7 @@ def rename_in_session(
     """
     session, connection = enter(session, owner=owner, kind=kind, home=home)
     claim, place = _claim(username, identify(owner, kind), home), (home.namespace, old.key)
-    with told_apart(connection), bounded(connection) as run:
+    with translated_errors(connection), bounded(connection) as run:
         row = read(run, dialect_of(connection), {place}).get(place)
         if row is None or not _owns(claim, row, old):
             return None
@@ -110,7 +110,7 @@ def release_in_session(
     *,
     owner: object | None,
     kind: str | None,
-    rest: Rest,
+    rest: Quarantine,
     home: Home,
 ) -> int:
     """Release one name, or all names of an owner, in the host's transaction.
@@ -127,7 +127,7 @@ def release_in_session(
     session, connection = enter(session, owner=owner, kind=kind, home=home)
     who = None if owner is None else identify(owner, kind)
     where, params = _chosen(username, who, home)
-    with told_apart(connection), bounded(connection) as run:
+    with translated_errors(connection), bounded(connection) as run:
         rows = release_where(run, dialect_of(connection), where, params, rest)
         announce_later(session, run.noted)
     freed(session, rows)

@@ -66,7 +66,7 @@ def bounded(connection: Connection) -> Iterator[HostStatements]:
 
 
 @contextmanager
-def told_apart(connection: Connection) -> Iterator[None]:
+def translated_errors(connection: Connection) -> Iterator[None]:
     """Turn what the driver says into what it means.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What happened to names, newest first."""
+"""The history of names: every change is written in the transaction that makes it."""
 
 from __future__ import annotations
 

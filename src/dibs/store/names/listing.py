@@ -1,4 +1,4 @@
-"""Every name there is, page by page, and those that are new: what a filter is made of."""
+"""Lists of the keys of a namespace, page by page, and of those that are new."""
 
 from __future__ import annotations
 

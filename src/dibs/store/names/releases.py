@@ -15,7 +15,7 @@ OF_OWNER = "owner_kind = :owner_kind AND owner = :owner"
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class Quarantine:
     """What a name is between its owner and the next one.
 
     Attributes:
@@ -33,11 +33,11 @@ class Rest:
         return self.lasts == 0 and not self.remembered
 
 
-FREE = Rest()
+FREE = Quarantine()
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class EndedName:
     """A name that is somebody's no more, and what the history says of it."""
 
     row: NameRow
@@ -48,11 +48,11 @@ def end_row(
     run: Run,
     dialect: type[Dialect],
     row: NameRow,
-    rest: Rest = FREE,
+    rest: Quarantine = FREE,
     *,
     action: Action,
     became: str | None = None,
-) -> Gone:
+) -> EndedName:
     """End what this row is.
 
     Args:
@@ -80,11 +80,11 @@ def end_row(
     )
     _write(run, dialect, after, None if rest.none else rest.lasts)
     who = replace(after, owner_kind=row.owner_kind, owner=row.owner)
-    return Gone(after, changed(who, action, was=row.display, became=became))
+    return EndedName(after, changed(who, action, was=row.display, became=became))
 
 
 def release_where(
-    run: Run, dialect: type[Dialect], where: str, params: Mapping[str, object], rest: Rest
+    run: Run, dialect: type[Dialect], where: str, params: Mapping[str, object], rest: Quarantine
 ) -> list[NameRow]:
     """Release the owned names that `where` chooses, and lock nothing but those.
 
@@ -125,7 +125,7 @@ def release_for_good(
     changes: list[NameChange] = []
     for row in locked(run, dialect, f"state IN ('owned', 'quarantined') AND {where}", params):
         if row.state == "owned":
-            released = end_row(run, dialect, row, Rest(lasts), action="released")
+            released = end_row(run, dialect, row, Quarantine(lasts), action="released")
             gone.append(released.row)
             changes.append(released.change)
             continue

@@ -1,4 +1,4 @@
-"""A rename: the new name is claimed and the old one given up, in one transaction."""
+"""Renames and transfers: both names change in one transaction, or neither."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dibs.store.database.dialects.base import Dialect, Run, claim_params, plain
 from dibs.store.database.statements import RowVanished, lock_user
 from dibs.store.names.claims import decide, place, read
 from dibs.store.names.history import append, changed
-from dibs.store.names.releases import Rest, end_row
+from dibs.store.names.releases import Quarantine, end_row
 from dibs.store.records import Claim, NameRow, Outcome, Won
 
 
@@ -57,7 +57,7 @@ class Rename:
 
     claim: Claim
     old: NameRow
-    rest: Rest
+    rest: Quarantine
     user: bool = False
     pace: Pace | None = None
 
@@ -165,7 +165,7 @@ class Transfer:
     name: NameRow
     instead: Claim
     theirs: NameRow
-    rest: Rest
+    rest: Quarantine
 
 
 def apply_transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None:

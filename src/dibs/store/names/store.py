@@ -1,4 +1,4 @@
-"""The store on a database."""
+"""The store of names, on a database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dibs.store.database.transactions import Restart, Transactions
 from dibs.store.names import listing
 from dibs.store.names.claims import claim_at_once, decide, place, read
 from dibs.store.names.history import append, written
-from dibs.store.names.releases import FREE, OF_OWNER, Rest, end_row, locked
+from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locked
 from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
@@ -51,7 +51,7 @@ class Changing(Protocol):
         *,
         owner: str,
         version: int | None = None,
-        rest: Rest = FREE,
+        rest: Quarantine = FREE,
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> bool:
@@ -144,7 +144,7 @@ class SqlChanging:
         *,
         owner: str,
         version: int | None = None,
-        rest: Rest = FREE,
+        rest: Quarantine = FREE,
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> bool:
@@ -171,7 +171,7 @@ class SqlChanging:
         namespace: str,
         key: str,
         where: Mapping[str, object],
-        rest: Rest,
+        rest: Quarantine,
         action: Action,
         deadline: Deadline,
     ) -> bool:

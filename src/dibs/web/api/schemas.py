@@ -1,4 +1,4 @@
-"""Users, and what they change of themselves."""
+"""What goes into the API and comes out of it, for marshmallow and the OpenAPI page."""
 
 from __future__ import annotations
 

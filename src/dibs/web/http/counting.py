@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, current_app, request
 
-from dibs.cache import Layers
+from dibs.cache import TakenNames
 from dibs.errors import InvalidName, InvalidNameAndPassword, NameTaken
 from dibs.web.http.auth import SAFE
 from dibs.web.http.current import deadline, parts
@@ -15,7 +15,7 @@ REFUSED = "refused_"
 
 def refused(error: InvalidName | NameTaken) -> None:
     """Count why somebody could not have a name, once a reason; mere questions do not count."""
-    layers: Layers | None = current_app.extensions.get("dibs.cache")
+    layers: TakenNames | None = current_app.extensions.get("dibs.cache")
     if layers is None or request.method in SAFE:
         return
     for code in _codes(error):

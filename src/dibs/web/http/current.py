@@ -1,4 +1,4 @@
-"""What belongs to the request that is served: the parts of its app, and its deadline."""
+"""The request that is served: the parts of its app, its deadline, its id, who acts."""
 
 from __future__ import annotations
 

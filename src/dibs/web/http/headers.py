@@ -1,4 +1,4 @@
-"""Headers that every answer of ours has, a page's or the API's."""
+"""Headers of every answer: what browsers must refuse, and which origins may ask (CORS)."""
 
 from __future__ import annotations
 

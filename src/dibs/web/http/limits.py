@@ -17,7 +17,7 @@ from dibs.cache.counts import Count
 from dibs.config.rates import FAILURES, Rates, parse
 from dibs.errors import DibsError
 from dibs.web.http.source import source, trust_proxies
-from dibs.web.http.tally import SCHEME, Tally
+from dibs.web.http.tally import SCHEME, LimitStorage
 from dibs.web.http.tried_account import account
 from dibs.wiring import Parts
 
@@ -138,7 +138,7 @@ class Limits:
         # On an app of its own: a host's RATELIMIT_ settings are for the host's own Limiter,
         # and so are its place in `app.extensions` and what it does before each request.
         limiter.init_app(Flask(KEY))
-        self.tally = cast(Tally, limiter.storage)
+        self.tally = cast(LimitStorage, limiter.storage)
         self._limiter = limiter
 
     def guard(self, endpoint: str, view: View) -> View:

@@ -18,7 +18,7 @@ NOTED = "dibs.counts"
 SCHEME = "dibs"
 
 
-class Tally(Storage):
+class LimitStorage(Storage):
     """A storage that never fails and never has a request wait for long.
 
     While Redis is away each process counts for itself, so no limit is ever open, and none
@@ -85,12 +85,14 @@ class Tally(Storage):
 def _shared(parts: Parts) -> Any:
     # Without redis-py, `dibs.wiring` has said so by now.
     from dibs.cache.redis.address import Address
-    from dibs.cache.redis.breaker import Link
+    from dibs.cache.redis.breaker import RedisBreaker
     from dibs.cache.redis.counts import RedisCounts
     from dibs.observe import Counters
 
     settings: Settings = parts.settings
-    link = Link(Address(settings.redis_url), connections=settings.pool_size, counters=Counters())
+    link = RedisBreaker(
+        Address(settings.redis_url), connections=settings.pool_size, counters=Counters()
+    )
     return RedisCounts(
         link,
         secret=lambda ends: settings.secret_key or parts.store.secret(deadline=ends),

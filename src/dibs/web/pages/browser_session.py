@@ -1,4 +1,4 @@
-"""Who reads a page: known by cookies alone, also after minutes without a script."""
+"""What a browser carries between pages: who is signed in, and what was just done."""
 
 from __future__ import annotations
 

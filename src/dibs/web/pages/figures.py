@@ -1,4 +1,4 @@
-"""Live figures for staff: registrations from the database, and what the workers have counted."""
+"""Figures and charts for staff: registrations, and why names were refused."""
 
 from __future__ import annotations
 

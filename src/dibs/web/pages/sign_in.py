@@ -1,4 +1,4 @@
-"""Signing up, in and out."""
+"""The first page, and signing up, in and out."""
 
 from __future__ import annotations
 
