@@ -8,7 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn, TypeVar
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import partial
+from typing import Generic, NoReturn, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -77,6 +80,74 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
 def _no_memory(run: Run) -> None:
     """Recall nothing: for work that may simply be done twice."""
     del run
+
+
+class Sent(Enum):
+    """How far an attempt has got, which says what its failure means."""
+
+    NOTHING = auto()
+    """A failure changed nothing."""
+    COMMIT = auto()
+    """Whether it was carried out is not known."""
+    SETTLED = auto()
+    """The server has answered: it is done, or there was nothing to do."""
+
+
+@dataclass(slots=True)
+class Unit(Generic[T]):
+    """One transaction, however often it is sent.
+
+    Attributes:
+        work: Sends the statements.
+        changed: Whether the result of `work` is something to commit.
+        at_once: Does all of it in one statement, if it can; None says that it changed nothing.
+        recall: Looks whether a COMMIT that went unanswered was carried out.
+        begin: Opens a transaction in this database.
+        sent: How far the last attempt got.
+        is_in_doubt: Whether some attempt's COMMIT went unanswered.
+        news: What to announce in the end.
+    """
+
+    work: Callable[[Run], T]
+    changed: Callable[[T], bool]
+    at_once: Callable[[Run], T | None] | None
+    recall: Callable[[Run], T | None]
+    begin: str
+    sent: Sent = Sent.NOTHING
+    is_in_doubt: bool = False
+    news: list[NameChange] = field(default_factory=list)
+    _noted: list[NameChange] = field(default_factory=list)
+
+    def send(self, run: DriverRun) -> T:
+        """One attempt, from its first statement to the reply to its last."""
+        self.sent, self._noted = Sent.NOTHING, run.noted
+        if self.at_once is not None:
+            self.sent = Sent.COMMIT
+            if (result := self.at_once(run)) is not None:
+                self.sent = Sent.SETTLED
+                self._remember()
+                return result
+            run.noted.clear()
+            self.sent = Sent.NOTHING
+        run.change(self.begin, {})
+        result = self.work(run)
+        if self.changed(result):
+            self.sent = Sent.COMMIT
+            run.change("COMMIT", {})
+            self._remember()
+        else:
+            run.change("ROLLBACK", {})
+            self.news = []  # what an earlier self had done is no news
+        self.sent = Sent.SETTLED
+        return result
+
+    def doubt(self) -> None:
+        """The reply to COMMIT was lost: it may be found to have been carried out."""
+        self.is_in_doubt = True
+        self._remember()
+
+    def _remember(self) -> None:
+        self.news = self._noted or self.news
 
 
 class Transactions:
@@ -150,55 +221,25 @@ class Transactions:
             OutcomeUnknown: COMMIT was sent and its fate is not known.
             Restart: It lost, nothing was changed, and the caller did not insist.
         """
-        news: list[NameChange] = []
-
-        def once() -> T:
-            return self._transaction(work, changed, deadline, news, at_once)
-
-        def again() -> T:
-            remembered = self._attempt(recall, deadline)
-            return once() if remembered is None else remembered
-
-        result = self._persist(once, deadline, again=again, insist=insist)
-        announce(news)
+        unit = Unit(work, changed, at_once, recall, self.dialect.begin)
+        result = self._persist(partial(self._settle, unit, deadline), deadline, insist=insist)
+        announce(unit.news)
         return result
 
-    def _transaction(
-        self,
-        work: Callable[[Run], T],
-        changed: Callable[[T], bool],
-        deadline: Deadline,
-        news: list[NameChange],
-        at_once: Callable[[Run], T | None] | None,
-    ) -> T:
-        committing = False
-        noted: list[NameChange] = []
-
-        def statements(run: DriverRun) -> T:
-            nonlocal committing, noted
-            if at_once is not None:
-                committing, noted = True, run.noted
-                if (result := at_once(run)) is not None:
-                    return result
-                run.noted.clear()
-                committing = False
-            run.change(self.dialect.begin, {})
-            result = work(run)
-            committing, noted = changed(result), run.noted
-            run.change("COMMIT" if committing else "ROLLBACK", {})
-            return result
-
+    def _settle(self, unit: Unit[T], deadline: Deadline) -> T:
+        """Try once: look for an earlier self whose fate is unknown, then send the statements."""
+        if unit.is_in_doubt:
+            remembered = self._attempt(unit.recall, deadline)
+            if remembered is not None:
+                return remembered
         try:
             with self._turn(deadline):
-                result = self._attempt(statements, deadline)
+                return self._attempt(unit.send, deadline)
         except (Away, TimedOut) as lost:
-            if committing and not self.dialect.has_undone(lost.__cause__):
-                news[:] = noted or news  # for it may be found to have been carried out
-                raise CommitLost from lost
-            raise
-        # Who found what an earlier self of hers had done has nothing new to tell.
-        news[:] = (noted or news) if committing else []
-        return result
+            if unit.sent is not Sent.COMMIT or self.dialect.has_undone(lost.__cause__):
+                raise
+            unit.doubt()
+            raise CommitLost from lost
 
     def inspect(self, work: Callable[[Connection], T], *, deadline: Deadline) -> T:
         """Look at the database itself, through SQLAlchemy.
@@ -285,14 +326,13 @@ class Transactions:
         attempt: Callable[[], T],
         deadline: Deadline,
         *,
-        again: Callable[[], T] | None = None,
         insist: bool = True,
     ) -> T:
         lost, unknown, pause = 0, False, FIRST_PAUSE
         cause: BaseException | None = None
         while lost < MAX_LOST or unknown:
             try:
-                return again() if unknown and again else attempt()
+                return attempt()
             except (Away, CommitLost) as error:
                 lost, cause = lost + 1, error
                 unknown = unknown or isinstance(error, CommitLost)
