@@ -236,7 +236,7 @@ def test_a_tombstone_that_comes_while_redis_is_being_reached(
 
 
 def test_what_is_owed_is_bounded(process: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dibs.cache.redis.MAX_OWED", 50)
+    monkeypatch.setattr("dibs.cache.redis.taken.MAX_OWED", 50)
     one = process("redis://127.0.0.1:1/0")
     for number in range(30):
         one.forget({f"{number}-{i}": 2 for i in range(10)})

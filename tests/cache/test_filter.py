@@ -56,8 +56,8 @@ def test_a_new_one_takes_16_bits_a_name_and_errs_less() -> None:
 def test_a_key_has_its_place_in_every_process() -> None:
     """Python's own hash is another one in each."""
     program = (
-        "from dibs.cache.filter.bloom import Recipe\n"
-        f"print(Recipe({SECRET!r}, namespace='default', rules=3).place('ada'))"
+        "from dibs.cache.filter.bloom import FilterKey\n"
+        f"print(FilterKey({SECRET!r}, namespace='default', rules=3).place('ada'))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     ran = subprocess.run(

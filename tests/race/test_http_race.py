@@ -55,7 +55,9 @@ class Cell:
 
 
 @contextmanager
-def cell(backend: Backend, *, first: str = "", **settings: Any) -> Iterator[Cell]:
+def cell(
+    backend: Backend, *, first: str = "", deadline: float = DEADLINE_S, **settings: Any
+) -> Iterator[Cell]:
     """A service on a new database, in which a statement may be run first."""
     try:
         url = backend.migrated()
@@ -64,7 +66,7 @@ def cell(backend: Backend, *, first: str = "", **settings: Any) -> Iterator[Cell
         raise
     if first:
         backend.execute(first.format(url.rpartition("/")[2]), url)
-    with Service(url, deadline=DEADLINE_S, **settings) as service:
+    with Service(url, deadline=deadline, **settings) as service:
         yield Cell(service, backend, url)
     backend.drop(url)
 
@@ -124,8 +126,12 @@ def test_one_of_64_spellings_wins(place: Cell) -> None:
 
 
 def test_one_of_64_passwords_wins() -> None:
-    """Hashing, which takes longer than all the rest, opens no gap."""
-    with cell(POSTGRESQL, password="required") as place:
+    """Hashing, which takes longer than all the rest, opens no gap.
+
+    All 64 may find the name free and hash: on a busy machine that takes longer than the others'
+    deadline, and a 503 would be right.
+    """
+    with cell(POSTGRESQL, password="required", deadline=3 * DEADLINE_S) as place:
         with place.service.client(REQUESTS) as client:
             won = dict(race(client, [f"name{i}"] * REQUESTS, "correct horse") for i in range(3))
         assert place.accounts() == won

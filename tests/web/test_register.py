@@ -141,7 +141,7 @@ def test_a_password_is_never_repeated(make_site, monkeypatch, caplog):
     site = make_site(password="required")
     answers = [site.register(name, PASSWORD) for name in ("ada", "ada", "a b", "")]
     answers += [site.send(b'{"username": "ada", "password": "%s"' % PASSWORD.encode())]
-    monkeypatch.setattr(registration, "token_of", None)
+    monkeypatch.setattr(registration, "claim_token", None)
     answers += [site.register("grace", PASSWORD)]
     assert [answer.status_code for answer in answers] == [201, 409, 422, 400, 400, 500]
     answers += [site.get("/users"), site.get("/usernames/ada")]

@@ -387,7 +387,7 @@ def test_who_is_told_to_come_again_is_not_told_the_same_then(site):
 
 
 def test_an_answer_that_is_too_long_is_made_again(site, monkeypatch):
-    monkeypatch.setattr("dibs.store.requests.MAX_ANSWER", 20)
+    monkeypatch.setattr("dibs.store.accounts.idempotency.MAX_ANSWER", 20)
     first, again = register(site), register(site)
     assert first.json == again.json
     assert not is_replayed(again)

@@ -11,7 +11,7 @@ and pytest finds the rest::
         def put(self, store, row): ...
 
 Ask pytest for readable failures with
-`pytest.register_assert_rewrite("dibs.testing")` in a `conftest.py`, before this
+`pytest.register_assert_rewrite("tests.support.contract")` in a `conftest.py`, before this
 module is imported.
 """
 
