@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 _CHUNK = 65536
 
 
