@@ -6,6 +6,7 @@ from dibs.cache import NoFilter, TakenNames
 from dibs.cache.redis.address import Address
 from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.taken import RedisCache
+from dibs.names import Parser
 from dibs.observe import Counters
 from dibs.registry import Registry
 from dibs.store import Store
@@ -78,4 +79,4 @@ def open_cache(url: str, store: Store, *, connections: int = 8) -> TakenNames:
 def registry_on(strategy: str, store: Store, cache: TakenNames, *, quarantine: int = 0) -> Registry:
     """A registry as the service makes it, on these parts."""
     chosen = STRATEGIES[strategy](Sources(store, cache, NoFilter()))
-    return Registry(store, chosen, cache=cache, quarantine=quarantine)
+    return Registry(store, chosen, parser=Parser(), cache=cache, quarantine=quarantine)

@@ -6,6 +6,7 @@ import pytest
 
 from dibs.cache import NoFilter, TakenNames, memory
 from dibs.errors import InvalidName, NameLookalike, NameReserved, NameTaken
+from dibs.names import Parser
 from dibs.registry import Registry
 from dibs.store import Store
 from dibs.store.names.store import SqlStore
@@ -26,7 +27,9 @@ def strategy(request: pytest.FixtureRequest) -> str:
 
 
 def registry_with(strategy: str, store: Store) -> Registry:
-    return Registry(store, STRATEGIES[strategy](Sources(store, TakenNames(), NoFilter())))
+    return Registry(
+        store, STRATEGIES[strategy](Sources(store, TakenNames(), NoFilter())), parser=Parser()
+    )
 
 
 def kinds(registry: Registry, names: list[str], **options: bool) -> list[str]:
@@ -76,7 +79,7 @@ class Knowing(NoFilter):
 def test_what_the_filter_knows_is_no_statement(backend: Backend, store: SqlStore) -> None:
     """The rest is one."""
     sources = Sources(store, TakenNames(), Knowing("ada"))
-    registry = Registry(store, STRATEGIES["membership_filter"](sources))
+    registry = Registry(store, STRATEGIES["membership_filter"](sources), parser=Parser())
     with statements(backend, store) as free:
         assert set(kinds(registry, NAMES[:97])) == {""}
     with statements(backend, store) as unsure:

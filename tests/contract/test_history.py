@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from dibs.names import parse
+from dibs.names import Parser, parse
 from dibs.names.suggest import MOST, near_keys
 from dibs.store import Claim, NewUser, Won
 from dibs.store.names.history import History
@@ -63,7 +63,7 @@ def test_what_people_are_called_now(store: SqlStore) -> None:
 def test_the_neighbours_of_the_longest_name_are_one_question(store: SqlStore) -> None:
     """However many keys are asked for, each database takes them at once."""
     claimed(store, "b" * 29)
-    keys = near_keys("b" * 30)
+    keys = near_keys("b" * 30, Parser())
     assert MOST / 2 < len(keys) <= MOST
     found = store.find(keys, deadline=soon())
     assert set(found) == {"b" * 29}

@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from dibs.cache import NoFilter, TakenNames
+from dibs.names import Parser
 from dibs.registry import Registry
 from dibs.registry.renames import Renames
 from dibs.store import NameRow, Won
@@ -101,7 +102,7 @@ class Doing:
         self.store.rename(a_rename(old, uuid4().hex), deadline=soon())
         strategy = STRATEGIES["unique_constraint"](Sources(self.store, TakenNames(), NoFilter()))
         renames = Renames(
-            Registry(self.store, strategy),
+            Registry(self.store, strategy, parser=Parser()),
             self.store,
             TakenNames(),
             NoFilter(),

@@ -8,7 +8,7 @@ import pytest
 
 from dibs.cache import NoFilter, TakenNames
 from dibs.errors import NameTaken
-from dibs.names import parse
+from dibs.names import Parser, parse
 from dibs.registry import Registry
 from dibs.store import NameRow, NewUser, Store
 from dibs.store.names.store import SqlStore
@@ -53,7 +53,7 @@ def register(registry: Registry, name: str, *, costly: bool = False) -> NameRow:
 
 def test_what_a_strategy_costs(backend: Backend, store: SqlStore, strategy: str) -> None:
     """As in the table of docs/strategies.md; the MySQL family's INSERT needs a locking read."""
-    registry = Registry(store, strategy_on(strategy, store))
+    registry = Registry(store, strategy_on(strategy, store), parser=Parser())
     fresh, taken, check = COSTS[strategy]
     with statements(backend, store) as seen_fresh:
         register(registry, "ada")
@@ -68,7 +68,7 @@ def test_what_a_strategy_costs(backend: Backend, store: SqlStore, strategy: str)
 def test_a_taken_name_costs_no_hash(strategy: str) -> None:
     """Before something costly every strategy looks, and refuses."""
     store = MemoryStore()
-    registry = Registry(store, strategy_on(strategy, store))
+    registry = Registry(store, strategy_on(strategy, store), parser=Parser())
     register(registry, "ada", costly=True)
     with pytest.raises(NameTaken):
         registry.look(parse("Ada"), token="another", costly=True, deadline=soon())
@@ -77,7 +77,7 @@ def test_a_taken_name_costs_no_hash(strategy: str) -> None:
 def test_a_released_name_is_free_for_the_next(strategy: str) -> None:
     """The look before the insert takes a free row for what it is."""
     store = MemoryStore()
-    registry = Registry(store, strategy_on(strategy, store))
+    registry = Registry(store, strategy_on(strategy, store), parser=Parser())
     first = register(registry, "ada")
     assert registry.release("ADA", owner=str(first.owner), deadline=soon())
     assert register(registry, "Ada").owner != first.owner

@@ -22,7 +22,7 @@ from dibs.errors import (
     SessionEnded,
     TokenSuperseded,
 )
-from dibs.names import Lookalikes, parse_existing
+from dibs.names import Parser
 from dibs.store.accounts.sessions import Living, SessionRow, Sessions
 from dibs.store.accounts.users import Credentials, Users
 from dibs.store.models import MAX_DEVICE
@@ -60,7 +60,7 @@ class Logins:
         passwords: Checks and hashes.
         access: Signs and reads access tokens.
         secret: Gives the service's secret.
-        lookalikes: Which names are one.
+        parser: Which names are one.
         session_seconds: How long a session lives that is not refreshed.
         max_sessions: How many a user may have at once.
     """
@@ -73,7 +73,7 @@ class Logins:
         access: AccessTokens,
         *,
         secret: Callable[[Deadline], str],
-        lookalikes: Lookalikes,
+        parser: Parser,
         session_seconds: int,
         max_sessions: int,
     ) -> None:
@@ -82,7 +82,7 @@ class Logins:
         self._sessions = sessions
         self._passwords = passwords
         self._secret = secret
-        self._lookalikes = lookalikes
+        self._parser = parser
         self._housekeeping = Housekeeping(sessions)
         self._session_ms = 1000 * session_seconds
         self._max_sessions = max_sessions
@@ -143,7 +143,7 @@ class Logins:
 
     def _credentials(self, name: str, deadline: Deadline) -> Credentials | None:
         try:
-            username = parse_existing(name, lookalikes=self._lookalikes)
+            username = self._parser.existing(name)
         except (EmptyName, InvalidName):
             return None
         return self._users.credentials(username, deadline=deadline)

@@ -137,7 +137,7 @@ class Registration:
         Of others' names nothing is said before the password will do.
         """
         try:
-            username = self._registry.read(name)
+            username = self._registry.parser.parse(name)
         except EmptyName:
             raise
         except InvalidName as wrong_name:
@@ -145,7 +145,7 @@ class Registration:
                 self._check_password(password, name)
             except InvalidPassword as wrong_password:
                 raise InvalidNameAndPassword(wrong_name, wrong_password) from None
-            return self._registry.parse(name, deadline=deadline)  # may know a better reason
+            return self._registry.admit(name, deadline=deadline)  # may know a better reason
         self._check_password(password, name)
         return username
 

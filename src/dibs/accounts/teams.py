@@ -83,7 +83,7 @@ class TeamAccounts:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
-        username = self._registry.parse(name, deadline=deadline)
+        username = self._registry.admit(name, deadline=deadline)
         token = claim_token(request, self._secret(deadline))
         row = self._registry.look(
             username, token=token, costly=False, repeatable=repeatable, deadline=deadline

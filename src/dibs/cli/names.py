@@ -11,7 +11,6 @@ import click
 from dibs.cli.ready import printable, ready_parts
 from dibs.context import acting_as
 from dibs.errors import UserNotFound
-from dibs.names import parse_existing
 from dibs.store import NameRow
 from dibs.store.names.history import PastChange
 from dibs.wiring import Parts
@@ -33,7 +32,7 @@ def show(name: str) -> None:
     row = _row(parts, name)
     if row is None or row.free:
         # Whoever wants it would be told the same: a rule, or a name that looks like it.
-        username = parts.registry.parse(name, deadline=parts.budget.start())
+        username = parts.registry.admit(name, deadline=parts.budget.start())
         taken = parts.registry.check(username, deadline=parts.budget.start())
         click.echo(f"{printable(name)}: {taken or 'free'}")
         return
@@ -53,8 +52,8 @@ def show(name: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def history(name: str, limit: int, as_json: bool) -> None:
     """Print what happened to a name and to those that look like it, the newest first."""
-    settings, parts = ready_parts()
-    username = parse_existing(name, lookalikes=settings.lookalikes)
+    _, parts = ready_parts()
+    username = parts.parser.existing(name)
     found = parts.history.of_name(username, limit=limit, deadline=parts.budget.start())
     for one in found:
         click.echo(_as_json(one) if as_json else _line(one))

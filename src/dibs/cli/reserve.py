@@ -8,7 +8,6 @@ from dibs.cli.ready import printable, ready_parts
 from dibs.cli.register import password_options, register_user
 from dibs.cli.target import chosen, namespace_option
 from dibs.errors import InvalidName, NameReserved, NameTaken
-from dibs.names import parse_existing
 
 MAX_REASON = 64
 FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
@@ -125,8 +124,8 @@ def _require_reserved(name: str) -> None:
         InvalidName: Nobody can have the name.
     """
     settings, parts = ready_parts()
-    parts.registry.parse(name, deadline=parts.budget.start())
-    asked = parse_existing(name, lookalikes=settings.lookalikes)
+    parts.registry.admit(name, deadline=parts.budget.start())
+    asked = parts.parser.existing(name)
     deadline = parts.budget.start()
     found = parts.store.find([asked.key], namespace=settings.namespace, deadline=deadline)
     row = found.get(asked.key)

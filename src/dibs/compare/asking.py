@@ -16,7 +16,7 @@ from typing import Any
 
 from dibs.compare.figures import Slice
 from dibs.errors import NameTaken, StoreError
-from dibs.names import Lookalikes, Username, parse
+from dibs.names import Parser, Username
 from dibs.store import NewUser
 from dibs.wiring import Parts
 
@@ -95,7 +95,7 @@ class Names:
 
     Args:
         number: How many are taken, and how many others are free and never claimed.
-        lookalikes: Which names count as one.
+        parser: Which names are one.
 
     Attributes:
         taken: To be claimed beforehand.
@@ -104,8 +104,8 @@ class Names:
         doubtful: How many more somebody may have, without having been told.
     """
 
-    def __init__(self, number: int, lookalikes: Lookalikes) -> None:
-        self._lookalikes = lookalikes
+    def __init__(self, number: int, parser: Parser) -> None:
+        self._parser = parser
         self.taken = [self._name("taken", i) for i in range(number)]
         self.recent: deque[Username] = deque(maxlen=SAMPLE)
         self.won = self.doubtful = 0
@@ -117,7 +117,7 @@ class Names:
         self._fresh = count()
 
     def _name(self, kind: str, number: int) -> Username:
-        return parse(f"{kind}_{number:09}", lookalikes=self._lookalikes)
+        return self._parser.parse(f"{kind}_{number:09}")
 
     def draw(self, case: str) -> Question:
         """A name for this case, and the right answer."""

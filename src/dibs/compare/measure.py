@@ -18,7 +18,7 @@ from dibs.compare.place import fill, private_place, redis_version, wait_for_filt
 from dibs.config import Settings
 from dibs.store import measuring as databases
 from dibs.store.names.store import SqlStore
-from dibs.wiring import Parts, build, open_store
+from dibs.wiring import Parts, build, make_parser, open_store
 
 ROUNDS = 7
 """A machine is slower for some seconds now and then; the median does not see it."""
@@ -68,7 +68,7 @@ def measure(plan: Plan, ticked: Callable[[], None]) -> Report:
     """
     with private_place(plan.settings, plan.clients) as settings:
         here = replace(plan, settings=settings)
-        names = Names(plan.names, settings.lookalikes)
+        names = Names(plan.names, make_parser(settings))
         fill(settings, names.taken)
         decision = _rounds(here, partial(_in_process, names), ticked)
         http = None

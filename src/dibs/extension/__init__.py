@@ -21,15 +21,7 @@ from dibs.extension.mounting import (
     shared_cache,
 )
 from dibs.extension.state import Homes, flask_sqlalchemy_session
-from dibs.names import (
-    DEFAULT_POLICY,
-    Lookalikes,
-    NamePolicy,
-    Parser,
-    Username,
-    parse_existing,
-    rules_version,
-)
+from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy, Parser, Username
 from dibs.registry import refusal
 from dibs.store import Lost
 from dibs.store.host import session as host
@@ -94,10 +86,10 @@ class Dibs:
         namespace: str | None = None,
     ) -> None:
         self._session = session or flask_sqlalchemy_session
-        self._names = Parser(policy=policy, lookalikes=lookalikes)
+        self._parser = Parser(policy=policy, lookalikes=lookalikes)
         self.lookalikes = lookalikes
         self._homes = Homes(namespace)
-        self._table = attach(metadata, rules_version(lookalikes)) if metadata is not None else names
+        self._table = attach(metadata, self.rules_version) if metadata is not None else names
 
     def init_app(
         self,
@@ -169,7 +161,7 @@ class Dibs:
         """
         home = self._home(writes=False)
         try:
-            username = self._names.parse(name)
+            username = self._parser.parse(name)
         except InvalidName as error:
             return Availability(name, None, False, error.code, error.reasons)
         row = host.find_in_session(self._session(), username.key, home=home)
@@ -200,7 +192,7 @@ class Dibs:
             SchemaError: The database is not set up for dibs.
         """
         home = self._home()
-        username = self._names.parse(name)
+        username = self._parser.parse(name)
         outcome = host.claim_in_session(
             self._session(), username, owner=owner, kind=kind, home=home
         )
@@ -230,11 +222,11 @@ class Dibs:
             SchemaError: The database is not set up for dibs.
         """
         home = self._home()
-        username = self._names.parse(to)
+        username = self._parser.parse(to)
         outcome = host.rename_in_session(
             self._session(),
             username,
-            parse_existing(name, lookalikes=self.lookalikes),
+            self._parser.existing(name),
             owner=owner,
             kind=kind,
             rest=Quarantine(quarantine_here(), remembered=True),
@@ -279,7 +271,7 @@ class Dibs:
         if name is None and owner is None:
             raise TypeError("release() needs a name, an owner, or both")
         # A name that newer rules would refuse can still be given back.
-        username = None if name is None else parse_existing(name, lookalikes=self.lookalikes)
+        username = None if name is None else self._parser.existing(name)
         lasts = 0 if at_once else quarantine_here()
         rest = Quarantine(lasts, remembered=lasts != 0)
         return host.release_in_session(
@@ -294,7 +286,7 @@ class Dibs:
     @property
     def rules_version(self) -> int:
         """The version of the rules by which names get their keys."""
-        return rules_version(self.lookalikes)
+        return self._parser.rules_version
 
     def _home(self, *, writes: bool = True) -> Home:
         bind = write_to(self._table) if writes else {"clause": self._table}

@@ -79,11 +79,8 @@ BIDI = (
 UNSTABLE = "A username must have one settled spelling: please use plainer letters."
 RESERVED = NameReserved.message
 
-MESSAGES = (
-    EmptyName.message, ENCODING, TOO_SHORT, TOO_LONG, TOO_BIG, CONTROL, TOO_NEW,
-    SPACES, WHITE_SPACE,
-    AT_SIGN, CHARACTER, CHARACTER_NO_SEPARATORS, UNUSUAL, MISLEADING, LOOSE_MARK, MARKS,
-    SEPARATOR_AT_END, SEPARATOR_DOUBLED, SUFFIX, NUMERIC_ONLY, MIXED_SCRIPTS, MIXED_DIGITS,
-    CAPITALS, BIDI, UNSTABLE, RESERVED,
-)  # fmt: skip
+MESSAGES: tuple[str, ...] = (
+    EmptyName.message,
+    *(said for name, said in tuple(vars().items()) if name.isupper()),
+)
 """Every message a `Reason` about a name can have, for the translators."""

@@ -236,17 +236,16 @@ def unstable(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reaso
         yield Reason("unstable", UNSTABLE)
 
 
-RULES: tuple[Rule, ...] = (
-    too_short, too_long, white_space, control, too_new, at_sign, allowed_character, unusual,
-    misleading, loose_mark, marks, separator_at_end, separator_doubled, suffix, numeric_only,
-    one_script, one_kind_of_digits, capitals, bidi, unstable,
-)  # fmt: skip
-"""Every rule for new names, in the order in which reasons are given."""
-
-
 _WHEN: dict[Rule, Suspicion] = {
     too_short: Suspicion.SHORT,
+    too_long: Suspicion.ANYTHING,
+    white_space: Suspicion.ANYTHING,
+    control: Suspicion.ANYTHING,
+    too_new: Suspicion.ANYTHING,
+    at_sign: Suspicion.ANYTHING,
     allowed_character: Suspicion.SIGN,
+    unusual: Suspicion.ANYTHING,
+    misleading: Suspicion.ANYTHING,
     loose_mark: Suspicion.MARK,
     marks: Suspicion.MARK,
     separator_at_end: Suspicion.SIGN,
@@ -257,15 +256,18 @@ _WHEN: dict[Rule, Suspicion] = {
     one_kind_of_digits: Suspicion.DIGIT,
     capitals: Suspicion.CAPITALS,
     bidi: Suspicion.RIGHT_TO_LEFT,
+    unstable: Suspicion.ANYTHING,
 }
-"""The one doubt that a rule settles; without an entry, it is asked when anything may be wrong."""
+"""Every rule for new names, in the order in which reasons are given, and the doubt it settles."""
+
+RULES = tuple(_WHEN)
 
 
 @lru_cache(maxsize=1024)
 def _rules_for(found: int) -> tuple[Rule, ...]:
     if found & Suspicion.ANYTHING:
         return RULES
-    return tuple(rule for rule in RULES if rule in _WHEN and found & _WHEN[rule])
+    return tuple(rule for rule, when in _WHEN.items() if found & when)
 
 
 def ask(rule: Rule, display: str, canonical: str, policy: NamePolicy) -> tuple[Reason, ...]:

@@ -21,7 +21,7 @@ from dibs.errors import InvalidName
 from dibs.names.canonical import normalise
 from dibs.names.policy import NamePolicy
 from dibs.names.reserved import ROLES, is_reserved
-from dibs.names.skeleton import Lookalikes, key_of
+from dibs.names.skeleton import key_of
 from dibs.names.tables import character, graphemes
 from dibs.names.username import DEFAULT_PARSER, Parser, Username
 
@@ -276,15 +276,15 @@ MOST = 2000
 """Keys at most, so that a long name costs no more than a short one: a few milliseconds."""
 
 
-def near_keys(canonical: str, lookalikes: Lookalikes = "standard") -> list[str]:
+def near_keys(canonical: str, parser: Parser) -> list[str]:
     """The keys of names with one character less, two swapped, one changed, or one more.
 
     Args:
         canonical: The name, whose own key is left out.
-        lookalikes: As the keys in the database were made.
+        parser: The one that made the keys in the database.
     """
-    own = key_of(canonical, lookalikes)
-    found = {key_of(one, lookalikes): None for one in islice(_slips(canonical), MOST)}
+    own = parser.key_of(canonical)
+    found = {parser.key_of(one): None for one in islice(_slips(canonical), MOST)}
     return [key for key in found if key not in ("", own)]
 
 

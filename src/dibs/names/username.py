@@ -56,8 +56,32 @@ class Username(NamedTuple):
         return self.display
 
 
+MIXED = {"mixed_scripts"}
+"""What a name breaks that may look like one that somebody has, which says more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was read of a name.
+
+    Attributes:
+        username: Whom to look for; None if nobody can have the name.
+        broken: Which rules a new name would break, if any.
+    """
+
+    username: Username | None
+    broken: InvalidName | None = None
+
+    @property
+    def canonical(self) -> str | None:
+        """The canonical form of a name that keeps every rule."""
+        return None if self.username is None or self.broken else self.username.canonical
+
+
 class Parser:
-    """One service's rules; remembers the names that it found valid.
+    """One service's rules and which names are one; made once, and given to whoever reads a name.
+
+    Remembers the names that it found valid.
 
     Args:
         policy: The limits.
@@ -66,6 +90,7 @@ class Parser:
 
     Attributes:
         policy: The limits.
+        rules_version: The number under which its keys are stored; see `rules_version`.
 
     Raises:
         ValueError: There is no such mode of look-alikes.
@@ -81,7 +106,7 @@ class Parser:
         self.policy = policy
         self._reserved = reserved
         self._lookalikes = lookalikes
-        self._version = rules_version(lookalikes)
+        self.rules_version = rules_version(lookalikes)
         self._standard = lookalikes == "standard"
         self._seen: dict[str, Username] = {}
         # A host's own rules and sets may change their minds, so their answers are not kept, and
@@ -115,8 +140,8 @@ class Parser:
             else:
                 plain = self._is_plain_joined(text, canonical, key)
             if plain:
-                kept = key if self._standard else key_of(canonical, self._lookalikes)
-                name = _make_tuple(Username, (text, canonical, kept, self._version))
+                kept = key if self._standard else self.key_of(canonical)
+                name = _make_tuple(Username, (text, canonical, kept, self.rules_version))
         if name is None:
             name = self._ruled(text)
         if size <= self._longest_kept:
@@ -141,6 +166,31 @@ class Parser:
             return key.replace(sign, "") not in self._suspicious
         return self.policy.is_plain(text) and not self._suspects(key)
 
+    def existing(self, raw: str | bytes) -> Username:
+        """Make a `Username` of a name that somebody may have had long; see `parse_existing`."""
+        return parse_existing(raw, lookalikes=self._lookalikes)
+
+    def asked(self, raw: str) -> Asked:
+        """Read a name that is asked about; nothing is raised, whatever it is."""
+        try:
+            return Asked(self.parse(raw))
+        except InvalidName as error:
+            broken = error
+        if {reason.code for reason in broken.reasons} != MIXED:
+            return Asked(None, broken)
+        try:
+            return Asked(self.existing(raw), broken)
+        except InvalidName:
+            return Asked(None, broken)
+
+    def key_of(self, canonical: str) -> str:
+        """Return what the database makes unique; see `skeleton.key_of`."""
+        return key_of(canonical, self._lookalikes)
+
+    def with_reserved(self, reserved: Container[str]) -> Parser:
+        """Return a parser of the same policy and mode that refuses these names instead."""
+        return Parser(policy=self.policy, reserved=reserved, lookalikes=self._lookalikes)
+
     def without_memory(self) -> Parser:
         """Return a parser that knows what this one has seen, and adds nothing to it.
 
@@ -153,7 +203,7 @@ class Parser:
     def _ruled(self, text: str) -> Username:
         canonical, settled = _normalised(text, self.policy)
         reasons = broken_rules(text, canonical, self.policy, settled=settled)
-        return self._finished(text, canonical, key_of(canonical, self._lookalikes), reasons)
+        return self._finished(text, canonical, self.key_of(canonical), reasons)
 
     def _finished(
         self, text: str, canonical: str, key: str, reasons: tuple[Reason, ...]
@@ -169,7 +219,7 @@ class Parser:
             reasons += (Reason("reserved", RESERVED),)
         if reasons:
             raise InvalidName(reasons)
-        return Username(text, canonical, key, self._version)
+        return Username(text, canonical, key, self.rules_version)
 
 
 DEFAULT_PARSER = Parser()
@@ -269,42 +319,6 @@ def _refuse_huge(form: str, policy: NamePolicy) -> None:
     big = len(form) > policy.max_code_points or len(form) * 4 > policy.max_bytes
     if big and (reasons := tuple(too_long(form, form, policy))):
         raise InvalidName(reasons)
-
-
-MIXED = {"mixed_scripts"}
-"""What a name breaks that may look like one that somebody has, which says more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was read of a name.
-
-    Attributes:
-        username: Whom to look for; None if nobody can have the name.
-        broken: Which rules a new name would break, if any.
-    """
-
-    username: Username | None
-    broken: InvalidName | None = None
-
-    @property
-    def canonical(self) -> str | None:
-        """The canonical form of a name that keeps every rule."""
-        return None if self.username is None or self.broken else self.username.canonical
-
-
-def read_asked(raw: str, parser: Parser, *, lookalikes: Lookalikes) -> Asked:
-    """Read a name that is asked about; nothing is raised, whatever it is."""
-    try:
-        return Asked(parser.parse(raw))
-    except InvalidName as error:
-        broken = error
-    if {reason.code for reason in broken.reasons} != MIXED:
-        return Asked(None, broken)
-    try:
-        return Asked(parse_existing(raw, lookalikes=lookalikes), broken)
-    except InvalidName:
-        return Asked(None, broken)
 
 
 @dataclass(frozen=True, slots=True)

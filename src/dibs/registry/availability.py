@@ -9,9 +9,9 @@ from copy import copy
 from typing import Self
 
 from dibs.errors import InvalidName, NameTaken, StoreUnavailable
-from dibs.names import RESERVED, Lookalikes, Parser, Username, parse_existing
+from dibs.names import RESERVED, Parser, Username
 from dibs.names.suggest import Suggestion, candidates
-from dibs.names.username import MIXED, read_asked
+from dibs.names.username import MIXED
 from dibs.registry.refusals import found_against, refusal
 from dibs.store import Deadline, NameRow, Store
 from dibs.strategies import Holder, Strategy
@@ -27,20 +27,20 @@ class Asking:
     Args:
         store: Where they are.
         strategy: What is asked before the store.
+        parser: Which names there can be, and which are one.
         namespace: Names are unique within one.
-        lookalikes: Which names count as one because they look alike.
+
+    Attributes:
+        parser: Reads names by the rules alone: whose they are, it does not ask.
     """
 
-    def __init__(
-        self, store: Store, strategy: Strategy, *, namespace: str, lookalikes: Lookalikes
-    ) -> None:
+    def __init__(self, store: Store, strategy: Strategy, *, parser: Parser, namespace: str) -> None:
         self._store = store
         self._strategy = strategy
         self.namespace = namespace
-        self._lookalikes = lookalikes
-        self._names = Parser(lookalikes=lookalikes)
+        self.parser = parser
         # Who wants a reserved name is told of others too.
-        self._wishes = Parser(reserved=(), lookalikes=lookalikes)
+        self._wishes = parser.with_reserved(())
 
     def within(self, namespace: str) -> Self:
         """The same for the names of another namespace."""
@@ -53,10 +53,10 @@ class Asking:
 
         For start-up, before the first name is parsed.
         """
-        self._names = Parser(reserved=RESERVED.with_routes(words), lookalikes=self._lookalikes)
+        self.parser = self.parser.with_reserved(RESERVED.with_routes(words))
 
-    def parse(self, raw: str, *, deadline: Deadline) -> Username:
-        """Make a `Username` of what somebody wants to be called.
+    def admit(self, raw: str, *, deadline: Deadline) -> Username:
+        """Parse what somebody wants to be called; of mixed scripts, the database is asked too.
 
         Raises:
             InvalidName: The name breaks a rule; `reasons` holds all of them.
@@ -64,24 +64,15 @@ class Asking:
                 somebody has: which says more.
         """
         try:
-            return self.read(raw)
+            return self.parser.parse(raw)
         except InvalidName as error:
             if {reason.code for reason in error.reasons} == MIXED:
                 self._refuse_lookalike(raw, deadline)
             raise
 
-    def read(self, raw: str) -> Username:
-        """The same by the rules alone: nobody is asked who has a name.
-
-        Raises:
-            InvalidName: The name breaks a rule; `reasons` holds all of them.
-        """
-        return self._names.parse(raw)
-
     def _refuse_lookalike(self, raw: str, deadline: Deadline) -> None:
         with suppress(InvalidName, StoreUnavailable):
-            alike = parse_existing(raw, lookalikes=self._lookalikes)
-            if taken := self.check(alike, deadline=deadline):
+            if taken := self.check(self.parser.existing(raw), deadline=deadline):
                 raise taken
 
     def suggest(self, raw: str, *, deadline: Deadline) -> list[Suggestion]:
@@ -92,7 +83,7 @@ class Asking:
         try:
             made = candidates(
                 self._wishes.parse(raw),
-                parser=self._names,
+                parser=self.parser,
                 seed_minute=int(time.time() // 60),
                 count=CANDIDATES,
             )
@@ -126,7 +117,7 @@ class Asking:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        asked = [read_asked(name, self._names, lookalikes=self._lookalikes) for name in names]
+        asked = [self.parser.asked(name) for name in names]
         keys = [] if rules_only else [one.username.key for one in asked if one.username]
         found: Mapping[str, Holder] = {}
         if keys := list(dict.fromkeys(keys)):
@@ -154,6 +145,6 @@ class Asking:
         return row if row is not None and row.canonical == username.canonical else None
 
     def _row(self, raw: str, deadline: Deadline) -> tuple[Username, NameRow | None]:
-        username = parse_existing(raw, lookalikes=self._lookalikes)
+        username = self.parser.existing(raw)
         found = self._store.find([username.key], namespace=self.namespace, deadline=deadline)
         return username, found.get(username.key)

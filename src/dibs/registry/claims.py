@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 from dibs.cache import TakenNames
-from dibs.names import Lookalikes, Username
+from dibs.names import Parser, Username
 from dibs.registry.availability import Asking
 from dibs.registry.refusals import refusal, settled
 from dibs.store import (
@@ -28,9 +28,9 @@ class Registry(Asking):
     Args:
         store: Says yes.
         strategy: What happens before that.
+        parser: Which names there can be, and which are one.
         cache: Is told of names that are freed.
         namespace: Names are unique within one.
-        lookalikes: Which names count as one because they look alike.
         quarantine: Milliseconds for which a released name is nobody else's; None for ever.
     """
 
@@ -39,12 +39,12 @@ class Registry(Asking):
         store: Store,
         strategy: Strategy,
         *,
+        parser: Parser,
         cache: TakenNames | None = None,
         namespace: str = DEFAULT_NAMESPACE,
-        lookalikes: Lookalikes = "standard",
         quarantine: int | None = 0,
     ) -> None:
-        super().__init__(store, strategy, namespace=namespace, lookalikes=lookalikes)
+        super().__init__(store, strategy, parser=parser, namespace=namespace)
         # Told of what is freed whatever the strategy: other processes may have another one.
         self._cache = cache or TakenNames()
         self._rest = Quarantine(quarantine, remembered=quarantine != 0)
@@ -158,7 +158,7 @@ class Registry(Asking):
             NameTaken: Somebody has the name, or it is reserved already.
             StoreUnavailable: Nothing was changed.
         """
-        username = self.parse(raw, deadline=deadline)
+        username = self.admit(raw, deadline=deadline)
         token = secrets.token_hex(16)
         claim = Claim(username, "staff", reason, token, self.namespace, state="reserved")
         return self._settled(claim, deadline)

@@ -149,7 +149,7 @@ class Holds:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
-        username = self._registry.parse(name, deadline=deadline)
+        username = self._registry.admit(name, deadline=deadline)
         secret = self._secret(deadline)
         token = HoldToken(username.key, claim_token(request, secret))
         row = self._registry.look(

@@ -31,7 +31,7 @@ class Renames:
     """Renames owners in one namespace.
 
     Args:
-        registry: Where names are parsed.
+        registry: Which names may be had.
         store: Where they are.
         cache: Is told of names that change hands.
         filter_: Learns of new ones.
@@ -89,7 +89,7 @@ class Renames:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        username = self._registry.parse(name, deadline=deadline)
+        username = self._registry.admit(name, deadline=deadline)
         held = HoldToken.redeemed(hold, username) if hold else ""
         claim = self._wanted(username, user_id, by_staff=by_staff, hold=held)
         for _ in range(ROUNDS):
@@ -158,7 +158,7 @@ class Renames:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known.
         """
-        username = self._registry.parse(instead, deadline=deadline)
+        username = self._registry.admit(instead, deadline=deadline)
         for _ in range(ROUNDS):
             row, theirs = (self._of_user(one, deadline) for one in (name, to))
             if version not in (None, row.version):

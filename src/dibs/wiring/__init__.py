@@ -14,7 +14,7 @@ from dibs.accounts.registration import Registration
 from dibs.cache import NameFilter, NoFilter, TakenCache, TakenNames
 from dibs.config import Settings
 from dibs.errors import ConfigError
-from dibs.names import rules_version
+from dibs.names import Parser, rules_version
 from dibs.observe import Counters
 from dibs.registry import Registry
 from dibs.registry.claims import Leavings
@@ -64,6 +64,11 @@ class Parts:
         """How users register."""
         return self.accounts.registration
 
+    @property
+    def parser(self) -> Parser:
+        """Reads names: which there can be, and which are one."""
+        return self.registry.parser
+
     def close(self) -> None:
         """Give back every connection, and let the threads end."""
         self.filter.close()
@@ -108,13 +113,18 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     )
 
 
+def make_parser(settings: Settings) -> Parser:
+    """What reads the service's names."""
+    return Parser(lookalikes=settings.lookalikes)
+
+
 def _registry(settings: Settings, sources: Sources) -> Registry:
     return Registry(
         sources.store,
         STRATEGIES[settings.resolved_strategy](sources),
+        parser=make_parser(settings),
         cache=sources.cache,
         namespace=settings.namespace,
-        lookalikes=settings.lookalikes,
         quarantine=settings.quarantine_ms,
     )
 

@@ -19,6 +19,7 @@ from dibs.config import Settings
 from dibs.config.secrets import refuse_weak_secret
 from dibs.context import Deadline
 from dibs.errors import ConfigError
+from dibs.names import Parser
 from dibs.registry import Registry
 from dibs.registry.claims import Leavings
 from dibs.registry.renames import Renames
@@ -67,7 +68,7 @@ def make_accounts(
     secret = partial(secret_of, settings, store)
     passwords, reading = _passwords(settings), reading or Reading()
     users, hashes = Users(store.transactions, settings.namespace), settings.hashes
-    logins = _logins(settings, store, users, passwords, secret)
+    logins = _logins(settings, store, users, passwords, registry.parser, secret)
     return Accounts(
         passwords,
         Registration(registry, passwords, mode=settings.password, secret=secret),
@@ -134,6 +135,7 @@ def _logins(
     store: SqlStore,
     users: Users,
     passwords: Passwords,
+    parser: Parser,
     secret: Callable[[Deadline], str],
 ) -> Logins:
     access = AccessTokens(
@@ -149,7 +151,7 @@ def _logins(
         passwords,
         access,
         secret=secret,
-        lookalikes=settings.lookalikes,
+        parser=parser,
         session_seconds=settings.refresh_seconds,
         max_sessions=settings.max_sessions,
     )

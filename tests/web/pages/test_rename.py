@@ -52,7 +52,7 @@ def test_it_is_noted_who_did_it(settled):
     ada.send(ACCOUNT, RENAME, {"username": "lovelace"})
     parts = ada.site.parts
     row = parts.registry.row_of("lovelace", deadline=parts.budget.start())
-    username = parts.registry.parse("lovelace", deadline=parts.budget.start())
+    username = parts.registry.admit("lovelace", deadline=parts.budget.start())
     (change,) = parts.history.of_name(username, limit=9, deadline=parts.budget.start())
     assert (change.change.action, change.change.actor) == ("renamed", row.owner)
 

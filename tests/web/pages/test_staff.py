@@ -261,7 +261,7 @@ def test_two_namespaces_are_counted_apart(resting, staff):
     parts = resting.parts
     member(resting, "ada").send("/account", "/account/teams", {"name": "Rockets"})
     other = parts.registry.within("other")
-    name = other.parse("elsewhere", deadline=parts.budget.start())
+    name = other.admit("elsewhere", deadline=parts.budget.start())
     other.claim(name, token="t", owner_kind="user", owner="1", deadline=parts.budget.start())
     assert staff.get("/staff").text.count('<span class="total">2</span>') == 2
 

@@ -88,7 +88,7 @@ def verdict(name: str, registry: Registry, until: Deadline) -> dict[str, Any]:
         if is_blind():
             ((canonical, refused),) = registry.check_many([name], rules_only=True, deadline=until)
         else:
-            username = registry.parse(name, deadline=until)
+            username = registry.admit(name, deadline=until)
             canonical = username.canonical
             refused = registry.check(username, deadline=until)
     except (InvalidName, NameTaken) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import request
 
 from dibs.errors import InvalidName
-from dibs.names import parse_existing
 from dibs.web.http.auth import current_user
 from dibs.web.http.bodies import NotJson, read_body, read_json
 from dibs.web.http.current import parts
@@ -45,7 +44,7 @@ def _name() -> str | None:
         return None
     try:
         # All that look alike count as one, so that no spelling gives another try.
-        return f"name {parse_existing(name, lookalikes=parts().settings.lookalikes).key}"
+        return f"name {parts().parser.existing(name).key}"
     except InvalidName:
         return "name"  # nobody has one of these; together they are tried like one account
 

@@ -7,7 +7,6 @@ from typing import Any
 from flask import Response, request, url_for
 
 from dibs.errors import InvalidName, SessionEnded, SessionNotFound
-from dibs.names import parse_existing
 from dibs.web.api.registration import taking
 from dibs.web.api.representations import users_shown
 from dibs.web.api.schemas import is_id
@@ -120,9 +119,9 @@ def do_delete() -> Response:
 
 def is_same(typed: str, name: str) -> bool:
     """Whether somebody has typed this name, in any spelling."""
-    lookalikes = parts().settings.lookalikes
+    parser = parts().parser
     try:
-        one, other = (parse_existing(text, lookalikes=lookalikes) for text in (typed, name))
+        one, other = (parser.existing(text) for text in (typed, name))
     except InvalidName:
         return False
     return one.canonical == other.canonical

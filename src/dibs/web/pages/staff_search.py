@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dibs.errors import InvalidName, NameTaken
-from dibs.names import Username, parse_existing
+from dibs.names import Username
 from dibs.names.suggest import near_keys
 from dibs.store import NameRow
 from dibs.store.names.history import PastChange
@@ -82,9 +82,8 @@ def look(name: str, *, limit: int) -> Found:
     Raises:
         StoreUnavailable: The database cannot answer.
     """
-    settings = parts().settings
     try:
-        username = parse_existing(name, lookalikes=settings.lookalikes)
+        username = parts().parser.existing(name)
     except InvalidName as error:
         said = reason_items([("name", reason) for reason in error.reasons])
         return Found(name, [one["detail"] for one in said])
@@ -110,7 +109,7 @@ def look(name: str, *, limit: int) -> Found:
 def _against(name: str) -> list[str]:
     """Why nobody can have a name that nobody has."""
     try:
-        parts().registry.parse(name, deadline=deadline())
+        parts().registry.admit(name, deadline=deadline())
     except InvalidName as error:
         return [one["detail"] for one in reason_items([("name", r) for r in error.reasons])]
     except NameTaken as error:
@@ -120,9 +119,8 @@ def _against(name: str) -> list[str]:
 
 def _rows(username: Username) -> dict[str, NameRow]:
     """The name's row and those of its neighbours that are not free, in one query."""
-    settings = parts().settings
-    keys = [username.key, *near_keys(username.canonical, settings.lookalikes)]
-    found = parts().store.find(keys, namespace=settings.namespace, deadline=deadline())
+    keys = [username.key, *near_keys(username.canonical, parts().parser)]
+    found = parts().store.find(keys, namespace=parts().settings.namespace, deadline=deadline())
     return {key: row for key, row in found.items() if not row.free}
 
 
