@@ -26,6 +26,9 @@ IN_FRONT = ("cache_aside", "membership_filter")
 # A disk that others keep busy for two seconds would be told as a database that is
 # away, rightly, and that is not what is counted here.
 DEADLINE_S = 20.0
+# The last of sixty-four hashes waits for all the others, which where many share two
+# processors may take longer than that; a client that waits for an answer has one then.
+HASHES_DEADLINE_S = 90.0
 CELLS = [(backend, strategy) for backend in BACKENDS for strategy in STRATEGIES]
 # Composed, decomposed, fullwidth, each in three cases: nine ways to write one name.
 SPELLINGS = [
@@ -64,7 +67,7 @@ def cell(backend: Backend, *, first: str = "", **settings: Any) -> Iterator[Cell
         raise
     if first:
         backend.execute(first.format(url.rpartition("/")[2]), url)
-    with Service(url, deadline=DEADLINE_S, **settings) as service:
+    with Service(url, **{"deadline": DEADLINE_S, **settings}) as service:
         yield Cell(service, backend, url)
     backend.drop(url)
 
@@ -125,7 +128,7 @@ def test_one_of_64_spellings_wins(place: Cell) -> None:
 
 def test_one_of_64_passwords_wins() -> None:
     """Hashing, which takes longer than all the rest, opens no gap."""
-    with cell(POSTGRESQL, password="required") as place:
+    with cell(POSTGRESQL, password="required", deadline=HASHES_DEADLINE_S) as place:
         with place.service.client(REQUESTS) as client:
             won = dict(race(client, [f"name{i}"] * REQUESTS, "correct horse") for i in range(3))
         assert place.accounts() == won
