@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.cache.helpers import SECRET, Desk, Process
 from tests.caches import CACHES, REDIS, CacheKind
 from tests.conftest import missing
 from tests.services import FaultProxy, RedisServer, ServiceMissing
+
+EARLIER = "dibs-redis of an earlier test"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -106,9 +109,17 @@ def desk() -> Iterator[Callable[..., Desk]]:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """What was logged as a warning or worse since the test began."""
+    """What was logged as a warning or worse since the test began, by what is of this test."""
     caplog.set_level(logging.INFO, log.name)
+    # A thread of an earlier test may still be about to say that it has found its Redis.
+    for thread in threading.enumerate():
+        if thread.name == "dibs-redis":
+            thread.name = EARLIER
     # Lines that another test has had held back are none of this one's.
     for one in log.filters:
         one.__init__()  # type: ignore[misc]
-    return lambda: [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    return lambda: [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.WARNING and record.threadName != EARLIER
+    ]

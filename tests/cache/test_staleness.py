@@ -15,12 +15,16 @@ PROMISED_S = 2.0
 @pytest.mark.race
 @pytest.mark.parametrize("backend", [POSTGRESQL], ids=str, indirect=True)
 def test_a_mixed_run(backend: Backend, url: str, redis: RedisServer) -> None:
-    found = measure(url, redis.url, 5.0)
-    print(show(found))
-    assert found.double_owners == 0
-    assert min(found.claims, found.releases, found.refusals, found.checks) > 50
-    assert found.claim_staleness < PROMISED_S
-    assert found.check_staleness < PROMISED_S + NOISE_S
+    # How much is done in a second is the machine's affair: a busy one is given more of them.
+    for seconds in (5.0, 15.0, 45.0):
+        found = measure(url, redis.url, seconds)
+        print(show(found))
+        assert found.double_owners == 0
+        assert found.claim_staleness < PROMISED_S
+        assert found.check_staleness < PROMISED_S + NOISE_S
+        if min(found.claims, found.releases, found.refusals, found.checks) > 50:
+            return
+    pytest.fail("next to nothing was done")
 
 
 def event(kind: str, asked: float, told: float, version: int = 0) -> Event:

@@ -59,13 +59,21 @@ def test_the_unit_leaves_time_to_end():
 
 def test_systemd_takes_the_unit(tmp_path):
     """Every key of it, where there is a systemd to ask; else the tests above have to do."""
-    file = tmp_path / "dibs@.service"
-    file.write_text(unit().replace(PROGRAM, str(SCRIPT)))
+    text = unit().replace(PROGRAM, str(SCRIPT))
     if shutil.which("systemd-analyze"):
-        said = subprocess.run(
-            ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=60
-        )
-        assert (said.returncode, said.stdout + said.stderr) == (0, "")
+        assert systemd_says(text, tmp_path) == []
+        for right, wrong in (("KillMode", "KlllMode"), (str(SCRIPT), "/nowhere/dibs")):
+            assert systemd_says(text.replace(right, wrong), tmp_path)
+
+
+def systemd_says(text: str, folder: Path) -> list[str]:
+    """What it says about the unit; it also reads, and judges, those that other packages have."""
+    file = folder / "dibs@.service"
+    file.write_text(text)
+    said = subprocess.run(
+        ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=60
+    )
+    return [line for line in (said.stdout + said.stderr).splitlines() if "dibs@" in line]
 
 
 def test_a_backup_of_sqlite(tmp_path):
