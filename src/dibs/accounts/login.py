@@ -101,7 +101,7 @@ class Logins:
             deadline: When the caller stops waiting.
 
         Raises:
-            LoginFailed: There is no such user, or she may not come in this way.
+            LoginFailed: There is no such user, or they may not come in this way.
             Overloaded: Too many passwords wait to be hashed.
             StoreUnavailable: The database cannot answer.
         """

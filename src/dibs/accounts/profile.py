@@ -58,7 +58,7 @@ class Profiles:
             InvalidName: The name breaks a rule.
             NameTaken: Somebody has the name; the subclass says how.
             HoldOfAnotherName: The hold is of another name.
-            UserNotFound: There is no such user, or she may not come in.
+            UserNotFound: There is no such user, or they may not come in.
             RenamedTooOften: It is too early for yet another name.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
@@ -98,7 +98,7 @@ class Profiles:
             raise WrongPassword
 
     def delete(self, user_id: str, *, deadline: Deadline) -> bool:
-        """Delete a user with her sessions and memberships, release her names; say whether she was.
+        """Delete a user with sessions and memberships, free their names; say whether there was one.
 
         Raises:
             LastOwner: A team would be without an owner; nothing was changed.
@@ -114,7 +114,7 @@ class Profiles:
             self._logins.distrust_user(user_id)
 
     def set_disabled(self, user_id: str, *, disabled: bool, deadline: Deadline) -> bool:
-        """Keep a user out and end her sessions, or let her in; say whether there is such a one.
+        """Keep a user out and end their sessions, or let them in; say whether there is such a one.
 
         Raises:
             StoreUnavailable: It is not known to be done; asking again is safe.

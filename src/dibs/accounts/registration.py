@@ -27,11 +27,11 @@ PasswordMode = Literal["required", "optional", "off"]
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A user who has her name.
+    """A user who has their name.
 
     Attributes:
         id: UUIDv4.
-        username: The name as she wrote it.
+        username: The name as they wrote it.
     """
 
     id: str

@@ -152,7 +152,7 @@ class TeamAccounts:
         """
         self._refuse_strangers(team_id, by, deadline)
         inside = self._teams.role(team_id, user_id, deadline=deadline) is not None
-        # A member is shown by her name: nobody is to learn that of whom she may not see.
+        # A member is shown by their name: nobody is to learn that of whom they may not see.
         if not inside and not self._reading.user(by, user_id):
             raise UserNotFound
         if not self._teams.put(team_id, user_id, role, by=_owner(by), deadline=deadline):
@@ -163,7 +163,7 @@ class TeamAccounts:
 
         Raises:
             TeamNotFound: There is no such team.
-            UserNotFound: She is not in it.
+            UserNotFound: The user is not in it.
             NotAllowed: Who asks does not own it.
             LastOwner: Nobody would own it.
             StoreUnavailable: Nothing was changed.
@@ -206,5 +206,5 @@ class TeamAccounts:
 
 
 def _owner(by: Living) -> str | None:
-    """Who must own a team for what she asks; nobody where staff ask."""
+    """Who must own a team for what they ask; nobody where staff ask."""
     return None if by.role == "staff" else by.user_id

@@ -61,7 +61,7 @@ def history(name: str, limit: int, as_json: bool) -> None:
 
 @names.command()
 @click.argument("name")
-@click.option("--user", required=True, help="The name she has now.")
+@click.option("--user", required=True, help="The current name of the user.")
 def assign(name: str, user: str) -> None:
     """Give a user a name that nobody owns, also one that is reserved, held or quarantined."""
     _, parts = ready_parts()

@@ -68,7 +68,7 @@ def _refuse_users_of_the_host() -> None:
     app = host_app()
     if app is not None and extension_of(app) is not None and "dibs.parts" not in app.extensions:
         raise click.ClickException(
-            "this app has users of its own, and would not know one that is made here; make her in"
+            "this app has users of its own, and would not know one that is made here; make one in"
             " the app, where `dibs.claim` takes the name (with init_app(app, api=True) users are"
             " those of dibs, and can be made here)"
         )

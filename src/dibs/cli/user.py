@@ -1,4 +1,4 @@
-"""`dibs user`: who may come in."""
+"""`dibs user` and `dibs staff`: who may come in, and who may do what users may not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def user() -> None:
 @user.command()
 @click.argument("name")
 def disable(name: str) -> None:
-    """Keep a user out: her sessions end, and no password lets her in."""
+    """Keep a user out: their sessions end, and no password lets them in."""
     _set(name, disabled=True)
 
 

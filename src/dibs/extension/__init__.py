@@ -144,7 +144,7 @@ class Dibs:
         Session, tables and rules are these ones; a `Dibs(namespace=...)` has its own.
 
         Args:
-            name: One of the app's `DIBS_NAMESPACES`, where deleting an owner frees her names
+            name: One of the app's `DIBS_NAMESPACES`, where deleting an owner frees their names
                 too. Where it is none of them, every use is a `ConfigError`.
         """
         other = copy(self)
@@ -170,9 +170,9 @@ class Dibs:
         return Availability(name, username.canonical, False, refusal(row, username.canonical).code)
 
     def claim(self, name: str, *, owner: object, kind: str | None = None) -> Username:
-        """Take the name for this owner; it is hers when the app commits.
+        """Take the name for this owner; it is theirs when the app commits.
 
-        Flushes the session, so that a new owner has her primary key. What the
+        Flushes the session, so that a new owner has their primary key. What the
         flush raises is the app's own. A name that is refused leaves the
         transaction usable.
 
@@ -201,14 +201,14 @@ class Dibs:
         return username
 
     def rename(self, name: str, to: str, *, owner: object, kind: str | None = None) -> Username:
-        """Give an owner another name in place of one that is hers, when the app commits.
+        """Give an owner another name in place of one that is theirs, when the app commits.
 
-        The old name rests for DIBS_QUARANTINE, in which she may take it back. Another spelling
+        The old name rests for DIBS_QUARANTINE, in which they may take it back. Another spelling
         of the same name is no other name: it only changes how the name is shown.
 
         Args:
-            name: The one she has.
-            to: The one she wants.
+            name: The one they have.
+            to: The one they want.
             owner: Whose it is; see `claim`.
             kind: What a plain id is of.
 

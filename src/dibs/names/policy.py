@@ -17,7 +17,7 @@ SUFFIXES = (
     ".keys", ".lock", ".map", ".md", ".mjs", ".pdf", ".phar", ".php", ".phtml", ".png", ".rss",
     ".sh", ".svg", ".tar", ".tgz", ".txt", ".wasm", ".webp", ".xml", ".xz", ".yaml", ".yml", ".zip",
 )  # fmt: skip
-"""Endings that a web server, a browser or git takes for a format: /ada.json would be her data."""
+"""Endings that a web server, a browser or git takes for a format: /ada.json would be their data."""
 
 
 # Two policies are compared by identity, which makes one a cheap key of the cache.

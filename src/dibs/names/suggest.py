@@ -266,7 +266,7 @@ def said(name: str, *groups: str) -> frozenset[str]:
 def _said_by_words(name: str, policy: NamePolicy) -> frozenset[str]:
     """Return the words of abuse that stand in a name without a separator in them.
 
-    Only these are hers: who writes `d.ick` is not offered the same without the dot.
+    Only these are theirs: who writes `d.ick` is not offered the same without the dot.
     """
     return frozenset().union(*map(said, _split(name, policy)))
 

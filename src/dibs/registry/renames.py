@@ -70,7 +70,7 @@ class Renames:
     ) -> Renamed:
         """Give a user another name, and let the old one rest.
 
-        Her own old names she may take back; another spelling of the name that she has is no
+        Their own old names they may take back; another spelling of the name that they have is no
         other name. Asked for twice, it is done once.
 
         Args:
@@ -84,7 +84,7 @@ class Renames:
             InvalidName: The name breaks a rule.
             HoldOfAnotherName: The hold is of another name.
             NameTaken: Somebody has the name; the subclass says how.
-            UserNotFound: There is no such user, or she may not come in.
+            UserNotFound: There is no such user, or they may not come in.
             RenamedTooOften: It is too early for yet another name.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.

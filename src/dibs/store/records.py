@@ -166,7 +166,7 @@ Outcome = Won | Lost | Failed
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user of the service's own, with the name that is hers.
+    """A user of the service's own, with the name that is theirs.
 
     Attributes:
         created_at: Milliseconds of the database's clock since 1970.

@@ -91,7 +91,7 @@ class Passwords:
         Args:
             password: As typed.
             stored: The hash; None for a user who does not exist or has none.
-            disabled: Whether the user may not log in, whatever she types.
+            disabled: Whether the user may not log in, whatever they type.
             remaining: Seconds that the caller still has.
 
         Raises:

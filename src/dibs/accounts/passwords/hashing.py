@@ -102,7 +102,7 @@ class Verifier:
         Args:
             password: As typed.
             stored: The hash; None for a user who does not exist or has none.
-            disabled: Whether the user may not log in, whatever she types.
+            disabled: Whether the user may not log in, whatever they type.
 
         Returns:
             Not ok for anything that is not a hash of it: also for what is malformed,

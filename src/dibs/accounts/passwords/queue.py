@@ -10,11 +10,11 @@ each hash would find its own out of the processor's cache.
 
 New passwords that are hashed one after the other are told so together. A hash goes
 twice over its 19 MiB and leaves nothing else in the processor's caches, so what follows
-for one person takes twice its time, and for those right behind her half of that. Measured
+for one person takes twice its time, and for those right behind them half of that. Measured
 on two processors, all that a registration costs beside its hash, PostgreSQL included: 3.7 ms
 of processor time when everybody is told at once, 2.6 ms with `LATE`, 2.4 ms with twice as
 much; but then 99 of 100 checks of names wait for 25 ms at most, instead of 12, behind all
-those who are told. Nobody is told later than `LATE`, and whoever has nobody behind her at once.
+those who are told. Nobody is told later than `LATE`, and whoever has nobody behind them at once.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class Living:
-    """A session that has neither ended nor expired, and its user as she is now."""
+    """A session that has neither ended nor expired, and its user as they are now."""
 
     session_id: str
     user_id: str
@@ -83,11 +83,11 @@ class Sessions:
         Args:
             row_id: UUIDv4.
             user_id: Whose it is.
-            password_hash: What her password was checked against.
+            password_hash: What their password was checked against.
             token_hash: Of its first refresh token.
             device: What the client calls itself.
             ms: Milliseconds until the token ends.
-            most: How many she may have; those that were used longest ago end.
+            most: How many they may have; those that were used longest ago end.
             deadline: When the caller stops waiting.
 
         Raises:

@@ -20,10 +20,10 @@ THIS_ONE = "team_id = :team_id AND user_id = :user_id"
 
 
 def leave_all(run: Run, user_id: str) -> None:
-    """Take a user, who is locked, out of all teams; for the transaction that deletes her.
+    """Take a user, who is locked, out of all teams; for the transaction that deletes them.
 
     Raises:
-        LastOwner: She is the last owner of one.
+        LastOwner: This is the last owner of one.
     """
     sql = "SELECT team_id FROM dibs_members WHERE user_id = :user_id ORDER BY team_id"
     for (team_id,) in [plain(row) for row in run.rows(sql, {"user_id": user_id})]:
@@ -38,7 +38,7 @@ def refuse_strangers(run: Run, team_id: str, by: str | None) -> None:
     Asked here, since whoever owned it a moment ago may have been taken out of it by now.
 
     Raises:
-        NotAllowed: She does not.
+        NotAllowed: They do not.
     """
     if by is not None and by not in _owners(run, team_id)[1]:
         raise NotAllowed
@@ -80,7 +80,7 @@ TEAMS = """
     WHERE n.owner_kind = 'team' AND n.state = 'owned' AND n.namespace = :namespace AND {where}
     ORDER BY t.id LIMIT :limit
 """
-# A user's name is her only owned row.
+# A user's name is their only owned row.
 MEMBERS = """
     SELECT m.team_id, m.user_id, n.display, m.role
     FROM dibs_members m JOIN dibs_names n ON n.owner = m.user_id
@@ -200,7 +200,7 @@ class Teams:
 
         Raises:
             NotAllowed: `by` does not own the team.
-            LastOwner: She is the last owner, and would be one no more.
+            LastOwner: This is the last owner, who would be one no more.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
@@ -224,7 +224,7 @@ class Teams:
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
     def remove(self, team_id: str, user_id: str, *, by: str | None, deadline: Deadline) -> bool:
-        """Take a user out of a team, and say whether she was in it.
+        """Take a user out of a team, and say whether they were in it.
 
         Args:
             team_id: Which team.
@@ -234,7 +234,7 @@ class Teams:
 
         Raises:
             NotAllowed: `by` does not own the team.
-            LastOwner: She is the last owner.
+            LastOwner: This is the last owner.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
@@ -305,7 +305,7 @@ def insert_team(run: Run, dialect: type[Dialect], team: NewTeam) -> None:
     What exists was written by this claim's earlier self.
 
     Raises:
-        SessionEnded: The owner was deleted or disabled since she was asked who she is.
+        SessionEnded: The owner was deleted or disabled since the token was checked.
     """
     if not lock_user(run, team.owner, "disabled_at IS NULL"):
         raise SessionEnded

@@ -22,7 +22,7 @@ class Credentials:
 
     Attributes:
         password_hash: None for an account without a password.
-        disabled: Whether she may not come in.
+        disabled: Whether they may not come in.
     """
 
     user_id: str
@@ -118,7 +118,7 @@ class Users:
         )
 
     def set_disabled(self, user_id: str, *, disabled: bool, deadline: Deadline) -> bool:
-        """Keep a user out, or let her in again, and say whether there is such a user.
+        """Keep a user out, or let them in again, and say whether there is such a user.
 
         Raises:
             StoreUnavailable: It is not known to be done; asking again is safe.
@@ -153,11 +153,11 @@ class Users:
         return dict(map(plain, rows))
 
     def delete(self, user_id: str, *, quarantine: int | None = 0, deadline: Deadline) -> bool:
-        """Delete a user, her sessions and memberships, release her names; say whether she was.
+        """Delete a user, sessions and memberships, release their names; say whether there was one.
 
         Args:
             user_id: Whom.
-            quarantine: Milliseconds for which nobody can have her names; None for ever.
+            quarantine: Milliseconds for which nobody can have their names; None for ever.
             deadline: When the caller stops waiting.
 
         Raises:

@@ -1,4 +1,9 @@
-"""Two ways to send the same statements, and the rows that a transaction keeps to itself."""
+"""Two ways to send the same statements, and the rows that a transaction keeps to itself.
+
+An UPDATE that changes nothing locks a row everywhere; `SELECT ... FOR UPDATE` is not SQL that
+SQLite knows. Whoever needs both takes the user first and then the team, so that two transactions
+cannot wait for each other in a circle.
+"""
 
 from __future__ import annotations
 
@@ -92,12 +97,12 @@ class RowVanished(Exception):
 
 
 def lock_user(run: Run, user_id: str, where: str = "1 = 1", **params: object) -> bool:
-    """Keep a user as she is until the end of this transaction.
+    """Keep a user as they are until the end of this transaction.
 
     Args:
         run: Sends the statement.
         user_id: Who.
-        where: What else must be true of her row.
+        where: What else must be true of their row.
         params: Those of `where`.
 
     Returns:

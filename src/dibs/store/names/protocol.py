@@ -52,7 +52,7 @@ class Store(Changing, Listing, Protocol):
     def user(
         self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
     ) -> UserRow | None:
-        """The user with this id, if her name is in this namespace.
+        """The user with this id, if their name is in this namespace.
 
         Raises:
             StoreUnavailable: The database cannot answer.

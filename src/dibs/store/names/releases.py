@@ -21,7 +21,7 @@ class Quarantine:
     Attributes:
         lasts: Milliseconds for which nobody else can have it; None for ever.
         remembered: Whether its last owner may take it back, and is found by it meanwhile. Not
-            of one who is deleted: her id may be given to somebody else.
+            of one who is deleted: their id may be given to somebody else.
     """
 
     lasts: int | None = 0
@@ -111,12 +111,12 @@ def release_for_good(
     params: Mapping[str, object],
     lasts: int | None,
 ) -> list[NameRow]:
-    """Release all that an owner has, who is about to be no more; also what she once had.
+    """Release all that an owner has, who is about to be no more; also what they once had.
 
-    Her id may be given to somebody else, who must not find an old name to be hers.
+    Their id may be given to somebody else, who must not find an old name to be theirs.
 
     Returns:
-        Those that she had until now, as they are now.
+        Those that they had until now, as they are now.
 
     Raises:
         RowVanished: One has changed meanwhile; the transaction is to be run again.

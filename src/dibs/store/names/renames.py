@@ -50,9 +50,9 @@ class Rename:
         claim: Of the new name, for the owner of the old one.
         old: The row of the old one as it was read.
         rest: What becomes of the old one.
-        user: Whether the owner is a user of the service's own, who has one name: her row is
-            locked, so that two renames of hers cannot both win.
-        pace: How often she may do this; None for as often as she likes.
+        user: Whether the owner is a user of the service's own, who has one name: their row is
+            locked, so that two of their renames cannot both win.
+        pace: How often they may do this; None for as often as they like.
     """
 
     claim: Claim
@@ -63,7 +63,7 @@ class Rename:
 
     @property
     def in_place(self) -> bool:
-        """Whether both names have one key, which stays hers; perhaps they only look alike."""
+        """Whether both names have one key, which stays theirs; perhaps they only look alike."""
         return (self.claim.namespace, self.claim.username.key) == (
             self.old.namespace,
             self.old.key,
@@ -84,7 +84,7 @@ def apply_rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | No
         Who has the new name; None if the old row has changed since it was read.
 
     Raises:
-        UserNotFound: There is no such user, or she may not come in.
+        UserNotFound: There is no such user, or they may not come in.
         RenamedTooOften: It is too early for yet another name.
         RowVanished: A row kept changing; the transaction is to be run again.
     """
@@ -130,7 +130,7 @@ def _respell(run: Run, dialect: type[Dialect], wish: Rename) -> NameRow:
 
 
 def _refuse_haste(run: Run, dialect: type[Dialect], claim: Claim, pace: Pace) -> None:
-    """Count this owner's renames in the history; her row is locked, so none comes in between.
+    """Count this owner's renames in the history; their row is locked, so none comes in between.
 
     Raises:
         RenamedTooOften: There were too many, or the last one was too short a time ago.

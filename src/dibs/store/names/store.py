@@ -55,7 +55,7 @@ class Changing(Protocol):
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> bool:
-        """End the ownership if this owner has it, and say whether she had.
+        """End the ownership if this owner has it, and say whether they had.
 
         Args:
             version: That of the row when it was read; what has changed since is left alone.
@@ -95,7 +95,7 @@ class Changing(Protocol):
             Who has the new name; None if the old row has changed since it was read.
 
         Raises:
-            UserNotFound: There is no such user, or she may not come in.
+            UserNotFound: There is no such user, or they may not come in.
             RenamedTooOften: It is too early for yet another name.
         """
         ...
@@ -249,7 +249,7 @@ class SqlChanging:
         return sorted(found, key=lambda row: (row.namespace, row.key))
 
 
-# A user's name is her only owned row; one name a user is what registration makes.
+# A user's name is their only owned row; one name a user is what registration makes.
 USERS = """
     SELECT u.id, n.display, u.created_at, u.role
     FROM dibs_users u JOIN dibs_names n ON n.owner = u.id
@@ -336,9 +336,9 @@ class SqlStore(SqlChanging):
         )
 
     def _at_once(self, claims: Sequence[Claim]) -> Callable[[Run], list[Outcome] | None] | None:
-        """How one statement does it, for a user who has had her password hashed.
+        """How one statement does it, for a user who has had their password hashed.
 
-        Her name was free and the server was there a moment ago. For others BEGIN is what
+        Their name was free and the server was there a moment ago. For others BEGIN is what
         finds out whether it is: of a statement that is a transaction of its own nobody
         knows what became of it when the server stands still.
         """

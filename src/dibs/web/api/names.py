@@ -95,7 +95,7 @@ def verdict(name: str, registry: Registry, until: Deadline) -> dict[str, Any]:
         refused = error
     row = registry.row_of(name, deadline=until) if isinstance(refused, NameQuarantined) else None
     if row is not None and _is_readers(row):
-        refused = None  # she may take it back
+        refused = None  # they may take it back
     helps = refused is not None and as_taken(refused) is not None and not is_blind()
     others = other_names(name, until, registry) if helps else []
     said = {**_said(name, canonical, refused), "suggestions": others}

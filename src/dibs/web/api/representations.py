@@ -47,7 +47,7 @@ def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
 
 
 def may_see(row: NameRow) -> bool:
-    """Whether the reader may know who has, or had, this name; a bad token makes nobody of her."""
+    """Whether the reader may know who has, or had, this name; a bad token makes nobody of them."""
     try:
         reader = current_user()
     except InvalidToken:

@@ -38,7 +38,7 @@ HOLD_TOKEN = {"description": "That of a hold of this name; see `POST /holds`."}
 
 
 class PlainUserSchema(Schema):
-    """A user as everybody sees her."""
+    """A user as everybody sees them."""
 
     id = fields.String(dump_only=True)
     username = fields.String(required=True, error_messages=TEXT, metadata=NAME)
@@ -52,7 +52,7 @@ class PlainTeamSchema(Schema):
 
 
 class UserSchema(PlainUserSchema):
-    """A user; only her id and her name, unless the reader may see the rest."""
+    """A user; only their id and their name, unless the reader may see the rest."""
 
     password = fields.String(load_only=True, error_messages=TEXT, metadata=PASSWORD)
     created_at = fields.String(dump_only=True, metadata={"format": "date-time"})

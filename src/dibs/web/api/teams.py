@@ -133,11 +133,11 @@ def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
 @blueprint.route(MEMBER, methods=["DELETE"], tags=["Teams"], parameters=IDS)
 @blueprint.login_required(changes=True)
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such team, or she is not in it.")
+@blueprint.refuses(404, "There is no such team, or the user is not in it.")
 @blueprint.refuses(409, "The team would be without an owner.")
 @blueprint.refuses_usually(503)
 def remove_member(team_id: str, user_id: str) -> None:
-    """Take a user out of a team; for owners, staff and herself."""
+    """Take a user out of a team; for owners, staff and that user."""
     _refuse_no_ids(team_id, user_id)
     parts().accounts.teams.remove_member(team_id, user_id, by=signed_in(), deadline=deadline())
 

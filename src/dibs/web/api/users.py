@@ -79,7 +79,7 @@ def me() -> dict[str, Any]:
     """Show who asks."""
     try:
         return _shown(_found(signed_in().user_id))
-    except UserNotFound as error:  # she has deleted herself a moment ago
+    except UserNotFound as error:  # they have deleted themselves a moment ago
         raise SessionEnded from error
 
 
@@ -92,7 +92,7 @@ def me() -> dict[str, Any]:
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def change(body: dict[str, str]) -> Response:
-    """Change the name of who asks, or her password, which ends all her sessions."""
+    """Change the name of who asks, or their password, which ends all their sessions."""
     if "username" in body:
         return _rename(body["username"], body.get("hold_token"))
     parts().accounts.profiles.change_password(
@@ -119,10 +119,10 @@ def _rename(name: str, hold: str | None) -> Response:
 @blueprint.route("/users/me", methods=["DELETE"], tags=["Users"])
 @blueprint.login_required(changes=True)
 @blueprint.response(204)
-@blueprint.refuses(409, "She is the last owner of a team.")
+@blueprint.refuses(409, "This user is the last owner of a team.")
 @blueprint.refuses_usually(503)
 def leave() -> Response:
-    """Delete who asks; her name rests before somebody else can have it."""
+    """Delete who asks; their name rests before somebody else can have it."""
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 
@@ -142,7 +142,7 @@ def user(user_id: str) -> dict[str, Any]:
 @blueprint.route("/users/by-name/<dibs_any:name>", tags=["Users"], parameters=[NAME_IN_PATH])
 @blueprint.login_optional()
 @blueprint.response(200, UserSchema)
-@blueprint.alt_response(308, description="She has another name now.", headers=LOCATION)
+@blueprint.alt_response(308, description="The user has another name now.", headers=LOCATION)
 @blueprint.refuses(404, "There is no such user.")
 @blueprint.refuses_usually(503)
 def user_by_name(name: str) -> dict[str, Any] | BaseResponse:

@@ -45,7 +45,7 @@ def login_optional(view: View) -> View:
 
 
 def current_user() -> Living | None:
-    """Who sends this request: her `user_id`, `role` and `session_id`; None for nobody.
+    """Who sends this request: their `user_id`, `role` and `session_id`; None for nobody.
 
     Raises:
         InvalidToken: A Bearer token was sent that cannot be used.

@@ -1,4 +1,10 @@
-"""Headers of every answer: what browsers must refuse, and which origins may ask (CORS)."""
+"""Headers of every answer: what browsers must refuse, and which origins may ask (CORS).
+
+CORS is a few lines of our own, as Flask-CORS does not fit into somebody else's app: it mixes in
+the host's own CORS_ settings, takes over the app's error handling, and reads an origin such as
+`http://[::1]:8000` as a regular expression. Here an origin is let in that is equal, no other,
+and cookies never are.
+"""
 
 from __future__ import annotations
 

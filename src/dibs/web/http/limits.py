@@ -190,7 +190,7 @@ class Limits:
             self._count("account", who)
         except RateLimited:
             # Somebody tries from everywhere. That must not keep the owner out, who comes from
-            # where she came from before (NIST SP 800-63B-4, 3.2.2).
+            # where they came from before (NIST SP 800-63B-4, 3.2.2).
             if not self.tally.get(_known(who)):
                 raise
             _hits().pop()

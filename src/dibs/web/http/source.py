@@ -8,7 +8,7 @@ from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 ONE_CUSTOMER = 64
-"""Bits of an IPv6 address that one customer has in common: the rest she chooses (RFC 4291)."""
+"""Bits of an IPv6 address that one customer has in common: the rest they choose (RFC 4291)."""
 
 
 def trust_proxies(app: Flask, number: int) -> None:

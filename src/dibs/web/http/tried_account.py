@@ -32,7 +32,7 @@ def account() -> str | None:
 
 
 def _user() -> str | None:
-    """Who changes her password; of another change nothing is counted, or it would be a good try."""
+    """Who changes their password; another change is not counted, or it would be a good try."""
     living = current_user()
     tries = request.blueprint == "dibs_pages" or "password" in _body()
     return f"user {living.user_id}" if living is not None and tries else None

@@ -21,11 +21,11 @@ from dibs.web.pages.phrases import described, rest
 
 
 def me() -> dict[str, Any]:
-    """Who reads, with everything about her.
+    """Who reads, with everything about them.
 
     Raises:
         Unauthenticated: Nobody is logged in.
-        SessionEnded: She has deleted herself a moment ago.
+        SessionEnded: They have deleted themselves a moment ago.
     """
     user_id, namespace = signed_in().user_id, parts().settings.namespace
     found = parts().store.user(user_id, namespace=namespace, deadline=deadline())
@@ -109,7 +109,7 @@ def delete() -> Response:
 @blueprint.post("/account/delete")
 @comes_back(delete_page)
 def do_delete() -> Response:
-    """Delete who asks, and free her name."""
+    """Delete who asks, and free their name."""
     if not is_same(request.form.get("username", ""), me()["username"]):
         raise NotConfirmed
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())

@@ -83,7 +83,7 @@ def from_http(error: HTTPException) -> Response:
     if opened and (form := _form_of_it()):
         return form
     with suppress(DibsError):
-        browser_session.visitor()  # for the links above; nothing else is wanted of her
+        browser_session.visitor()  # for the links above; nothing else is wanted of them
     return security.protect(on_http_error(error))
 
 

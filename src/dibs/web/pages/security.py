@@ -78,7 +78,7 @@ def admit() -> Response | None:
     living = browser_session.visitor()
     changes = request.method not in SAFE and request.endpoint not in FOR_ANYBODY
     # The access token may be of another session, which has ended, than the refresh token that
-    # lets her in.
+    # lets them in.
     if changes and living is not None and not form_token.is_of(living.session_id):
         raise FormExpired
     return _choose_language() if request.method == "GET" else None

@@ -72,7 +72,7 @@ def do_sign_up() -> Response:
         )
     if password is None:
         return go("profile", "registered", name=user.username)
-    # She has her name, whatever becomes of the login.
+    # They have their name, whatever becomes of the login.
     with suppress(LoginFailed, Overloaded, StoreUnavailable):
         _log_in(user.username, password)
         return go_to(local(request.form.get("next")) or landing(), "registered")
@@ -109,7 +109,7 @@ def sign_in_page(form: Form) -> Response:
 
 @blueprint.get("/sign-in")
 def sign_in() -> Response:
-    """Show it, unless she is logged in."""
+    """Show it, unless they are logged in."""
     if browser_session.visitor():
         return go_to(local(request.args.get("next")) or landing())
     return sign_in_page(Form())

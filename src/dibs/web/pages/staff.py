@@ -37,7 +37,7 @@ def require_staff() -> None:
 
     Raises:
         Unauthenticated: Nobody is logged in.
-        NotAllowed: She is not staff.
+        NotAllowed: The reader is not staff.
     """
     if signed_in().role != STAFF:
         raise NotAllowed
@@ -105,7 +105,7 @@ def do_unreserve() -> Response:
 @blueprint.post("/staff/assign")
 @comes_back(staff_page, names="", people="user")
 def do_assign() -> Response:
-    """Give a user this name instead of hers."""
+    """Give a user this name instead of theirs."""
     require_staff()
     name = _name()
     _refuse_unseen(name)

@@ -72,7 +72,7 @@ def do_create_team() -> Response:
 @blueprint.post("/account/teams/<team_id>/members")
 @comes_back(_page_here)
 def do_add_member(team_id: str) -> Response:
-    """Make somebody a member, by her name."""
+    """Make somebody a member, by their name."""
     by = signed_in()
     name, user_id = _name_of(team_id), user_id_of(request.form.get("username", ""))
     put = parts().accounts.teams.put_member
@@ -83,7 +83,7 @@ def do_add_member(team_id: str) -> Response:
 @blueprint.post("/account/teams/<team_id>/members/<user_id>")
 @comes_back(_page_here)
 def do_change_member(team_id: str, user_id: str) -> Response:
-    """Make somebody an owner or a member, or take her out; everybody may leave."""
+    """Make somebody an owner or a member, or take them out; everybody may leave."""
     by, teams = signed_in(), parts().accounts.teams
     name, role = _name_of(team_id), request.form.get("role", "")
     if not is_id(user_id):
