@@ -9,6 +9,7 @@ from dibs.cache.redis.taken import RedisCache
 from dibs.names import Parser
 from dibs.observe import Counters
 from dibs.registry import Registry
+from dibs.registry.coherence import Coherence
 from dibs.store import Store
 from dibs.strategies import STRATEGIES, Sources
 from tests.services import RedisServer
@@ -79,4 +80,5 @@ def open_cache(url: str, store: Store, *, connections: int = 8) -> TakenNames:
 def registry_on(strategy: str, store: Store, cache: TakenNames, *, quarantine: int = 0) -> Registry:
     """A registry as the service makes it, on these parts."""
     chosen = STRATEGIES[strategy](Sources(store, cache, NoFilter()))
-    return Registry(store, chosen, parser=Parser(), cache=cache, quarantine=quarantine)
+    coherence = Coherence(store, cache)
+    return Registry(store, chosen, parser=Parser(), coherence=coherence, quarantine=quarantine)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dibs.cache import NoFilter
 from dibs.checker import Answer
 from dibs.errors import HoldNotFound
 from dibs.names import parse
 from dibs.registry import Registry
+from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds, HoldToken
 from dibs.registry.renames import Renames
 from dibs.store import NameRow, NewUser, Store
@@ -131,13 +131,13 @@ def client_of(
     store = store or MemoryStore()
     cache = open_cache(redis_url, store)
     registry = registry_on(strategy, store, cache, quarantine=round(1000 * rests))
+    coherence = Coherence(store, cache)
     secret = store.secret(deadline=soon())
-    holds = Holds(registry, store, cache, secret=lambda _: secret, seconds=HOLD_S, most=1)
+    holds = Holds(registry, store, coherence, secret=lambda _: secret, seconds=HOLD_S, most=1)
     renames = Renames(
         registry,
         store,
-        cache,
-        NoFilter(),
+        coherence,
         quarantine=round(1000 * rests),
         redirects=True,
         pace=Pace(most=1_000_000),

@@ -17,6 +17,7 @@ import pytest
 from dibs.cache import NoFilter, TakenNames
 from dibs.names import Parser
 from dibs.registry import Registry
+from dibs.registry.coherence import Coherence
 from dibs.registry.renames import Renames
 from dibs.store import NameRow, Won
 from dibs.store.accounts.users import Users
@@ -104,8 +105,7 @@ class Doing:
         renames = Renames(
             Registry(self.store, strategy, parser=Parser()),
             self.store,
-            TakenNames(),
-            NoFilter(),
+            Coherence(self.store),
             quarantine=AN_HOUR_MS,
             redirects=True,
             pace=Pace(),

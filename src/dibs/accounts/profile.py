@@ -9,7 +9,7 @@ from dibs.accounts.passwords import Passwords
 from dibs.accounts.passwords.rules import refuse_unchanged
 from dibs.context import Deadline
 from dibs.errors import PasswordNotAccepted, WrongPassword
-from dibs.registry.claims import Leavings
+from dibs.registry.coherence import Coherence
 from dibs.registry.renames import Renamed, Renames
 from dibs.store.accounts.users import Users
 
@@ -21,8 +21,9 @@ class Profiles:
         users: Their rows.
         logins: Their sessions, which end with the old password.
         passwords: Checks and hashes.
-        leavings: Ends what users have with them.
-        renames: Gives them other names.
+        coherence: Tells the caches of names that go with their users.
+        renames: Gives users other names.
+        quarantine: Milliseconds before a deleted user's name can be had again; None for never.
         hashes: Whether passwords are used at all.
     """
 
@@ -32,15 +33,17 @@ class Profiles:
         logins: Logins,
         passwords: Passwords,
         *,
-        leavings: Leavings,
+        coherence: Coherence,
         renames: Renames,
+        quarantine: int | None,
         hashes: bool,
     ) -> None:
         self._users = users
         self._logins = logins
         self._passwords = passwords
-        self._leavings = leavings
+        self._coherence = coherence
         self._renames = renames
+        self._quarantine = quarantine
         self._hashes = hashes
 
     def rename(
@@ -105,11 +108,9 @@ class Profiles:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        self._leavings.prepare("user", user_id, deadline=deadline)
+        self._coherence.prepare_deletion("user", user_id, deadline=deadline)
         try:
-            return self._users.delete(
-                user_id, quarantine=self._leavings.quarantine, deadline=deadline
-            )
+            return self._users.delete(user_id, quarantine=self._quarantine, deadline=deadline)
         finally:
             self._logins.distrust_user(user_id)
 

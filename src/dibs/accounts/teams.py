@@ -10,7 +10,7 @@ from dibs.accounts.policy import Reading
 from dibs.context import Deadline
 from dibs.errors import NotAllowed, TeamNotFound, UserNotFound
 from dibs.registry import Registry
-from dibs.registry.claims import Leavings
+from dibs.registry.coherence import Coherence
 from dibs.secret import claim_token
 from dibs.store import NewTeam
 from dibs.store.accounts.sessions import Living
@@ -39,7 +39,8 @@ class TeamAccounts:
         registry: Where names are claimed: one namespace for users and teams, so that they
             can never share one.
         teams: The rows.
-        leavings: Ends what a team has with it.
+        coherence: Tells the caches of names that go with their teams.
+        quarantine: Milliseconds before a deleted team's name can be had again; None for never.
         secret: Gives the service's secret.
         reading: Who may see the members.
     """
@@ -48,14 +49,16 @@ class TeamAccounts:
         self,
         registry: Registry,
         teams: Teams,
-        leavings: Leavings,
+        coherence: Coherence,
         *,
+        quarantine: int | None,
         secret: Callable[[Deadline], str],
         reading: Reading | None = None,
     ) -> None:
         self._registry = registry
         self._teams = teams
-        self._leavings = leavings
+        self._coherence = coherence
+        self._quarantine = quarantine
         self._secret = secret
         self._reading = reading or Reading()
 
@@ -187,9 +190,10 @@ class TeamAccounts:
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         self._refuse_strangers(team_id, by, deadline)
-        self._leavings.prepare("team", team_id, deadline=deadline)
-        quarantine = self._leavings.quarantine
-        if not self._teams.delete(team_id, by=_owner(by), quarantine=quarantine, deadline=deadline):
+        self._coherence.prepare_deletion("team", team_id, deadline=deadline)
+        if not self._teams.delete(
+            team_id, by=_owner(by), quarantine=self._quarantine, deadline=deadline
+        ):
             raise TeamNotFound
 
     def _refuse_strangers(self, team_id: str, by: Living, deadline: Deadline) -> None:

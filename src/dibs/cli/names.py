@@ -101,7 +101,7 @@ def release(name: str) -> None:
     if row.state not in ("held", "quarantined"):
         raise click.ClickException(f"{printable(name)} is {row.state}: see --help")
     with acting_as(STAFF):
-        freed = parts.renames.free(row, deadline=parts.budget.start())
+        freed = parts.coherence.end(row, deadline=parts.budget.start())
     if not freed:
         raise click.ClickException(f"{printable(name)} has changed hands a moment ago; look again")
     click.echo(f"{printable(name)}: free")

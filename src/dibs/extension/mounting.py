@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, current_app, has_app_context
@@ -16,6 +14,7 @@ from dibs.config.namespaces import NONE, Namespaces
 from dibs.context import CACHE_SECONDS, Deadline
 from dibs.errors import ConfigError
 from dibs.extension.state import KNOWN
+from dibs.registry.coherence import invalidate
 from dibs.store.host.events import FreedName, on_freed, release_deleted_owners
 
 if TYPE_CHECKING:
@@ -90,10 +89,8 @@ def _tell_cache(names: Sequence[FreedName]) -> None:
     cache = current_app.extensions.get("dibs.cache") if has_app_context() else None
     if cache is None:
         return
-    deadline = Deadline.after(CACHE_SECONDS)
-    for namespace, group in groupby(sorted(names), key=attrgetter("namespace")):
-        versions = {name.key: name.version for name in group}
-        cache.forget(namespace, versions, deadline=deadline)
+    versions = {(name.namespace, name.key): name.version for name in names}
+    invalidate(cache, versions, deadline=Deadline.after(CACHE_SECONDS))
 
 
 def service_settings(app: Flask, dibs: Dibs) -> Settings:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 
-from dibs.cache import TakenNames
 from dibs.names import Parser, Username
 from dibs.registry.availability import Asking
+from dibs.registry.coherence import Coherence
 from dibs.registry.refusals import refusal, settled
 from dibs.store import (
     DEFAULT_NAMESPACE,
@@ -29,7 +28,7 @@ class Registry(Asking):
         store: Says yes.
         strategy: What happens before that.
         parser: Which names there can be, and which are one.
-        cache: Is told of names that are freed.
+        coherence: Frees names.
         namespace: Names are unique within one.
         quarantine: Milliseconds for which a released name is nobody else's; None for ever.
     """
@@ -40,13 +39,12 @@ class Registry(Asking):
         strategy: Strategy,
         *,
         parser: Parser,
-        cache: TakenNames | None = None,
+        coherence: Coherence | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         quarantine: int | None = 0,
     ) -> None:
         super().__init__(store, strategy, parser=parser, namespace=namespace)
-        # Told of what is freed whatever the strategy: other processes may have another one.
-        self._cache = cache or TakenNames()
+        self._coherence = coherence or Coherence(store)
         self._rest = Quarantine(quarantine, remembered=quarantine != 0)
 
     def look(
@@ -171,12 +169,11 @@ class Registry(Asking):
             StoreUnavailable: It is not known to be free; asking again is safe.
         """
         row = self._row(raw, deadline)[1]
-        if row is None:
-            return False
-        self._ask_database_about(row, deadline)
-        return self._store.free(
-            row.key, state="reserved", namespace=self.namespace, deadline=deadline
-        )
+        while row is not None and row.state == "reserved":
+            if self._coherence.end(row, deadline=deadline):
+                return True
+            row = self._row(raw, deadline)[1]
+        return False
 
     def release(self, raw: str, *, owner: str, deadline: Deadline) -> bool:
         """Free the name if this owner holds it, and say whether it did.
@@ -187,46 +184,10 @@ class Registry(Asking):
         """
         row = self.holder(raw, deadline=deadline)
         while row is not None and row.owner == owner:
-            self._ask_database_about(row, deadline)
-            if self._store.release(
-                row.key,
-                owner=owner,
-                version=row.version,
-                rest=self._rest,
-                namespace=self.namespace,
-                deadline=deadline,
-            ):
+            if self._coherence.release(row, rest=self._rest, deadline=deadline):
                 return True
             row = self.holder(raw, deadline=deadline)
         return False
 
     def _settled(self, claim: Claim, deadline: Deadline) -> NameRow:
         return settled(self._strategy.claim(claim, deadline=deadline), claim.username)
-
-    def _ask_database_about(self, row: NameRow, deadline: Deadline) -> None:
-        """Let no cache refuse a name that is about to be freed, before that is committed."""
-        self._cache.forget(self.namespace, {row.key: row.version + 1}, deadline=deadline)
-
-
-@dataclass(frozen=True, slots=True)
-class Leavings:
-    """What becomes of the names of who is deleted.
-
-    Attributes:
-        store: Where the names are.
-        cache: Is told of them.
-        quarantine: Milliseconds for which nobody can have them; None for ever.
-    """
-
-    store: Store
-    cache: TakenNames
-    quarantine: int | None
-
-    def prepare(self, owner_kind: str, owner: str, *, deadline: Deadline) -> None:
-        """Let no cache go on calling them taken; before COMMIT.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        for name in self.store.names_of(owner_kind, owner, deadline=deadline):
-            self.cache.forget(name.namespace, {name.key: name.version + 1}, deadline=deadline)

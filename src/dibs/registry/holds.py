@@ -11,11 +11,11 @@ from binascii import Error as NotBase64
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dibs.cache import TakenNames
 from dibs.context import Deadline
 from dibs.errors import HoldNotFound, HoldOfAnotherName, TooManyHolds
 from dibs.names import Username
 from dibs.registry import Registry
+from dibs.registry.coherence import Coherence
 from dibs.secret import claim_token
 from dibs.store import NameRow, Store
 
@@ -101,7 +101,7 @@ class Holds:
     Args:
         registry: Where names are claimed.
         store: Where they are.
-        cache: Is told of holds that end early.
+        coherence: Ends holds early.
         secret: Gives the service's secret.
         seconds: How long a hold lasts.
         most: How many of them one source may have at a time.
@@ -111,7 +111,7 @@ class Holds:
         self,
         registry: Registry,
         store: Store,
-        cache: TakenNames,
+        coherence: Coherence,
         *,
         secret: Callable[[Deadline], str],
         seconds: int,
@@ -119,7 +119,7 @@ class Holds:
     ) -> None:
         self._registry = registry
         self._store = store
-        self._cache = cache
+        self._coherence = coherence
         self._secret = secret
         self._seconds = seconds
         self._most = most
@@ -188,7 +188,7 @@ class Holds:
         """
         token = HoldToken.read(text)
         row = self.find(token, deadline=deadline)
-        if row is None or not self._end(row, deadline):
+        if row is None or not self._coherence.end(row, deadline=deadline):
             raise HoldNotFound
 
     def find(self, token: HoldToken, *, deadline: Deadline) -> NameRow | None:
@@ -203,17 +203,6 @@ class Holds:
         living = row is not None and row.state == "held" and not row.free
         return row if living and row and row.claim_token == token.claim_token else None
 
-    def _end(self, row: NameRow, deadline: Deadline) -> bool:
-        # Before COMMIT, so that no cache goes on refusing what is free.
-        self._cache.forget(row.namespace, {row.key: row.version + 1}, deadline=deadline)
-        return self._store.free(
-            row.key,
-            state="held",
-            version=row.version,
-            namespace=row.namespace,
-            deadline=deadline,
-        )
-
     def _refuse_one_too_many(self, owner: str, row: NameRow, deadline: Deadline) -> None:
         """Count once more after COMMIT: of two that came at once, neither saw the other before.
 
@@ -223,7 +212,7 @@ class Holds:
         try:
             self._refuse_greed(owner, self._most, deadline)
         except TooManyHolds:
-            self._end(row, deadline)
+            self._coherence.end(row, deadline=deadline)
             raise
 
     def _refuse_greed(self, owner: str, most: int, deadline: Deadline) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from dibs.cache import NameFilter, TakenNames
 from dibs.context import Deadline
 from dibs.errors import NameHasChanged, OwnedAlready, StoreUnavailable, UserNotFound
 from dibs.names import Username
-from dibs.registry import Registry, refusal, settled
+from dibs.registry import Registry, settled
+from dibs.registry.coherence import Coherence
 from dibs.registry.holds import HoldToken
 from dibs.store import Claim, NameRow, Store
 from dibs.store.names.releases import Quarantine
@@ -33,8 +33,7 @@ class Renames:
     Args:
         registry: Which names may be had.
         store: Where they are.
-        cache: Is told of names that change hands.
-        filter_: Learns of new ones.
+        coherence: Changes them.
         quarantine: Milliseconds for which nobody else can have an old name; None for ever.
         redirects: Whether an old name says whose it was.
         pace: How often a user may take another name.
@@ -44,8 +43,7 @@ class Renames:
         self,
         registry: Registry,
         store: Store,
-        cache: TakenNames,
-        filter_: NameFilter,
+        coherence: Coherence,
         *,
         quarantine: int | None,
         redirects: bool,
@@ -53,8 +51,7 @@ class Renames:
     ) -> None:
         self._registry = registry
         self._store = store
-        self._cache = cache
-        self._filter = filter_
+        self._coherence = coherence
         self._rest = Quarantine(quarantine, remembered=True)
         self._redirects = redirects
         self._pace = pace
@@ -98,8 +95,9 @@ class Renames:
                 return Renamed(old.display, old.display)
             pace = None if by_staff else self._pace
             wish = Rename(claim, old, self._rest, user=True, pace=pace)
-            if (row := self._try(wish, username, deadline)) is not None:
-                return Renamed(old.display, row.display)
+            outcome = self._coherence.rename(wish, deadline=deadline)
+            if outcome is not None:
+                return Renamed(old.display, settled(outcome, username).display)
         raise StoreUnavailable
 
     def _wanted(self, username: Username, user_id: str, *, by_staff: bool, hold: str = "") -> Claim:
@@ -113,23 +111,6 @@ class Renames:
         if not rows:
             raise UserNotFound
         return rows[0]
-
-    def _try(self, wish: Rename, username: Username, deadline: Deadline) -> NameRow | None:
-        self._prepare(wish, deadline)
-        outcome = self._store.rename(wish, deadline=deadline)
-        return None if outcome is None else settled(outcome, username)
-
-    def _prepare(self, wish: Rename, deadline: Deadline) -> None:
-        """Before COMMIT: let no cache say of either name what will be true no more."""
-        old, key = wish.old, wish.claim.username.key
-        rows = self._store.find([key], namespace=old.namespace, deadline=deadline)
-        row = rows.get(key)
-        if row is not None and not wish.in_place and not row.open_to(wish.claim):
-            # Refused here, a taken name costs no transaction.
-            raise refusal(row, wish.claim.username.canonical)
-        versions = {one.key: one.version + 1 for one in (old, row) if one is not None}
-        self._cache.forget(old.namespace, versions, deadline=deadline)
-        self._filter.add(key, namespace=old.namespace)
 
     def transfer(
         self,
@@ -166,39 +147,18 @@ class Renames:
             claim = self._wanted(username, str(row.owner), by_staff=True)
             if row.owner == theirs.owner:
                 raise OwnedAlready
-            self._prepare(Rename(claim, row, self._rest), deadline)
-            self._forget(theirs, deadline)
             wish = Transfer(row, claim, theirs, self._rest)
-            outcome = self._store.transfer(wish, deadline=deadline)
+            outcome = self._coherence.transfer(wish, deadline=deadline)
             if outcome is not None:
                 settled(outcome, username)
                 return
         raise StoreUnavailable
-
-    def free(self, row: NameRow, *, deadline: Deadline) -> bool:
-        """End a hold or a quarantine at once; say whether the row was still as it was read.
-
-        Raises:
-            StoreUnavailable: It is not known to be free; asking again is safe.
-        """
-        self._forget(row, deadline)
-        return self._store.free(
-            row.key,
-            state=row.state,
-            version=row.version,
-            namespace=row.namespace,
-            deadline=deadline,
-        )
 
     def _of_user(self, name: str, deadline: Deadline) -> NameRow:
         row = self._registry.holder(name, deadline=deadline)
         if row is None or row.owner_kind != "user":
             raise UserNotFound
         return row
-
-    def _forget(self, row: NameRow, deadline: Deadline) -> None:
-        # Before COMMIT, so that no cache goes on saying what is true no more.
-        self._cache.forget(row.namespace, {row.key: row.version + 1}, deadline=deadline)
 
     def renamed_to(self, row: NameRow, *, deadline: Deadline) -> str | None:
         """What whoever had this name is called now, if anybody may know.

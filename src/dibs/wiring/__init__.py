@@ -17,7 +17,7 @@ from dibs.errors import ConfigError
 from dibs.names import Parser, rules_version
 from dibs.observe import Counters
 from dibs.registry import Registry
-from dibs.registry.claims import Leavings
+from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds
 from dibs.registry.renames import Renames
 from dibs.store import Budget, Deadline, Store
@@ -52,6 +52,7 @@ class Parts:
     store: SqlStore
     cache: TakenNames
     filter: NameFilter
+    coherence: Coherence
     registry: Registry
     holds: Holds
     renames: Renames
@@ -92,11 +93,11 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     shared = _shared_cache(link, lambda ends: store.secret(deadline=ends), counters)
     cache = TakenNames(shared, counters)
     filter_ = _filter(settings, store, budget, counters)
-    registry = _registry(settings, Sources(store, cache, filter_))
-    renames = _renames(settings, registry, store, cache, filter_)
-    holds = _holds(settings, registry, store, cache)
-    leavings = Leavings(store, cache, settings.quarantine_ms)
-    accounts = make_accounts(settings, store, registry, renames, leavings, reading)
+    coherence = Coherence(store, cache, filter_)
+    registry = _registry(settings, Sources(store, cache, filter_), coherence)
+    renames = _renames(settings, registry, store, coherence)
+    holds = _holds(settings, registry, store, coherence)
+    accounts = make_accounts(settings, store, registry, renames, coherence, reading)
     history = History(store.transactions, settings.namespace)
     return Parts(
         settings,
@@ -104,6 +105,7 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
         store,
         cache,
         filter_,
+        coherence,
         registry,
         holds,
         renames,
@@ -118,36 +120,33 @@ def make_parser(settings: Settings) -> Parser:
     return Parser(lookalikes=settings.lookalikes)
 
 
-def _registry(settings: Settings, sources: Sources) -> Registry:
+def _registry(settings: Settings, sources: Sources, coherence: Coherence) -> Registry:
     return Registry(
         sources.store,
         STRATEGIES[settings.resolved_strategy](sources),
         parser=make_parser(settings),
-        cache=sources.cache,
+        coherence=coherence,
         namespace=settings.namespace,
         quarantine=settings.quarantine_ms,
     )
 
 
-def _holds(settings: Settings, registry: Registry, store: SqlStore, cache: TakenNames) -> Holds:
+def _holds(settings: Settings, registry: Registry, store: SqlStore, coherence: Coherence) -> Holds:
     return Holds(
         registry,
         store,
-        cache,
+        coherence,
         secret=partial(secret_of, settings, store),
         seconds=settings.hold_seconds,
         most=settings.holds,
     )
 
 
-def _renames(
-    settings: Settings, registry: Registry, store: Store, cache: TakenNames, filter_: NameFilter
-) -> Renames:
+def _renames(settings: Settings, registry: Registry, store: Store, coherence: Coherence) -> Renames:
     return Renames(
         registry,
         store,
-        cache,
-        filter_,
+        coherence,
         quarantine=settings.quarantine_ms,
         redirects=settings.redirects == "on",
         pace=Pace(pause=1000 * settings.rename_pause, most=settings.renames),

@@ -21,7 +21,7 @@ from dibs.context import Deadline
 from dibs.errors import ConfigError
 from dibs.names import Parser
 from dibs.registry import Registry
-from dibs.registry.claims import Leavings
+from dibs.registry.coherence import Coherence
 from dibs.registry.renames import Renames
 from dibs.store.accounts.idempotency import Requests
 from dibs.store.accounts.sessions import Sessions
@@ -48,7 +48,7 @@ def make_accounts(
     store: SqlStore,
     registry: Registry,
     renames: Renames,
-    leavings: Leavings,
+    coherence: Coherence,
     reading: Reading | None = None,
 ) -> Accounts:
     """Put them together; nothing is read yet.
@@ -58,7 +58,7 @@ def make_accounts(
         store: Where users are.
         registry: Where names are claimed.
         renames: Gives users other names.
-        leavings: Ends what they have with them.
+        coherence: Tells the caches of names that go with them.
         reading: Who may read what.
 
     Raises:
@@ -73,11 +73,20 @@ def make_accounts(
         passwords,
         Registration(registry, passwords, mode=settings.password, secret=secret),
         logins,
-        Profiles(users, logins, passwords, leavings=leavings, renames=renames, hashes=hashes),
+        Profiles(
+            users,
+            logins,
+            passwords,
+            coherence=coherence,
+            renames=renames,
+            quarantine=settings.quarantine_ms,
+            hashes=hashes,
+        ),
         TeamAccounts(
             registry,
             Teams(store.transactions, settings.namespace),
-            leavings,
+            coherence,
+            quarantine=settings.quarantine_ms,
             secret=secret,
             reading=reading,
         ),

@@ -138,7 +138,7 @@ def do_free() -> Response:
     require_staff()
     name = _name()
     row = parts().registry.row_of(name, deadline=deadline())
-    if row is None or not _is_as_seen(row) or not parts().renames.free(row, deadline=deadline()):
+    if row is None or not _is_as_seen(row) or not parts().coherence.end(row, deadline=deadline()):
         raise NameHasChanged
     return go("staff", "freed", name=name)
 

@@ -1,0 +1,107 @@
+"""Cache coherence: the one place that tells caches when a name is about to change hands.
+
+Caches are told before COMMIT: afterwards none may refuse a name that is free. They are told the
+version that the row is about to get, so that nothing read before the commit outlives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
+
+from dibs.cache import NameFilter, NoFilter, TakenNames
+from dibs.context import Deadline
+from dibs.store import Lost, NameRow, Outcome, Store
+from dibs.store.names.releases import Quarantine
+from dibs.store.names.renames import Rename, Transfer
+
+
+def invalidate(
+    cache: TakenNames, versions: Mapping[tuple[str, str], int], *, deadline: Deadline
+) -> None:
+    """Have the database asked about names, by namespace and key, until this version is known."""
+    for namespace, places in groupby(sorted(versions), key=itemgetter(0)):
+        within = {key: versions[namespace, key] for _, key in places}
+        cache.forget(namespace, within, deadline=deadline)
+
+
+class Coherence:
+    """Changes names in the store, after telling the caches.
+
+    Args:
+        store: Where the names are.
+        cache: Whatever the strategy: other processes may have another one.
+        filter_: Learns of new names.
+    """
+
+    def __init__(
+        self, store: Store, cache: TakenNames | None = None, filter_: NameFilter | None = None
+    ) -> None:
+        self._store = store
+        self._cache = cache or TakenNames()
+        self._filter = filter_ or NoFilter()
+
+    def release(self, row: NameRow, *, rest: Quarantine, deadline: Deadline) -> bool:
+        """Release an owned name; say whether its row was still as it was read.
+
+        Raises:
+            StoreUnavailable: It is not known to be released; asking again is safe.
+        """
+        self._invalidate(row, deadline=deadline)
+        return self._store.release(
+            row.key,
+            owner=str(row.owner),
+            version=row.version,
+            rest=rest,
+            namespace=row.namespace,
+            deadline=deadline,
+        )
+
+    def end(self, row: NameRow, *, deadline: Deadline) -> bool:
+        """End a hold, a quarantine or a reservation; say whether the row was still as it was read.
+
+        Raises:
+            StoreUnavailable: It is not known to be free; asking again is safe.
+        """
+        self._invalidate(row, deadline=deadline)
+        return self._store.free(
+            row.key,
+            state=row.state,
+            version=row.version,
+            namespace=row.namespace,
+            deadline=deadline,
+        )
+
+    def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
+        """See `Store.rename`; a taken name costs no transaction."""
+        lost = self._prepare(wish, deadline=deadline)
+        return lost or self._store.rename(wish, deadline=deadline)
+
+    def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
+        """See `Store.transfer`; a taken name costs no transaction."""
+        given_up = Rename(wish.instead, wish.name, wish.rest)
+        lost = self._prepare(given_up, wish.theirs, deadline=deadline)
+        return lost or self._store.transfer(wish, deadline=deadline)
+
+    def prepare_deletion(self, owner_kind: str, owner: str, *, deadline: Deadline) -> None:
+        """For an owner who is about to be deleted, with all their names.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        rows = self._store.names_of(owner_kind, owner, deadline=deadline)
+        self._invalidate(*rows, deadline=deadline)
+
+    def _prepare(self, wish: Rename, *others: NameRow, deadline: Deadline) -> Lost | None:
+        old, key = wish.old, wish.claim.username.key
+        row = self._store.find([key], namespace=old.namespace, deadline=deadline).get(key)
+        if row is not None and not wish.in_place and not row.open_to(wish.claim):
+            return Lost(row)
+        self._invalidate(old, *others, *([row] if row else []), deadline=deadline)
+        self._filter.add(key, namespace=old.namespace)
+        return None
+
+    def _invalidate(self, *rows: NameRow, deadline: Deadline) -> None:
+        versions = {(row.namespace, row.key): row.version + 1 for row in rows}
+        invalidate(self._cache, versions, deadline=deadline)
