@@ -70,6 +70,10 @@ class Parts:
         """Reads names: which there can be, and which are one."""
         return self.registry.parser
 
+    def secret(self, deadline: Deadline) -> str:
+        """See `secret_of`."""
+        return secret_of(self.settings, self.store, deadline)
+
     def close(self) -> None:
         """Give back every connection, and let the threads end."""
         self.filter.close()

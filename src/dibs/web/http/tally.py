@@ -95,6 +95,6 @@ def _shared(parts: Parts) -> Any:
     )
     return RedisCounts(
         link,
-        secret=lambda ends: settings.secret_key or parts.store.secret(deadline=ends),
+        secret=parts.secret,
         namespace=settings.namespace,
     )
