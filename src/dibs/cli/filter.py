@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.target import find_settings
-from dibs.config import Settings
-from dibs.wiring import filter_parts, open_store
+from dibs.cli.ready import ready_parts
+from dibs.wiring import filter_parts
 
 if TYPE_CHECKING:
     from dibs.cache.filter.bloom import BloomFilter, FilterKey
@@ -34,7 +33,7 @@ def rebuild() -> None:
 
     Nothing is locked, and names may be claimed meanwhile.
     """
-    feed, recipe, shelf, clock = _open(find_settings())
+    feed, recipe, shelf, clock = _open()
     try:
         unlock = _lock(shelf)
         try:
@@ -56,7 +55,7 @@ def rebuild() -> None:
 @filter_.command()
 def status() -> None:
     """Say what the filter on disk holds, and how old it is."""
-    _, recipe, shelf, clock = _open(find_settings())
+    _, recipe, shelf, clock = _open()
     known = shelf.read_new(recipe)
     if known is None:
         raise click.ClickException(
@@ -69,10 +68,9 @@ def status() -> None:
     click.echo(f"{shelf.path}, {known.size / 2**20:.1f} MiB")
 
 
-def _open(settings: Settings) -> tuple[NamespaceFeed, FilterKey, FilterFile, int]:
-    store, budget = open_store(settings)
-    feed, make_recipe, shelf = filter_parts(settings, store, budget)
-    store.verify(deadline=budget.start())
+def _open() -> tuple[NamespaceFeed, FilterKey, FilterFile, int]:
+    settings, parts = ready_parts()
+    feed, make_recipe, shelf = filter_parts(settings, parts.store, parts.budget)
     clock, secret = feed.moment()
     return feed, make_recipe(secret), shelf, clock
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import click
 
-from dibs.cli.target import extension_of, find_settings, host_app
+from dibs.cli.ready import ready_parts
+from dibs.cli.target import extension_of, host_app
 from dibs.config import Settings
-from dibs.wiring import build
 
 Command = Callable[..., None]
 
@@ -46,11 +46,9 @@ def register_user(
         DibsError: The name or the password cannot be had, or the database cannot answer.
     """
     _refuse_users_of_the_host()
-    settings = find_settings()
     if from_stdin:
         password = _read(password)
-    parts = build(settings)
-    parts.store.verify(deadline=parts.budget.start())
+    settings, parts = ready_parts()
     if password is None:
         password = _ask(settings)
     user = parts.registration.register(

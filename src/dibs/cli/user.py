@@ -5,8 +5,6 @@ from __future__ import annotations
 import click
 
 from dibs.cli.ready import printable, ready_parts
-from dibs.cli.target import find_settings
-from dibs.wiring import build
 
 
 @click.group()
@@ -29,7 +27,7 @@ def enable(name: str) -> None:
 
 
 def _set(name: str, *, disabled: bool) -> None:
-    parts = build(find_settings())
+    _, parts = ready_parts()
     row = parts.registry.holder(name, deadline=parts.budget.start())
     user_id = row.owner if row is not None and row.owner_kind == "user" else None
     if user_id is None or not parts.accounts.profiles.set_disabled(
