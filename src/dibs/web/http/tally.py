@@ -1,4 +1,4 @@
-"""Where Flask-Limiter keeps its counts: in Redis while that answers, in this process otherwise."""
+"""Where limits are counted: in Redis while that answers, in this process otherwise."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from dibs.wiring import Parts
 
 NOTED = "dibs.counts"
 
-SCHEME = "dibs"
-
 
 class LimitStorage(Storage):
     """A storage that never fails and never has a request wait for long.
@@ -25,14 +23,13 @@ class LimitStorage(Storage):
     closed. All that is asked of Redis for one request takes 100 ms at most, its caches included.
 
     Args:
-        uri: Flask-Limiter's; `dibs://`.
         parts: Of the app that counts.
     """
 
-    STORAGE_SCHEME = [SCHEME]  # noqa: RUF012  # as limits has it
+    STORAGE_SCHEME = None  # no address leads to it
 
-    def __init__(self, uri: str | None = None, *, parts: Parts, **options: Any) -> None:
-        super().__init__(uri, **options)
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
         self.local = LocalCounts()
         self.shared = _shared(parts) if parts.settings.redis_url else None
 
