@@ -76,10 +76,6 @@ class RedisCounts:
         """Wait until Redis is reached, and say whether it was. For tests and measurements."""
         return self._link.wait(seconds)
 
-    def close(self) -> None:
-        """Give back every connection."""
-        self._link.close()
-
     def _call(self, work: Callable[[Client], Answer], caches: CacheTime) -> Answer | None:
         try:
             return self._link.call(work, caches)

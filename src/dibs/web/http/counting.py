@@ -24,9 +24,9 @@ def refused(error: InvalidName | NameTaken) -> None:
 
 def share(response: Response) -> Response:
     """Let the other workers know, now and then."""
-    counts = parts().counts
-    if counts is not None and (request.blueprint or "").startswith("dibs_"):
-        counts.share(deadline())
+    redis = parts().redis
+    if redis is not None and (request.blueprint or "").startswith("dibs_"):
+        redis.totals.share(deadline())
     return response
 
 

@@ -131,7 +131,7 @@ class Limits:
             group: [RateLimitItemPerSecond(rate.number, rate.seconds) for rate in several]
             for group, several in rates.items()
         }
-        self.tally = LimitStorage(parts)
+        self.tally = LimitStorage(parts.redis.limits if parts.redis else None)
         self._limiter = FixedWindowRateLimiter(self.tally)
 
     def guard(self, endpoint: str, view: View) -> View:
@@ -202,10 +202,6 @@ class Limits:
         if good and (who := account()) is not None:
             self.tally.mark(_known(who), KNOWN_SECONDS)
         return _tell(response)
-
-    def close(self) -> None:
-        """Give back every connection."""
-        self.tally.close()
 
 
 def count_more(group: str, more: int) -> None:

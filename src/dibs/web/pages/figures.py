@@ -207,10 +207,10 @@ def figures() -> Figures:
 
 def _counted() -> tuple[Mapping[str, int], str]:
     """By all workers, if Redis can tell; else by this one."""
-    if (shared := parts().counts) is not None:
-        shared.share(deadline(), now=True)
-        if (found := shared.read(deadline())) is not None:
+    if (redis := parts().redis) is not None:
+        redis.totals.share(deadline(), now=True)
+        if (found := redis.totals.read(deadline())) is not None:
             counts, since = found
             return counts, say(ALL_WORKERS, {"since": moment(int(since.timestamp() * 1000))})
-    alone = THIS_WORKER if shared is None else REDIS_AWAY
+    alone = THIS_WORKER if redis is None else REDIS_AWAY
     return parts().cache.counters.read(), say(alone, {"since": moment(STARTED)})
