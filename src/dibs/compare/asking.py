@@ -17,7 +17,7 @@ from typing import Any
 from dibs.compare.figures import Slice
 from dibs.errors import NameTaken, StoreError
 from dibs.names import Parser, Username
-from dibs.store import NewUser
+from dibs.store import Claim, NewUser
 from dibs.wiring import Parts
 
 HINT = re.compile(r"^\s*(/\*M!.*?\*/\s*)?")
@@ -135,20 +135,15 @@ class Names:
 
 def claim(parts: Parts, name: Username) -> str:
     """Register a user with this name and without a password, as the service does."""
-    deadline, token, user = parts.budget.start(), secrets.token_hex(16), str(uuid.uuid4())
+    deadline, user = parts.budget.start(), NewUser(str(uuid.uuid4()))
+    namespace = parts.registry.namespace
+    claim = Claim(name, "user", user.id, secrets.token_hex(16), namespace, user)
     try:
-        parts.registry.look(name, token=token, costly=False, deadline=deadline)
-        row = parts.registry.claim(
-            name,
-            token=token,
-            owner_kind="user",
-            owner=user,
-            user=NewUser(user),
-            deadline=deadline,
-        )
+        parts.registry.look(claim, costly=False, deadline=deadline)
+        row = parts.registry.claim(claim, deadline=deadline)
     except NameTaken as refused:
         return refused.code
-    return FREE if (row.owner, row.key) == (user, name.key) else "another's"
+    return FREE if (row.owner, row.key) == (user.id, name.key) else "another's"
 
 
 def check(parts: Parts, name: Username) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from dibs.names import parse_existing
 from dibs.web.pages.figures import DAY_MS, HOUR_MS, by_day, by_hour, chart, shares
+from tests.support.contract import a_claim
 from tests.web.pages.browser import Browser, member
 from tests.web.pages.test_every_page import CSP, Loads
 from tests.web.pages.test_languages import Words, is_foreign
@@ -262,7 +264,8 @@ def test_two_namespaces_are_counted_apart(resting, staff):
     member(resting, "ada").send("/account", "/account/teams", {"name": "Rockets"})
     other = parts.registry.within("other")
     name = other.admit("elsewhere", deadline=parts.budget.start())
-    other.claim(name, token="t", owner_kind="user", owner="1", deadline=parts.budget.start())
+    claim = replace(a_claim(name), namespace="other")
+    other.claim(claim, deadline=parts.budget.start())
     assert staff.get("/staff").text.count('<span class="total">2</span>') == 2
 
 
