@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from babel import Locale
+from babel.dates import format_timedelta
 from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, has_request_context, request
 from flask_babel import Babel, get_locale
@@ -17,7 +20,7 @@ from dibs.errors import NameTaken
 LOCALES = ("en", "zh", "ja")
 LANGUAGE_COOKIE = "dibs_language"
 SWITCH = "dibs.language"
-"""Of `app.extensions`: the reader's own choice counts, since no rule of the host app's does."""
+"""In `app.extensions`: whether the reader's own choice of language counts."""
 
 SEPARATORS = {"zh": "\N{FULLWIDTH SEMICOLON}", "ja": ""}
 
@@ -29,7 +32,7 @@ OF_TEAMS = {
     "zh": ("用户名", "团队名称"),
     "ja": ("ユーザー名", "チーム名"),
 }
-"""The rules of a name are those of a team's name too: in their sentences one word is another."""
+"""Team names have the rules of usernames; in the sentences this word is replaced."""
 
 ABOUT_TEAM = "dibs.about_team"
 
@@ -65,7 +68,7 @@ def is_choice_offered() -> bool:
 
 
 def read_as_page() -> None:
-    """Have the rest of this request be a page; a script on it says what language it wants."""
+    """Treat the rest of this request as a page; scripts on it ask for their language themselves."""
     request.environ[SWITCH] = True
 
 
@@ -103,7 +106,7 @@ def say(message: str, params: Mapping[str, object] | None = None) -> str:
 
 
 def speak_of_teams() -> None:
-    """Call names those of teams for the rest of this request."""
+    """Say "team name" instead of "username" for the rest of this request."""
     request.environ[ABOUT_TEAM] = True
 
 
@@ -124,7 +127,7 @@ def _catalogue(locale: Locale | None) -> NullTranslations:
 
 
 def together(sentences: Iterable[str]) -> str:
-    """Several sentences as one text; where sentences stand without spaces, so do these."""
+    """Several messages as one text, with the separator of the reader's language."""
     return SEPARATORS.get(language().partition("-")[0], " ").join(sentences)
 
 
@@ -136,6 +139,16 @@ def flowing(sentences: Iterable[str]) -> str:
 def localised() -> dict[str, str]:
     """The headers of an answer that holds words."""
     return {"Content-Language": language(), "Vary": "Accept-Language"}
+
+
+UNITS: tuple[tuple[Any, int], ...] = (("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def about(seconds: int) -> str:
+    """`45 seconds`, `15 minutes`, `3 hours`, in the reader's language and rounded up."""
+    unit, size = next((unit, size) for unit, size in UNITS if seconds > 1.5 * size or size == 1)
+    lasts = timedelta(seconds=-(-seconds // size) * size)
+    return format_timedelta(lasts, unit, threshold=inf, locale=get_locale() or "en")
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -27,7 +27,7 @@ Place = str | Callable[[], str]
 
 KEY = "dibs.checks"
 HOLD_TOKEN = "Dibs-Hold-Token"  # noqa: S105  # the name of a header
-NO_NAMESPACE = "There is no such namespace here; leave %(field)s out, or give one that there is."
+NO_NAMESPACE = "There is no such namespace. Leave %(field)s out or give one that exists."
 MESSAGES = (NO_NAMESPACE,)
 
 
@@ -35,8 +35,8 @@ class ProofNeeded(Unauthenticated):
     """Asking about names costs something here, and the request holds nothing of it."""
 
     message = (
-        "Asking about usernames needs a proof here: an access token, sent as a Bearer token, or"
-        " the token of a hold, in the header Dibs-Hold-Token, or a captcha where there is one."
+        "To check usernames you need an access token, sent as a Bearer token, or the token of a "
+        "hold, in the header Dibs-Hold-Token, or a solved captcha where there is one."
     )
 
 

@@ -35,7 +35,7 @@ from dibs.web.http.blueprint import (
 from dibs.web.i18n import localised, say
 
 CHANGED = "The password was changed. Please sign in again."
-RENAMED = "The name was changed."
+RENAMED = "The username was changed."
 MESSAGES = (CHANGED, RENAMED)
 
 NAME_IN_PATH = {
@@ -45,7 +45,9 @@ NAME_IN_PATH = {
     "schema": {"type": "string", "format": NAME_FORMAT},
 }
 
-blueprint = Blueprint("dibs_users", __name__, description="Read users, and change oneself.")
+blueprint = Blueprint(
+    "dibs_users", __name__, description="Read users, and change the signed-in one."
+)
 
 
 @blueprint.route("/users", tags=["Users"])
@@ -76,7 +78,7 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, UserSchema)
 @blueprint.refuses_usually(503)
 def me() -> dict[str, Any]:
-    """Show who asks."""
+    """Show the signed-in user."""
     try:
         return _shown(_found(signed_in().user_id))
     except UserNotFound as error:  # they have deleted themselves a moment ago
@@ -92,7 +94,7 @@ def me() -> dict[str, Any]:
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def change(body: dict[str, str]) -> Response:
-    """Change the name of who asks, or their password, which ends all their sessions."""
+    """Change the signed-in user's name, or their password, which ends all their sessions."""
     if "username" in body:
         return _rename(body["username"], body.get("hold_token"))
     parts().accounts.profiles.change_password(
@@ -122,7 +124,7 @@ def _rename(name: str, hold: str | None) -> Response:
 @blueprint.refuses(409, "This user is the last owner of a team.")
 @blueprint.refuses_usually(503)
 def leave() -> Response:
-    """Delete who asks; their name rests before somebody else can have it."""
+    """Delete the signed-in user; their name is quarantined before somebody else can have it."""
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 

@@ -19,6 +19,7 @@ from dibs.errors import DibsError
 from dibs.web.http.source import source, trust_proxies
 from dibs.web.http.tally import LimitStorage
 from dibs.web.http.tried_account import account
+from dibs.web.i18n import about
 from dibs.wiring import Parts
 
 View = Callable[..., Any]
@@ -67,7 +68,13 @@ class RateLimited(DibsError):
     """The client has asked too often; nothing was done."""
 
     code = "rate_limited"
-    message = "Too many requests. Please try again in %(seconds)s seconds."
+    message = "Too many requests. Please try again in %(time)s."
+
+
+class TooManyPasswords(RateLimited):
+    """Too many wrong passwords were tried on an account."""
+
+    message = "Too many wrong passwords. Please try again in %(time)s."
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +173,7 @@ class Limits:
         if over := [hit for hit in now.values() if hit.over]:
             for hit, cost in counted:
                 self.tally.incr(hit.key, hit.limit.get_expiry(), -cost)
-            raise RateLimited(seconds=over[0].seconds)
+            raise RateLimited(time=about(over[0].seconds))
 
     def _count(self, group: str, who: str) -> None:
         for limit in self._limits.get(group, ()):
@@ -175,7 +182,8 @@ class Limits:
             hit = Hit(group, limit, key, self.tally.noted(key))
             _hits().append(hit)
             if hit.over:
-                raise RateLimited(seconds=hit.seconds)
+                kind = TooManyPasswords if group in FAILURES else RateLimited
+                raise kind(time=about(hit.seconds))
 
     def _count_try(self, who: str) -> None:
         self._count("account_source", f"{who} {source()}")

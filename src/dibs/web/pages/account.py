@@ -21,7 +21,7 @@ from dibs.web.pages.phrases import described, rest
 
 
 def me() -> dict[str, Any]:
-    """Who reads, with everything about them.
+    """The signed-in user, with everything about them.
 
     Raises:
         Unauthenticated: Nobody is logged in.
@@ -56,7 +56,7 @@ def account_page(form: Form) -> Response:
 
 @blueprint.get("/account")
 def account() -> Response:
-    """Show it; `?name=` is one for a new team, and `?username=` for who reads."""
+    """Show the account; `?name=` fills in a new team's name, `?username=` a new username."""
     asked = {field: request.args.get(field, "") for field in ("name", "username")}
     return account_page(Form(typed=asked))
 
@@ -109,7 +109,7 @@ def delete() -> Response:
 @blueprint.post("/account/delete")
 @comes_back(delete_page)
 def do_delete() -> Response:
-    """Delete who asks, and free their name."""
+    """Delete the signed-in user and free their name."""
     if not is_same(request.form.get("username", ""), me()["username"]):
         raise NotConfirmed
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
@@ -130,7 +130,7 @@ def is_same(typed: str, name: str) -> bool:
 @blueprint.post("/account/name")
 @comes_back(account_page)
 def do_rename() -> Response:
-    """Rename; what it means stands above the form."""
+    """Rename the signed-in user; the text above the form says what that means."""
     living, name = signed_in(), request.form.get("username", "")
     key, _ = key_of_form()
     with taking(name, key):
