@@ -48,7 +48,7 @@ def worker_app() -> Callable[..., Any]:
     _start(_follow_parent, stop, settings.deadline + GRACE)
     app = create_app()
     if settings.hashes:
-        # Or the first who logs in with a cheaper hash would wait for what it costs to learn.
+        # Or the first login with a cheaper hash would wait until its cost is measured.
         app.extensions["dibs.parts"].accounts.passwords.warm_up()
     return app
 
