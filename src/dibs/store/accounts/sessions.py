@@ -242,8 +242,9 @@ class Sessions:
         Raises:
             StoreUnavailable: The database cannot answer; nothing waits for it.
         """
+        # In a subquery the clock is read once; else PostgreSQL compares it with every session.
         oldest = (
-            f"SELECT id FROM dibs_sessions WHERE expires_at <= {self._clock}"
+            f"SELECT id FROM dibs_sessions WHERE expires_at <= (SELECT {self._clock})"
             " ORDER BY expires_at LIMIT :limit"
         )
 

@@ -137,7 +137,9 @@ class Teams:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        return self._teams("t.id > :after", {"after": after or "", "limit": limit}, deadline)
+        # Of both tables, or one of them is read from its first row on.
+        where = "t.id > :after AND n.owner > :after"
+        return self._teams(where, {"after": after or "", "limit": limit}, deadline)
 
     def of(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, list[TeamRow]]:
         """The teams of each of these users, by user, in one query.
