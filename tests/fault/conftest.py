@@ -71,7 +71,7 @@ def via(server: Server, url: str, proxy: FaultProxy) -> Iterator[SqlStore]:
 def stuck(url: str) -> Iterator[Connection]:
     """A transaction that has written the name `stuck`, and does not end."""
     engine = create_engine(url, poolclass=NullPool)
-    insert = dialect_for(engine.dialect.name).insert(1)
+    insert = dialect_for(engine.dialect.name).insert(1, told=True)
     with engine.connect() as connection:
         connection.execute(text(insert), claim_params([a_claim("stuck")]))
         yield connection

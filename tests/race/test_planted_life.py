@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dibs.registry.holds import Held, Holds
-from dibs.signals import announce
+from dibs.signals import NameChange, announce
 from dibs.store import Claim, Won
 from dibs.store.database.dialects import Dialect, Run
 from dibs.store.database.dialects.base import Inserted
@@ -96,10 +96,11 @@ def test_a_change_that_is_not_made(store: SqlStore, monkeypatch: Any) -> None:
         assert_history(store)
 
 
-def without_its_line(cls: type[Dialect], run: Run, claim: Claim, new: object) -> Inserted:
+def without_its_line(
+    cls: type[Dialect], run: Run, claim: Claim, new: NameChange, *, told: bool
+) -> Inserted:
     """What PostgreSQL does in one statement, but for the history."""
-    del new
-    return insert_returning(cls, run, [claim])._replace(whole=True)
+    return insert_returning(cls, run, [claim], [new], told=told)._replace(whole=True)
 
 
 @pytest.mark.parametrize("module", [claims, changing, renames])

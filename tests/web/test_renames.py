@@ -410,5 +410,5 @@ def test_a_registration_is_by_somebody_not_logged_in(ada):
     """The id of the one before does not stay with the thread."""
     renamed(ada, "eve")
     ada.site.register("grace", PASSWORD)
-    rows = sql(ada.site, "SELECT actor FROM dibs_history WHERE became = 'grace'")
+    rows = sql(ada.site, "SELECT actor FROM dibs_names WHERE name_key = 'grace'")
     assert rows == [(None,)]

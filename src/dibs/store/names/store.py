@@ -191,8 +191,8 @@ class SqlChanging:
             if not rows:
                 return written(run, sent)  # by our earlier self, whose COMMIT went unanswered
             gone = [end_row(run, self._dialect, row, rest, action=action) for row in rows]
-            append(run, self._dialect, [one.change for one in gone])
-            sent[:] = [one.change for one in gone]
+            append(run, self._dialect, [one.step for one in gone])
+            sent[:] = [one.step.change for one in gone]
             return True
 
         return self._transactions.write(

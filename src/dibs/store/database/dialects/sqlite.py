@@ -14,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from dibs.context import Budget
 from dibs.signals import NameChange
-from dibs.store.database.dialects.base import Dialect, Inserted, Run, claim_params
+from dibs.store.database.dialects.base import Dialect, Inserted, Run, insert_params
 from dibs.store.records import Claim
 
 
@@ -85,10 +85,11 @@ class SQLite(Dialect):
         claims: Sequence[Claim],
         news: Sequence[NameChange],
         *,
+        told: bool,
         patient: bool,
     ) -> Inserted:
-        del news, patient  # there are no row locks: who is in here writes alone
-        return insert_returning(cls, run, claims)
+        del patient  # there are no row locks: who is in here writes alone
+        return insert_returning(cls, run, claims, news, told=told)
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:
@@ -112,7 +113,15 @@ def _file_at(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def insert_returning(dialect: type[Dialect], run: Run, claims: Sequence[Claim]) -> Inserted:
+def insert_returning(
+    dialect: type[Dialect],
+    run: Run,
+    claims: Sequence[Claim],
+    news: Sequence[NameChange],
+    *,
+    told: bool,
+) -> Inserted:
     """Insert and learn from the same statement whose rows they are."""
-    sql = dialect.insert(len(claims)) + " RETURNING claim_token"
-    return Inserted({row[0] for row in run.rows(sql, claim_params(claims))}, {})
+    sql = dialect.insert(len(claims), told=told) + " RETURNING claim_token"
+    params = insert_params(claims, news, told=told)
+    return Inserted({row[0] for row in run.rows(sql, params)}, {})
