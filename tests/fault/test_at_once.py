@@ -149,7 +149,7 @@ def test_what_the_server_refused_itself_is_not_unknown(server: Server, url: str)
 FULL_DISK = """
     CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$;
-    CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON dibs_users DEFERRABLE INITIALLY DEFERRED
+    CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON dibs_names DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION fail()
 """
 
@@ -163,7 +163,7 @@ def test_a_commit_that_the_server_refused_is_not_unknown(
     wanted = a_claim("ada", user=True, password_hash=password_hash)
     assert is_unavailable(ask(store, wanted))
     assert look_up(via, "ada") is None
-    server.execute("DROP TRIGGER fail ON dibs_users", url)
+    server.execute("DROP TRIGGER fail ON dibs_names", url)
     assert isinstance(ask(store, wanted), Won)
 
 

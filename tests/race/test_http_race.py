@@ -44,13 +44,14 @@ class Cell:
         self.service, self._backend, self._url = service, backend, url
 
     def accounts(self) -> dict[str, str]:
-        """Every user's id and name; fails if a row of either table lacks its counterpart."""
+        """Every user's id and name; fails if a row of either table is nobody's."""
         store = open_store(self._url)
         users = {u.id: u.username for u in store.users(limit=10_000, after=None, deadline=soon())}
         store.close()
-        for table in ("dibs_names", "dibs_users"):
-            rows = self._backend.execute(f"SELECT COUNT(*) FROM {table}", self._url)
-            assert rows == [(len(users),)]
+        rows = self._backend.execute("SELECT COUNT(*) FROM dibs_names", self._url)
+        assert rows == [(len(users),)]
+        nobodys = "SELECT id FROM dibs_users WHERE id NOT IN (SELECT owner FROM dibs_names)"
+        assert self._backend.execute(nobodys, self._url) == []
         return users
 
 

@@ -43,7 +43,7 @@ class Place:
         """Every user's name and id; there are no more names than users."""
         sql = "SELECT display, owner FROM dibs_names WHERE state = 'owned'"
         found = [[_text(value) for value in row] for row in self._run(sql)]
-        assert self._run("SELECT COUNT(*) FROM dibs_users") == [(len(found),)]
+        assert self._run("SELECT COUNT(*) FROM dibs_names WHERE registered = 1") == [(len(found),)]
         return dict(found)
 
     def age(self, column: str, ms: int) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     String,
     Table,
     event,
@@ -88,6 +89,9 @@ names = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("actor", ByteText(4 * MAX_OWNER)),
     Column("request_id", ByteText(MAX_REQUEST_ID)),
+    # 1 if that claim registered a user who has no row of their own: there is nothing to say of
+    # them but their name. See `dibs.store.accounts.rows`.
+    Column("registered", SmallInteger),
     Index("dibs_names_owner", "owner", "owner_kind"),
     # Not by namespace first: before the first ANALYZE PostgreSQL would take this one to look
     # up a key, and read the whole namespace.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dibs.context import Deadline
+from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import listed, plain
-from dibs.store.database.statements import lock_user
 from dibs.store.database.transactions import Transactions
 
 GRACE_MS = 10_000
@@ -99,7 +99,8 @@ class Sessions:
         def work(run: Run) -> bool:
             # Locked, or a password that is changed at this moment would leave a session behind.
             same = "password_hash = :hash AND disabled_at IS NULL"
-            if not lock_user(run, user_id, same, hash=password_hash):
+            dialect = self._transactions.dialect
+            if not lock_user(run, dialect, user_id, same, hash=password_hash):
                 return False
             run.change(self._insert, {**params, "device": device, "ms": ms})
             _end_further(run, row_id, user_id, most)

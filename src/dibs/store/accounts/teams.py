@@ -9,14 +9,20 @@ from typing import Any, Literal, cast
 
 from dibs.context import Deadline
 from dibs.errors import LastOwner, NotAllowed, SessionEnded
+from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects import Dialect, Run
 from dibs.store.database.dialects.base import listed, plain
-from dibs.store.database.statements import lock_team, lock_user
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.releases import release_for_good
 from dibs.store.records import NewTeam
 
 THIS_ONE = "team_id = :team_id AND user_id = :user_id"
+
+
+def lock_team(run: Run, team_id: str) -> bool:
+    """Let one transaction at a time change a team's members, and say whether it exists."""
+    sql = "UPDATE dibs_teams SET version = version + 1 WHERE id = :id"
+    return run.change(sql, {"id": team_id}) == 1
 
 
 def leave_all(run: Run, user_id: str) -> None:
@@ -215,7 +221,8 @@ class Teams:
 
         def work(run: Run) -> bool:
             # The user too, or one who is deleted at this moment would stay as an owner.
-            if not (lock_user(run, user_id) and lock_team(run, team_id)):
+            dialect = self._transactions.dialect
+            if not (lock_user(run, dialect, user_id) and lock_team(run, team_id)):
                 return False
             refuse_strangers(run, team_id, by)
             if role != "owner":
@@ -309,7 +316,7 @@ def insert_team(run: Run, dialect: type[Dialect], team: NewTeam) -> None:
     Raises:
         SessionEnded: The owner was deleted or disabled since the token was checked.
     """
-    if not lock_user(run, team.owner, "disabled_at IS NULL"):
+    if not lock_user(run, dialect, team.owner, "disabled_at IS NULL"):
         raise SessionEnded
     params = {"id": team.id, "owner": team.owner}
     run.change(

@@ -56,7 +56,7 @@ def decide(
         new = [(c, row) for c in ordered if (row := _new_row(c, settled[c.token]))]
         steps = [Step(settled[c.token].before, _news(c, row, was)) for c, row in new]
         append(run, dialect, steps)
-        insert_users(run, dialect, [c.user for c, _ in new if c.user])
+        insert_users(run, dialect, [c.user for c, row in new if c.user and _needs_row(c.user, row)])
     return [settled[claim.token].outcome for claim in claims]
 
 
@@ -101,6 +101,11 @@ def _news(claim: Claim, row: NameRow, was: str | None) -> NameChange:
     """What the history says of a claim that won this row."""
     action = "renamed" if was is not None else ACTIONS[claim.state]
     return changed(row, action, was=was, became=row.display)
+
+
+def _needs_row(user: NewUser, row: NameRow) -> bool:
+    """Whether there is more to say of a user than a name's first claim can."""
+    return user.password_hash is not None or row.version > 1
 
 
 def insert_users(run: Run, dialect: type[Dialect], users: Sequence[NewUser]) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.signals import Action
+from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects.base import Dialect, Run, claim_params, plain
-from dibs.store.database.statements import RowVanished, lock_user
+from dibs.store.database.statements import RowVanished
 from dibs.store.names.claims import decide, place, read
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.releases import Quarantine, end_row
@@ -89,7 +90,7 @@ def apply_rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | No
         RowVanished: A row kept changing; the transaction is to be run again.
     """
     claim, old = wish.claim, wish.old
-    if wish.user and not lock_user(run, claim.owner, "disabled_at IS NULL"):
+    if wish.user and not lock_user(run, dialect, claim.owner, "disabled_at IS NULL"):
         raise UserNotFound
     here, there = (old.namespace, old.key), place(claim)
     rows = read(run, dialect, {here, there})
@@ -184,7 +185,7 @@ def apply_transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome 
     """
     name, theirs = wish.name, wish.theirs
     for user_id in sorted({str(name.owner), str(theirs.owner)}):
-        if not lock_user(run, user_id):
+        if not lock_user(run, dialect, user_id):
             raise UserNotFound
     seen = {(row.namespace, row.key): row for row in (name, theirs)}
     rows = read(run, dialect, {*seen, place(wish.instead)})

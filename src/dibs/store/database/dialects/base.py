@@ -146,7 +146,9 @@ class Dialect:
         Args:
             told: Whether the history is given a line of each now, and not with its next change.
         """
-        first = f"{cls.clock}, NULL, NULL" if told else "0, :actor_{i}, :request_id_{i}"
+        first = "0, :actor_{i}, :request_id_{i}, :registered_{i}"
+        if told:
+            first = f"{cls.clock}, NULL, NULL, NULL"
         rows = ", ".join(
             f"(:namespace_{i}, :key_{i}, :canonical_{i}, :display_{i}, :rules_version_{i},"
             f" :state_{i},"
@@ -155,7 +157,7 @@ class Dialect:
             for i in range(count)
         )
         return (
-            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})"
+            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS}, registered)"
             f" VALUES {rows} {cls.pass_over('namespace, name_key')}"
         )
 
@@ -255,8 +257,10 @@ def insert_params(
     """The parameters of `Dialect.insert`."""
     params = claim_params(claims)
     if not told:
-        for i, one in enumerate(news):
+        for i, (claim, one) in enumerate(zip(claims, news, strict=True)):
+            only_named = claim.user is not None and claim.user.password_hash is None
             params |= {f"actor_{i}": one.actor, f"request_id_{i}": one.request_id}
+            params[f"registered_{i}"] = 1 if only_named else None
     return params
 
 

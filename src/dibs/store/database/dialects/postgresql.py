@@ -126,7 +126,7 @@ class PostgreSQL(Dialect):
         Each statement costs some 0.25 ms of processor time, here and there together, and
         registrations with a password leave little beside the hash.
         """
-        user = claim.user
+        user = claim.user if claim.user and claim.user.password_hash else None
         written = f"won AS ({cls.insert(1, told=told)} RETURNING claim_token)"
         params = insert_params([claim], [new], told=told)
         if told:

@@ -1,4 +1,4 @@
-"""A name's row says who claimed it first, and by which request.
+"""A name's row says who claimed it first, by which request, and whether it is a user's.
 
 Revision ID: 0008
 """
@@ -16,9 +16,11 @@ def upgrade() -> None:
     """Add the columns."""
     op.add_column("dibs_names", sa.Column("actor", ByteText(256)))
     op.add_column("dibs_names", sa.Column("request_id", ByteText(64)))
+    op.add_column("dibs_names", sa.Column("registered", sa.SmallInteger))
 
 
 def downgrade() -> None:
-    """Drop them, with the first claims of names that have not changed since."""
+    """Drop them, with first claims and users who have nothing but their name."""
+    op.drop_column("dibs_names", "registered")
     op.drop_column("dibs_names", "request_id")
     op.drop_column("dibs_names", "actor")
