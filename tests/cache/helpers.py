@@ -30,7 +30,7 @@ SECRET = "of the database"
 CACHE_S = 0.1
 """What all Redis time of one request may come to."""
 
-NOISE_S = 0.4
+NOISE_S = 1.5
 """What a busy machine of two cores may add to that."""
 
 
