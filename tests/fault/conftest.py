@@ -9,7 +9,6 @@ from sqlalchemy.pool import NullPool
 from dibs.store.database.dialects import dialect_for
 from dibs.store.database.dialects.base import claim_params
 from dibs.store.names.store import SqlStore
-from dibs.store.schema import upgrade
 from tests.backends import SERVED, Served, open_store
 from tests.conftest import missing
 from tests.fault.helpers import BUDGET
@@ -38,11 +37,9 @@ def server(served: Served) -> Iterator[Server]:
 
 
 @pytest.fixture
-def url(server: Server) -> str:
+def url(served: Served, server: Server) -> str:
     """A database of this test's own, since sessions of another may outlive it for a while."""
-    url = server.create_database()
-    upgrade(url)
-    return url
+    return served.migrated()
 
 
 @pytest.fixture
