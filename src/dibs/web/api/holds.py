@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import request
 
-from dibs.web.api.registration import taking
+from dibs.web.api.registration import suggesting
 from dibs.web.api.schemas import HoldBody, HoldSchema
 from dibs.web.http.blueprint import ACCEPT_LANGUAGE, SUGGESTIONS, TEXT, Blueprint, deadline, parts
-from dibs.web.http.idempotency import IDEMPOTENCY_KEY, idempotency_key, is_repeatable, once
+from dibs.web.http.idempotency import IDEMPOTENCY_KEY, idempotency_key, idempotent, is_repeatable
 from dibs.web.http.source import source
 from dibs.web.i18n import iso
 
@@ -21,14 +21,14 @@ blueprint = Blueprint("dibs_holds", __name__, description="Keep a name back for 
 @blueprint.route("/holds", methods=["POST"], tags=["Holds"])
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(HoldBody())
-@once("POST /holds", secret=True)
+@idempotent("POST /holds", secret=True)
 @blueprint.response(201, HoldSchema)
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Keep a name back for a while; `POST /register` with the token makes it a user's."""
     key, name = idempotency_key(), body["username"]
-    with taking(name, key):
+    with suggesting(name, key):
         held = parts().holds.hold(
             name,
             source=source(),

@@ -26,8 +26,8 @@ from dibs.web.http.idempotency import (
     NOT_VALID,
     REPLAYED_HEADER,
     idempotency_key,
+    idempotent,
     is_repeatable,
-    once,
 )
 from dibs.web.i18n import localised, say
 
@@ -42,7 +42,7 @@ blueprint = Blueprint("dibs_registration", __name__, description="Take a name.")
 @blueprint.route("/register", methods=["POST"], tags=["Registration"])
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(RegisterBody())
-@once("POST /register")
+@idempotent("POST /register")
 @blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER)
 @blueprint.refuses(400, "The body cannot be read, or holds no name.")
 @blueprint.refuses(409, NOT_NOW)
@@ -51,7 +51,7 @@ blueprint = Blueprint("dibs_registration", __name__, description="Take a name.")
 def register(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Register a user."""
     key, name = idempotency_key(), body["username"]
-    with taking(name, key):
+    with suggesting(name, key):
         user = parts().registration.register(
             name,
             body.get("password"),
@@ -66,7 +66,7 @@ def register(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]
 
 
 @contextmanager
-def taking(name: str, key: str | None = None) -> Iterator[None]:
+def suggesting(name: str, key: str | None = None) -> Iterator[None]:
     """Say what helps when a name cannot be had: other names, or the key to try again with."""
     try:
         yield

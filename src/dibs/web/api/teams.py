@@ -8,7 +8,7 @@ from flask import request, url_for
 
 from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
-from dibs.web.api.registration import LOCATION, taking
+from dibs.web.api.registration import LOCATION, suggesting
 from dibs.web.api.representations import refuse_unlisted, team_shown, teams_shown
 from dibs.web.api.schemas import (
     MemberBody,
@@ -28,8 +28,8 @@ from dibs.web.http.idempotency import (
     NOT_VALID,
     REPLAYED_HEADER,
     idempotency_key,
+    idempotent,
     is_repeatable,
-    once,
 )
 from dibs.web.i18n import speak_of_teams
 
@@ -43,7 +43,7 @@ blueprint = Blueprint("dibs_teams", __name__, description="Teams and their membe
 @blueprint.login_required(changes=True)
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(TeamBody())
-@once("POST /teams", by_user=True)
+@idempotent("POST /teams", by_user=True)
 @blueprint.response(201, TeamSchema, headers=LOCATION | REPLAYED_HEADER)
 @blueprint.refuses(409, NOT_NOW)
 @blueprint.refuses(422, NOT_VALID)
@@ -53,7 +53,7 @@ def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     key, name, owner = idempotency_key(), body["name"], signed_in()
     speak_of_teams()
     try:
-        with taking(name, key):
+        with suggesting(name, key):
             team = parts().accounts.teams.create(
                 name,
                 owner=owner,

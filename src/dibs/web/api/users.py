@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from dibs.errors import InvalidName, SessionEnded, UserNotFound
 from dibs.store import UserRow
-from dibs.web.api.registration import LOCATION, taking
+from dibs.web.api.registration import LOCATION, suggesting
 from dibs.web.api.representations import moved_to, refuse_unlisted, users_shown
 from dibs.web.api.schemas import (
     NAME_FORMAT,
@@ -107,7 +107,7 @@ def change(body: dict[str, str]) -> Response:
 
 
 def _rename(name: str, hold: str | None) -> Response:
-    with taking(name):
+    with suggesting(name):
         renamed = parts().accounts.profiles.rename(
             signed_in().user_id, name, hold=hold, deadline=deadline()
         )

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request, url_for
 
 from dibs.errors import InvalidName, SessionEnded, SessionNotFound
-from dibs.web.api.registration import taking
+from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import users_shown
 from dibs.web.api.schemas import is_id
 from dibs.web.http.current import deadline, parts
@@ -16,7 +16,7 @@ from dibs.web.pages import browser_session
 from dibs.web.pages.base import blueprint, go, go_out, page
 from dibs.web.pages.browser_session import signed_in
 from dibs.web.pages.figures import when
-from dibs.web.pages.forms import Form, NotConfirmed, comes_back, key_of_form
+from dibs.web.pages.forms import Form, NotConfirmed, key_of_form, redisplays
 from dibs.web.pages.phrases import described, rest
 
 
@@ -62,7 +62,7 @@ def account() -> Response:
 
 
 @blueprint.post("/account/password")
-@comes_back(account_page, passwords="new_password")
+@redisplays(account_page, passwords="new_password")
 def do_change_password() -> Response:
     """Change the password, and end all sessions."""
     parts().accounts.profiles.change_password(
@@ -76,7 +76,7 @@ def do_change_password() -> Response:
 
 
 @blueprint.post("/account/sessions/end")
-@comes_back(account_page)
+@redisplays(account_page)
 def do_end_session() -> Response:
     """End one session, or all of them."""
     living, logins = signed_in(), parts().accounts.logins
@@ -107,7 +107,7 @@ def delete() -> Response:
 
 
 @blueprint.post("/account/delete")
-@comes_back(delete_page)
+@redisplays(delete_page)
 def do_delete() -> Response:
     """Delete who asks, and free their name."""
     if not is_same(request.form.get("username", ""), me()["username"]):
@@ -128,11 +128,11 @@ def is_same(typed: str, name: str) -> bool:
 
 
 @blueprint.post("/account/name")
-@comes_back(account_page)
+@redisplays(account_page)
 def do_rename() -> Response:
     """Rename; what it means stands above the form."""
     living, name = signed_in(), request.form.get("username", "")
     key, _ = key_of_form()
-    with taking(name, key):
+    with suggesting(name, key):
         parts().accounts.profiles.rename(living.user_id, name, deadline=deadline())
     return go("account", "renamed")

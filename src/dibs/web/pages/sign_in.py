@@ -11,11 +11,11 @@ from werkzeug.routing import BuildError
 
 from dibs.errors import DibsError, LoginFailed, Overloaded, StoreUnavailable
 from dibs.web.api.names import verdict
-from dibs.web.api.registration import taking
+from dibs.web.api.registration import suggesting
 from dibs.web.http.current import deadline, parts
 from dibs.web.pages import browser_session
 from dibs.web.pages.base import ASKED, blueprint, go, go_out, go_to, page
-from dibs.web.pages.forms import Form, comes_back, key_of_form
+from dibs.web.pages.forms import Form, key_of_form, redisplays
 
 
 def sign_up_page(form: Form) -> Response:
@@ -57,12 +57,12 @@ def sign_up() -> Response:
 
 
 @blueprint.post("/sign-up")
-@comes_back(sign_up_page)
+@redisplays(sign_up_page)
 def do_sign_up() -> Response:
     """Register, and log in."""
     name, password = request.form.get("username", ""), request.form.get("password") or None
     key, repeatable = key_of_form()
-    with taking(name, key):
+    with suggesting(name, key):
         user = parts().registration.register(
             name,
             password,
@@ -116,7 +116,7 @@ def sign_in() -> Response:
 
 
 @blueprint.post("/sign-in")
-@comes_back(sign_in_page)
+@redisplays(sign_in_page)
 def do_sign_in() -> Response:
     """Log in, by any spelling of the name."""
     refuse_sign_in()

@@ -8,7 +8,7 @@ from flask import Response, request, url_for
 
 from dibs.errors import TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
-from dibs.web.api.registration import taking
+from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import user_id_of
 from dibs.web.api.schemas import is_id
 from dibs.web.http.current import deadline, parts
@@ -16,7 +16,7 @@ from dibs.web.pages import browser_session
 from dibs.web.pages.account import account_page, is_same
 from dibs.web.pages.base import blueprint, go, page
 from dibs.web.pages.browser_session import signed_in
-from dibs.web.pages.forms import Form, NotConfirmed, comes_back, key_of_form
+from dibs.web.pages.forms import Form, NotConfirmed, key_of_form, redisplays
 from dibs.web.pages.phrases import rest
 
 ROLES = ("owner", "member")
@@ -48,12 +48,12 @@ def _page_here(form: Form) -> Response:
 
 
 @blueprint.post("/account/teams")
-@comes_back(account_page, names="name")
+@redisplays(account_page, names="name")
 def do_create_team() -> Response:
     """Make a team, which is owned by who asks."""
     owner, name = signed_in(), request.form.get("name", "")
     key, repeatable = key_of_form()
-    with taking(name, key):
+    with suggesting(name, key):
         team = parts().accounts.teams.create(
             name,
             owner=owner,
@@ -70,7 +70,7 @@ def do_create_team() -> Response:
 
 
 @blueprint.post("/account/teams/<team_id>/members")
-@comes_back(_page_here)
+@redisplays(_page_here)
 def do_add_member(team_id: str) -> Response:
     """Make somebody a member, by their name."""
     by = signed_in()
@@ -81,7 +81,7 @@ def do_add_member(team_id: str) -> Response:
 
 
 @blueprint.post("/account/teams/<team_id>/members/<user_id>")
-@comes_back(_page_here)
+@redisplays(_page_here)
 def do_change_member(team_id: str, user_id: str) -> Response:
     """Make somebody an owner or a member, or take them out; everybody may leave."""
     by, teams = signed_in(), parts().accounts.teams
@@ -112,7 +112,7 @@ def end_team(team_id: str) -> Response:
 
 
 @blueprint.post("/account/teams/<team_id>/end")
-@comes_back(end_page)
+@redisplays(end_page)
 def do_end_team(team_id: str) -> Response:
     """Delete a team, and free its name."""
     by = signed_in()
