@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dibs.web.http.limits import KEY
 from tests.backends import SQLITE
 from tests.conftest import missing
 from tests.load import get
 from tests.service import Service
 from tests.services import RedisCluster, RedisSentinel, RedisServer, ServiceMissing
-from tests.web.limiting import AWAY, HOME, check, login, tries
+from tests.web.limiting import AWAY, HOME, check, limits_of, login, tries
 from tests.web.site import PASSWORD, Site
 
 PATIENCE_S = 10.0
@@ -48,14 +47,14 @@ def sites(redis) -> Iterator[Callable[..., Site]]:
 
     yield make
     for site in made:
-        site.app.extensions[KEY].close()
+        limits_of(site).close()
         site.parts.cache.close()
         site.close()
     SQLITE.drop(url)
 
 
 def shared(site: Site):
-    return site.app.extensions[KEY].tally.shared
+    return limits_of(site).tally.shared
 
 
 def ready(site: Site) -> Site:
@@ -148,7 +147,7 @@ def test_redis_may_be_away_from_the_start(sites, redis):
     assert max(seconds for _, seconds in found) < CACHE_S + NOISE_S
     redis.start()
     assert _soon(lambda: check(ready(site)) == 200)
-    site.app.extensions[KEY].close()
+    limits_of(site).close()
     site.parts.cache.close()
     site.close()
 

@@ -10,6 +10,7 @@ import click
 
 from dibs.cli.target import extension_of, find_settings, host_app
 from dibs.config import Settings
+from dibs.state import state_of
 from dibs.wiring import build
 
 Command = Callable[..., None]
@@ -66,7 +67,7 @@ def register_user(
 def _refuse_users_of_the_host() -> None:
     """An app with users of its own would not know who was made here."""
     app = host_app()
-    if app is not None and extension_of(app) is not None and "dibs.parts" not in app.extensions:
+    if app is not None and extension_of(app) is not None and state_of(app).parts is None:
         raise click.ClickException(
             "this app has users of its own, and would not know one that is made here; make one in"
             " the app, where `dibs.claim` takes the name (with init_app(app, api=True) users are"

@@ -9,16 +9,19 @@ from flask import request
 from dibs.web.api.registration import suggesting
 from dibs.web.api.schemas import HoldBody, HoldSchema
 from dibs.web.http.blueprint import ACCEPT_LANGUAGE, SUGGESTIONS, TEXT, Blueprint, deadline, parts
+from dibs.web.http.current import source
 from dibs.web.http.idempotency import IDEMPOTENCY_KEY, idempotency_key, idempotent, is_repeatable
-from dibs.web.http.source import source
+from dibs.web.http.route import Route
 from dibs.web.i18n import iso
 
 TOKEN_IN_PATH = {"in": "path", "name": "hold_token", "required": True, "schema": TEXT}
 
-blueprint = Blueprint("dibs_holds", __name__, description="Keep a name back for a sign-up.")
+blueprint = Blueprint(
+    "dibs_holds", __name__, title="Holds", description="Keep a name back for a sign-up."
+)
 
 
-@blueprint.route("/holds", methods=["POST"], tags=["Holds"])
+@blueprint.route("/holds", Route(admits="anybody", limit="register"), methods=["POST"])
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(HoldBody())
 @idempotent("POST /holds", secret=True)
@@ -46,7 +49,10 @@ def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 @blueprint.route(
-    "/holds/<dibs_any:hold_token>", methods=["DELETE"], tags=["Holds"], parameters=[TOKEN_IN_PATH]
+    "/holds/<dibs_any:hold_token>",
+    Route(admits="anybody", limit="rest"),
+    methods=["DELETE"],
+    parameters=[TOKEN_IN_PATH],
 )
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such hold; it may be over.")

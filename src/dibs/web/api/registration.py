@@ -29,6 +29,7 @@ from dibs.web.http.idempotency import (
     idempotent,
     is_repeatable,
 )
+from dibs.web.http.route import Route
 from dibs.web.i18n import localised, say
 
 REGISTERED = "Registration successful."
@@ -36,10 +37,14 @@ MESSAGES = (REGISTERED,)
 
 LOCATION = {"Location": {"description": "Where it is shown.", "schema": TEXT}}
 
-blueprint = Blueprint("dibs_registration", __name__, description="Take a name.")
+blueprint = Blueprint(
+    "dibs_registration", __name__, title="Registration", description="Take a name."
+)
 
 
-@blueprint.route("/register", methods=["POST"], tags=["Registration"])
+@blueprint.route(
+    "/register", Route(admits="anybody", limit="register", credential="chosen"), methods=["POST"]
+)
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(RegisterBody())
 @idempotent("POST /register")

@@ -32,6 +32,7 @@ from dibs.web.http.blueprint import (
     deadline,
     parts,
 )
+from dibs.web.http.route import Route
 from dibs.web.i18n import localised, say
 
 CHANGED = "The password was changed. Please sign in again."
@@ -45,11 +46,12 @@ NAME_IN_PATH = {
     "schema": {"type": "string", "format": NAME_FORMAT},
 }
 
-blueprint = Blueprint("dibs_users", __name__, description="Read users, and change oneself.")
+blueprint = Blueprint(
+    "dibs_users", __name__, title="Users", description="Read users, and change oneself."
+)
 
 
-@blueprint.route("/users", tags=["Users"])
-@blueprint.login_optional()
+@blueprint.route("/users", Route(admits="reader", limit="rest"))
 @blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, UserPage)
 @blueprint.refuses_usually(403, 422, 503)
@@ -71,8 +73,7 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/users/me", tags=["Users"])
-@blueprint.login_required()
+@blueprint.route("/users/me", Route(admits="user", limit="rest"))
 @blueprint.response(200, UserSchema)
 @blueprint.refuses_usually(503)
 def me() -> dict[str, Any]:
@@ -83,8 +84,9 @@ def me() -> dict[str, Any]:
         raise SessionEnded from error
 
 
-@blueprint.route("/users/me", methods=["PATCH"], tags=["Users"])
-@blueprint.login_required(changes=True)
+@blueprint.route(
+    "/users/me", Route(admits="user", limit="register", credential="own"), methods=["PATCH"]
+)
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(ChangeBody())
 @blueprint.response(200, Changed, headers=LANGUAGE)
@@ -116,8 +118,7 @@ def _rename(name: str, hold: str | None) -> Response:
     return response
 
 
-@blueprint.route("/users/me", methods=["DELETE"], tags=["Users"])
-@blueprint.login_required(changes=True)
+@blueprint.route("/users/me", Route(admits="user", limit="rest"), methods=["DELETE"])
 @blueprint.response(204)
 @blueprint.refuses(409, "This user is the last owner of a team.")
 @blueprint.refuses_usually(503)
@@ -127,8 +128,9 @@ def leave() -> Response:
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 
 
-@blueprint.route("/users/<user_id>", tags=["Users"], parameters=[id_in_path("user_id")])
-@blueprint.login_optional()
+@blueprint.route(
+    "/users/<user_id>", Route(admits="reader", limit="rest"), parameters=[id_in_path("user_id")]
+)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(404, "There is no such user.")
 @blueprint.refuses_usually(503)
@@ -139,8 +141,11 @@ def user(user_id: str) -> dict[str, Any]:
     return _shown(_found(user_id))
 
 
-@blueprint.route("/users/by-name/<dibs_any:name>", tags=["Users"], parameters=[NAME_IN_PATH])
-@blueprint.login_optional()
+@blueprint.route(
+    "/users/by-name/<dibs_any:name>",
+    Route(admits="reader", limit="rest"),
+    parameters=[NAME_IN_PATH],
+)
 @blueprint.response(200, UserSchema)
 @blueprint.alt_response(308, description="The user has another name now.", headers=LOCATION)
 @blueprint.refuses(404, "There is no such user.")

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flask import request
 from limits.storage import Storage
 
 from dibs.cache.counts import NOTHING, Count, LocalCounts
 from dibs.config import Settings
-from dibs.web.http.current import deadline
+from dibs.web.http.current import current, deadline
 from dibs.wiring import Parts
-
-NOTED = "dibs.counts"
 
 SCHEME = "dibs"
 
@@ -45,13 +42,12 @@ class LimitStorage(Storage):
         count = self.shared.add(key, amount, expiry, deadline()) if self.shared else None
         if count is None:
             count = self.local.add(key, amount, expiry)
-        request.environ.setdefault(NOTED, {})[key] = count
+        current().counts[key] = count
         return count.number
 
     def noted(self, key: str) -> Count:
         """What the count was when this request last added to it."""
-        found: Count = request.environ.get(NOTED, {}).get(key, NOTHING)
-        return found
+        return current().counts.get(key, NOTHING)
 
     def get(self, key: str) -> int:
         return self.incr(key, 0, 0)

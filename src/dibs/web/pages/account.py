@@ -11,6 +11,7 @@ from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import users_shown
 from dibs.web.api.schemas import is_id
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.route import Route, says
 from dibs.web.i18n import iso
 from dibs.web.pages import browser_session
 from dibs.web.pages.base import blueprint, go, go_out, page
@@ -55,6 +56,7 @@ def account_page(form: Form) -> Response:
 
 
 @blueprint.get("/account")
+@says(Route(admits="user", limit="rest"))
 def account() -> Response:
     """Show it; `?name=` is one for a new team, and `?username=` for who reads."""
     asked = {field: request.args.get(field, "") for field in ("name", "username")}
@@ -62,6 +64,7 @@ def account() -> Response:
 
 
 @blueprint.post("/account/password")
+@says(Route(admits="user", limit="rest", credential="own", sent="form"))
 @redisplays(account_page, passwords="new_password")
 def do_change_password() -> Response:
     """Change the password, and end all sessions."""
@@ -76,6 +79,7 @@ def do_change_password() -> Response:
 
 
 @blueprint.post("/account/sessions/end")
+@says(Route(admits="user", limit="rest", sent="form"))
 @redisplays(account_page)
 def do_end_session() -> Response:
     """End one session, or all of them."""
@@ -101,12 +105,14 @@ def delete_page(form: Form) -> Response:
 
 
 @blueprint.get("/account/delete")
+@says(Route(admits="user", limit="rest"))
 def delete() -> Response:
     """Show it."""
     return delete_page(Form())
 
 
 @blueprint.post("/account/delete")
+@says(Route(admits="user", limit="rest", sent="form"))
 @redisplays(delete_page)
 def do_delete() -> Response:
     """Delete who asks, and free their name."""
@@ -128,6 +134,7 @@ def is_same(typed: str, name: str) -> bool:
 
 
 @blueprint.post("/account/name")
+@says(Route(admits="user", limit="register", sent="form"))
 @redisplays(account_page)
 def do_rename() -> Response:
     """Rename; what it means stands above the form."""

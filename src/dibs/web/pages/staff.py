@@ -12,6 +12,7 @@ from dibs.store import NameRow
 from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import user_id_of
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.route import Route, says
 from dibs.web.pages import figures, phrases
 from dibs.web.pages.base import blueprint, go, page
 from dibs.web.pages.browser_session import signed_in
@@ -73,12 +74,14 @@ def _of_name(name: str) -> dict[str, Any]:
 
 
 @blueprint.get("/staff")
+@says(Route(admits="staff", limit="rest"))
 def staff() -> Response:
     """Show it; `?name=` is the name that is looked for."""
     return staff_page(Form())
 
 
 @blueprint.post("/staff/reserve")
+@says(Route(admits="staff", limit="rest", sent="form"))
 @redisplays(staff_page, names="", others={NoReason: "reason"})
 def do_reserve() -> Response:
     """Keep a name back."""
@@ -91,6 +94,7 @@ def do_reserve() -> Response:
 
 
 @blueprint.post("/staff/unreserve")
+@says(Route(admits="staff", limit="rest", sent="form"))
 @redisplays(staff_page, names="")
 def do_unreserve() -> Response:
     """Let anybody register it again."""
@@ -103,6 +107,7 @@ def do_unreserve() -> Response:
 
 
 @blueprint.post("/staff/assign")
+@says(Route(admits="staff", limit="rest", sent="form"))
 @redisplays(staff_page, names="", people="user")
 def do_assign() -> Response:
     """Give a user this name instead of theirs."""
@@ -116,6 +121,7 @@ def do_assign() -> Response:
 
 
 @blueprint.post("/staff/transfer")
+@says(Route(admits="staff", limit="rest", sent="form"))
 @redisplays(staff_page, names="instead", people="to", others={OwnedAlready: "to"})
 def do_transfer() -> Response:
     """Pass a user's name on; both have one at any moment."""
@@ -132,6 +138,7 @@ def do_transfer() -> Response:
 
 
 @blueprint.post("/staff/free")
+@says(Route(admits="staff", limit="rest", sent="form"))
 @redisplays(staff_page, names="")
 def do_free() -> Response:
     """End a hold or a quarantine, if it is still the one that staff saw."""

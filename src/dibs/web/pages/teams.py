@@ -12,6 +12,7 @@ from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import user_id_of
 from dibs.web.api.schemas import is_id
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
 from dibs.web.pages.account import account_page, is_same
 from dibs.web.pages.base import blueprint, go, page
@@ -48,6 +49,7 @@ def _page_here(form: Form) -> Response:
 
 
 @blueprint.post("/account/teams")
+@says(Route(admits="user", limit="register", sent="form"))
 @redisplays(account_page, names="name")
 def do_create_team() -> Response:
     """Make a team, which is owned by who asks."""
@@ -70,6 +72,7 @@ def do_create_team() -> Response:
 
 
 @blueprint.post("/account/teams/<team_id>/members")
+@says(Route(admits="user", limit="rest", sent="form"))
 @redisplays(_page_here)
 def do_add_member(team_id: str) -> Response:
     """Make somebody a member, by their name."""
@@ -81,6 +84,7 @@ def do_add_member(team_id: str) -> Response:
 
 
 @blueprint.post("/account/teams/<team_id>/members/<user_id>")
+@says(Route(admits="user", limit="rest", sent="form"))
 @redisplays(_page_here)
 def do_change_member(team_id: str, user_id: str) -> Response:
     """Make somebody an owner or a member, or take them out; everybody may leave."""
@@ -105,6 +109,7 @@ def end_page(form: Form) -> Response:
 
 
 @blueprint.get("/account/teams/<team_id>/end")
+@says(Route(admits="user", limit="rest"))
 def end_team(team_id: str) -> Response:
     """Show it."""
     del team_id
@@ -112,6 +117,7 @@ def end_team(team_id: str) -> Response:
 
 
 @blueprint.post("/account/teams/<team_id>/end")
+@says(Route(admits="user", limit="rest", sent="form"))
 @redisplays(end_page)
 def do_end_team(team_id: str) -> Response:
     """Delete a team, and free its name."""
