@@ -1,9 +1,40 @@
-"""What is made with the service's secret: claim tokens that nobody else can make."""
+"""The service's secret: for each use a key of its own, and what is made with them.
+
+Nothing that is made for one use passes for another. What was made before must hold after every
+upgrade, so a derivation never changes; a new use gets its key as the three last ones do.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import Literal
+
+Use = Literal["claim", "refresh", "csrf", "cache", "limits", "filter"]
+
+
+def key_of(use: Use, secret: str) -> bytes:
+    """The key of one use.
+
+    Args:
+        use: What is made with it.
+        secret: Of the service or of its database, or a text that holds it and what else is to
+            make another key.
+    """
+    text = secret.encode()
+    match use:
+        case "claim":
+            return text  # its messages are digests: no other use has such
+        case "refresh" | "csrf":
+            return hashlib.sha256(f"dibs {use}\0".encode() + text).digest()
+        case "cache" | "limits" | "filter":
+            label = f"dibs {use}".encode()
+            return hashlib.blake2b(text, digest_size=32, person=label).digest()
+
+
+def mac(key: bytes, message: bytes) -> bytes:
+    """The HMAC-SHA256 of a message (RFC 2104): 32 bytes that only who has the key can make."""
+    return hmac.digest(key, message, "sha256")
 
 
 def claim_token(request: tuple[bytes, ...], secret: str) -> str:
@@ -16,4 +47,4 @@ def claim_token(request: tuple[bytes, ...], secret: str) -> str:
         secret: Of the service.
     """
     parts = b"".join(hashlib.sha256(part).digest() for part in request)
-    return hmac.digest(secret.encode(), parts, "sha256").hex()
+    return mac(key_of("claim", secret), parts).hex()

@@ -16,10 +16,10 @@ from dibs.context import CacheTime, Deadline
 from dibs.errors import NameTaken
 from dibs.names import parse
 from dibs.observe import Counters
-from dibs.store import Claim, NameRow, Outcome, Store
+from dibs.store import Claim, Failed, NameRow, Outcome, Store
 from tests.caches import PATIENCE_S, open_cache, registry_on
 from tests.contract.test_strategies import register
-from tests.support.contract import soon
+from tests.support.contract import a_claim, soon
 from tests.support.memory import MemoryStore
 
 Answer = TypeVar("Answer")
@@ -105,7 +105,7 @@ class Hooked(MemoryStore):
         self.read = self.freeing = self.freed = _nothing
         self.asked: Counter[str] = Counter()
 
-    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
+    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
         self.asked["claim"] += 1
         outcomes = super().claim_many(claims, deadline=deadline)
         self._call("read")
@@ -167,7 +167,7 @@ class Desk:
     def refuses(self, name: str) -> bool:
         """Whether a registration is refused before anything is inserted."""
         try:
-            self.registry.look(parse(name), token="any", costly=False, deadline=soon())
+            self.registry.look(a_claim(parse(name)), costly=False, deadline=soon())
         except NameTaken:
             return True
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -249,9 +250,10 @@ def test_who_may_have_won_already_is_not_refused_by_it(redis: RedisServer, desk:
     one = desk(Hooked(), redis.url)
     row = one.register("ada")
     assert one.refuses("ada")
-    look, name, token = one.registry.look, parse("ada"), str(row.claim_token)
-    assert look(name, token=token, costly=False, repeatable=True, deadline=soon()) is None
-    assert look(name, token=token, costly=True, repeatable=True, deadline=soon()) == row
-    assert look(name, token="any", costly=False, by_staff=True, deadline=soon()) is None
-    again = one.store.claim_many([a_claim("ada", token=token)], deadline=soon())
+    look, same = one.registry.look, a_claim(parse("ada"), token=str(row.claim_token))
+    assert look(same, costly=False, repeatable=True, deadline=soon()) is None
+    assert look(same, costly=True, repeatable=True, deadline=soon()) == row
+    by_staff = replace(a_claim(parse("ada")), by_staff=True)
+    assert look(by_staff, costly=False, deadline=soon()) is None
+    again = one.store.claim_many([same], deadline=soon())
     assert again == [Won(row)]

@@ -11,7 +11,7 @@ from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds, HoldToken
 from dibs.registry.renames import Renames
-from dibs.store import NameRow, NewUser, Store
+from dibs.store import Claim, NameRow, NewUser, Store
 from dibs.store.names.renames import Pace
 from tests.caches import open_cache, registry_on
 from tests.support.contract import soon
@@ -46,26 +46,18 @@ class RegistryClient:
 
     def claim(self, name: str, *, owner: str, request: str, hold: str) -> Answer:
         def ask() -> Answer:
-            username, deadline = parse(name), soon()
-            redeemed = HoldToken.read(hold).claim_token if hold else ""
-            self.registry.look(
-                username,
-                token=request,
-                costly=False,
-                repeatable=True,
-                hold=redeemed,
-                deadline=deadline,
-            )
-            self.registry.claim(
-                username,
-                token=request,
-                owner_kind="user",
-                owner=owner,
+            deadline = soon()
+            wish = Claim(
+                parse(name),
+                "user",
+                owner,
+                request,
                 # A rename locks the user's own row.
-                user=NewUser(owner, None),
-                hold=redeemed,
-                deadline=deadline,
+                user=NewUser(owner),
+                hold=HoldToken.read(hold).claim_token if hold else "",
             )
+            self.registry.look(wish, costly=False, repeatable=True, deadline=deadline)
+            self.registry.claim(wish, deadline=deadline)
             return Answer()
 
         return Answer.to(ask)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -196,20 +197,46 @@ def test_an_at_sign_in_a_password(terminal):
     assert (said.status, "%40" in said.err, "et@" in said.err) == (1, True, False)
 
 
+# --- no database -------------------------------------------------------------
+
+WITHOUT = {"serve", "db upgrade", "keys list", "keys rotate", "compare"}
+"""They make the database, know of none, or take one of their own."""
+
+
+def leaves(command: click.Command, *words: str) -> Iterator[list[str]]:
+    """Every command with what it asks for: `dibs names assign ada --user ada`."""
+    if isinstance(command, click.Group):
+        for name, one in command.commands.items():
+            yield from leaves(one, *words, name)
+    elif " ".join(words) not in WITHOUT:
+        options = [one for one in command.params if isinstance(one, click.Option) and one.required]
+        arguments = [one for one in command.params if isinstance(one, click.Argument)]
+        asked = [word for one in options for word in (one.opts[0], "ada")]
+        yield [*words, *["ada"] * len(arguments), *asked]
+
+
+@pytest.mark.parametrize("words", list(leaves(group)), ids=" ".join)
+def test_without_a_database(terminal, words):
+    """One sentence, the same whatever the command, and nothing is made."""
+    said = terminal.dibs(*words)
+    file = terminal.folder / "instance/dibs.db"
+    sentence = f"The file {file} does not exist: run `dibs db upgrade`.\n"
+    assert (said.status, said.out, said.err.endswith(sentence)) == (1, "", True)
+    assert said.err.count("\n") == 1
+    assert not list(terminal.folder.iterdir())
+
+
 # --- check -------------------------------------------------------------------
 
 
 def test_check_without_tables(terminal):
     """It names the command that makes them; so does register."""
+    (terminal.folder / "instance").mkdir()
+    (terminal.folder / "instance/dibs.db").touch()
     for words in (["check"], ["register", "ada"]):
         said = terminal.dibs(*words)
         assert (said.status, said.out) == (1, "")
-        assert "run `dibs db upgrade`" in said.err
-
-
-def test_check_makes_nothing(terminal):
-    terminal.dibs("check")
-    assert not list(terminal.folder.iterdir())
+        assert "is missing: run `dibs db upgrade`" in said.err
 
 
 def test_check_with_other_rules(terminal):

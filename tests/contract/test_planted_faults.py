@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dibs.context import Deadline
-from dibs.store import Claim, Lost, NameRow, Outcome, Won
+from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Won
 from dibs.store.names.claims import owned, place
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Rename, Transfer
@@ -67,7 +67,7 @@ class ReleasesForAnybody(MemoryStore):
 
 
 class AnswersInKeyOrder(MemoryStore):
-    def claim_many(self, claims: Sequence[Claim], **others: Any) -> list[Outcome]:
+    def claim_many(self, claims: Sequence[Claim], **others: Any) -> list[Outcome | Failed]:
         return super().claim_many(sorted(claims, key=place), **others)
 
 
@@ -82,7 +82,7 @@ class WritesLosersToo(MemoryStore):
 
 
 class IgnoresCase(MemoryStore):
-    def claim_many(self, claims: Sequence[Claim], **others: Any) -> list[Outcome]:
+    def claim_many(self, claims: Sequence[Claim], **others: Any) -> list[Outcome | Failed]:
         folded = [replace(c, username=c.username._replace(key=place(c)[1].lower())) for c in claims]
         return super().claim_many(folded, **others)
 

@@ -10,12 +10,12 @@ from dibs.cache import NoFilter, TakenNames
 from dibs.errors import NameTaken
 from dibs.names import Parser, parse
 from dibs.registry import Registry
-from dibs.store import NameRow, NewUser, Store
+from dibs.store import Claim, NameRow, NewUser, Store
 from dibs.store.names.store import SqlStore
 from dibs.strategies import STRATEGIES, Sources, Strategy
 from tests.backends import Backend
 from tests.contract.statements import statements
-from tests.support.contract import soon
+from tests.support.contract import a_claim, soon
 from tests.support.memory import MemoryStore
 
 # Statements of a fresh name, a taken one and a check; COMMIT and the user's row apart.
@@ -44,11 +44,10 @@ def test_every_strategy_has_a_stated_cost() -> None:
 
 def register(registry: Registry, name: str, *, costly: bool = False) -> NameRow:
     """What registration asks of a registry, without the password."""
-    username, token, user = parse(name), uuid.uuid4().hex, NewUser(str(uuid.uuid4()))
-    registry.look(username, token=token, costly=costly, deadline=soon())
-    return registry.claim(
-        username, token=token, owner_kind="user", owner=user.id, user=user, deadline=soon()
-    )
+    user = NewUser(str(uuid.uuid4()))
+    claim = Claim(parse(name), "user", user.id, uuid.uuid4().hex, user=user)
+    registry.look(claim, costly=costly, deadline=soon())
+    return registry.claim(claim, deadline=soon())
 
 
 def test_what_a_strategy_costs(backend: Backend, store: SqlStore, strategy: str) -> None:
@@ -71,7 +70,7 @@ def test_a_taken_name_costs_no_hash(strategy: str) -> None:
     registry = Registry(store, strategy_on(strategy, store), parser=Parser())
     register(registry, "ada", costly=True)
     with pytest.raises(NameTaken):
-        registry.look(parse("Ada"), token="another", costly=True, deadline=soon())
+        registry.look(a_claim(parse("Ada")), costly=True, deadline=soon())
 
 
 def test_a_released_name_is_free_for_the_next(strategy: str) -> None:

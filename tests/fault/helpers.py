@@ -21,12 +21,12 @@ NOISE_S = 1.5
 """What a busy machine of two cores may add to a deadline."""
 
 
-def ask(store: Store, wanted: Claim, budget: Budget = BUDGET) -> Outcome:
+def ask(store: Store, wanted: Claim, budget: Budget = BUDGET) -> Outcome | Failed:
     """One claim, under the deadline of a request."""
     return claim(store, wanted, deadline=budget.start())
 
 
-def ask_all(store: Store, names: list[str], budget: Budget = BUDGET) -> list[Outcome]:
+def ask_all(store: Store, names: list[str], budget: Budget = BUDGET) -> list[Outcome | Failed]:
     """Claims all of these names at the same moment."""
     return at_once([partial(ask, store, a_claim(name), budget) for name in names])
 
@@ -36,12 +36,12 @@ def warm_up(store: SqlStore, connections: int = 8) -> None:
     at_once([lambda: win(store, a_claim(a_claim("x").token))] * connections)
 
 
-def is_unavailable(outcome: Outcome) -> bool:
+def is_unavailable(outcome: Outcome | Failed) -> bool:
     """Refused, and nothing was changed."""
     return isinstance(outcome, Failed) and type(outcome.error) is StoreUnavailable
 
 
-def is_unknown(outcome: Outcome) -> bool:
+def is_unknown(outcome: Outcome | Failed) -> bool:
     """Neither yes nor no."""
     return isinstance(outcome, Failed) and type(outcome.error) is OutcomeUnknown
 

@@ -203,12 +203,12 @@ def test_a_commit_that_never_arrives_is_no_change(
     assert sorted(one.action for one in new) == change.leads
 
 
-def said_yes(answer: Outcome | bool | None) -> bool:
+def said_yes(answer: Outcome | Failed | bool | None) -> bool:
     """Whether it was done."""
     return answer is True or isinstance(answer, Won)
 
 
-def is_unknown(do: Callable[[], Outcome | bool | None]) -> bool:
+def is_unknown(do: Callable[[], Outcome | Failed | bool | None]) -> bool:
     """Whether the answer is neither yes nor no."""
     try:
         answer = do()

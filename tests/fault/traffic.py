@@ -19,7 +19,7 @@ class Traffic:
         self._store = store
         self._numbers = count()
         self._answered = threading.Condition()
-        self.outcomes: dict[str, tuple[Outcome, str]] = {}
+        self.outcomes: dict[str, tuple[Outcome | Failed, str]] = {}
         self._threads = [threading.Thread(target=self._claim) for _ in range(THREADS)]
 
     def __enter__(self) -> Self:
@@ -32,7 +32,7 @@ class Traffic:
             thread.join()
 
     def _claim(self) -> None:
-        outcome: Outcome | None = None
+        outcome: Outcome | Failed | None = None
         while not isinstance(outcome, Failed):
             wanted = a_claim(f"t{next(self._numbers)}", user=True)
             outcome = ask(self._store, wanted)

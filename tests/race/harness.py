@@ -11,7 +11,7 @@ from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from typing import TypeVar
 
-from dibs.store import Claim, Lost, NameRow, Outcome, Store, Won
+from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Store, Won
 from tests.backends import open_store
 from tests.support.contract import a_claim, claim
 
@@ -33,19 +33,21 @@ def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
         return list(pool.map(run, jobs))
 
 
-def claim_at_once(stores: Sequence[Store], claims: Sequence[Claim]) -> list[Outcome]:
+def claim_at_once(stores: Sequence[Store], claims: Sequence[Claim]) -> list[Outcome | Failed]:
     """Sends every claim at the same moment, to the stores in turn."""
     return at_once([partial(claim, stores[i % len(stores)], one) for i, one in enumerate(claims)])
 
 
-def assert_one_winner(outcomes: Sequence[Outcome]) -> NameRow:
+def assert_one_winner(outcomes: Sequence[Outcome | Failed]) -> NameRow:
     """Exactly one has won, and every other one was shown the winner's row; returns it."""
     (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Won)]
     assert [o for o in outcomes if o is not winner] == [Lost(winner.row)] * (len(outcomes) - 1)
     return winner.row
 
 
-def claim_from_processes(url: str, names: Sequence[str], processes: int) -> list[list[Outcome]]:
+def claim_from_processes(
+    url: str, names: Sequence[str], processes: int
+) -> list[list[Outcome | Failed]]:
     """Claims each name from threads of many processes, all at the same moment.
 
     Returns:
@@ -53,7 +55,7 @@ def claim_from_processes(url: str, names: Sequence[str], processes: int) -> list
     """
     context = _processes()
     barrier = context.Barrier(processes * THREADS_A_PROCESS, timeout=PATIENCE_S)
-    told: SimpleQueue[list[Outcome]] = context.SimpleQueue()
+    told: SimpleQueue[list[Outcome | Failed]] = context.SimpleQueue()
     workers = [
         context.Process(target=_claim_each, args=(url, names, barrier, told))
         for _ in range(processes)
@@ -99,12 +101,12 @@ def _run_at(barrier: Barrier, job: Callable[[], object]) -> None:
 
 
 def _claim_each(
-    url: str, names: Sequence[str], barrier: Barrier, told: "SimpleQueue[list[Outcome]]"
+    url: str, names: Sequence[str], barrier: Barrier, told: "SimpleQueue[list[Outcome | Failed]]"
 ) -> None:
     store = open_store(url, pool_size=THREADS_A_PROCESS)
 
     def claim_all(password_hash: str | None) -> None:
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome | Failed] = []
         for name in names:
             wanted = a_claim(name, user=True, password_hash=password_hash)
             barrier.wait()

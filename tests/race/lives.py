@@ -61,15 +61,7 @@ class Worker:
     def register(self, name: str) -> str:
         """What somebody new is told."""
         claim = a_claim(parse(name), user=True)
-        ask = partial(
-            self.parts.registry.claim,
-            claim.username,
-            token=claim.token,
-            owner_kind="user",
-            owner=claim.owner,
-            user=claim.user,
-        )
-        return told(lambda: ask(deadline=later()))
+        return told(lambda: self.parts.registry.claim(claim, deadline=later()))
 
     def delete(self, row: NameRow) -> bool:
         """Whether there was such a user."""

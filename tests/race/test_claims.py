@@ -117,7 +117,9 @@ def test_release_against_claim(stores: list[SqlStore]) -> None:
         assert_at_most_one_winner(first, outcomes, look_up(stores[0], name))
 
 
-def assert_at_most_one_winner(first: NameRow, outcomes: list[Outcome], now: NameRow | None) -> None:
+def assert_at_most_one_winner(
+    first: NameRow, outcomes: list[Outcome | Failed], now: NameRow | None
+) -> None:
     winners = [outcome.row for outcome in settled(outcomes) if isinstance(outcome, Won)]
     assert now is not None
     assert winners == ([now] if now.state == "owned" else [])
@@ -125,7 +127,7 @@ def assert_at_most_one_winner(first: NameRow, outcomes: list[Outcome], now: Name
     assert all(o.row in (first, now) for o in settled(outcomes) if isinstance(o, Lost))
 
 
-def settled(outcomes: Sequence[Outcome]) -> list[Won | Lost]:
+def settled(outcomes: Sequence[Outcome | Failed]) -> list[Won | Lost]:
     assert not [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     return [outcome for outcome in outcomes if isinstance(outcome, (Won, Lost))]
 

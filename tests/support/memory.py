@@ -16,6 +16,7 @@ from dibs.store.names.renames import Pace, Rename, Transfer
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,
+    Failed,
     Lost,
     NameRow,
     NewUser,
@@ -38,7 +39,13 @@ class MemoryStore:
         self._renamed: list[tuple[str, str, int]] = []
         self._secret = secrets.token_hex(32)
 
-    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
+    def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
+        """See `dibs.store.Store.claim`."""
+        (outcome,) = self.claim_many([claim], deadline=deadline)
+        assert not isinstance(outcome, Failed)
+        return outcome
+
+    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
         """See `dibs.store.Store.claim_many`."""
         del deadline
         with self._lock:

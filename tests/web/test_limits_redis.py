@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from dibs.cache.redis.counts import RedisCounts
 from tests.backends import SQLITE
 from tests.conftest import missing
 from tests.load import get
 from tests.service import Service
 from tests.services import RedisCluster, RedisSentinel, RedisServer, ServiceMissing
-from tests.web.limiting import AWAY, HOME, check, limits_of, login, tries
+from tests.web.limiting import AWAY, HOME, check, login, tries
 from tests.web.site import PASSWORD, Site
 
 PATIENCE_S = 10.0
@@ -47,14 +48,14 @@ def sites(redis) -> Iterator[Callable[..., Site]]:
 
     yield make
     for site in made:
-        limits_of(site).close()
         site.parts.cache.close()
         site.close()
     SQLITE.drop(url)
 
 
-def shared(site: Site):
-    return limits_of(site).tally.shared
+def shared(site: Site) -> RedisCounts:
+    assert site.parts.redis is not None
+    return site.parts.redis.limits
 
 
 def ready(site: Site) -> Site:
@@ -74,6 +75,19 @@ def test_processes_share_a_count(sites):
     assert check(other, AWAY) == 200
     # Another namespace is another service.
     assert check(sites(namespace="other")) == 200
+
+
+def test_a_process_has_one_link(sites, redis):
+    """For limits, names and the totals together: a loss that one of them sees is seen by all."""
+
+    def clients() -> int:
+        return len(redis.command("CLIENT", "LIST", "TYPE", "normal").splitlines())
+
+    before = clients()
+    site = sites(pool_size="3", rate_limits="check=100/hour")
+    assert site.register("ada").status_code == 201
+    assert [check(site) for _ in range(3)] == [200] * 3
+    assert clients() - before == 2 * 3
 
 
 def test_a_count_ends(sites, redis):
@@ -147,7 +161,6 @@ def test_redis_may_be_away_from_the_start(sites, redis):
     assert max(seconds for _, seconds in found) < CACHE_S + NOISE_S
     redis.start()
     assert _soon(lambda: check(ready(site)) == 200)
-    limits_of(site).close()
     site.parts.cache.close()
     site.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import json
 import os
@@ -17,12 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
+from jwt import PyJWTError
+from jwt.algorithms import OKPAlgorithm
 
 from dibs.errors import ConfigError
 
@@ -60,21 +55,15 @@ class Key:
 
     def public_jwk(self) -> dict[str, str]:
         """As anybody may see it (RFC 8037)."""
-        x = self.public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-        return {
-            "kty": "OKP",
-            "crv": "Ed25519",
-            "use": "sig",
-            "alg": "EdDSA",
-            "kid": self.kid,
-            "x": _base64(x),
-        }
+        jwk = OKPAlgorithm.to_jwk(self.public, as_dict=True)
+        own = {"use": "sig", "alg": "EdDSA", "kid": self.kid}
+        return {"kty": jwk["kty"], "crv": jwk["crv"], **own, "x": jwk["x"]}
 
     def private_jwk(self) -> dict[str, Any]:
         """As it is kept."""
-        d = self.private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        d = OKPAlgorithm.to_jwk(self.private, as_dict=True)["d"]
         times = {"created_at": self.created_at, "retired_at": self.retired_at}
-        return {**self.public_jwk(), "d": _base64(d), **times}
+        return {**self.public_jwk(), "d": d, **times}
 
 
 class KeyRing:
@@ -192,7 +181,7 @@ class KeyRing:
             raise ConfigError(f"Others can read {self.path}: run `chmod 600 {self.path}`")
         try:
             keys = [_key(item) for item in json.loads(text)["keys"]]
-        except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError):
+        except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, PyJWTError):
             raise ConfigError(f"{self.path} holds no keys that `dibs keys` wrote") from None
         if not keys:
             raise ConfigError(f"{self.path} holds no key: run `dibs keys rotate`")
@@ -243,11 +232,8 @@ def _new_key() -> Key:
 
 def _key(item: Mapping[str, Any]) -> Key:
     kid, retired_at = item["kid"], item.get("retired_at")
-    if not isinstance(kid, str) or item["kty"] != "OKP" or item["crv"] != "Ed25519":
-        raise ValueError(kid)
-    private = Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(item["d"] + "=="))
+    private = OKPAlgorithm.from_jwk(dict(item))
+    # It reads Ed448 too, and public keys.
+    if not isinstance(kid, str) or not isinstance(private, Ed25519PrivateKey):
+        raise TypeError(kid)
     return Key(kid, private, int(item["created_at"]), retired_at and int(retired_at))
-
-
-def _base64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dibs.accounts.passwords import Passwords
@@ -20,7 +20,7 @@ from dibs.names import Username
 from dibs.registry import Registry
 from dibs.registry.holds import HoldToken
 from dibs.secret import claim_token
-from dibs.store import Deadline, NameRow, NewUser
+from dibs.store import Claim, Deadline, NewUser
 
 PasswordMode = Literal["required", "optional", "off"]
 
@@ -96,40 +96,26 @@ class Registration:
         """
         username = self._parse(name, password, deadline)
         held = HoldToken.redeemed(hold, username) if hold else ""
-        token = claim_token(request, self._secret(deadline))
-        row = self._registry.look(
+        user = NewUser(str(uuid.uuid4()))
+        claim = Claim(
             username,
-            token=token,
-            costly=password is not None,
-            repeatable=repeatable,
+            "user",
+            user.id,
+            claim_token(request, self._secret(deadline)),
+            self._registry.namespace,
+            user,
             by_staff=by_staff,
             hold=held,
-            deadline=deadline,
+        )
+        row = self._registry.look(
+            claim, costly=password is not None, repeatable=repeatable, deadline=deadline
         )
         if row is None:
-            user = NewUser(str(uuid.uuid4()), self._hash(password, deadline))
-            row = self._claim(username, user, token, by_staff, held, deadline)
+            if password is not None:
+                hashed = self._passwords.hash(password, remaining=deadline.remaining())
+                claim = replace(claim, user=replace(user, password_hash=hashed))
+            row = self._registry.claim(claim, deadline=deadline)
         return Registered(id=str(row.owner), username=row.display)
-
-    def _claim(
-        self,
-        username: Username,
-        user: NewUser,
-        token: str,
-        by_staff: bool,
-        hold: str,
-        deadline: Deadline,
-    ) -> NameRow:
-        return self._registry.claim(
-            username,
-            token=token,
-            owner_kind="user",
-            owner=user.id,
-            user=user,
-            by_staff=by_staff,
-            hold=hold,
-            deadline=deadline,
-        )
 
     def _parse(self, name: str, password: str | None, deadline: Deadline) -> Username:
         """The name, if both can be used; where there is no name, nothing else is said.
@@ -148,11 +134,6 @@ class Registration:
             return self._registry.admit(name, deadline=deadline)  # may know a better reason
         self._check_password(password, name)
         return username
-
-    def _hash(self, password: str | None, deadline: Deadline) -> str | None:
-        if password is None:
-            return None
-        return self._passwords.hash(password, remaining=deadline.remaining())
 
     def _check_password(self, password: str | None, name: str) -> None:
         if password is None:

@@ -12,7 +12,7 @@ from dibs.errors import NotAllowed, TeamNotFound, UserNotFound
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.secret import claim_token
-from dibs.store import NewTeam
+from dibs.store import Claim, NewTeam
 from dibs.store.accounts.sessions import Living
 from dibs.store.accounts.teams import MemberRow, Role, TeamRow, Teams
 
@@ -87,20 +87,12 @@ class TeamAccounts:
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
         username = self._registry.admit(name, deadline=deadline)
+        team = NewTeam(str(uuid.uuid4()), owner.user_id)
         token = claim_token(request, self._secret(deadline))
-        row = self._registry.look(
-            username, token=token, costly=False, repeatable=repeatable, deadline=deadline
-        )
+        claim = Claim(username, "team", team.id, token, self._registry.namespace, team=team)
+        row = self._registry.look(claim, costly=False, repeatable=repeatable, deadline=deadline)
         if row is None:
-            team = NewTeam(str(uuid.uuid4()), owner.user_id)
-            row = self._registry.claim(
-                username,
-                token=token,
-                owner_kind="team",
-                owner=team.id,
-                team=team,
-                deadline=deadline,
-            )
+            row = self._registry.claim(claim, deadline=deadline)
         return self.get(str(row.owner), reader=owner, deadline=deadline)
 
     def get(self, team_id: str, *, reader: Living | None, deadline: Deadline) -> Team:

@@ -19,6 +19,7 @@ import jwt
 
 from dibs.accounts.keys import KEEP_SECONDS, KeyRing
 from dibs.errors import ConfigError, InvalidToken, StoreUnavailable, TokenExpired
+from dibs.secret import key_of, mac
 
 Algorithm = Literal["EdDSA", "HS256"]
 
@@ -195,7 +196,7 @@ class RefreshTokens:
     """
 
     def __init__(self, secret: str) -> None:
-        self._secret = hashlib.sha256(b"dibs refresh\0" + secret.encode()).digest()
+        self._key = key_of("refresh", secret)
 
     def first(self, session_id: str) -> str:
         """The first token of a session."""
@@ -227,8 +228,7 @@ class RefreshTokens:
         return self._mac(f"tag\0{session_id}\0{body}")[:22]
 
     def _mac(self, text: str) -> str:
-        digest = hmac.digest(self._secret, text.encode(), "sha256")
-        return urlsafe_b64encode(digest).decode().rstrip("=")
+        return urlsafe_b64encode(mac(self._key, text.encode())).decode().rstrip("=")
 
 
 def hash_of(token: str) -> str:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.target import find_settings
-from dibs.config import Settings
-from dibs.wiring import filter_parts, open_store
+from dibs.cli.ready import ready_parts
+from dibs.wiring import filter_parts
 
 if TYPE_CHECKING:
     from dibs.cache.filter.bloom import BloomFilter, FilterKey
@@ -25,16 +24,16 @@ PAGE = 10_000
 
 @click.group(name="filter")
 def filter_() -> None:
-    """The filter by which `membership_filter` knows most free names without asking."""
+    """The filter that lets `membership_filter` recognise most free names without a query."""
 
 
 @filter_.command()
 def rebuild() -> None:
-    """Make the filter anew from the table; servers take it over within a second.
+    """Rebuild the filter from the table; servers start to use it within a second.
 
-    Nothing is locked, and names may be claimed meanwhile.
+    Nothing is locked, so names can be claimed meanwhile.
     """
-    feed, recipe, shelf, clock = _open(find_settings())
+    feed, recipe, shelf, clock = _open()
     try:
         unlock = _lock(shelf)
         try:
@@ -49,14 +48,14 @@ def rebuild() -> None:
     wrong = sum(secrets.token_hex(16) in known for _ in range(PROBES)) / PROBES
     click.echo(
         f"{_contents(known)}, {seconds:.1f} s,"
-        f" {100 * wrong:.2f} % of {PROBES:,} random names taken for others"
+        f" {100 * wrong:.2f} % false positives among {PROBES:,} random names"
     )
 
 
 @filter_.command()
 def status() -> None:
-    """Say what the filter on disk holds, and how old it is."""
-    _, recipe, shelf, clock = _open(find_settings())
+    """Describe the filter on disk: how many names it holds and how old it is."""
+    _, recipe, shelf, clock = _open()
     known = shelf.read_new(recipe)
     if known is None:
         raise click.ClickException(
@@ -69,16 +68,15 @@ def status() -> None:
     click.echo(f"{shelf.path}, {known.size / 2**20:.1f} MiB")
 
 
-def _open(settings: Settings) -> tuple[NamespaceFeed, FilterKey, FilterFile, int]:
-    store, budget = open_store(settings)
-    feed, make_recipe, shelf = filter_parts(settings, store, budget)
-    store.verify(deadline=budget.start())
+def _open() -> tuple[NamespaceFeed, FilterKey, FilterFile, int]:
+    settings, parts = ready_parts()
+    feed, make_recipe, shelf = filter_parts(settings, parts.store, parts.budget)
     clock, secret = feed.moment()
     return feed, make_recipe(secret), shelf, clock
 
 
 def _lock(shelf: FilterFile) -> Unlock:
-    """See that nobody else on this machine makes a filter, and keep it so."""
+    """Keep other processes of this machine from making a filter at the same time."""
     unlock = shelf.lock()
     if unlock is None:
         raise click.ClickException("another process is making the filter at this moment")

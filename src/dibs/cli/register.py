@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import click
 
-from dibs.cli.target import extension_of, find_settings, host_app
+from dibs.cli.ready import ready_parts
+from dibs.cli.target import extension_of, host_app
 from dibs.config import Settings
 from dibs.state import state_of
-from dibs.wiring import build
 
 Command = Callable[..., None]
 
@@ -19,7 +19,7 @@ Command = Callable[..., None]
 def password_options(command: Command) -> Command:
     """Let a command be given a password, by `password` and `password_stdin`."""
     visible = click.option(
-        "--password", help="The password; other users of this machine may see it."
+        "--password", help="The password; other users of the machine may see it."
     )
     hidden = click.option(
         "--password-stdin", is_flag=True, help="Read the password from standard input."
@@ -47,11 +47,9 @@ def register_user(
         DibsError: The name or the password cannot be had, or the database cannot answer.
     """
     _refuse_users_of_the_host()
-    settings = find_settings()
     if from_stdin:
         password = _read(password)
-    parts = build(settings)
-    parts.store.verify(deadline=parts.budget.start())
+    settings, parts = ready_parts()
     if password is None:
         password = _ask(settings)
     user = parts.registration.register(
@@ -69,9 +67,9 @@ def _refuse_users_of_the_host() -> None:
     app = host_app()
     if app is not None and extension_of(app) is not None and state_of(app).parts is None:
         raise click.ClickException(
-            "this app has users of its own, and would not know one that is made here; make one in"
-            " the app, where `dibs.claim` takes the name (with init_app(app, api=True) users are"
-            " those of dibs, and can be made here)"
+            "this app has users of its own and would not know one that is made here. Create users"
+            " in the app, where `dibs.claim` takes the name. (With init_app(app, api=True) dibs"
+            " keeps the users, and this command creates them.)"
         )
 
 

@@ -49,7 +49,7 @@ def worker_app() -> Callable[..., Any]:
     _start(_follow_parent, stop, settings.deadline + GRACE)
     app = create_app()
     if settings.hashes:
-        # Or the first who logs in with a cheaper hash would wait for what it costs to learn.
+        # Or the first login with a cheaper hash would wait until its cost is measured.
         parts_of(app).accounts.passwords.warm_up()
     return app
 

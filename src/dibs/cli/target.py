@@ -121,9 +121,9 @@ Command = Callable[..., None]
 
 
 def namespace_option(command: Command) -> Command:
-    """Let a command be told whose names it is about, by `namespace`; see `chosen`."""
+    """Give a command the option `--namespace`; see `chosen`."""
     option = click.option(
-        "--namespace", metavar="NAME", help="Whose names; those of users when it is left out."
+        "--namespace", metavar="NAME", help="The namespace; that of users if left out."
     )
     return option(command)
 

@@ -1,35 +1,33 @@
-"""`dibs user` and `dibs staff`: who may come in, and who may do what users may not."""
+"""`dibs user` and `dibs staff`: disabling users, and the staff role."""
 
 from __future__ import annotations
 
 import click
 
 from dibs.cli.ready import printable, ready_parts
-from dibs.cli.target import find_settings
-from dibs.wiring import build
 
 
 @click.group()
 def user() -> None:
-    """Users, kept out and let in again."""
+    """Disable users and enable them again."""
 
 
 @user.command()
 @click.argument("name")
 def disable(name: str) -> None:
-    """Keep a user out: their sessions end, and no password lets them in."""
+    """Disable a user: their sessions end and they cannot sign in."""
     _set(name, disabled=True)
 
 
 @user.command()
 @click.argument("name")
 def enable(name: str) -> None:
-    """Let a user sign in again."""
+    """Let a disabled user sign in again."""
     _set(name, disabled=False)
 
 
 def _set(name: str, *, disabled: bool) -> None:
-    parts = build(find_settings())
+    _, parts = ready_parts()
     row = parts.registry.holder(name, deadline=parts.budget.start())
     user_id = row.owner if row is not None and row.owner_kind == "user" else None
     if user_id is None or not parts.accounts.profiles.set_disabled(
@@ -44,20 +42,20 @@ ROLE = "staff"
 
 @click.group()
 def staff() -> None:
-    """Users with the role `staff`."""
+    """Give and take the staff role."""
 
 
 @staff.command()
 @click.argument("name")
 def grant(name: str) -> None:
-    """Make a user staff."""
+    """Give a user the staff role."""
     _set_role(name, ROLE)
 
 
 @staff.command()
 @click.argument("name")
 def revoke(name: str) -> None:
-    """Make a user one like the others again."""
+    """Take the staff role away."""
     _set_role(name, None)
 
 

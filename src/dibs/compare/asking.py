@@ -17,7 +17,7 @@ from typing import Any
 from dibs.compare.figures import Slice
 from dibs.errors import NameTaken, StoreError
 from dibs.names import Parser, Username
-from dibs.store import NewUser
+from dibs.store import Claim, NewUser
 from dibs.wiring import Parts
 
 HINT = re.compile(r"^\s*(/\*M!.*?\*/\s*)?")
@@ -84,7 +84,7 @@ Question = tuple[Username, str]
 Ask = Callable[[Parts, Username], str]
 
 SAMPLE = 50
-"""So many names of each round are claimed once more, to see that nobody gets a second one."""
+"""Names in each round that are claimed again, to see that the second claim is refused."""
 
 
 class Names:
@@ -135,20 +135,15 @@ class Names:
 
 def claim(parts: Parts, name: Username) -> str:
     """Register a user with this name and without a password, as the service does."""
-    deadline, token, user = parts.budget.start(), secrets.token_hex(16), str(uuid.uuid4())
+    deadline, user = parts.budget.start(), NewUser(str(uuid.uuid4()))
+    namespace = parts.registry.namespace
+    claim = Claim(name, "user", user.id, secrets.token_hex(16), namespace, user)
     try:
-        parts.registry.look(name, token=token, costly=False, deadline=deadline)
-        row = parts.registry.claim(
-            name,
-            token=token,
-            owner_kind="user",
-            owner=user,
-            user=NewUser(user),
-            deadline=deadline,
-        )
+        parts.registry.look(claim, costly=False, deadline=deadline)
+        row = parts.registry.claim(claim, deadline=deadline)
     except NameTaken as refused:
         return refused.code
-    return FREE if (row.owner, row.key) == (user, name.key) else "another's"
+    return FREE if (row.owner, row.key) == (user.id, name.key) else "another's"
 
 
 def check(parts: Parts, name: Username) -> str:
@@ -196,7 +191,7 @@ class Crowd:
             for thread in threads:
                 thread.join()
         finally:
-            # Who was interrupted in the middle of a start does not know that thread yet.
+            # If a start is interrupted, that thread is not known yet.
             self._stop.set()
             self._go.set()
             for thread in threads:
@@ -232,6 +227,6 @@ class Crowd:
 
 
 def given_twice(parts: Parts, names: Names) -> int:
-    """How many of the names that somebody won just now are given to somebody else as well."""
+    """How many of the names that were just won are given out a second time."""
     won = [names.recent.popleft() for _ in range(len(names.recent))]
     return sum(claim(parts, name) != TAKEN for name in won)

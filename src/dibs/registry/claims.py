@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import secrets
 
-from dibs.names import Parser, Username
+from dibs.names import Parser
 from dibs.registry.availability import Asking
 from dibs.registry.coherence import Coherence
-from dibs.registry.refusals import refusal, settled
+from dibs.registry.refusals import refusal, won
 from dibs.store import (
     DEFAULT_NAMESPACE,
     Claim,
     Deadline,
     NameRow,
-    NewTeam,
-    NewUser,
     Store,
 )
 from dibs.store.names.releases import Quarantine
@@ -48,25 +46,14 @@ class Registry(Asking):
         self._rest = Quarantine(quarantine, remembered=quarantine != 0)
 
     def look(
-        self,
-        username: Username,
-        *,
-        token: str,
-        costly: bool,
-        repeatable: bool = False,
-        by_staff: bool = False,
-        hold: str = "",
-        deadline: Deadline,
+        self, claim: Claim, *, costly: bool, repeatable: bool = False, deadline: Deadline
     ) -> NameRow | None:
         """What the strategy asks before the insert.
 
         Args:
-            username: The parsed name.
-            token: Which request asks.
+            claim: The wish as it will be inserted; whatever is costly may still be missing.
             costly: Whether a password hash comes next, which a taken name must not cost.
             repeatable: Whether this may be the repetition of a request that won.
-            by_staff: Whether a name may be had that is reserved, held or quarantined.
-            hold: The claim token of a hold that is to become a registration.
             deadline: When the caller stops waiting.
 
         Returns:
@@ -77,71 +64,33 @@ class Registry(Asking):
             StoreUnavailable: The database cannot answer.
         """
         row = self._strategy.holder(
-            username.key,
-            namespace=self.namespace,
+            claim.username.key,
+            namespace=claim.namespace,
             costly=costly,
-            first=not (repeatable or by_staff or hold),
+            first=not (repeatable or claim.by_staff or claim.hold),
             deadline=deadline,
         )
-        if row is None or row.free or (by_staff and row.state != "owned"):
+        if row is None or row.free:
             return None
         if isinstance(row, NameRow):
-            if row.won_by(token):
+            if row.won_by(claim.token):
                 return row
-            if hold and row.state == "held" and row.claim_token == hold:
+            if row.open_to(claim):
                 return None
-        raise refusal(row, username.canonical)
+        raise refusal(row, claim.username.canonical)
 
-    def claim(
-        self,
-        username: Username,
-        *,
-        token: str,
-        owner_kind: str,
-        owner: str,
-        user: NewUser | None = None,
-        team: NewTeam | None = None,
-        by_staff: bool = False,
-        hold: str = "",
-        lasts: int | None = None,
-        deadline: Deadline,
-    ) -> NameRow:
+    def claim(self, claim: Claim, *, deadline: Deadline) -> NameRow:
         """Take the name: the insert in which every strategy ends.
 
-        Args:
-            username: The parsed name.
-            token: Which request asks; a row that carries it is its earlier success.
-            owner_kind: What will own the name.
-            owner: Which one.
-            user: Written in the same transaction.
-            team: The same.
-            by_staff: Whether a name may be had that is reserved, held or quarantined.
-            hold: The claim token of a hold that this claim redeems.
-            lasts: Milliseconds for which the name is only held; None to own it.
-            deadline: When the caller stops waiting.
-
         Returns:
-            The row. Its owner is an earlier one if this token had won already.
+            The row. Its owner is an earlier one if this claim's token had won already.
 
         Raises:
             NameTaken: Somebody has the name; the subclass says how.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known.
         """
-        claim = Claim(
-            username,
-            owner_kind,
-            owner,
-            token,
-            self.namespace,
-            user,
-            by_staff=by_staff,
-            team=team,
-            state="owned" if lasts is None else "held",
-            lasts=lasts,
-            hold=hold,
-        )
-        return self._settled(claim, deadline)
+        return won(self._strategy.claim(claim, deadline=deadline), claim)
 
     def reserve(self, raw: str, *, reason: str, deadline: Deadline) -> NameRow:
         """Keep a name back, for staff to give away.
@@ -159,7 +108,7 @@ class Registry(Asking):
         username = self.admit(raw, deadline=deadline)
         token = secrets.token_hex(16)
         claim = Claim(username, "staff", reason, token, self.namespace, state="reserved")
-        return self._settled(claim, deadline)
+        return self.claim(claim, deadline=deadline)
 
     def unreserve(self, raw: str, *, deadline: Deadline) -> bool:
         """Free a reserved name, and say whether it was one.
@@ -188,6 +137,3 @@ class Registry(Asking):
                 return True
             row = self.holder(raw, deadline=deadline)
         return False
-
-    def _settled(self, claim: Claim, deadline: Deadline) -> NameRow:
-        return settled(self._strategy.claim(claim, deadline=deadline), claim.username)

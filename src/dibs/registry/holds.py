@@ -17,7 +17,7 @@ from dibs.names import Username
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.secret import claim_token
-from dibs.store import NameRow, Store
+from dibs.store import Claim, NameRow, Store
 
 KIND = "hold"
 DAY_SECONDS = 86_400
@@ -152,32 +152,22 @@ class Holds:
         username = self._registry.admit(name, deadline=deadline)
         secret = self._secret(deadline)
         token = HoldToken(username.key, claim_token(request, secret))
-        row = self._registry.look(
+        claim = Claim(
             username,
-            token=token.claim_token,
-            costly=False,
-            repeatable=repeatable,
-            deadline=deadline,
+            KIND,
+            _digest(source, secret),
+            token.claim_token,
+            self._registry.namespace,
+            state="held",
+            lasts=1000 * self._seconds,
         )
+        row = self._registry.look(claim, costly=False, repeatable=repeatable, deadline=deadline)
         if row is None:
-            row = self._claim(username, token, _digest(source, secret), deadline)
+            self._refuse_greed(claim.owner, self._most - 1, deadline)
+            row = self._registry.claim(claim, deadline=deadline)
+            self._refuse_one_too_many(row, deadline)
         seconds = max(0, -(-(row.expires_in or 0) // 1000))
         return Held(str(token), row.display, row.expires_at or 0, seconds)
-
-    def _claim(
-        self, username: Username, token: HoldToken, owner: str, deadline: Deadline
-    ) -> NameRow:
-        self._refuse_greed(owner, self._most - 1, deadline)
-        row = self._registry.claim(
-            username,
-            token=token.claim_token,
-            owner_kind=KIND,
-            owner=owner,
-            lasts=1000 * self._seconds,
-            deadline=deadline,
-        )
-        self._refuse_one_too_many(owner, row, deadline)
-        return row
 
     def let_go(self, text: str, *, deadline: Deadline) -> None:
         """End a hold early.
@@ -203,14 +193,14 @@ class Holds:
         living = row is not None and row.state == "held" and not row.free
         return row if living and row and row.claim_token == token.claim_token else None
 
-    def _refuse_one_too_many(self, owner: str, row: NameRow, deadline: Deadline) -> None:
+    def _refuse_one_too_many(self, row: NameRow, deadline: Deadline) -> None:
         """Count once more after COMMIT: of two that came at once, neither saw the other before.
 
         Raises:
             TooManyHolds: This hold was one too many, and is ended.
         """
         try:
-            self._refuse_greed(owner, self._most, deadline)
+            self._refuse_greed(str(row.owner), self._most, deadline)
         except TooManyHolds:
             self._coherence.end(row, deadline=deadline)
             raise

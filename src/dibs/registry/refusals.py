@@ -12,9 +12,8 @@ from dibs.errors import (
     NameReserved,
     NameTaken,
 )
-from dibs.names import Username
 from dibs.names.username import Asked
-from dibs.store import Failed, Lost, NameRow, Outcome, Won
+from dibs.store import Claim, Lost, NameRow, Outcome
 from dibs.strategies import Holder
 
 REFUSALS: dict[str, type[NameTaken]] = {
@@ -47,18 +46,12 @@ def found_against(asked: Asked, found: Mapping[str, Holder]) -> InvalidName | Na
     return refusal(row, asked.username.canonical)
 
 
-def settled(outcome: Outcome, username: Username) -> NameRow:
+def won(outcome: Outcome, claim: Claim) -> NameRow:
     """The row that was won.
 
     Raises:
         NameTaken: Somebody has the name; the subclass says how.
-        StoreUnavailable: Nothing was changed.
-        OutcomeUnknown: Whether it was stored is not known.
     """
-    match outcome:
-        case Failed(error):
-            raise error
-        case Lost(row):
-            raise refusal(row, username.canonical)
-        case Won(row):
-            return row
+    if isinstance(outcome, Lost):
+        raise refusal(outcome.row, claim.username.canonical)
+    return outcome.row

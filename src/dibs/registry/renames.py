@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dibs.context import Deadline
 from dibs.errors import NameHasChanged, OwnedAlready, StoreUnavailable, UserNotFound
 from dibs.names import Username
-from dibs.registry import Registry, settled
+from dibs.registry import Registry, won
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import HoldToken
 from dibs.store import Claim, NameRow, Store
@@ -97,7 +97,7 @@ class Renames:
             wish = Rename(claim, old, self._rest, user=True, pace=pace)
             outcome = self._coherence.rename(wish, deadline=deadline)
             if outcome is not None:
-                return Renamed(old.display, settled(outcome, username).display)
+                return Renamed(old.display, won(outcome, claim).display)
         raise StoreUnavailable
 
     def _wanted(self, username: Username, user_id: str, *, by_staff: bool, hold: str = "") -> Claim:
@@ -150,7 +150,7 @@ class Renames:
             wish = Transfer(row, claim, theirs, self._rest)
             outcome = self._coherence.transfer(wish, deadline=deadline)
             if outcome is not None:
-                settled(outcome, username)
+                won(outcome, claim)
                 return
         raise StoreUnavailable
 

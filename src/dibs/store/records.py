@@ -151,7 +151,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The database could not say.
+    """The database could not say, of one claim in a batch.
 
     Attributes:
         error: `StoreUnavailable` when nothing was changed, `OutcomeUnknown`
@@ -161,7 +161,8 @@ class Failed:
     error: StoreError
 
 
-Outcome = Won | Lost | Failed
+Outcome = Won | Lost
+"""Of one claim; in a batch each may also have `Failed`, where a single one raises."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,5 +54,10 @@ class Strategy(Protocol):
         ...
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
-        """The constrained insert."""
+        """The constrained insert.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was stored is not known.
+        """
         ...

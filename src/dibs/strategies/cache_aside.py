@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from dibs.cache import Entry, Flights
-from dibs.store import Claim, Deadline, Failed, NameRow, Outcome
+from dibs.store import Claim, Deadline, NameRow, Outcome
 from dibs.strategies.base import Holder, Sources
 
 
@@ -50,9 +50,8 @@ class CacheAside:
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
         began = time.monotonic()
-        outcome = self._store.claim_many([claim], deadline=deadline)[0]
-        if not isinstance(outcome, Failed):
-            self._learn([outcome.row], began, deadline)
+        outcome = self._store.claim(claim, deadline=deadline)
+        self._learn([outcome.row], began, deadline)
         return outcome
 
     def _look(

@@ -33,4 +33,4 @@ class QueryThenInsert:
         return self._store.find([key], namespace=namespace, deadline=deadline).get(key)
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
-        return self._store.claim_many([claim], deadline=deadline)[0]
+        return self._store.claim(claim, deadline=deadline)

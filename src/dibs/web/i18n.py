@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from babel import Locale
+from babel.dates import format_timedelta
 from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, has_request_context, request
 from flask_babel import Babel, get_locale
@@ -28,7 +31,7 @@ OF_TEAMS = {
     "zh": ("用户名", "团队名称"),
     "ja": ("ユーザー名", "チーム名"),
 }
-"""The rules of a name are those of a team's name too: in their sentences one word is another."""
+"""Team names have the rules of usernames; in the sentences this word is replaced."""
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 
@@ -63,7 +66,7 @@ def is_choice_offered() -> bool:
 
 
 def read_as_page() -> None:
-    """Have the rest of this request be a page; a script on it says what language it wants."""
+    """Treat the rest of this request as a page; scripts on it ask for their language themselves."""
     current().is_page = True
 
 
@@ -101,7 +104,7 @@ def say(message: str, params: Mapping[str, object] | None = None) -> str:
 
 
 def speak_of_teams() -> None:
-    """Call names those of teams for the rest of this request."""
+    """Say "team name" instead of "username" for the rest of this request."""
     current().is_of_team = True
 
 
@@ -122,7 +125,7 @@ def _catalogue(locale: Locale | None) -> NullTranslations:
 
 
 def together(sentences: Iterable[str]) -> str:
-    """Several sentences as one text; where sentences stand without spaces, so do these."""
+    """Several messages as one text, with the separator of the reader's language."""
     return SEPARATORS.get(language().partition("-")[0], " ").join(sentences)
 
 
@@ -134,6 +137,16 @@ def flowing(sentences: Iterable[str]) -> str:
 def localised() -> dict[str, str]:
     """The headers of an answer that holds words."""
     return {"Content-Language": language(), "Vary": "Accept-Language"}
+
+
+UNITS: tuple[tuple[Any, int], ...] = (("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def about(seconds: int) -> str:
+    """`45 seconds`, `15 minutes`, `3 hours`, in the reader's language and rounded up."""
+    unit, size = next((unit, size) for unit, size in UNITS if seconds > 1.5 * size or size == 1)
+    lasts = timedelta(seconds=-(-seconds // size) * size)
+    return format_timedelta(lasts, unit, threshold=inf, locale=get_locale() or "en")
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

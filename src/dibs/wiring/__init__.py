@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dibs.accounts.policy import Reading
 from dibs.accounts.registration import Registration
-from dibs.cache import NameFilter, NoFilter, TakenCache, TakenNames
+from dibs.cache import NameFilter, NoFilter, TakenNames
 from dibs.config import Settings
 from dibs.errors import ConfigError
 from dibs.names import Parser, rules_version
@@ -34,8 +34,24 @@ if TYPE_CHECKING:
     from dibs.cache.filter.bloom import FilterKey
     from dibs.cache.filter.file import FilterFile
     from dibs.cache.redis.address import Address
-    from dibs.cache.redis.breaker import RedisBreaker
+    from dibs.cache.redis.counts import RedisCounts
+    from dibs.cache.redis.taken import RedisCache
     from dibs.cache.redis.totals import SharedCounters
+
+
+@dataclass(frozen=True, slots=True)
+class InRedis:
+    """What a service has in Redis, all reached by one link, which `taken` closes.
+
+    Attributes:
+        taken: Names that somebody has.
+        limits: How often somebody has asked.
+        totals: The counts of all workers.
+    """
+
+    taken: RedisCache
+    limits: RedisCounts
+    totals: SharedCounters
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +60,7 @@ class Parts:
 
     Attributes:
         budget: Starts every request's deadline.
-        counts: Those of all workers, where Redis is used.
+        redis: None where it is not used.
     """
 
     settings: Settings
@@ -58,7 +74,7 @@ class Parts:
     renames: Renames
     history: History
     accounts: Accounts
-    counts: SharedCounters | None = None
+    redis: InRedis | None = None
 
     @property
     def registration(self) -> Registration:
@@ -69,6 +85,10 @@ class Parts:
     def parser(self) -> Parser:
         """Reads names: which there can be, and which are one."""
         return self.registry.parser
+
+    def secret(self, deadline: Deadline) -> str:
+        """See `secret_of`."""
+        return secret_of(self.settings, self.store, deadline)
 
     def close(self) -> None:
         """Give back every connection, and let the threads end."""
@@ -89,9 +109,8 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     """
     store, budget = open_store(settings)
     counters = Counters()
-    link = _link(settings, counters)
-    shared = _shared_cache(link, lambda ends: store.secret(deadline=ends), counters)
-    cache = TakenNames(shared, counters)
+    redis = _in_redis(settings, lambda ends: store.secret(deadline=ends), counters)
+    cache = TakenNames(redis.taken if redis else None, counters)
     filter_ = _filter(settings, store, budget, counters)
     coherence = Coherence(store, cache, filter_)
     registry = _registry(settings, Sources(store, cache, filter_), coherence)
@@ -111,7 +130,7 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
         renames,
         history,
         accounts,
-        _counts(link, settings, counters),
+        redis,
     )
 
 
@@ -168,7 +187,8 @@ def open_cache(settings: Settings) -> TakenNames:
         finally:
             store.close()  # asked once: nothing else is wanted of it
 
-    return TakenNames(_shared_cache(_link(settings, counters), secret, counters), counters)
+    redis = _in_redis(settings, secret, counters)
+    return TakenNames(redis.taken if redis else None, counters)
 
 
 def redis_address(settings: Settings) -> Address | None:
@@ -186,33 +206,30 @@ def redis_address(settings: Settings) -> Address | None:
     return Address(settings.redis_url)
 
 
-def _link(settings: Settings, counters: Counters) -> RedisBreaker | None:
+def _in_redis(
+    settings: Settings, secret: Callable[[Deadline], str], counters: Counters
+) -> InRedis | None:
+    """What is in Redis, if it is used; the secret is the database's."""
     address = redis_address(settings)
     if address is None:
         return None
     from dibs.cache.redis.breaker import RedisBreaker
-
-    return RedisBreaker(address, connections=settings.pool_size, counters=counters)
-
-
-def _shared_cache(
-    link: RedisBreaker | None, secret: Callable[[Deadline], str], counters: Counters
-) -> TakenCache | None:
-    if link is None:
-        return None
+    from dibs.cache.redis.counts import RedisCounts
     from dibs.cache.redis.taken import RedisCache
-
-    return RedisCache(link, secret=secret, counters=counters)
-
-
-def _counts(
-    link: RedisBreaker | None, settings: Settings, counters: Counters
-) -> SharedCounters | None:
-    if link is None:
-        return None
     from dibs.cache.redis.totals import SharedCounters
 
-    return SharedCounters(link, counters, namespace=settings.namespace)
+    # Twice as many as to the database: requests that are waiting for it have been counted, and
+    # one that finds none free is counted by its own process alone.
+    link = RedisBreaker(address, connections=2 * settings.pool_size, counters=counters)
+    return InRedis(
+        RedisCache(link, secret=secret, counters=counters),
+        RedisCounts(
+            link,
+            secret=lambda ends: settings.secret_key or secret(ends),
+            namespace=settings.namespace,
+        ),
+        SharedCounters(link, counters, namespace=settings.namespace),
+    )
 
 
 def _filter(settings: Settings, store: Store, budget: Budget, counters: Counters) -> NameFilter:

@@ -96,7 +96,7 @@ def make_accounts(
 
 
 def secret_of(settings: Settings, store: SqlStore, deadline: Deadline) -> str:
-    """The secret of tokens that make retries safe.
+    """The service's secret: DIBS_SECRET_KEY, or else the one in the database.
 
     Raises:
         StoreUnavailable: It is in the database, which cannot answer.

@@ -8,11 +8,13 @@ import time
 import uuid
 from collections.abc import Iterable
 
+from dibs.errors import StoreError
 from dibs.names import RULES_VERSION, Username
 from dibs.store import (
     DEFAULT_NAMESPACE,
     Claim,
     Deadline,
+    Failed,
     Lost,
     NameRow,
     NewUser,
@@ -127,10 +129,12 @@ def soon() -> Deadline:
     return Deadline.after(PATIENCE_S)
 
 
-def claim(store: Store, wanted: Claim, *, deadline: Deadline | None = None) -> Outcome:
-    """The outcome of a batch of one."""
-    (outcome,) = store.claim_many([wanted], deadline=deadline or soon())
-    return outcome
+def claim(store: Store, wanted: Claim, *, deadline: Deadline | None = None) -> Outcome | Failed:
+    """The outcome of a claim, also where it is an error."""
+    try:
+        return store.claim(wanted, deadline=deadline or soon())
+    except StoreError as error:
+        return Failed(error)
 
 
 def win(store: Store, wanted: Claim) -> NameRow:
@@ -164,12 +168,12 @@ def release(
     return store.release(key, owner=owner, rest=rest, namespace=namespace, deadline=soon())
 
 
-def kinds(outcomes: Iterable[Outcome]) -> list[type[Outcome]]:
+def kinds(outcomes: Iterable[Outcome | Failed]) -> list[type[Outcome | Failed]]:
     """What each outcome is, without its row."""
     return [type(outcome) for outcome in outcomes]
 
 
-def settled(outcomes: Iterable[Outcome]) -> list[Won | Lost]:
+def settled(outcomes: Iterable[Outcome | Failed]) -> list[Won | Lost]:
     """Outcomes of which none may have failed."""
     outcomes = list(outcomes)
     found = [outcome for outcome in outcomes if isinstance(outcome, (Won, Lost))]

@@ -11,6 +11,8 @@ from importlib.metadata import version
 
 from rbloom import Bloom
 
+from dibs.secret import key_of
+
 FALSE_POSITIVES = 0.01
 """At capacity; a filter is made half as large again as its names need, and is better then."""
 
@@ -43,8 +45,7 @@ class FilterKey:
     def __init__(self, secret: str, *, namespace: str, rules: int) -> None:
         # Where a position's bits lie, and how they are saved, is the library's business.
         made_by = [version("rbloom"), sys.byteorder]
-        what = json.dumps([secret, namespace, rules, *made_by]).encode()
-        self._key = blake2b(what, digest_size=32, person=b"dibs filter").digest()
+        self._key = key_of("filter", json.dumps([secret, namespace, rules, *made_by]))
         self.place = _placing(self._key)
 
     def seal(self, *parts: bytes) -> bytes:

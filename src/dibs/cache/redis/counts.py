@@ -17,6 +17,7 @@ from dibs.cache.redis.breaker import Away, RedisBreaker
 from dibs.context import CacheTime, Deadline
 from dibs.errors import StoreError
 from dibs.observe import Sparse
+from dibs.secret import key_of
 
 Answer = TypeVar("Answer")
 
@@ -75,10 +76,6 @@ class RedisCounts:
         """Wait until Redis is reached, and say whether it was. For tests and measurements."""
         return self._link.wait(seconds)
 
-    def close(self) -> None:
-        """Give back every connection."""
-        self._link.close()
-
     def _call(self, work: Callable[[Client], Answer], caches: CacheTime) -> Answer | None:
         try:
             return self._link.call(work, caches)
@@ -98,7 +95,7 @@ class RedisCounts:
                 # Not every request shall wait for a database that is away.
                 self._ask_again = time.monotonic() + PAUSE
                 return None
-            self._mac_key = blake2b(secret.encode(), digest_size=32, person=b"dibs limits").digest()
+            self._mac_key = key_of("limits", secret)
         # The separator cannot be in a namespace, which is printable.
         text = f"{self._namespace}\n{key}".encode(errors="backslashreplace")
         return f"dibs:1:limit:{blake2b(text, key=self._mac_key, digest_size=16).hexdigest()}"

@@ -23,6 +23,7 @@ from dibs.cache.redis.breaker import Away, RedisBreaker
 from dibs.context import CacheTime, Deadline
 from dibs.errors import StoreError
 from dibs.observe import Counters
+from dibs.secret import key_of
 
 PREFIX = "dibs:1"
 SEAL_DIGITS = 24
@@ -42,7 +43,7 @@ class Sealer:
     """
 
     def __init__(self, secret: str) -> None:
-        self._key = blake2b(secret.encode(), digest_size=32, person=b"dibs cache").digest()
+        self._key = key_of("cache", secret)
 
     def place(self, namespace: str, key: str) -> str:
         """Where the entry of a name lies: of the same length for every key."""

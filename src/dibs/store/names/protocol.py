@@ -8,13 +8,22 @@ from typing import Protocol
 from dibs.context import Deadline
 from dibs.store.names.listing import Listing
 from dibs.store.names.store import Changing
-from dibs.store.records import DEFAULT_NAMESPACE, Claim, NameRow, Outcome, UserRow
+from dibs.store.records import DEFAULT_NAMESPACE, Claim, Failed, NameRow, Outcome, UserRow
 
 
 class Store(Changing, Listing, Protocol):
     """The one part that says yes. Every implementation passes the contract's tests."""
 
-    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
+    def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
+        """Try to take the name.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was stored is not known.
+        """
+        ...
+
+    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
         """Try to take each name.
 
         Returns:

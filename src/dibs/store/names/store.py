@@ -97,6 +97,8 @@ class Changing(Protocol):
         Raises:
             UserNotFound: There is no such user, or they may not come in.
             RenamedTooOften: It is too early for yet another name.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         ...
 
@@ -108,6 +110,8 @@ class Changing(Protocol):
 
         Raises:
             UserNotFound: One of the two is no user any more.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known.
         """
         ...
 
@@ -217,15 +221,12 @@ class SqlChanging:
             row = read(run, self._dialect, {place}).get(place)
             return Won(row) if row is not None and row.won_by(claim.token) else None
 
-        try:
-            return self._transactions.write(
-                work,
-                changed=lambda outcome: isinstance(outcome, Won),
-                recall=recall,
-                deadline=deadline,
-            )
-        except StoreError as error:
-            return Failed(error)
+        return self._transactions.write(
+            work,
+            changed=lambda outcome: isinstance(outcome, Won),
+            recall=recall,
+            deadline=deadline,
+        )
 
     def names_of(
         self,
@@ -274,16 +275,22 @@ class SqlStore(SqlChanging):
         self._verified = -1
         self._verifying = threading.Lock()
 
-    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome]:
+    def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
+        """See `dibs.store.Store.claim`."""
+        return self._write([claim], deadline, insist=True)[0]
+
+    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
         """See `dibs.store.Store.claim_many`."""
         if len(claims) == 1:
             return [self._claim_alone(claims[0], deadline)]
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome | Failed] = []
         for start in range(0, len(claims), MAX_BATCH):
             outcomes += self._claim_batch(claims[start : start + MAX_BATCH], deadline)
         return outcomes
 
-    def _claim_batch(self, claims: Sequence[Claim], deadline: Deadline) -> list[Outcome]:
+    def _claim_batch(
+        self, claims: Sequence[Claim], deadline: Deadline
+    ) -> Sequence[Outcome | Failed]:
         try:
             return self._write(claims, deadline, insist=False)
         except Restart:
@@ -291,9 +298,11 @@ class SqlStore(SqlChanging):
         except StoreError as error:
             return [Failed(error)] * len(claims)
 
-    def _claim_singly(self, claims: Sequence[Claim], deadline: Deadline) -> list[Outcome]:
+    def _claim_singly(
+        self, claims: Sequence[Claim], deadline: Deadline
+    ) -> Sequence[Outcome | Failed]:
         """Serve those that nobody blocks first; then wait for the rest."""
-        outcomes: dict[int, Outcome] = {}
+        outcomes: dict[int, Outcome | Failed] = {}
         for i, claim in enumerate(claims):
             try:
                 outcomes[i] = self._write([claim], deadline, insist=False)[0]
@@ -306,9 +315,9 @@ class SqlStore(SqlChanging):
             for i, claim in enumerate(claims)
         ]
 
-    def _claim_alone(self, claim: Claim, deadline: Deadline) -> Outcome:
+    def _claim_alone(self, claim: Claim, deadline: Deadline) -> Outcome | Failed:
         try:
-            return self._write([claim], deadline, insist=True)[0]
+            return self.claim(claim, deadline=deadline)
         except StoreError as error:
             return Failed(error)
 

@@ -7,14 +7,14 @@ from dibs.web.http.blueprint import Blueprint, parts
 from dibs.web.http.route import Route
 
 blueprint = Blueprint(
-    "dibs_health", __name__, title="Health", description="For whoever runs the service."
+    "dibs_health", __name__, title="Health", description="For operators of the service."
 )
 
 
 @blueprint.route("/healthz", Route(admits="anybody", limit=None))
 @blueprint.response(200, Health)
 def healthy() -> dict[str, str]:
-    """The process is alive; says nothing of the database, so that nobody restarts it for that."""
+    """The process is alive. The database is not checked: a restart would not mend it."""
     return {"status": "ok"}
 
 
@@ -22,6 +22,6 @@ def healthy() -> dict[str, str]:
 @blueprint.response(200, Health)
 @blueprint.refuses(503, "The database does not answer, or is not set up.")
 def ready() -> dict[str, str]:
-    """The database answers and is as it should be; else 503."""
+    """The database answers and is in order; otherwise a 503."""
     parts().store.verify(deadline=parts().budget.start())
     return {"status": "ready"}

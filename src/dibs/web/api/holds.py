@@ -17,7 +17,7 @@ from dibs.web.i18n import iso
 TOKEN_IN_PATH = {"in": "path", "name": "hold_token", "required": True, "schema": TEXT}
 
 blueprint = Blueprint(
-    "dibs_holds", __name__, title="Holds", description="Keep a name back for a sign-up."
+    "dibs_holds", __name__, title="Holds", description="Hold a name during a sign-up."
 )
 
 
@@ -29,7 +29,7 @@ blueprint = Blueprint(
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Keep a name back for a while; `POST /register` with the token makes it a user's."""
+    """Hold a name for a while; `POST /register` with the token registers it."""
     key, name = idempotency_key(), body["username"]
     with suggesting(name, key):
         held = parts().holds.hold(
@@ -55,8 +55,8 @@ def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     parameters=[TOKEN_IN_PATH],
 )
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such hold; it may be over.")
+@blueprint.refuses(404, "There is no such hold. It may have expired.")
 @blueprint.refuses_usually(503)
 def let_go(hold_token: str) -> None:
-    """End a hold early, so that others may have the name."""
+    """End a hold early, so that others can have the name."""
     parts().holds.let_go(hold_token, deadline=deadline())

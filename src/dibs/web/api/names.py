@@ -42,10 +42,10 @@ Refused = InvalidName | NameTaken | None
 
 IN_QUERY = {"in": "query", "name": "namespace", "schema": {"type": "string", **NAMESPACE}}
 
-NO_NAMESPACE = "There is no such namespace here; leave %(field)s out, or give one that there is."
+NO_NAMESPACE = "There is no such namespace. Leave %(field)s out or give one that exists."
 MESSAGES = (NO_NAMESPACE,)
 
-blueprint = Blueprint("dibs_names", __name__, title="Names", description="Ask about a name.")
+blueprint = Blueprint("dibs_names", __name__, title="Names", description="Check names.")
 
 
 @blueprint.route("/usernames/<dibs_any:name>", Route(admits="asker", limit="check", cors=True))
@@ -54,7 +54,7 @@ blueprint = Blueprint("dibs_names", __name__, title="Names", description="Ask ab
 @blueprint.refuses(422, "There is no such namespace.")
 @blueprint.refuses(503, "The database cannot answer; see Retry-After.")
 def check(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Say whether a name can be had: advice, never a promise."""
+    """Say whether a name is available: advice, never a promise."""
     return _answer(name)
 
 
@@ -65,7 +65,7 @@ def check(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.refuses(422, "There is no such namespace.")
 @blueprint.refuses(503, "The database cannot answer; see Retry-After.")
 def check_itself() -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Say whether the name `check` can be had, as of any other name."""
+    """Say whether the name `check` is available, like any other name."""
     return _answer("check")
 
 
@@ -85,7 +85,7 @@ def _answer(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.refuses(422, "There is no such namespace, or no list of names.")
 @blueprint.refuses(503, "The database cannot answer; see Retry-After.")
 def check_many(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Say of up to 100 names whether they can be had, in their order: advice, never a promise."""
+    """Say whether up to 100 names are available, in their order: advice, never a promise."""
     registry, names = registry_for(body["namespace"]), body["names"]
     count_more("check", len(names) - 1)
     found = registry.check_many(names, rules_only=is_blind(), deadline=deadline())

@@ -35,7 +35,7 @@ from dibs.web.i18n import localised, say
 REGISTERED = "Registration successful."
 MESSAGES = (REGISTERED,)
 
-LOCATION = {"Location": {"description": "Where it is shown.", "schema": TEXT}}
+LOCATION = {"Location": {"description": "The address of the user or team.", "schema": TEXT}}
 
 blueprint = Blueprint(
     "dibs_registration", __name__, title="Registration", description="Take a name."
@@ -49,7 +49,7 @@ blueprint = Blueprint(
 @blueprint.arguments(RegisterBody())
 @idempotent("POST /register")
 @blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER)
-@blueprint.refuses(400, "The body cannot be read, or holds no name.")
+@blueprint.refuses(400, "The body cannot be read, or contains no name.")
 @blueprint.refuses(409, NOT_NOW)
 @blueprint.refuses(422, NOT_VALID)
 @blueprint.refuses_usually(413, 415, 503)

@@ -40,11 +40,11 @@ entrance = Blueprint("dibs_login", __name__, title="Sessions", description="Sign
 )
 @entrance.arguments(LoginBody())
 @entrance.response(200, TokenSchema)
-@entrance.refuses(400, "The body cannot be read, or holds no name.")
-@entrance.refuses(401, "The username or the password is wrong; which, is not said.")
+@entrance.refuses(400, "The body cannot be read, or contains no name.")
+@entrance.refuses(401, "The username or the password is wrong; the answer does not say which.")
 @entrance.refuses_usually(413, 415, 422, 503)
 def login(body: dict[str, Any]) -> Response:
-    """Sign in, by any spelling of the name."""
+    """Sign in, with any spelling of the name."""
     tokens = parts().accounts.logins.login(
         body["username"],
         body["password"],
@@ -58,12 +58,12 @@ def login(body: dict[str, Any]) -> Response:
 @blueprint.doc(security=[{}, {"refresh": []}, {"refresh_cookie": []}], parameters=[CSRF])
 @blueprint.arguments(RefreshBody(), required=False)
 @blueprint.response(200, TokenSchema)
-@blueprint.refuses(403, "It came by cookie, and without its CSRF token.")
+@blueprint.refuses(403, "The token came by cookie, without its CSRF token.")
 @blueprint.refuses_usually(400, 401, 413, 415, 422, 503)
 def refresh(body: dict[str, str]) -> Response:
-    """Exchange a refresh token, which is good for once.
+    """Exchange a refresh token, which can be used once.
 
-    It comes as a Bearer token, in the body, or as a cookie: the first of these counts.
+    Send it as a Bearer token, in the body, or as a cookie; the first of these counts.
     """
     token = bearer() or body.get("refresh_token")
     if token is not None:
@@ -89,7 +89,7 @@ def logout() -> Response:
 @blueprint.response(200, Done, headers=LANGUAGE)
 @blueprint.refuses_usually(503)
 def logout_all() -> Response:
-    """End all sessions of who asks."""
+    """End all sessions of the signed-in user."""
     parts().accounts.logins.logout_all(signed_in().user_id, deadline=deadline())
     return _gone(LOGGED_OUT_EVERYWHERE)
 
@@ -98,7 +98,7 @@ def logout_all() -> Response:
 @blueprint.response(200, SessionList)
 @blueprint.refuses_usually(503)
 def sessions() -> dict[str, Any]:
-    """List the sessions of who asks."""
+    """List the sessions of the signed-in user."""
     living = signed_in()
     found = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
     return {
@@ -126,7 +126,7 @@ def sessions() -> dict[str, Any]:
 @blueprint.refuses(404, "There is no such session, or it is somebody else's.")
 @blueprint.refuses_usually(503)
 def end_session(session_id: str) -> None:
-    """End one session of who asks."""
+    """End one session of the signed-in user."""
     logins, owner = parts().accounts.logins, signed_in().user_id
     if not is_id(session_id) or not logins.end(session_id, user_id=owner, deadline=deadline()):
         raise SessionNotFound
@@ -135,7 +135,7 @@ def end_session(session_id: str) -> None:
 @blueprint.route("/.well-known/jwks.json", Route(admits="anybody", limit="rest"))
 @blueprint.response(200, KeySet)
 def public_keys() -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Show the keys by which others can check access tokens; none with DIBS_TOKEN_SECRET."""
+    """Show the keys for verifying access tokens; there are none with DIBS_TOKEN_SECRET."""
     keys = parts().accounts.logins.access.public_keys()
     return dict(keys), 200, {"Cache-Control": f"public, max-age={KEYS_SECONDS}"}
 

@@ -49,7 +49,7 @@ blueprint = Blueprint("dibs_teams", __name__, title="Teams", description="Teams 
 @blueprint.refuses(422, NOT_VALID)
 @blueprint.refuses_usually(400, 413, 415, 503)
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Make a team, which is owned by who asks. Users and teams never share a name."""
+    """Create a team, owned by the signed-in user. Users and teams never share a name."""
     key, name, owner = idempotency_key(), body["name"], signed_in()
     speak_of_teams()
     try:
@@ -95,7 +95,7 @@ def teams(page: dict[str, Any]) -> dict[str, Any]:
 @blueprint.refuses(404, "There is no such team.")
 @blueprint.refuses_usually(503)
 def team(team_id: str) -> dict[str, Any]:
-    """Show a team, with its members to those who are in it."""
+    """Show a team; its members can also see each other."""
     if not is_id(team_id):
         raise TeamNotFound
     reader = current_user()
@@ -112,7 +112,7 @@ def team(team_id: str) -> dict[str, Any]:
 @blueprint.refuses(404, "There is no such team.")
 @blueprint.refuses_usually(503)
 def delete(team_id: str) -> None:
-    """Delete a team; its name rests before somebody else can have it. For owners and staff."""
+    """Delete a team; its name is quarantined before others can have it. For owners and staff."""
     if not is_id(team_id):
         raise TeamNotFound
     parts().accounts.teams.delete(team_id, by=signed_in(), deadline=deadline())
@@ -122,7 +122,7 @@ def delete(team_id: str) -> None:
 @blueprint.arguments(MemberBody())
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team, or no such user.")
-@blueprint.refuses(409, "The team would be without an owner.")
+@blueprint.refuses(409, "The team would have no owner left.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
     """Make a user a member or an owner; for owners and staff."""
@@ -134,10 +134,10 @@ def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
 @blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["DELETE"], parameters=IDS)
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team, or the user is not in it.")
-@blueprint.refuses(409, "The team would be without an owner.")
+@blueprint.refuses(409, "The team would have no owner left.")
 @blueprint.refuses_usually(503)
 def remove_member(team_id: str, user_id: str) -> None:
-    """Take a user out of a team; for owners, staff and that user."""
+    """Remove a user from a team; for owners, staff and that user."""
     _refuse_no_ids(team_id, user_id)
     parts().accounts.teams.remove_member(team_id, user_id, by=signed_in(), deadline=deadline())
 

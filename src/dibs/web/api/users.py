@@ -36,7 +36,7 @@ from dibs.web.http.route import Route
 from dibs.web.i18n import localised, say
 
 CHANGED = "The password was changed. Please sign in again."
-RENAMED = "The name was changed."
+RENAMED = "The username was changed."
 MESSAGES = (CHANGED, RENAMED)
 
 NAME_IN_PATH = {
@@ -47,7 +47,7 @@ NAME_IN_PATH = {
 }
 
 blueprint = Blueprint(
-    "dibs_users", __name__, title="Users", description="Read users, and change oneself."
+    "dibs_users", __name__, title="Users", description="Read users, and change the signed-in one."
 )
 
 
@@ -77,7 +77,7 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, UserSchema)
 @blueprint.refuses_usually(503)
 def me() -> dict[str, Any]:
-    """Show who asks."""
+    """Show the signed-in user."""
     try:
         return _shown(_found(signed_in().user_id))
     except UserNotFound as error:  # they have deleted themselves a moment ago
@@ -94,7 +94,7 @@ def me() -> dict[str, Any]:
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def change(body: dict[str, str]) -> Response:
-    """Change the name of who asks, or their password, which ends all their sessions."""
+    """Change the signed-in user's name, or their password, which ends all their sessions."""
     if "username" in body:
         return _rename(body["username"], body.get("hold_token"))
     parts().accounts.profiles.change_password(
@@ -123,7 +123,7 @@ def _rename(name: str, hold: str | None) -> Response:
 @blueprint.refuses(409, "This user is the last owner of a team.")
 @blueprint.refuses_usually(503)
 def leave() -> Response:
-    """Delete who asks; their name rests before somebody else can have it."""
+    """Delete the signed-in user; their name is quarantined before somebody else can have it."""
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 

@@ -23,8 +23,8 @@ PLACE = "const SAID = {}"
 WORDS = {
     "checking": "Checking…",
     "free": "%(name)s is free.",
-    "offline": "You are offline. The name is checked as soon as you are back.",
-    "unknown": "The name cannot be checked right now. You can still go on.",
+    "offline": "You are offline. The username will be checked as soon as you are back online.",
+    "unknown": "The username cannot be checked right now. You can go on anyway.",
     "suggestions": "Try one of these:",
 }
 """What the element says by itself, without an answer of the service or around it."""

@@ -30,8 +30,8 @@ class ProofNeeded(Unauthenticated):
     """Asking about names costs something here, and the request holds nothing of it."""
 
     message = (
-        "Asking about usernames needs a proof here: an access token, sent as a Bearer token, or"
-        " the token of a hold, in the header Dibs-Hold-Token, or a captcha where there is one."
+        "To check usernames you need an access token, sent as a Bearer token, or the token of a "
+        "hold, in the header Dibs-Hold-Token, or a solved captcha where there is one."
     )
 
 

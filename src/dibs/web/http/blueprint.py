@@ -43,7 +43,7 @@ ACCEPT_LANGUAGE = {
 SUGGESTIONS = {
     "in": "query",
     "name": "suggestions",
-    "description": "0 for an answer without other names.",
+    "description": "0 for an answer without suggestions.",
     "schema": {**TEXT, "examples": ["0"]},
 }
 CSRF = {

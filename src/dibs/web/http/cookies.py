@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from flask import Response, current_app, request, url_for
 
 from dibs.accounts.login import Tokens
 from dibs.errors import NotAllowed
+from dibs.secret import key_of, mac
 from dibs.state import state_of
 from dibs.web.http.current import deadline, parts
 
@@ -131,8 +131,8 @@ def refuse_forged(session_id: str) -> None:
 
 def fits(token: str, session_id: str) -> bool:
     """Whether this is a CSRF token of that session."""
-    nonce, _, mac = token.partition(".")
-    return token.isascii() and hmac.compare_digest(mac, _mac(session_id, nonce))
+    nonce, _, sent = token.partition(".")
+    return token.isascii() and hmac.compare_digest(sent, _mac(session_id, nonce))
 
 
 def is_own(session_id: str) -> bool:
@@ -141,6 +141,5 @@ def is_own(session_id: str) -> bool:
 
 
 def _mac(session_id: str, nonce: str) -> str:
-    secret = parts().settings.secret_key or parts().store.secret(deadline=deadline())
-    key = hashlib.sha256(b"dibs csrf\0" + secret.encode()).digest()
-    return hmac.new(key, f"{session_id}\0{nonce}".encode(), hashlib.sha256).hexdigest()
+    key = key_of("csrf", parts().secret(deadline()))
+    return mac(key, f"{session_id}\0{nonce}".encode()).hex()

@@ -123,9 +123,9 @@ def _end(error: BaseException | None) -> None:
 
 def share_counts(response: Response) -> Response:
     """Let the other workers know what this one has counted, now and then."""
-    counts = parts().counts
-    if counts is not None and (request.blueprint or "").startswith("dibs_"):
-        counts.share(deadline())
+    redis = parts().redis
+    if redis is not None and (request.blueprint or "").startswith("dibs_"):
+        redis.totals.share(deadline())
     return response
 
 

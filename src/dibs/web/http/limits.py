@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from http import HTTPStatus
 from math import ceil
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask, Response, after_this_request, current_app, request
-from flask_limiter import Limiter
 from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.strategies import FixedWindowRateLimiter
 
 from dibs.cache.counts import Count
 from dibs.config.rates import FAILURES, Rates, parse
@@ -21,7 +21,8 @@ from dibs.web.http.auth import current_user
 from dibs.web.http.bodies import NotJson, read_body, read_json
 from dibs.web.http.current import current, parts, source, trust_proxies
 from dibs.web.http.route import Route, route_of
-from dibs.web.http.tally import SCHEME, LimitStorage
+from dibs.web.http.tally import LimitStorage
+from dibs.web.i18n import about
 from dibs.wiring import Parts
 
 View = Callable[..., Any]
@@ -37,7 +38,13 @@ class RateLimited(DibsError):
     """The client has asked too often; nothing was done."""
 
     code = "rate_limited"
-    message = "Too many requests. Please try again in %(seconds)s seconds."
+    message = "Too many requests. Please try again in %(time)s."
+
+
+class TooManyPasswords(RateLimited):
+    """Too many wrong passwords were tried on an account."""
+
+    message = "Too many wrong passwords. Please try again in %(time)s."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +92,8 @@ def init_limits(app: Flask, parts: Parts) -> None:
 class Limits:
     """The limits of one app.
 
-    Flask-Limiter counts. Its decorators are left out: they read the limits anew for every
-    request, which takes 120 us, and ask Redis three times for each where once will do.
+    `limits` counts, without Flask-Limiter around it: that reads the limits anew for every
+    request, which takes 120 us, and asks Redis three times for each where once will do.
 
     Args:
         parts: Of the app.
@@ -101,15 +108,8 @@ class Limits:
             group: [RateLimitItemPerSecond(rate.number, rate.seconds) for rate in several]
             for group, several in rates.items()
         }
-        options = cast(dict[str, str | int], {"parts": parts})
-        limiter = Limiter(
-            source, storage_uri=f"{SCHEME}://", storage_options=options, strategy="fixed-window"
-        )
-        # On an app of its own: a host's RATELIMIT_ settings are for the host's own Limiter,
-        # and so are its place in `app.extensions` and what it does before each request.
-        limiter.init_app(Flask("dibs.limits"))
-        self.tally = cast(LimitStorage, limiter.storage)
-        self._limiter = limiter
+        self.tally = LimitStorage(parts.redis.limits if parts.redis else None)
+        self._limiter = FixedWindowRateLimiter(self.tally)
 
     def guard(self, group: str, route: Route, view: View) -> View:
         """The view, behind its limits: of a refused request nothing is read but its name."""
@@ -140,16 +140,17 @@ class Limits:
         if over := [hit for hit in now.values() if hit.over]:
             for hit, cost in counted:
                 self.tally.incr(hit.key, hit.limit.get_expiry(), -cost)
-            raise RateLimited(seconds=over[0].seconds)
+            raise RateLimited(time=about(over[0].seconds))
 
     def _count(self, group: str, who: str) -> None:
         for limit in self._limits.get(group, ()):
-            self._limiter.limiter.hit(limit, who, group)
+            self._limiter.hit(limit, who, group)
             key = limit.key_for(who, group)
             hit = Hit(group, limit, key, self.tally.noted(key))
             _hits().append(hit)
             if hit.over:
-                raise RateLimited(seconds=hit.seconds)
+                kind = TooManyPasswords if group in FAILURES else RateLimited
+                raise kind(time=about(hit.seconds))
 
     def _count_try(self, who: str) -> None:
         self._count("account_source", f"{who} {source()}")
@@ -176,10 +177,6 @@ class Limits:
         if good and (who := current().tried) is not None:
             self.tally.mark(_known(who), KNOWN_SECONDS)
         return _tell(response)
-
-    def close(self) -> None:
-        """Give back every connection."""
-        self.tally.close()
 
 
 def count_more(group: str, more: int) -> None:

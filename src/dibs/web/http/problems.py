@@ -90,8 +90,8 @@ TITLE_OF_CODE = {
     "last_owner": "A team needs an owner",
     "not_owned": "Not your name",
     "has_changed": "Not your name",
-    "request_in_progress": "This request is being served",
-    "idempotency_key_reused": "This key was sent with another request",
+    "request_in_progress": "This request is being processed",
+    "idempotency_key_reused": "This key was used with another request",
 }
 
 # Where clients that know problem details, and not us, are to know what happened.
@@ -103,8 +103,8 @@ NOT_KNOWN = "It is not known whether this was done. Please send the same request
 HTTP_ERRORS = {
     400: ("malformed", "The request cannot be read."),
     404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not take that method; see the Allow header."),
-    413: ("too_large", "The body is too large; send at most 64 KiB."),
+    405: ("method_not_allowed", "This address does not accept that method. See the Allow header."),
+    413: ("too_large", "The body is too large. Send at most 64 KiB."),
     415: ("unsupported_media_type", "Send JSON, with the header Content-Type: application/json."),
     429: ("rate_limited", "Too many requests. Please try again later."),
     500: ("internal", "Something went wrong on our side."),

@@ -1,18 +1,17 @@
-"""Where Flask-Limiter keeps its counts: in Redis while that answers, in this process otherwise."""
+"""Where limits are counted: in Redis while that answers, in this process otherwise."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from limits.storage import Storage
 
 from dibs.cache.counts import NOTHING, Count, LocalCounts
-from dibs.config import Settings
 from dibs.web.http.current import current, deadline
-from dibs.wiring import Parts
 
-SCHEME = "dibs"
+if TYPE_CHECKING:
+    from dibs.cache.redis.counts import RedisCounts
 
 
 class LimitStorage(Storage):
@@ -22,16 +21,15 @@ class LimitStorage(Storage):
     closed. All that is asked of Redis for one request takes 100 ms at most, its caches included.
 
     Args:
-        uri: Flask-Limiter's; `dibs://`.
-        parts: Of the app that counts.
+        shared: The counts of all processes, if there are any.
     """
 
-    STORAGE_SCHEME = [SCHEME]  # noqa: RUF012  # as limits has it
+    STORAGE_SCHEME = None  # no address leads to it
 
-    def __init__(self, uri: str | None = None, *, parts: Parts, **options: Any) -> None:
-        super().__init__(uri, **options)
+    def __init__(self, shared: RedisCounts | None) -> None:
+        super().__init__()
         self.local = LocalCounts()
-        self.shared = _shared(parts) if parts.settings.redis_url else None
+        self._shared = shared
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
@@ -39,7 +37,7 @@ class LimitStorage(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Add to a count; what it has become is noted for the rest of this request."""
-        count = self.shared.add(key, amount, expiry, deadline()) if self.shared else None
+        count = self._shared.add(key, amount, expiry, deadline()) if self._shared else None
         if count is None:
             count = self.local.add(key, amount, expiry)
         current().counts[key] = count
@@ -56,13 +54,13 @@ class LimitStorage(Storage):
         return time.time() + self.noted(key).left
 
     def clear(self, key: str) -> None:
-        if self.shared:
-            self.shared.remove(key, deadline())
+        if self._shared:
+            self._shared.remove(key, deadline())
         self.local.remove(key)
 
     def mark(self, key: str, seconds: int) -> None:
         """Have the count be 1 for so long from now on."""
-        if not (self.shared and self.shared.mark(key, seconds, deadline())):
+        if not (self._shared and self._shared.mark(key, seconds, deadline())):
             self.local.remove(key)
             self.local.add(key, 1, seconds)
 
@@ -71,26 +69,3 @@ class LimitStorage(Storage):
 
     def reset(self) -> int | None:
         raise NotImplementedError
-
-    def close(self) -> None:
-        """Give back every connection."""
-        if self.shared:
-            self.shared.close()
-
-
-def _shared(parts: Parts) -> Any:
-    # Without redis-py, `dibs.wiring` has said so by now.
-    from dibs.cache.redis.address import Address
-    from dibs.cache.redis.breaker import RedisBreaker
-    from dibs.cache.redis.counts import RedisCounts
-    from dibs.observe import Counters
-
-    settings: Settings = parts.settings
-    link = RedisBreaker(
-        Address(settings.redis_url), connections=settings.pool_size, counters=Counters()
-    )
-    return RedisCounts(
-        link,
-        secret=lambda ends: settings.secret_key or parts.store.secret(deadline=ends),
-        namespace=settings.namespace,
-    )

@@ -11,7 +11,7 @@ from dibs.web.pages import account, errors, profile, sign_in, staff, teams
 from dibs.web.pages.base import blueprint, icon, look
 
 MODULES = (account, errors, profile, sign_in, staff, teams)
-"""Those whose views are on the blueprint."""
+"""The modules with the blueprint's views."""
 
 
 def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:

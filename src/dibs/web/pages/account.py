@@ -22,7 +22,7 @@ from dibs.web.pages.phrases import described, rest
 
 
 def me() -> dict[str, Any]:
-    """Who reads, with everything about them.
+    """The signed-in user, with everything about them.
 
     Raises:
         Unauthenticated: Nobody is logged in.
@@ -58,7 +58,7 @@ def account_page(form: Form) -> Response:
 @blueprint.get("/account")
 @says(Route(admits="user", limit="rest"))
 def account() -> Response:
-    """Show it; `?name=` is one for a new team, and `?username=` for who reads."""
+    """Show the account; `?name=` fills in a new team's name, `?username=` a new username."""
     asked = {field: request.args.get(field, "") for field in ("name", "username")}
     return account_page(Form(typed=asked))
 
@@ -115,7 +115,7 @@ def delete() -> Response:
 @says(Route(admits="user", limit="rest", sent="form"))
 @redisplays(delete_page)
 def do_delete() -> Response:
-    """Delete who asks, and free their name."""
+    """Delete the signed-in user and free their name."""
     if not is_same(request.form.get("username", ""), me()["username"]):
         raise NotConfirmed
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
@@ -137,7 +137,7 @@ def is_same(typed: str, name: str) -> bool:
 @says(Route(admits="user", limit="register", sent="form"))
 @redisplays(account_page)
 def do_rename() -> Response:
-    """Rename; what it means stands above the form."""
+    """Rename the signed-in user; the text above the form says what that means."""
     living, name = signed_in(), request.form.get("username", "")
     key, _ = key_of_form()
     with suggesting(name, key):

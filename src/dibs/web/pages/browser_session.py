@@ -16,7 +16,7 @@ from dibs.web.i18n import say
 
 
 def visitor() -> Living | None:
-    """Who reads this page, None for nobody. From here on `current_user` knows too.
+    """The reader of this page, or None. From here on `current_user` knows too.
 
     Raises:
         StoreUnavailable: The database cannot answer.
@@ -30,7 +30,7 @@ def visitor() -> Living | None:
 
 
 def signed_in() -> Living:
-    """Who reads this page.
+    """The reader of this page, who must be signed in.
 
     Raises:
         Unauthenticated: Nobody who is logged in.
@@ -112,17 +112,17 @@ NOTICES = {
     "password": CHANGED,
     "session_ended": SessionEnded.message,
     "session_closed": "That device is signed out.",
-    "renamed": "This is your name now.",
-    "deleted": "Your account is deleted.",
-    "team_made": "The team has been made.",
-    "team_ended": "The team has ended.",
+    "renamed": "Your username was changed.",
+    "deleted": "Your account was deleted.",
+    "team_made": "The team was created.",
+    "team_ended": "The team was deleted.",
     "left": "You have left the team.",
-    "members": "The members are as you wanted.",
+    "members": "Members updated.",
     "reserved": "The name is reserved.",
     "unreserved": "The name is no longer reserved.",
-    "assigned": "The name is theirs now.",
-    "transferred": "The name has been passed on.",
-    "freed": "The name is free.",
+    "assigned": "The name was assigned.",
+    "transferred": "The name was transferred.",
+    "freed": "The name is free now.",
 }
 MESSAGES = tuple(NOTICES.values())
 

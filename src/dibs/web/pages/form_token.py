@@ -17,7 +17,7 @@ RANDOM = re.compile(r"[\w-]{32}", re.ASCII).fullmatch
 
 
 def form_token() -> str:
-    """What a form has to send: of this session, or of this browser while nobody is logged in."""
+    """The token that a form has to send: of this session, or of the browser before a sign-in."""
     living = current().reader
     if living is not None:
         return cookies.csrf_token(living.session_id)

@@ -17,7 +17,7 @@ from dibs.web.pages.teams import team_page
 
 
 class NobodyThere(DibsError):
-    """Nobody has this name, or nobody whom the reader may see."""
+    """Nobody has this name, or the reader may not see them."""
 
     code = "not_found"
     message = "Nobody has this name."

@@ -47,20 +47,24 @@ YEAR_SECONDS = 31_536_000
 class OtherSite(CsrfFailed):
     """The browser says that another site has sent this form."""
 
-    message = "This came from another site, so nothing was done. Please use the form on this one."
+    message = (
+        "This request came from another site, so nothing was done. "
+        "Please use the form on this site."
+    )
 
 
 class FormExpired(CsrfFailed):
     """The form was made for another session, or the browser keeps no cookies."""
 
     message = (
-        "This page was open for too long, or your browser keeps no cookies. Please send it again."
+        "This page was open for too long, or your browser blocks cookies. "
+        "Please send the form again."
     )
 
 
 @blueprint.before_request
 def admit() -> Response | None:
-    """See who reads, and that what changes something was sent by a page of ours.
+    """Find the reader, and refuse changes that no page of ours has sent.
 
     Before the limits count a wrong password, which another site's form is not.
 
@@ -111,7 +115,7 @@ def _refuse_forged() -> None:
             raise FormExpired
     elif of_session is False:
         raise FormExpired
-    # Nobody is logged in, and the view does nothing for nobody.
+    # Nobody is signed in, so the view does nothing.
 
 
 def _is_for_anybody() -> bool:

@@ -86,7 +86,7 @@ class NoSignIn(DibsError):
     """No passwords are used, so there is nothing to sign in with."""
 
     code = "not_found"
-    message = "Nobody signs in here: names are registered without a password."
+    message = "There is no signing in here: names are registered without a password."
 
 
 def refuse_sign_in() -> None:
@@ -141,7 +141,7 @@ def sign_out() -> Response:
 
 
 def landing() -> str:
-    """Where somebody goes who has logged in."""
+    """Where users go after signing in."""
     return url_for("dibs_pages.account")
 
 
@@ -162,7 +162,7 @@ def local(address: str | None) -> str | None:
 
 
 def _log_in(name: str, password: str) -> None:
-    """Begin a session; the one that this browser had before ends, as nobody could end it later."""
+    """Begin a session and end the browser's previous one, which nobody could end later."""
     tokens = parts().accounts.logins.login(
         name,
         password,

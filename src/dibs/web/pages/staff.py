@@ -27,10 +27,16 @@ MAX_REASON = 64
 
 
 class NoReason(DibsError):
-    """A name is kept back, and nobody would know why."""
+    """A name would be reserved without a reason."""
 
     code = "invalid"
     message = "Give a reason of 1 to 64 characters."
+
+
+class StaffOnly(NotAllowed):
+    """The reader is not staff."""
+
+    message = "This page is for staff only."
 
 
 def require_staff() -> None:
@@ -38,10 +44,10 @@ def require_staff() -> None:
 
     Raises:
         Unauthenticated: Nobody is logged in.
-        NotAllowed: The reader is not staff.
+        StaffOnly: The reader is not staff.
     """
     if signed_in().role != STAFF:
-        raise NotAllowed
+        raise StaffOnly
 
 
 def staff_page(form: Form) -> Response:

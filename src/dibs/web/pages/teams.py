@@ -24,7 +24,7 @@ ROLES = ("owner", "member")
 
 
 def team_page(team_id: str, form: Form) -> Response:
-    """A team; with its members for those who are in it, and with forms for those who own it."""
+    """Show a team: its members to members, and the forms to its owners."""
     reader = browser_session.visitor()
     team = parts().accounts.teams.get(team_id, reader=reader, deadline=deadline())
     roles = {one.user_id: one.role for one in team.members or ()}
@@ -52,7 +52,7 @@ def _page_here(form: Form) -> Response:
 @says(Route(admits="user", limit="register", sent="form"))
 @redisplays(account_page, names="name")
 def do_create_team() -> Response:
-    """Make a team, which is owned by who asks."""
+    """Create a team, owned by the signed-in user."""
     owner, name = signed_in(), request.form.get("name", "")
     key, repeatable = key_of_form()
     with suggesting(name, key):
@@ -75,7 +75,7 @@ def do_create_team() -> Response:
 @says(Route(admits="user", limit="rest", sent="form"))
 @redisplays(_page_here)
 def do_add_member(team_id: str) -> Response:
-    """Make somebody a member, by their name."""
+    """Add a user to the team, by their name."""
     by = signed_in()
     name, user_id = _name_of(team_id), user_id_of(request.form.get("username", ""))
     put = parts().accounts.teams.put_member
@@ -87,7 +87,7 @@ def do_add_member(team_id: str) -> Response:
 @says(Route(admits="user", limit="rest", sent="form"))
 @redisplays(_page_here)
 def do_change_member(team_id: str, user_id: str) -> Response:
-    """Make somebody an owner or a member, or take them out; everybody may leave."""
+    """Make a member an owner or back, or remove them; everybody may leave."""
     by, teams = signed_in(), parts().accounts.teams
     name, role = _name_of(team_id), request.form.get("role", "")
     if not is_id(user_id):
