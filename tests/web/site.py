@@ -10,6 +10,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from dibs.app import create_app
+from dibs.state import parts_of
 from dibs.wiring import Parts
 from tests.backends import path_of
 
@@ -41,7 +42,7 @@ class Site:
         self.app = create_app({**usual, **keys})
         self.client = self.app.test_client()
         self.sql: list[str] = []
-        self.parts: Parts = self.app.extensions["dibs.parts"]
+        self.parts: Parts = parts_of(self.app)
         event.listen(self.parts.store.engine, "connect", self._watch)
 
     def _watch(self, connection: Any, _: object) -> None:

@@ -19,6 +19,7 @@ from multiprocessing import parent_process
 from typing import Any
 
 from dibs.app import create_app, settings_from_environment
+from dibs.state import parts_of
 
 STOP = (signal.SIGINT, signal.SIGTERM)
 GRACE = 5.0  # seconds that ending may take beyond what one request may
@@ -49,7 +50,7 @@ def worker_app() -> Callable[..., Any]:
     app = create_app()
     if settings.hashes:
         # Or the first login with a cheaper hash would wait until its cost is measured.
-        app.extensions["dibs.parts"].accounts.passwords.warm_up()
+        parts_of(app).accounts.passwords.warm_up()
     return app
 
 

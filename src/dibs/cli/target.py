@@ -14,6 +14,7 @@ from dibs.app import settings_from_environment
 from dibs.config import Settings, load
 from dibs.config.namespaces import NONE, Namespaces
 from dibs.errors import ConfigError
+from dibs.state import state_of
 from dibs.store import schema
 from dibs.wiring import create_tables, open_store
 
@@ -47,18 +48,13 @@ def host_app() -> Flask | None:
 
 def extension_of(app: Flask) -> Dibs | None:
     """The app's own Dibs, the first if it has several."""
-    return next(iter(app.extensions.get("dibs", {}).values()), None)
+    return next(iter(state_of(app).names.values()), None)
 
 
 def host_namespaces() -> Namespaces:
     """Those that the host app's own names are in."""
     app = host_app()
-    if app is None:
-        return NONE
-    from dibs.extension.state import KNOWN
-
-    namespaces: Namespaces = app.extensions.get(KNOWN, NONE)
-    return namespaces
+    return NONE if app is None else state_of(app).namespaces
 
 
 def find_settings() -> Settings:

@@ -16,12 +16,11 @@ from flask import Flask, current_app, has_request_context, request
 from flask_babel import Babel, get_locale
 
 from dibs.errors import NameTaken
+from dibs.state import state_of
+from dibs.web.http.current import current
 
 LOCALES = ("en", "zh", "ja")
 LANGUAGE_COOKIE = "dibs_language"
-SWITCH = "dibs.language"
-"""In `app.extensions`: whether the reader's own choice of language counts."""
-
 SEPARATORS = {"zh": "\N{FULLWIDTH SEMICOLON}", "ja": ""}
 
 TAKEN_FOR_TEAMS = "A user or a team with that name already exists."
@@ -34,8 +33,6 @@ OF_TEAMS = {
 }
 """Team names have the rules of usernames; in the sentences this word is replaced."""
 
-ABOUT_TEAM = "dibs.about_team"
-
 TRANSLATIONS = Path(__file__).parent / "translations"
 
 
@@ -46,7 +43,7 @@ def init_babel(app: Flask, *, default: str) -> None:
     """
     if "babel" in app.extensions:
         return
-    app.extensions.setdefault(SWITCH, False)
+    state_of(app).offers_languages = False
     # Parsed once: Babel looks for its data on the disk each time.
     parsed = cache(Locale.parse)
     Babel(
@@ -58,23 +55,24 @@ def init_babel(app: Flask, *, default: str) -> None:
 
 def offer_choice(app: Flask) -> None:
     """Let readers of this app's pages choose, if it is dibs that chooses."""
-    if SWITCH in app.extensions:
-        app.extensions[SWITCH] = True
+    state = state_of(app)
+    if state.offers_languages is not None:
+        state.offers_languages = True
 
 
 def is_choice_offered() -> bool:
     """Whether a reader's own choice counts in this app's pages."""
-    return bool(current_app.extensions.get(SWITCH))
+    return bool(state_of(current_app).offers_languages)
 
 
 def read_as_page() -> None:
     """Treat the rest of this request as a page; scripts on it ask for their language themselves."""
-    request.environ[SWITCH] = True
+    current().is_page = True
 
 
 def chosen() -> str | None:
     """The language that the reader has chosen on a page."""
-    if SWITCH not in request.environ or not is_choice_offered():
+    if not current().is_page or not is_choice_offered():
         return None
     wanted = request.cookies.get(LANGUAGE_COOKIE)
     return wanted if wanted in LOCALES else None
@@ -97,7 +95,7 @@ def choose_locale(default: str) -> str:
 
 def say(message: str, params: Mapping[str, object] | None = None) -> str:
     """The message in the reader's language, its `%(name)s` fields filled in."""
-    if of_team := has_request_context() and ABOUT_TEAM in request.environ:
+    if of_team := has_request_context() and current().is_of_team:
         message = TAKEN_FOR_TEAMS if message == NameTaken.message else message
     words: str = _catalogue(get_locale()).ugettext(message)
     if of_team:
@@ -107,7 +105,7 @@ def say(message: str, params: Mapping[str, object] | None = None) -> str:
 
 def speak_of_teams() -> None:
     """Say "team name" instead of "username" for the rest of this request."""
-    request.environ[ABOUT_TEAM] = True
+    current().is_of_team = True
 
 
 def language() -> str:

@@ -69,10 +69,10 @@ def test_there_are_words_for_every_reason(staff):
 
 def test_a_rule_of_the_app_s_own_has_its_code(staff):
     """Nobody but the app knows what it means."""
-    from dibs.web.http.counting import refused
+    from dibs.web.http.problems import count_refusal
 
     with staff.site.app.test_request_context(method="POST"):
-        refused(InvalidName((Reason("house_rule", "Not here."),)))
+        count_refusal(InvalidName((Reason("house_rule", "Not here."),)))
     assert '<th scope="row"><code>house_rule</code></th>' in staff.get("/staff").text
 
 

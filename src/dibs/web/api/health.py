@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dibs.web.api.schemas import Health
 from dibs.web.http.blueprint import Blueprint, parts
+from dibs.web.http.route import Route
 
-blueprint = Blueprint("dibs_health", __name__, description="For operators of the service.")
+blueprint = Blueprint(
+    "dibs_health", __name__, title="Health", description="For operators of the service."
+)
 
 
-@blueprint.route("/healthz", tags=["Health"])
+@blueprint.route("/healthz", Route(admits="anybody", limit=None))
 @blueprint.response(200, Health)
 def healthy() -> dict[str, str]:
     """The process is alive. The database is not checked: a restart would not mend it."""
     return {"status": "ok"}
 
 
-@blueprint.route("/readyz", tags=["Health"])
+@blueprint.route("/readyz", Route(admits="anybody", limit=None))
 @blueprint.response(200, Health)
 @blueprint.refuses(503, "The database does not answer, or is not set up.")
 def ready() -> dict[str, str]:

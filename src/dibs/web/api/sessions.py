@@ -21,6 +21,7 @@ from dibs.web.api.schemas import (
 from dibs.web.http import cookies
 from dibs.web.http.auth import bearer, signed_in
 from dibs.web.http.blueprint import CSRF, LANGUAGE, Blueprint, deadline, parts
+from dibs.web.http.route import Route
 from dibs.web.i18n import iso, localised, say
 
 LOGGED_OUT = "You are signed out."
@@ -29,12 +30,14 @@ MESSAGES = (LOGGED_OUT, LOGGED_OUT_EVERYWHERE)
 
 KEYS_SECONDS = 300
 
-blueprint = Blueprint("dibs_sessions", __name__, description="Sign in and out.")
+blueprint = Blueprint("dibs_sessions", __name__, title="Sessions", description="Sign in and out.")
 # Not mounted without passwords; who is signed in since there were some may stay and leave.
-entrance = Blueprint("dibs_login", __name__, description="Sign in.")
+entrance = Blueprint("dibs_login", __name__, title="Sessions", description="Sign in.")
 
 
-@entrance.route("/login", methods=["POST"], tags=["Sessions"])
+@entrance.route(
+    "/login", Route(admits="anybody", limit="login", credential="named"), methods=["POST"]
+)
 @entrance.arguments(LoginBody())
 @entrance.response(200, TokenSchema)
 @entrance.refuses(400, "The body cannot be read, or contains no name.")
@@ -51,7 +54,7 @@ def login(body: dict[str, Any]) -> Response:
     return _answer(tokens, as_cookies=body["cookies"])
 
 
-@blueprint.route("/refresh", methods=["POST"], tags=["Sessions"])
+@blueprint.route("/refresh", Route(admits="anybody", limit="refresh"), methods=["POST"])
 @blueprint.doc(security=[{}, {"refresh": []}, {"refresh_cookie": []}], parameters=[CSRF])
 @blueprint.arguments(RefreshBody(), required=False)
 @blueprint.response(200, TokenSchema)
@@ -73,8 +76,7 @@ def refresh(body: dict[str, str]) -> Response:
     return _answer(parts().accounts.logins.refresh(token, deadline=deadline()), as_cookies=True)
 
 
-@blueprint.route("/logout", methods=["POST"], tags=["Sessions"])
-@blueprint.login_required(changes=True)
+@blueprint.route("/logout", Route(admits="user", limit="rest"), methods=["POST"])
 @blueprint.response(200, Done, headers=LANGUAGE)
 @blueprint.refuses_usually(503)
 def logout() -> Response:
@@ -83,8 +85,7 @@ def logout() -> Response:
     return _gone(LOGGED_OUT)
 
 
-@blueprint.route("/logout/all", methods=["POST"], tags=["Sessions"])
-@blueprint.login_required(changes=True)
+@blueprint.route("/logout/all", Route(admits="user", limit="rest"), methods=["POST"])
 @blueprint.response(200, Done, headers=LANGUAGE)
 @blueprint.refuses_usually(503)
 def logout_all() -> Response:
@@ -93,8 +94,7 @@ def logout_all() -> Response:
     return _gone(LOGGED_OUT_EVERYWHERE)
 
 
-@blueprint.route("/sessions", tags=["Sessions"])
-@blueprint.login_required()
+@blueprint.route("/sessions", Route(admits="user", limit="rest"))
 @blueprint.response(200, SessionList)
 @blueprint.refuses_usually(503)
 def sessions() -> dict[str, Any]:
@@ -118,11 +118,10 @@ def sessions() -> dict[str, Any]:
 
 @blueprint.route(
     "/sessions/<session_id>",
+    Route(admits="user", limit="rest"),
     methods=["DELETE"],
-    tags=["Sessions"],
     parameters=[id_in_path("session_id")],
 )
-@blueprint.login_required(changes=True)
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such session, or it is somebody else's.")
 @blueprint.refuses_usually(503)
@@ -133,7 +132,7 @@ def end_session(session_id: str) -> None:
         raise SessionNotFound
 
 
-@blueprint.route("/.well-known/jwks.json", tags=["Sessions"])
+@blueprint.route("/.well-known/jwks.json", Route(admits="anybody", limit="rest"))
 @blueprint.response(200, KeySet)
 def public_keys() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Show the keys for verifying access tokens; there are none with DIBS_TOKEN_SECRET."""

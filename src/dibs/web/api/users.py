@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from dibs.errors import InvalidName, SessionEnded, UserNotFound
 from dibs.store import UserRow
-from dibs.web.api.registration import LOCATION, taking
+from dibs.web.api.registration import LOCATION, suggesting
 from dibs.web.api.representations import moved_to, refuse_unlisted, users_shown
 from dibs.web.api.schemas import (
     NAME_FORMAT,
@@ -32,6 +32,7 @@ from dibs.web.http.blueprint import (
     deadline,
     parts,
 )
+from dibs.web.http.route import Route
 from dibs.web.i18n import localised, say
 
 CHANGED = "The password was changed. Please sign in again."
@@ -46,12 +47,11 @@ NAME_IN_PATH = {
 }
 
 blueprint = Blueprint(
-    "dibs_users", __name__, description="Read users, and change the signed-in one."
+    "dibs_users", __name__, title="Users", description="Read users, and change the signed-in one."
 )
 
 
-@blueprint.route("/users", tags=["Users"])
-@blueprint.login_optional()
+@blueprint.route("/users", Route(admits="reader", limit="rest"))
 @blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, UserPage)
 @blueprint.refuses_usually(403, 422, 503)
@@ -73,8 +73,7 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/users/me", tags=["Users"])
-@blueprint.login_required()
+@blueprint.route("/users/me", Route(admits="user", limit="rest"))
 @blueprint.response(200, UserSchema)
 @blueprint.refuses_usually(503)
 def me() -> dict[str, Any]:
@@ -85,8 +84,9 @@ def me() -> dict[str, Any]:
         raise SessionEnded from error
 
 
-@blueprint.route("/users/me", methods=["PATCH"], tags=["Users"])
-@blueprint.login_required(changes=True)
+@blueprint.route(
+    "/users/me", Route(admits="user", limit="register", credential="own"), methods=["PATCH"]
+)
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(ChangeBody())
 @blueprint.response(200, Changed, headers=LANGUAGE)
@@ -109,7 +109,7 @@ def change(body: dict[str, str]) -> Response:
 
 
 def _rename(name: str, hold: str | None) -> Response:
-    with taking(name):
+    with suggesting(name):
         renamed = parts().accounts.profiles.rename(
             signed_in().user_id, name, hold=hold, deadline=deadline()
         )
@@ -118,8 +118,7 @@ def _rename(name: str, hold: str | None) -> Response:
     return response
 
 
-@blueprint.route("/users/me", methods=["DELETE"], tags=["Users"])
-@blueprint.login_required(changes=True)
+@blueprint.route("/users/me", Route(admits="user", limit="rest"), methods=["DELETE"])
 @blueprint.response(204)
 @blueprint.refuses(409, "This user is the last owner of a team.")
 @blueprint.refuses_usually(503)
@@ -129,8 +128,9 @@ def leave() -> Response:
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 
 
-@blueprint.route("/users/<user_id>", tags=["Users"], parameters=[id_in_path("user_id")])
-@blueprint.login_optional()
+@blueprint.route(
+    "/users/<user_id>", Route(admits="reader", limit="rest"), parameters=[id_in_path("user_id")]
+)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(404, "There is no such user.")
 @blueprint.refuses_usually(503)
@@ -141,8 +141,11 @@ def user(user_id: str) -> dict[str, Any]:
     return _shown(_found(user_id))
 
 
-@blueprint.route("/users/by-name/<dibs_any:name>", tags=["Users"], parameters=[NAME_IN_PATH])
-@blueprint.login_optional()
+@blueprint.route(
+    "/users/by-name/<dibs_any:name>",
+    Route(admits="reader", limit="rest"),
+    parameters=[NAME_IN_PATH],
+)
 @blueprint.response(200, UserSchema)
 @blueprint.alt_response(308, description="The user has another name now.", headers=LOCATION)
 @blueprint.refuses(404, "There is no such user.")

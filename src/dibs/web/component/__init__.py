@@ -9,8 +9,10 @@ from typing import cast
 from flask import Blueprint, Response, current_app, request
 from flask_babel import force_locale
 
+from dibs.state import state_of
 from dibs.web.http import files as packed
 from dibs.web.http.current import parts
+from dibs.web.http.route import Route, says
 from dibs.web.i18n import LOCALES, say
 
 FILE = "dibs-username.js"
@@ -29,18 +31,17 @@ WORDS = {
 
 MESSAGES = tuple(WORDS.values())
 
-KEY = "dibs.component"
-
 blueprint = Blueprint("dibs_component", __name__)
 
 
 @blueprint.get(f"/{FILE}")
+@says(Route(admits="anybody", limit="rest"))
 def module() -> Response:
     """The module, which pages of every origin may load: it is the same for everybody."""
-    text = current_app.extensions.get(KEY)
-    if text is None:
-        text = current_app.extensions[KEY] = _with_words().encode()
-    response = packed.answered(text, "text/javascript")
+    state = state_of(current_app)
+    if state.component is None:
+        state.component = _with_words().encode()
+    response = packed.answered(state.component, "text/javascript")
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.cache_control.public = True

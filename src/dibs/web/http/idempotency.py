@@ -117,7 +117,7 @@ def still_owned(answer: dict[str, str]) -> bool:
     return row is not None and row.owner == answer["id"]
 
 
-def once(
+def idempotent(
     route: str,
     *,
     by_user: bool = False,

@@ -16,8 +16,8 @@ from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
 from dibs.web.http import files
-from dibs.web.http.auth import WHO
-from dibs.web.http.current import parts
+from dibs.web.http.current import current, parts
+from dibs.web.http.route import Route, says
 from dibs.web.i18n import LOCALES, flowing, is_choice_offered, language, localised, say
 from dibs.web.pages import browser_session
 from dibs.web.pages.form_token import form_token
@@ -76,7 +76,7 @@ def common() -> dict[str, Any]:
         "dir": Locale.parse(tongue).text_direction,
         "languages": LANGUAGES if is_choice_offered() else {},
         # Not looked up here: a page about a database that is away has no reader.
-        "reader": request.environ.get(WHO),
+        "reader": current().reader,
         "notice": browser_session.shown(),
         "front": front(),
         "hashes": parts().settings.hashes,
@@ -159,12 +159,14 @@ def _version(name: str) -> str:
 
 
 @look.get("/dibs.css")
+@says(Route(admits="anybody", limit="rest"))
 def style() -> Response:
     """The stylesheet."""
     return _file(STYLE, "text/css")
 
 
 @look.get("/dibs.svg")
+@says(Route(admits="anybody", limit="rest"))
 def icon() -> Response:
     """The icon."""
     return _file(ICON, "image/svg+xml")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from flask import Response, request
 
 from dibs.accounts.login import Tokens
@@ -13,12 +11,8 @@ from dibs.web.api.registration import REGISTERED
 from dibs.web.api.sessions import LOGGED_OUT, LOGGED_OUT_EVERYWHERE
 from dibs.web.api.users import CHANGED
 from dibs.web.http import cookies
-from dibs.web.http.auth import WHO
-from dibs.web.http.current import acts, deadline, parts
+from dibs.web.http.current import acts, current, deadline, parts
 from dibs.web.i18n import say
-
-NEW = "dibs.tokens"
-ENDED = "dibs.ended"
 
 
 def visitor() -> Living | None:
@@ -27,11 +21,12 @@ def visitor() -> Living | None:
     Raises:
         StoreUnavailable: The database cannot answer.
     """
-    if WHO not in request.environ:
-        living = request.environ[WHO] = _by_access_token() or _by_refresh_token()
-        if living is not None:
-            acts(living.user_id)
-    return cast("Living | None", request.environ[WHO])
+    state = current()
+    if not state.is_reader_known:
+        state.reader, state.is_reader_known = _by_access_token() or _by_refresh_token(), True
+        if state.reader is not None:
+            acts(state.reader.user_id)
+    return state.reader
 
 
 def signed_in() -> Living:
@@ -48,25 +43,25 @@ def signed_in() -> Living:
 
 def sign_in(tokens: Tokens) -> None:
     """Have the answer give the browser these."""
-    request.environ[NEW] = tokens
+    current().tokens = tokens
 
 
 def sign_out() -> None:
     """Have the answer take the browser's tokens away."""
-    request.environ[ENDED] = True
+    current().has_ended = True
 
 
 def has_ended() -> bool:
     """Whether the browser came with a session that had ended."""
-    return ENDED in request.environ
+    return current().has_ended
 
 
 def settle(response: Response) -> None:
     """Put the cookies as this request has left them."""
-    tokens = request.environ.get(NEW)
-    if tokens is not None:
-        cookies.put(response, tokens, cookies.csrf_token(tokens.session_id))
-    elif ENDED in request.environ:
+    state = current()
+    if state.tokens is not None:
+        cookies.put(response, state.tokens, cookies.csrf_token(state.tokens.session_id))
+    elif state.has_ended:
         cookies.drop(response)
 
 
@@ -92,7 +87,7 @@ def _by_refresh_token() -> Living | None:
     try:
         return _exchanged(token)
     except InvalidToken:
-        request.environ[ENDED] = True
+        current().has_ended = True
         return None
 
 
@@ -104,7 +99,7 @@ def _exchanged(token: str) -> Living | None:
         # Pages that are opened side by side come with the same token. The first brings the new
         # one to the browser; for the others it is enough to be read this once.
         return logins.going_on(token.partition(".")[0], deadline=deadline())
-    request.environ[NEW] = tokens
+    current().tokens = tokens
     return logins.who(tokens.access_token, deadline=deadline())
 
 

@@ -13,8 +13,8 @@ from babel import Locale
 from babel.dates import format_skeleton, format_timedelta
 from flask_babel import get_locale
 
-from dibs.web.http.counting import REFUSED
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.problems import REFUSED
 from dibs.web.i18n import EPOCH, say
 
 WIDTH, HEIGHT = 600, 120

@@ -96,7 +96,7 @@ SHOWN: dict[str, Shown] = {}
 """By endpoint."""
 
 
-def comes_back(
+def redisplays(
     page: Callable[[Form], Response],
     *,
     names: str = "username",
