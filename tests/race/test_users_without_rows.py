@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -78,7 +79,8 @@ def test_a_rename_beside_the_end(store: SqlStore) -> None:
     for _ in range(ROUNDS):
         row = only_named(store)
         end = partial(accounts.delete, str(row.owner), quarantine=AN_HOUR_MS, deadline=soon())
-        renamed, ended = at_once([renaming(store, row), end])
+        jobs: list[Callable[[], Any]] = [renaming(store, row), end]
+        renamed, ended = at_once(jobs)
         assert ended is True
         assert renamed is None or isinstance(renamed, (Won, UserNotFound))
         assert (names(store, row), rows(store, row)) == ([], 0)
