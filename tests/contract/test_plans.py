@@ -162,11 +162,9 @@ class Tour:
     def names(self) -> None:
         one, other = self.user(), self.user()
         self.store.rename(a_rename(one, next(self._names), pace=Pace()), deadline=soon())
-        transfer = Transfer(
-            self.user(), a_claim(next(self._names)), other, Quarantine(AN_HOUR_MS, remembered=True)
-        )
-        wish = a_claim(next(self._names), owner=str(transfer.name.owner))
-        transfer = Transfer(transfer.name, wish, other, transfer.rest)
+        passed = self.user()
+        wish = a_claim(next(self._names), owner=str(passed.owner))
+        transfer = Transfer(passed, wish, other, Quarantine(AN_HOUR_MS, remembered=True))
         assert isinstance(self.store.transfer(transfer, deadline=soon()), Won)
         held = win(self.store, a_claim(next(self._names), lasts=AN_HOUR_MS))
         self.store.free(held.key, state="held", token=held.claim_token, deadline=soon())

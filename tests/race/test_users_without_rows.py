@@ -118,7 +118,7 @@ def test_a_rename_beside_keeping_out(store: SqlStore, monkeypatch: pytest.Monkey
     """It waits for the row that the other one has just made, and then finds them kept out."""
     row, accounts = only_named(store), Users(store.transactions, "default")
     made, answers = threading.Event(), list[object]()
-    change = type(store.transactions).write
+    change: Any = type(store.transactions).write
 
     def slowly(self: object, work: Callable[[Run], object], **options: object) -> object:
         def held(run: Run) -> object:
@@ -129,7 +129,7 @@ def test_a_rename_beside_keeping_out(store: SqlStore, monkeypatch: pytest.Monkey
             time.sleep(0.3)
             return done
 
-        return change(self, held, **options)  # type: ignore[arg-type]
+        return change(self, held, **options)
 
     monkeypatch.setattr(type(store.transactions), "write", slowly)
 
