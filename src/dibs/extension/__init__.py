@@ -25,7 +25,7 @@ from dibs.registry import refusal
 from dibs.state import AppState, state_of
 from dibs.store import Lost
 from dibs.store.host import session as host
-from dibs.store.host.connection import AnySession, Home, engine_of
+from dibs.store.host.connection import AnySession, NameTable, engine_of
 from dibs.store.host.owners import write_to
 from dibs.store.models import attach, names
 from dibs.store.names.releases import Quarantine
@@ -161,12 +161,12 @@ class Dibs:
             StoreUnavailable: The database cannot answer.
             SchemaError: The database is not set up for dibs.
         """
-        home = self._home(writes=False)
+        table = self._name_table(writes=False)
         try:
             username = self._parser.parse(name)
         except InvalidName as error:
             return Availability(name, None, False, error.code, error.reasons)
-        row = host.find_in_session(self._session(), username.key, home=home)
+        row = host.find_in_session(self._session(), username.key, table=table)
         if row is None or row.free:
             return Availability(name, username.canonical, True)
         return Availability(name, username.canonical, False, refusal(row, username.canonical).code)
@@ -193,10 +193,10 @@ class Dibs:
             StoreUnavailable: The database cannot answer; only a rollback is accepted.
             SchemaError: The database is not set up for dibs.
         """
-        home = self._home()
+        table = self._name_table()
         username = self._parser.parse(name)
         outcome = host.claim_in_session(
-            self._session(), username, owner=owner, kind=kind, home=home
+            self._session(), username, owner=owner, kind=kind, table=table
         )
         if isinstance(outcome, Lost):
             raise refusal(outcome.row, username.canonical)
@@ -223,7 +223,7 @@ class Dibs:
             StoreUnavailable: The database cannot answer; only a rollback is accepted.
             SchemaError: The database is not set up for dibs.
         """
-        home = self._home()
+        table = self._name_table()
         username = self._parser.parse(to)
         outcome = host.rename_in_session(
             self._session(),
@@ -232,7 +232,7 @@ class Dibs:
             owner=owner,
             kind=kind,
             rest=Quarantine(state_of(current_app).quarantine, remembered=True),
-            home=home,
+            table=table,
         )
         if outcome is None:
             raise NameNotOwned
@@ -269,7 +269,7 @@ class Dibs:
             StoreUnavailable: The database cannot answer; only a rollback is accepted.
             SchemaError: The database is not set up for dibs.
         """
-        home = self._home()
+        table = self._name_table()
         if name is None and owner is None:
             raise TypeError("release() needs a name, an owner, or both")
         # A name that newer rules would refuse can still be given back.
@@ -277,7 +277,7 @@ class Dibs:
         lasts = 0 if at_once else state_of(current_app).quarantine
         rest = Quarantine(lasts, remembered=lasts != 0)
         return host.release_in_session(
-            self._session(), username, owner=owner, kind=kind, rest=rest, home=home
+            self._session(), username, owner=owner, kind=kind, rest=rest, table=table
         )
 
     @property
@@ -290,9 +290,9 @@ class Dibs:
         """The version of the rules by which names get their keys."""
         return self._parser.rules_version
 
-    def _home(self, *, writes: bool = True) -> Home:
+    def _name_table(self, *, writes: bool = True) -> NameTable:
         bind = write_to(self._table) if writes else {"clause": self._table}
-        return Home(self._namespace_here(), bind, self.rules_version)
+        return NameTable(self._namespace_here(), bind, self.rules_version)
 
     def _settle(self, state: AppState, settings: Settings) -> str:
         """Be on one more app, and say in which namespace.

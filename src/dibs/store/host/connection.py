@@ -31,7 +31,7 @@ _holding: WeakSet[Pool] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class NameTable:
     """Where a host keeps its names.
 
     Attributes:
@@ -46,7 +46,7 @@ class Home:
 
 
 def enter(
-    session: AnySession, *, owner: object | None, kind: str | None, home: Home
+    session: AnySession, *, owner: object | None, kind: str | None, table: NameTable
 ) -> tuple[Session, Connection]:
     """The session that writes the owner's own row, flushed, and the connection of its transaction.
 
@@ -55,8 +55,8 @@ def enter(
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    here, bind = _at(session, owner, kind, home.bind)
-    connection = connect(here, bind, home.rules_version)
+    here, bind = _at(session, owner, kind, table.bind)
+    connection = connect(here, bind, table.rules_version)
     # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
     here.flush()
     return here, connection

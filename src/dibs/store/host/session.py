@@ -13,7 +13,14 @@ from dataclasses import replace
 
 from dibs.names import Username
 from dibs.store.database.statements import RowVanished
-from dibs.store.host.connection import AnySession, Home, connect, dialect_of, enter, plain_session
+from dibs.store.host.connection import (
+    AnySession,
+    NameTable,
+    connect,
+    dialect_of,
+    enter,
+    plain_session,
+)
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import Owner, identify
 from dibs.store.host.statements import HostStatements, bounded, translated_errors
@@ -29,7 +36,7 @@ def claim_in_session(
     *,
     owner: object,
     kind: str | None,
-    home: Home,
+    table: NameTable,
 ) -> Outcome:
     """Try to take the name in the host's transaction, which goes on whatever the answer is.
 
@@ -38,7 +45,7 @@ def claim_in_session(
         username: The parsed name.
         owner: A mapped instance, or a plain id.
         kind: What a plain id is of.
-        home: Where names are kept; a mapped owner's own database goes before its `bind`.
+        table: Where names are kept; a mapped owner's own database goes before its `bind`.
 
     Raises:
         OwnerWithoutIdentity: The name would be nobody's.
@@ -46,15 +53,15 @@ def claim_in_session(
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    session, connection = enter(session, owner=owner, kind=kind, home=home)
-    claim = _claim(username, identify(owner, kind), home)
+    session, connection = enter(session, owner=owner, kind=kind, table=table)
+    claim = _claim(username, identify(owner, kind), table)
     with translated_errors(connection), bounded(connection) as run:
         outcome = decide(run, dialect_of(connection), [claim])[0]
         announce_later(session, run.noted)
         return outcome
 
 
-def find_in_session(session: AnySession, key: str, *, home: Home) -> NameRow | None:
+def find_in_session(session: AnySession, key: str, *, table: NameTable) -> NameRow | None:
     """The row of this key as the host's transaction sees it.
 
     Raises:
@@ -62,8 +69,8 @@ def find_in_session(session: AnySession, key: str, *, home: Home) -> NameRow | N
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    connection = connect(plain_session(session), home.bind, home.rules_version, writes=False)
-    place = (home.namespace, key)
+    connection = connect(plain_session(session), table.bind, table.rules_version, writes=False)
+    place = (table.namespace, key)
     with translated_errors(connection):
         found = read(HostStatements(connection), dialect_of(connection), {place})
     return found.get(place)
@@ -77,7 +84,7 @@ def rename_in_session(
     owner: object,
     kind: str | None,
     rest: Quarantine,
-    home: Home,
+    table: NameTable,
 ) -> Outcome | None:
     """Give an owner another name in place of the old one, in the host's transaction.
 
@@ -90,8 +97,8 @@ def rename_in_session(
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    session, connection = enter(session, owner=owner, kind=kind, home=home)
-    claim, place = _claim(username, identify(owner, kind), home), (home.namespace, old.key)
+    session, connection = enter(session, owner=owner, kind=kind, table=table)
+    claim, place = _claim(username, identify(owner, kind), table), (table.namespace, old.key)
     with translated_errors(connection), bounded(connection) as run:
         row = read(run, dialect_of(connection), {place}).get(place)
         if row is None or not _owns(claim, row, old):
@@ -111,7 +118,7 @@ def release_in_session(
     owner: object | None,
     kind: str | None,
     rest: Quarantine,
-    home: Home,
+    table: NameTable,
 ) -> int:
     """Release one name, or all names of an owner, in the host's transaction.
 
@@ -124,9 +131,9 @@ def release_in_session(
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    session, connection = enter(session, owner=owner, kind=kind, home=home)
+    session, connection = enter(session, owner=owner, kind=kind, table=table)
     who = None if owner is None else identify(owner, kind)
-    where, params = _chosen(username, who, home)
+    where, params = _chosen(username, who, table)
     with translated_errors(connection), bounded(connection) as run:
         rows = release_where(run, dialect_of(connection), where, params, rest)
         announce_later(session, run.noted)
@@ -134,8 +141,8 @@ def release_in_session(
     return len(rows)
 
 
-def _claim(username: Username, who: Owner, home: Home) -> Claim:
-    return Claim(username, who.kind, who.id, secrets.token_hex(16), home.namespace)
+def _claim(username: Username, who: Owner, table: NameTable) -> Claim:
+    return Claim(username, who.kind, who.id, secrets.token_hex(16), table.namespace)
 
 
 def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
@@ -145,9 +152,9 @@ def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
 
 
 def _chosen(
-    username: Username | None, who: Owner | None, home: Home
+    username: Username | None, who: Owner | None, table: NameTable
 ) -> tuple[str, dict[str, object]]:
-    where, params = "namespace = :namespace", dict[str, object](namespace=home.namespace)
+    where, params = "namespace = :namespace", dict[str, object](namespace=table.namespace)
     if username is not None:
         # The key says whether a name is free, never whose it is.
         where += " AND name_key = :key AND canonical = :canonical"

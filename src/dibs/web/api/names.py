@@ -210,6 +210,8 @@ def registry_for(given: str | None) -> Registry:
         BodyInvalid: There is no such namespace here.
     """
     settings, place = parts().settings, state_of(current_app).places.get(request.blueprint or "")
+    if place is None and given in (None, settings.namespace):
+        return parts().registry  # nearly always
     own = settings.namespace if place is None else place if isinstance(place, str) else place()
     wanted = own if given is None else given
     # An address of one namespace is not a way to another.
