@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dibs.cache import NoFilter, TakenNames, memory
+from dibs.cache import MemoryCache, NoFilter, TakenNames
 from dibs.errors import InvalidName, NameLookalike, NameReserved, NameTaken
 from dibs.names import Parser
 from dibs.registry import Registry
@@ -26,10 +26,9 @@ def strategy(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def registry_with(strategy: str, store: Store) -> Registry:
-    return Registry(
-        store, STRATEGIES[strategy](Sources(store, TakenNames(), NoFilter())), parser=Parser()
-    )
+def registry_with(strategy: str, store: Store, cache: TakenNames | None = None) -> Registry:
+    sources = Sources(store, cache or TakenNames(), NoFilter())
+    return Registry(store, STRATEGIES[strategy](sources), parser=Parser())
 
 
 def kinds(registry: Registry, names: list[str], **options: bool) -> list[str]:
@@ -52,11 +51,11 @@ def test_a_hundred_names_are_one_statement(
 
 @pytest.mark.parametrize("strategy", ["cache_aside", "membership_filter"], indirect=True)
 def test_what_the_cache_knows_is_no_statement(
-    backend: Backend, store: SqlStore, strategy: str, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, store: SqlStore, strategy: str
 ) -> None:
     """Which is what was asked within the last second; here it is longer than the test."""
-    monkeypatch.setattr(memory, "SECONDS", 3600.0)
-    registry = registry_with(strategy, store)
+    remembering = TakenNames(memory=MemoryCache(seconds=3600.0))
+    registry = registry_with(strategy, store, remembering)
     names = [f"taken{i}x" for i in range(20)]
     for name in names:
         register(registry, name)

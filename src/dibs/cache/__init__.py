@@ -7,8 +7,7 @@ and never to a claim.
 """
 
 from dibs.cache.base import Entry, NameFilter, NoFilter, TakenCache
-from dibs.cache.layers import TakenNames
-from dibs.cache.memory import MemoryCache
 from dibs.cache.single_flight import Flights
+from dibs.cache.taken import MemoryCache, TakenNames
 
 __all__ = ["Entry", "Flights", "MemoryCache", "NameFilter", "NoFilter", "TakenCache", "TakenNames"]
