@@ -45,7 +45,7 @@ def test_every_strategy_has_a_stated_cost() -> None:
 def register(registry: Registry, name: str, *, costly: bool = False) -> NameRow:
     """What registration asks of a registry, without the password."""
     user = NewUser(str(uuid.uuid4()))
-    claim = Claim(parse(name), "user", user.id, uuid.uuid4().hex, user=user)
+    claim = Claim(parse(name), "user", user.id, uuid.uuid4().hex, registry.namespace, user)
     registry.look(claim, costly=costly, deadline=soon())
     return registry.claim(claim, deadline=soon())
 
