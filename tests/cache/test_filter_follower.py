@@ -160,8 +160,8 @@ class open_transaction:  # noqa: N801  # it reads as a function
 
     def __enter__(self):
         self._connection = self._store.engine.connect()
-        clock = self._store._dialect.clock
-        self._connection.execute(text(self._store._dialect.begin))
+        clock = self._store.transactions.dialect.clock
+        self._connection.execute(text(self._store.transactions.dialect.begin))
         self._connection.execute(
             text(
                 "INSERT INTO dibs_names (namespace, name_key, canonical, display, rules_version,"

@@ -126,7 +126,7 @@ def test_new_keys_are_found_by_an_index(backend: Backend, store: SqlStore) -> No
         backend.execute("ANALYZE dibs_names", url)
     clock, _ = store.moment(deadline=soon())
     for since in (clock, 0):
-        sql = NEW.format(namespace=store._dialect.unindexed("namespace"))
+        sql = NEW.format(namespace=store.transactions.dialect.unindexed("namespace"))
         for name, value in {
             "since": since,
             "after": "'a'",

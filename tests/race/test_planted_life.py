@@ -17,9 +17,8 @@ from dibs.registry.holds import Held, Holds
 from dibs.signals import announce
 from dibs.store import Claim, Won
 from dibs.store.database.dialects import Dialect, Run
-from dibs.store.database.dialects.base import Inserted
+from dibs.store.database.dialects.base import Inserted, insert_returning
 from dibs.store.database.dialects.postgresql import PostgreSQL
-from dibs.store.database.dialects.sqlite import insert_returning
 from dibs.store.database.statements import DriverRun
 from dibs.store.names import claims, releases, renames
 from dibs.store.names import store as changing
@@ -49,14 +48,14 @@ def test_a_take_over_of_whatever_is_there(store: SqlStore, monkeypatch: Any) -> 
     win(store, a_claim("ada", lasts=AN_HOUR_MS))
     expire(store, "ada")
     all_have_read = threading.Barrier(4, timeout=PATIENCE_S)
-    original = store._dialect.take_over
+    original = store.transactions.dialect.take_over
 
     def take_over(*, when_free: bool) -> str:
         all_have_read.wait()
         sql = original(when_free=False)
         return sql.replace(" AND version = :version", "")
 
-    monkeypatch.setattr(store._dialect, "take_over", take_over)
+    monkeypatch.setattr(store.transactions.dialect, "take_over", take_over)
     outcomes = claim_at_once([store], [a_claim("ada") for _ in range(4)])
     with pytest.raises((AssertionError, ValueError)):
         assert_one_winner(outcomes)
@@ -69,7 +68,7 @@ def test_a_rename_that_locks_nobody(store: SqlStore, monkeypatch: Any) -> None:
     """Two of one user have both taken a new name before either gives up the old one."""
     old = win(store, a_claim("ada", user=True))
     both_have_taken = threading.Barrier(2, timeout=PATIENCE_S)
-    original = store._dialect.let_go
+    original = store.transactions.dialect.let_go
 
     def slowly(*args: Any, **options: Any) -> Any:
         both_have_taken.wait()
@@ -78,7 +77,7 @@ def test_a_rename_that_locks_nobody(store: SqlStore, monkeypatch: Any) -> None:
     monkeypatch.setattr(renames, "lock_user", lambda *_: True)
     monkeypatch.setattr(renames, "end_row", slowly)
     blind = original().replace(" AND version = :version", "")
-    monkeypatch.setattr(store._dialect, "let_go", lambda: blind)
+    monkeypatch.setattr(store.transactions.dialect, "let_go", lambda: blind)
     wishes = [a_rename(old, name) for name in ("eve", "eva")]
     outcomes = at_once([partial(store.rename, wish, deadline=soon()) for wish in wishes])
     assert [type(outcome) for outcome in outcomes] == [Won, Won]
@@ -98,8 +97,8 @@ def test_a_change_that_is_not_made(store: SqlStore, monkeypatch: Any) -> None:
 
 def without_its_line(cls: type[Dialect], run: Run, claim: Claim, new: object) -> Inserted:
     """What PostgreSQL does in one statement, but for the history."""
-    del new
-    return insert_returning(cls, run, [claim])._replace(whole=True)
+    del cls, new
+    return insert_returning(run, [claim])._replace(whole=True)
 
 
 @pytest.mark.parametrize("module", [claims, changing, renames])
@@ -122,7 +121,7 @@ def test_a_change_that_is_announced_too_early(store: SqlStore, monkeypatch: Any)
         win(store, a_claim("ada"))
         with pytest.raises(ZeroDivisionError):
             store.transactions.write(
-                lambda run: claims.decide(run, store._dialect, [a_claim("eve")]) and 1 / 0,
+                lambda run: claims.decide(run, [a_claim("eve")]) and 1 / 0,
                 changed=bool,
                 deadline=soon(),
             )

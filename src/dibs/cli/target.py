@@ -15,6 +15,7 @@ from dibs.config import Settings, load
 from dibs.config.namespaces import NONE, Namespaces
 from dibs.errors import ConfigError
 from dibs.store import schema
+from dibs.store.database.dialects import UPGRADE
 from dibs.wiring import create_tables, open_store
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _of_host(app: Flask, dibs: Dibs) -> Target:
             ) from error
 
     def verify() -> None:
-        schema.require_file(engine.url, f"flask {schema.UPGRADE}")
+        schema.require_file(engine.url, f"flask {UPGRADE}")
         with engine.connect() as connection:
             host_connection.verify(connection, dibs.rules_version)
 

@@ -21,7 +21,7 @@ from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds
 from dibs.registry.renames import Renames
 from dibs.store import Budget, Deadline, Store
-from dibs.store.database.engine import connect, parse_url, refuse_no_folder
+from dibs.store.database.engine import connect
 from dibs.store.names.history import History
 from dibs.store.names.listing import NamespaceFeed
 from dibs.store.names.renames import Pace
@@ -292,7 +292,6 @@ def create_tables(settings: Settings) -> None:
         StoreUnavailable: The database cannot answer.
     """
     _make_home(settings)
-    refuse_no_folder(parse_url(settings.resolved_database_url))
     upgrade(settings.resolved_database_url, rules_version(settings.lookalikes))
 
 

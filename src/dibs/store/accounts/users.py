@@ -165,7 +165,7 @@ class Users:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        dialect, params = self._transactions.dialect, {"id": user_id}
+        params = {"id": user_id}
         attempts = count()
 
         def work(run: Run) -> bool:
@@ -174,7 +174,7 @@ class Users:
                 return repeated  # perhaps by our earlier self, and gone in any case
             leave_all(run, user_id)
             run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
-            release_for_good(run, dialect, _HERS, params, quarantine)
+            release_for_good(run, _HERS, params, quarantine)
             return run.change("DELETE FROM dibs_users WHERE id = :id", params) == 1
 
         def recall(run: Run) -> bool | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
@@ -22,10 +21,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from dibs.context import Budget, Deadline
 from dibs.errors import DibsError, OutcomeUnknown, SchemaError, StoreError, StoreUnavailable
 from dibs.signals import NameChange, announce
-from dibs.store.database.dialects import Run, dialect_for
+from dibs.store.database.dialects import UPGRADE, Kind, Run, dialect_for
 from dibs.store.database.outage import OutageGate
 from dibs.store.database.statements import DriverRun, OutOfTime, RowVanished
-from dibs.store.database.violations import Kind, classify
 
 
 class Restart(Exception):
@@ -44,18 +42,6 @@ class CommitLost(Exception):
     """The server was lost after COMMIT was sent."""
 
 
-def close_for_good(connection: PoolProxiedConnection | None) -> None:
-    """Close it for good: a closed connection is a rolled-back one, whatever state it was in."""
-    if connection is None:
-        return
-    if isinstance(connection.dbapi_connection, sqlite3.Connection):
-        # SQLite keeps a closed connection, locks and all, until its last cursor is gone
-        # (https://www.sqlite.org/c3ref/close.html), and the error that is raised holds one.
-        with suppress(sqlite3.Error):
-            connection.rollback()
-    connection.invalidate()
-
-
 def roll_back(connection: PoolProxiedConnection | None) -> None:
     """Undo what was sent, and give the connection back."""
     if connection is None:
@@ -70,7 +56,6 @@ def roll_back(connection: PoolProxiedConnection | None) -> None:
 
 T = TypeVar("T")
 
-UPGRADE = "dibs db upgrade"
 # One connection may have grown old behind a restart; two lost in a row mean
 # that the server is away.
 MAX_LOST = 2
@@ -283,7 +268,7 @@ class Transactions:
             try:
                 connection = self.engine.raw_connection()
                 driver = connection.driver_connection
-                run = DriverRun(driver, self._named, deadline, self._budget.silence)
+                run = DriverRun(self.dialect, driver, self._named, deadline, self._budget.silence)
                 result = work(run)
             except BaseException as error:  # noqa: BLE001  # it always raises again
                 self._give_up(connection, error, time.monotonic() - started)
@@ -302,7 +287,10 @@ class Transactions:
         if kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT):
             roll_back(connection)
             raise (TimedOut if kind is Kind.TIMEOUT else Restart) from error
-        close_for_good(connection)
+        if connection is not None:
+            # A closed connection is a rolled-back one, whatever state it was in.
+            self.dialect.release_locks(connection.dbapi_connection)
+            connection.invalidate()
         if kind is Kind.AWAY:
             if connection is not None:
                 self.generation += 1  # its siblings in the pool are as dead
@@ -319,7 +307,8 @@ class Transactions:
         if isinstance(error, RowVanished):
             return Kind.RESTART
         dbapi_error = self.engine.dialect.loaded_dbapi.Error
-        return classify(error) if isinstance(error, (dbapi_error, DBAPIError)) else Kind.OTHER
+        is_theirs = isinstance(error, (dbapi_error, DBAPIError))
+        return self.dialect.classify(error) if is_theirs else Kind.OTHER
 
     def _persist(
         self,

@@ -16,10 +16,9 @@ from sqlalchemy.pool import Pool
 
 from dibs.errors import ConfigError, SchemaError, StoreUnavailable
 from dibs.store import schema
-from dibs.store.database.dialects import Dialect, dialect_for
-from dibs.store.database.violations import Kind, classify
+from dibs.store.database.dialects import UPGRADE, Kind, dialect_or_base
 from dibs.store.host.owners import bind_of, session_of, state_of
-from dibs.store.host.statements import UPGRADE, bounded, translated_errors
+from dibs.store.host.statements import HOST_UPGRADE, lock_timeout, translated_errors
 from dibs.store.models import meta, names
 
 AnySession = Session | scoped_session[Any]
@@ -83,7 +82,8 @@ def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = 
     except PoolTimeout as error:
         raise StoreUnavailable from error
     except DBAPIError as error:
-        if classify(error) is not Kind.AWAY:
+        dialect = dialect_or_base(engine_of(session, bind).dialect.name)
+        if dialect.classify(error) is not Kind.AWAY:
             raise
         raise StoreUnavailable from error
     if connection.engine.pool not in _verified:
@@ -101,7 +101,7 @@ def verify(connection: Connection, rules_version: int) -> None:
     try:
         schema.verify(connection, rules_version)
     except SchemaError as error:
-        raise SchemaError(str(error).replace(f"`{schema.UPGRADE}`", f"`{UPGRADE}`")) from error
+        raise SchemaError(str(error).replace(f"`{UPGRADE}`", f"`{HOST_UPGRADE}`")) from error
 
 
 def engine_of(session: AnySession, bind: Bind) -> Engine:
@@ -162,10 +162,5 @@ def _lacks_rules(connection: Connection) -> bool:
 def _write_rules(connection: Connection, rules_version: int) -> None:
     sql = "INSERT INTO dibs_meta (id, rules_version, secret) VALUES (1, :version, :secret) "
     params = {"version": rules_version, "secret": secrets.token_hex(32)}
-    with bounded(connection) as run:
-        run.change(sql + dialect_of(connection).pass_over("id"), params)
-
-
-def dialect_of(connection: Connection) -> type[Dialect]:
-    """How its database says things."""
-    return dialect_for(connection.dialect.name)
+    with lock_timeout(connection) as run:
+        run.change(sql + run.dialect.pass_over("id"), params)

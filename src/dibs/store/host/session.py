@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from dibs.names import Username
 from dibs.store.database.statements import RowVanished
-from dibs.store.host.connection import AnySession, Home, connect, dialect_of, enter, plain_session
+from dibs.store.host.connection import AnySession, Home, connect, enter, plain_session
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import Owner, identify
-from dibs.store.host.statements import HostStatements, bounded, translated_errors
+from dibs.store.host.statements import HostRun, lock_timeout, translated_errors
 from dibs.store.names.claims import decide, read
 from dibs.store.names.releases import OF_OWNER, Quarantine, release_where
 from dibs.store.names.renames import Rename, apply_rename
@@ -48,8 +48,8 @@ def claim_in_session(
     """
     session, connection = enter(session, owner=owner, kind=kind, home=home)
     claim = _claim(username, identify(owner, kind), home)
-    with translated_errors(connection), bounded(connection) as run:
-        outcome = decide(run, dialect_of(connection), [claim])[0]
+    with translated_errors(connection), lock_timeout(connection) as run:
+        outcome = decide(run, [claim])[0]
         announce_later(session, run.noted)
         return outcome
 
@@ -65,7 +65,7 @@ def find_in_session(session: AnySession, key: str, *, home: Home) -> NameRow | N
     connection = connect(plain_session(session), home.bind, home.rules_version, writes=False)
     place = (home.namespace, key)
     with translated_errors(connection):
-        found = read(HostStatements(connection), dialect_of(connection), {place})
+        found = read(HostRun(connection), {place})
     return found.get(place)
 
 
@@ -92,11 +92,11 @@ def rename_in_session(
     """
     session, connection = enter(session, owner=owner, kind=kind, home=home)
     claim, place = _claim(username, identify(owner, kind), home), (home.namespace, old.key)
-    with translated_errors(connection), bounded(connection) as run:
-        row = read(run, dialect_of(connection), {place}).get(place)
+    with translated_errors(connection), lock_timeout(connection) as run:
+        row = read(run, {place}).get(place)
         if row is None or not _owns(claim, row, old):
             return None
-        outcome = apply_rename(run, dialect_of(connection), Rename(claim, row, rest))
+        outcome = apply_rename(run, Rename(claim, row, rest))
         if outcome is None:
             raise RowVanished(old.key)
         announce_later(session, run.noted)
@@ -127,8 +127,8 @@ def release_in_session(
     session, connection = enter(session, owner=owner, kind=kind, home=home)
     who = None if owner is None else identify(owner, kind)
     where, params = _chosen(username, who, home)
-    with translated_errors(connection), bounded(connection) as run:
-        rows = release_where(run, dialect_of(connection), where, params, rest)
+    with translated_errors(connection), lock_timeout(connection) as run:
+        rows = release_where(run, where, params, rest)
         announce_later(session, run.noted)
     freed(session, rows)
     return len(rows)

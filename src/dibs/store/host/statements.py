@@ -4,65 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, CursorResult, text
 from sqlalchemy.exc import DBAPIError
 
 from dibs.errors import SchemaError, StoreUnavailable, TransactionMustRestart
-from dibs.store.database.dialects import Row
-from dibs.store.database.statements import HostRun, RowVanished
-from dibs.store.database.violations import Kind, classify
+from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
+from dibs.store.database.statements import RowVanished
 
-UPGRADE = "flask dibs db upgrade"
-
-# How long a host's transaction waits for another one on the same name. A host
-# that waits less on its own connections goes on doing so. SQLite's wait is the
-# connection's own: `timeout`, 5 seconds by default.
-MARIADB_BOUND = (
-    "/*M! SET STATEMENT innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, 1) FOR */ "
-)
-POSTGRESQL_BOUND = """
-    SELECT current_setting('lock_timeout'), set_config('lock_timeout',
-        CASE WHEN CAST(current_setting('lock_timeout') AS interval) BETWEEN '1 ms' AND '1 s'
-             THEN current_setting('lock_timeout') ELSE '1s' END, true)
-"""
-PUT_BACK = "SELECT set_config('lock_timeout', :theirs, true)"
+HOST_UPGRADE = f"flask {UPGRADE}"
 
 
-class HostStatements(HostRun):
-    """Sends statements; on the MySQL family as bytes, and with a bound on each wait."""
+class HostRun(Run):
+    """Sends statements on a host's connection, whichever driver it uses."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self._mysql = connection.dialect.name in ("mysql", "mariadb")
+        super().__init__(dialect_for(connection.dialect.name))
+        self._connection = connection
 
     def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
-        return super().rows(*self._said(sql, params))
+        return self._execute(sql, params).all()
 
     def change(self, sql: str, params: Mapping[str, object]) -> int:
-        return super().change(*self._said(sql, params))
+        return self._execute(sql, params).rowcount
 
-    def _said(self, sql: str, params: Mapping[str, object]) -> tuple[str, Mapping[str, object]]:
-        if not self._mysql:
-            return sql, params
-        # The columns hold UTF-8, whatever the charset of the host's connection is.
-        encoded = {k: v.encode() if isinstance(v, str) else v for k, v in params.items()}
-        return MARIADB_BOUND + sql, encoded
+    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+        sql, params = self.dialect.host_statement(sql, params)
+        return self._connection.execute(text(sql), params)
 
 
 @contextmanager
-def bounded(connection: Connection) -> Iterator[HostStatements]:
+def lock_timeout(connection: Connection) -> Iterator[HostRun]:
     """Statements that wait at most a second for a lock, and leave no time-out behind.
 
-    Nothing is put back after an error: the rollback does it.
+    Where the wait is the driver's own affair, it is as the host has set it.
     """
-    if connection.dialect.name != "postgresql":
-        yield HostStatements(connection)
-        return
-    theirs = connection.execute(text(POSTGRESQL_BOUND)).one()[0]
-    yield HostStatements(connection)
-    connection.execute(text(PUT_BACK), {"theirs": theirs})
+    run = HostRun(connection)
+    with run.dialect.host_lock_timeout(run):
+        yield run
 
 
 @contextmanager
@@ -84,10 +64,12 @@ def translated_errors(connection: Connection) -> Iterator[None]:
 
 
 def _give_up(connection: Connection, error: DBAPIError) -> NoReturn:
-    kind = classify(error)
+    kind = dialect_or_base(connection.dialect.name).classify(error)
     if kind is Kind.SCHEMA:
         _only_rollback(connection)
-        raise SchemaError(f"A table of dibs is missing or too old: run `{UPGRADE}`.") from error
+        raise SchemaError(
+            f"A table of dibs is missing or too old: run `{HOST_UPGRADE}`."
+        ) from error
     if kind is Kind.AWAY or error.connection_invalidated:
         _only_rollback(connection)
         raise StoreUnavailable from error

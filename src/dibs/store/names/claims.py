@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from dibs.signals import Action, NameChange
-from dibs.store.database.dialects.base import Dialect, Run, claim_params, key_params, name_row
+from dibs.store.database.dialects.base import Run, claim_params, key_params, name_row
 from dibs.store.database.statements import RowVanished
 from dibs.store.names.history import append, changed
 from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, State, Won
@@ -22,7 +22,6 @@ Place = tuple[str, str]
 
 def decide(
     run: Run,
-    dialect: type[Dialect],
     claims: Sequence[Claim],
     *,
     patient: bool = True,
@@ -35,7 +34,6 @@ def decide(
 
     Args:
         run: Sends the statements.
-        dialect: The database's way of saying them.
         claims: In any order; worked on in the order of their keys, so that two
             batches cannot wait for each other in a circle.
         patient: Whether to wait long for another transaction's locks.
@@ -46,20 +44,20 @@ def decide(
     """
     ordered = sorted(claims, key=place)
     firsts = [_news(claim, owned(claim, version=1), was) for claim in ordered]
-    won, rows, whole = dialect.insert_names(run, ordered, firsts, patient=patient)
+    won, rows, whole = run.dialect.insert_names(run, ordered, firsts, patient=patient)
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
-    rows |= read(run, dialect, {place(c) for c in missing})
-    settled = {c.token: _settle(run, dialect, c, c.token in won, rows) for c in ordered}
+    rows |= read(run, {place(c) for c in missing})
+    settled = {c.token: _settle(run, c, c.token in won, rows) for c in ordered}
     if whole and won:
         run.note(firsts)
     else:
         new = [(c, row) for c in ordered if (row := _new_row(c, *settled[c.token]))]
-        append(run, dialect, [_news(c, row, was) for c, row in new])
-        insert_users(run, dialect, [c.user for c, _ in new if c.user])
+        append(run, [_news(c, row, was) for c, row in new])
+        insert_users(run, [c.user for c, _ in new if c.user])
     return [settled[claim.token][0] for claim in claims]
 
 
-def claim_at_once(run: Run, dialect: type[Dialect], claim: Claim) -> list[Outcome] | None:
+def claim_at_once(run: Run, claim: Claim) -> list[Outcome] | None:
     """Take a name that has no row yet, in the one statement of a dialect that is `whole`.
 
     Returns:
@@ -68,7 +66,7 @@ def claim_at_once(run: Run, dialect: type[Dialect], claim: Claim) -> list[Outcom
     row = owned(claim, version=1)
     news = [_news(claim, row, None)]
     run.note(news)  # beforehand: it may be carried out and its reply lost
-    won = dialect.insert_names(run, [claim], news, patient=True).won
+    won = run.dialect.insert_names(run, [claim], news, patient=True).won
     return [Won(row)] if won else None
 
 
@@ -88,13 +86,13 @@ def _news(claim: Claim, row: NameRow, was: str | None) -> NameChange:
     return changed(row, action, was=was, became=row.display)
 
 
-def insert_users(run: Run, dialect: type[Dialect], users: Sequence[NewUser]) -> None:
+def insert_users(run: Run, users: Sequence[NewUser]) -> None:
     """Write the users of claims that won, for the transaction that claims their names."""
     if users:
         params: dict[str, object] = {}
         for i, user in enumerate(users):
             params |= {f"id_{i}": user.id, f"password_hash_{i}": user.password_hash}
-        run.change(dialect.insert_users(len(users)), params)
+        run.change(run.dialect.insert_users(len(users)), params)
 
 
 def place(claim: Claim) -> Place:
@@ -102,23 +100,23 @@ def place(claim: Claim) -> Place:
     return claim.namespace, claim.username.key
 
 
-def read(run: Run, dialect: type[Dialect], places: set[Place]) -> dict[Place, NameRow]:
+def read(run: Run, places: set[Place]) -> dict[Place, NameRow]:
     """The rows at these places, one statement a namespace."""
     rows: dict[Place, NameRow] = {}
     for namespace, group in groupby(sorted(places), key=lambda place: place[0]):
         keys = [key for _, key in group]
-        found = run.rows(dialect.select(len(keys)), key_params(namespace, keys))
+        found = run.rows(run.dialect.select(len(keys)), key_params(namespace, keys))
         rows |= {(namespace, row.key): row for row in map(name_row, found)}
     return rows
 
 
 def _settle(
-    run: Run, dialect: type[Dialect], claim: Claim, won: bool, rows: Mapping[Place, NameRow]
+    run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]
 ) -> tuple[Outcome, bool]:
     """What became of a claim, and whether that is new."""
     row = rows.get(place(claim))
     if won:
-        return Won(row or _written(run, dialect, claim, version=1)), True
+        return Won(row or _written(run, claim, version=1)), True
     for _ in range(TAKE_OVER_ROUNDS):
         if row is None:  # somebody deleted the row by hand between two statements
             raise RowVanished(claim.username.key)
@@ -126,18 +124,18 @@ def _settle(
             return Won(row), False
         if not row.open_to(claim):
             return Lost(row), False
-        sql = dialect.take_over(when_free=row.free)
+        sql = run.dialect.take_over(when_free=row.free)
         if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
-            return Won(_written(run, dialect, claim, version=row.version + 1)), True
-        row = read(run, dialect, {place(claim)}).get(place(claim))
+            return Won(_written(run, claim, version=row.version + 1)), True
+        row = read(run, {place(claim)}).get(place(claim))
     raise RowVanished(claim.username.key)
 
 
-def _written(run: Run, dialect: type[Dialect], claim: Claim, *, version: int) -> NameRow:
+def _written(run: Run, claim: Claim, *, version: int) -> NameRow:
     """The row as this claim has just written it; only the database knows when a hold ends."""
     if claim.lasts is None:
         return owned(claim, version=version)
-    return read(run, dialect, {place(claim)})[place(claim)]
+    return read(run, {place(claim)})[place(claim)]
 
 
 def owned(claim: Claim, *, version: int) -> NameRow:

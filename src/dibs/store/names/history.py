@@ -10,7 +10,6 @@ from dibs.names import Username
 from dibs.signals import Action, NameChange
 from dibs.store.database.dialects.base import (
     HISTORY_COLUMNS,
-    Dialect,
     Run,
     history_params,
     listed,
@@ -131,7 +130,7 @@ def changed(
     )
 
 
-def append(run: Run, dialect: type[Dialect], changes: Sequence[NameChange]) -> None:
+def append(run: Run, changes: Sequence[NameChange]) -> None:
     """Write changes down, and have them announced after COMMIT.
 
     One that is there already was written by this transaction's earlier self, whose COMMIT
@@ -142,7 +141,7 @@ def append(run: Run, dialect: type[Dialect], changes: Sequence[NameChange]) -> N
     params: dict[str, object] = {}
     for i, one in enumerate(changes):
         params |= history_params(i, one)
-    run.change(dialect.insert_history(len(changes)), params)
+    run.change(run.dialect.insert_history(len(changes)), params)
     run.note(changes)
 
 

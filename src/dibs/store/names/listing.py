@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dibs.context import Budget, Deadline
-from dibs.store.database.dialects.base import Dialect, Run, plain
+from dibs.store.database.dialects.base import Run, plain
 
 
 class Listing(Protocol):
@@ -131,14 +131,15 @@ def read_count(run: Run, *, after: str, limit: int, namespace: str) -> tuple[int
 
 
 def read_new_keys(
-    run: Run, dialect: type[Dialect], *, since: int, after: str, limit: int, namespace: str
+    run: Run, *, since: int, after: str, limit: int, namespace: str
 ) -> list[tuple[int, str]]:
     """See `Listing.new_keys`."""
-    sql = NEW.format(namespace=dialect.unindexed("namespace"))
+    sql = NEW.format(namespace=run.dialect.unindexed("namespace"))
     params = {"namespace": namespace, "since": since, "after": after, "limit": limit}
     return [(row[0], plain(row)[1]) for row in run.rows(sql, params)]
 
 
-def moment_sql(dialect: type[Dialect]) -> str:
-    """See `Listing.moment`."""
-    return f"SELECT {dialect.clock}, secret FROM dibs_meta WHERE id = 1"
+def read_moment(run: Run) -> tuple[int, str] | None:
+    """See `Listing.moment`; None where the table is empty."""
+    rows = run.rows(f"SELECT {run.dialect.clock}, secret FROM dibs_meta WHERE id = 1", {})
+    return (rows[0][0], plain(rows[0])[1]) if rows else None

@@ -15,7 +15,7 @@ from dibs.names import RULES_VERSION
 from dibs.signals import Action, NameChange
 from dibs.store import schema
 from dibs.store.accounts.teams import insert_team
-from dibs.store.database.dialects import Dialect, Run
+from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import name_row, plain
 from dibs.store.database.outage import HEARSAY
 from dibs.store.database.transactions import Restart, Transactions
@@ -140,7 +140,6 @@ class SqlChanging:
     """The same on a database."""
 
     _transactions: Transactions
-    _dialect: type[Dialect]
 
     def release(
         self,
@@ -187,11 +186,11 @@ class SqlChanging:
         sent: list[NameChange] = []
 
         def work(run: Run) -> bool:
-            rows = locked(run, self._dialect, sql, known)
+            rows = locked(run, sql, known)
             if not rows:
                 return written(run, sent)  # by our earlier self, whose COMMIT went unanswered
-            gone = [end_row(run, self._dialect, row, rest, action=action) for row in rows]
-            append(run, self._dialect, [one.change for one in gone])
+            gone = [end_row(run, row, rest, action=action) for row in rows]
+            append(run, [one.change for one in gone])
             sent[:] = [one.change for one in gone]
             return True
 
@@ -204,13 +203,11 @@ class SqlChanging:
 
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
         """See `Changing.rename`."""
-        return self._move(wish.claim, lambda run: apply_rename(run, self._dialect, wish), deadline)
+        return self._move(wish.claim, lambda run: apply_rename(run, wish), deadline)
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
         """See `Changing.transfer`."""
-        return self._move(
-            wish.instead, lambda run: apply_transfer(run, self._dialect, wish), deadline
-        )
+        return self._move(wish.instead, lambda run: apply_transfer(run, wish), deadline)
 
     def _move(
         self, claim: Claim, work: Callable[[Run], Outcome | None], deadline: Deadline
@@ -218,7 +215,7 @@ class SqlChanging:
         place = claim.namespace, claim.username.key
 
         def recall(run: Run) -> Outcome | None:
-            row = read(run, self._dialect, {place}).get(place)
+            row = read(run, {place}).get(place)
             return Won(row) if row is not None and row.won_by(claim.token) else None
 
         return self._transactions.write(
@@ -238,14 +235,13 @@ class SqlChanging:
         deadline: Deadline,
     ) -> list[NameRow]:
         """See `Changing.names_of`."""
-        where = f"{OF_OWNER} AND state = :state"
+        dialect, where = self._transactions.dialect, f"{OF_OWNER} AND state = :state"
         params = {"owner_kind": owner_kind, "owner": owner, "state": state}
         if namespace is not None:
-            where = f"{where} AND {self._dialect.unindexed('namespace')} = :namespace"
+            where = f"{where} AND {dialect.unindexed('namespace')} = :namespace"
             params["namespace"] = namespace
-        rows = self._transactions.read(
-            lambda run: run.rows(self._dialect.select_where(where), params), deadline=deadline
-        )
+        sql = dialect.select_where(where)
+        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         found = [row for row in map(name_row, rows) if not row.free]
         return sorted(found, key=lambda row: (row.namespace, row.key))
 
@@ -269,7 +265,6 @@ class SqlStore(SqlChanging):
     ) -> None:
         self.engine = engine
         self.transactions = self._transactions = Transactions(engine, budget)
-        self._dialect = self._transactions.dialect
         self._rules_version = rules_version
         self._secret = ""
         self._verified = -1
@@ -325,12 +320,12 @@ class SqlStore(SqlChanging):
         self._verify_once(deadline)
 
         def work(run: Run) -> list[Outcome]:
-            outcomes = decide(run, self._dialect, claims, patient=insist)
+            outcomes = decide(run, claims, patient=insist)
             self._insert_teams(run, claims, outcomes)
             return outcomes
 
         def recall(run: Run) -> list[Outcome] | None:
-            rows = read(run, self._dialect, {place(claim) for claim in claims})
+            rows = read(run, {place(claim) for claim in claims})
             found = [(claim, rows.get(place(claim))) for claim in claims]
             won = [Won(row) for claim, row in found if row and row.won_by(claim.token)]
             return list(won) if len(won) == len(claims) else None
@@ -352,9 +347,9 @@ class SqlStore(SqlChanging):
         knows what became of it when the server stands still.
         """
         (user,) = [claim.user for claim in claims] if len(claims) == 1 else [None]
-        if not self._dialect.whole or user is None or user.password_hash is None:
+        if not self._transactions.dialect.whole or user is None or user.password_hash is None:
             return None
-        return partial(claim_at_once, dialect=self._dialect, claim=claims[0])
+        return partial(claim_at_once, claim=claims[0])
 
     def _verify_once(self, deadline: Deadline) -> None:
         """Grant nothing in a database that was never seen to keep names unique.
@@ -379,7 +374,7 @@ class SqlStore(SqlChanging):
         for claim, outcome in zip(claims, outcomes, strict=True):
             # An earlier request with this token wrote its own.
             if claim.team and isinstance(outcome, Won) and outcome.row.owner == claim.owner:
-                insert_team(run, self._dialect, claim.team)
+                insert_team(run, claim.team)
 
     def find(
         self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
@@ -388,16 +383,16 @@ class SqlStore(SqlChanging):
         places = {(namespace, key) for key in keys}
 
         def work(run: Run) -> Mapping[str, NameRow]:
-            return {row.key: row for row in read(run, self._dialect, places).values()}
+            return {row.key: row for row in read(run, places).values()}
 
         return self._transactions.read(work, deadline=deadline)
 
     def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
         """See `dibs.store.Store.reserved`."""
-        sql = self._dialect.select_where("namespace = :namespace AND state = 'reserved'")
+        where = "namespace = :namespace AND state = 'reserved' ORDER BY name_key"
+        sql = self._transactions.dialect.select_where(where)
         rows = self._transactions.read(
-            lambda run: run.rows(f"{sql} ORDER BY name_key", {"namespace": namespace}),
-            deadline=deadline,
+            lambda run: run.rows(sql, {"namespace": namespace}), deadline=deadline
         )
         return [name_row(row) for row in rows]
 
@@ -462,12 +457,10 @@ class SqlStore(SqlChanging):
 
     def moment(self, *, deadline: Deadline) -> tuple[int, str]:
         """See `dibs.store.names.listing.Listing.moment`."""
-        sql = listing.moment_sql(self._dialect)
-        rows = self._transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
-        if not rows:
+        found = self._transactions.read(listing.read_moment, deadline=deadline)
+        if found is None:
             raise SchemaError(schema.EMPTY_META)
-        clock, secret = plain(rows[0])
-        return clock, secret
+        return found
 
     def keys(self, *, after: str, limit: int, namespace: str, deadline: Deadline) -> list[str]:
         """See `dibs.store.names.listing.Listing.keys`."""
@@ -491,12 +484,10 @@ class SqlStore(SqlChanging):
         deadline: Deadline,
     ) -> list[tuple[int, str]]:
         """See `dibs.store.names.listing.Listing.new_keys`."""
-        return self._transactions.read(
-            lambda run: listing.read_new_keys(
-                run, self._dialect, since=since, after=after, limit=limit, namespace=namespace
-            ),
-            deadline=deadline,
+        work = partial(
+            listing.read_new_keys, since=since, after=after, limit=limit, namespace=namespace
         )
+        return self._transactions.read(work, deadline=deadline)
 
     def close(self) -> None:
         """See `dibs.store.Store.close`."""
