@@ -10,7 +10,7 @@ from dibs.names import Parser
 from dibs.observe import Counters
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
-from dibs.store import Store
+from dibs.store import NameStore
 from dibs.strategies import STRATEGIES, Sources
 from tests.services import RedisServer
 from tests.support.contract import soon
@@ -63,7 +63,7 @@ NONE, REDIS = CacheKind(), Shared()
 CACHES: tuple[CacheKind, ...] = (NONE, REDIS)
 
 
-def open_cache(url: str, store: Store, *, connections: int = 8) -> TakenNames:
+def open_cache(url: str, store: NameStore, *, connections: int = 8) -> TakenNames:
     """The caches of one process, as the service makes them, in use."""
     counters = Counters()
     if not url:
@@ -77,7 +77,9 @@ def open_cache(url: str, store: Store, *, connections: int = 8) -> TakenNames:
     return TakenNames(shared, counters)
 
 
-def registry_on(strategy: str, store: Store, cache: TakenNames, *, quarantine: int = 0) -> Registry:
+def registry_on(
+    strategy: str, store: NameStore, cache: TakenNames, *, quarantine: int = 0
+) -> Registry:
     """A registry as the service makes it, on these parts."""
     chosen = STRATEGIES[strategy](Sources(store, cache, NoFilter()))
     coherence = Coherence(store, cache)

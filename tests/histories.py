@@ -12,7 +12,7 @@ from sqlalchemy import Table, select
 from dibs.signals import SIGNALS, Action, NameChange
 from dibs.store import NameRow
 from dibs.store.models import history, names
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.support.contract import soon
 
 BECOMES: dict[Action, str] = {
@@ -31,7 +31,7 @@ ENDS = {"released", "left", "forgotten", "unheld", "unreserved", "respelled", "t
 """Changes of a name that was somebody's: they say how it was written."""
 
 
-def changes_in(store: SqlStore, namespace: str = "default") -> list[NameChange]:
+def changes_in(store: NameStore, namespace: str = "default") -> list[NameChange]:
     """Everything that was written down, in the order of keys and versions."""
     order = history.c.name_key, history.c.version
     columns = [column for column in history.c if column is not history.c.at]
@@ -42,13 +42,13 @@ def changes_in(store: SqlStore, namespace: str = "default") -> list[NameChange]:
         return [NameChange(*row) for row in found]
 
 
-def rows_in(store: SqlStore, namespace: str = "default") -> dict[str, NameRow]:
+def rows_in(store: NameStore, namespace: str = "default") -> dict[str, NameRow]:
     """Every row by its key."""
     keys = _keys(store, names, namespace)
     return dict(store.find(keys, namespace=namespace, deadline=soon()))
 
 
-def _keys(store: SqlStore, table: Table, namespace: str) -> list[str]:
+def _keys(store: NameStore, table: Table, namespace: str) -> list[str]:
     with store.engine.connect() as connection:
         found = connection.execute(
             select(table.c.name_key).where(table.c.namespace == namespace).distinct()
@@ -56,7 +56,7 @@ def _keys(store: SqlStore, table: Table, namespace: str) -> list[str]:
         return [row[0] for row in found]
 
 
-def assert_history(store: SqlStore, namespace: str = "default") -> list[NameChange]:
+def assert_history(store: NameStore, namespace: str = "default") -> list[NameChange]:
     """Of each name every change is there, once and in order, and leads to its row.
 
     Returns:

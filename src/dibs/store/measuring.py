@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from dibs.context import Budget, Deadline
 from dibs.store.database.dialects import Run, dialect_for
-from dibs.store.database.dialects.base import plain
+from dibs.store.database.dialects.base import listed, plain
 from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
 
@@ -99,22 +99,17 @@ def _erase_some(run: Run, namespace: str) -> list[str]:
     rows = [plain(row) for row in found]
     owners = [row[1] for row in rows if row[2] == "user"]
     if owners:
-        listed, params = _listed(owners)
-        run.change(f"DELETE FROM dibs_users WHERE id IN ({listed})", params)
+        places, params = listed(owners)
+        run.change(f"DELETE FROM dibs_users WHERE id IN ({places})", params)
     keys = [row[0] for row in rows]
     if keys:
-        listed, params = _listed(keys)
+        places, params = listed(keys)
         run.change(
-            f"DELETE FROM dibs_history WHERE namespace = :namespace AND name_key IN ({listed})",
+            f"DELETE FROM dibs_history WHERE namespace = :namespace AND name_key IN ({places})",
             {"namespace": namespace, **params},
         )
         run.change(
-            f"DELETE FROM dibs_names WHERE namespace = :namespace AND name_key IN ({listed})",
+            f"DELETE FROM dibs_names WHERE namespace = :namespace AND name_key IN ({places})",
             {"namespace": namespace, **params},
         )
     return keys
-
-
-def _listed(values: list[str]) -> tuple[str, dict[str, object]]:
-    params: dict[str, object] = {f"value_{i}": value for i, value in enumerate(values)}
-    return ", ".join(f":{name}" for name in params), params

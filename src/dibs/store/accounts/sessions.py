@@ -8,9 +8,8 @@ from typing import Literal
 
 from dibs.context import Deadline
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import listed, plain
-from dibs.store.database.statements import lock_user
-from dibs.store.database.transactions import Transactions
+from dibs.store.database.dialects.base import plain
+from dibs.store.database.transactions import Transactions, delete_some, lock_user
 
 GRACE_MS = 10_000
 """How long a client whose reply was lost may come once more with the token before."""
@@ -242,20 +241,13 @@ class Sessions:
         Raises:
             StoreUnavailable: The database cannot answer; nothing waits for it.
         """
-        oldest = (
-            f"SELECT id FROM dibs_sessions WHERE expires_at <= {self._clock}"
-            " ORDER BY expires_at LIMIT :limit"
+        over = f"expires_at <= {self._clock}"
+        oldest = f"SELECT id FROM dibs_sessions WHERE {over} ORDER BY expires_at LIMIT :limit"
+        return self._transactions.write(
+            lambda run: delete_some(run, "dibs_sessions", oldest, {"limit": limit}, still=over),
+            changed=bool,
+            deadline=deadline,
         )
-
-        def work(run: Run) -> int:
-            # Listed first: MariaDB takes no LIMIT in a subquery, nor PostgreSQL in a DELETE.
-            places, params = listed([plain(row)[0] for row in run.rows(oldest, {"limit": limit})])
-            if not params:
-                return 0
-            where = f"id IN ({places}) AND expires_at <= {self._clock}"
-            return run.change(f"DELETE FROM dibs_sessions WHERE {where}", params)
-
-        return self._transactions.write(work, changed=bool, deadline=deadline)
 
     def _delete(self, sql: str, params: Mapping[str, object], deadline: Deadline) -> int:
         return self._transactions.write(
@@ -265,12 +257,9 @@ class Sessions:
 
 def _end_further(run: Run, row_id: str, user_id: str, most: int) -> None:
     """End what a user, who is locked, has beyond so many sessions, this one included."""
-    # Listed first: MariaDB takes no LIMIT in a subquery, nor PostgreSQL in a DELETE.
-    further = run.rows(
+    further = (
         "SELECT id FROM dibs_sessions WHERE user_id = :user_id AND id <> :id"
-        " ORDER BY used_at DESC, id LIMIT :limit OFFSET :others",
-        {"user_id": user_id, "id": row_id, "limit": MOST_ENDED, "others": most - 1},
+        " ORDER BY used_at DESC, id LIMIT :limit OFFSET :others"
     )
-    places, params = listed([plain(row)[0] for row in further])
-    if params:
-        run.change(f"DELETE FROM dibs_sessions WHERE id IN ({places})", params)
+    params = {"user_id": user_id, "id": row_id, "limit": MOST_ENDED, "others": most - 1}
+    delete_some(run, "dibs_sessions", further, params)

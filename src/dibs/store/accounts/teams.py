@@ -11,8 +11,7 @@ from dibs.context import Deadline
 from dibs.errors import LastOwner, NotAllowed, SessionEnded
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import listed, plain
-from dibs.store.database.statements import lock_team, lock_user
-from dibs.store.database.transactions import Transactions
+from dibs.store.database.transactions import Transactions, lock_team, lock_user
 from dibs.store.names.releases import release_for_good
 from dibs.store.records import NewTeam
 

@@ -11,8 +11,7 @@ from dibs.names import Username
 from dibs.store.accounts.teams import leave_all
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import listed, plain
-from dibs.store.database.statements import lock_user
-from dibs.store.database.transactions import Transactions
+from dibs.store.database.transactions import Transactions, lock_user
 from dibs.store.names.releases import release_for_good
 
 

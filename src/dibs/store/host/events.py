@@ -11,9 +11,8 @@ from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 
 from dibs.config.namespaces import Namespaces
 from dibs.signals import NameChange, announce
-from dibs.store.host.connection import has_names
+from dibs.store.host.connection import HostRun, has_names, translated_errors
 from dibs.store.host.owners import bind_of, identity_of, kind_of
-from dibs.store.host.statements import HostRun, translated_errors
 from dibs.store.names.releases import release_for_good
 from dibs.store.records import NameRow
 

@@ -12,11 +12,19 @@ import secrets
 from dataclasses import replace
 
 from dibs.names import Username
-from dibs.store.database.statements import RowVanished
-from dibs.store.host.connection import AnySession, Home, connect, enter, plain_session
+from dibs.store.database.transactions import RowVanished
+from dibs.store.host.connection import (
+    AnySession,
+    Home,
+    HostRun,
+    connect,
+    enter,
+    lock_timeout,
+    plain_session,
+    translated_errors,
+)
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import Owner, identify
-from dibs.store.host.statements import HostRun, lock_timeout, translated_errors
 from dibs.store.names.claims import decide, read
 from dibs.store.names.releases import OF_OWNER, Quarantine, release_where
 from dibs.store.names.renames import Rename, apply_rename

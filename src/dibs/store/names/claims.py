@@ -7,7 +7,7 @@ from itertools import groupby
 
 from dibs.signals import Action, NameChange
 from dibs.store.database.dialects.base import Run, claim_params, key_params, name_row
-from dibs.store.database.statements import RowVanished
+from dibs.store.database.transactions import RowVanished
 from dibs.store.names.history import append, changed
 from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, State, Won
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dibs.signals import Action, NameChange
 from dibs.store.database.dialects.base import Run, name_row
-from dibs.store.database.statements import RowVanished
+from dibs.store.database.transactions import RowVanished
 from dibs.store.names.history import append, changed
 from dibs.store.records import NameRow
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.signals import Action
 from dibs.store.database.dialects.base import Run, claim_params, plain
-from dibs.store.database.statements import RowVanished, lock_user
+from dibs.store.database.transactions import RowVanished, lock_user
 from dibs.store.names.claims import decide, place, read
 from dibs.store.names.history import append, changed
 from dibs.store.names.releases import Quarantine, end_row

@@ -21,7 +21,6 @@ from dibs.store.database.dialects.base import (
     claim_params,
     history_params,
     history_values,
-    insert_returning,
     telling,
     without_code,
 )
@@ -171,7 +170,7 @@ class PostgreSQL(Dialect):
         if not patient:
             run.rows("SELECT set_config('lock_timeout', :ms, true)", {"ms": f"{IMPATIENT_MS}ms"})
         if len(claims) > 1:
-            return insert_returning(run, claims)
+            return super().insert_names(run, claims, news, patient=patient)
         return cls._insert_whole(run, claims[0], news[0])
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from dibs.context import Budget
 from dibs.errors import ConfigError
-from dibs.signals import NameChange
-from dibs.store.database.dialects.base import (
-    UPGRADE,
-    Dialect,
-    Inserted,
-    Kind,
-    Run,
-    insert_returning,
-)
-from dibs.store.records import Claim
+from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind
 
 # Extended codes first, then the primary code in the low byte: https://www.sqlite.org/rescode.html
 MEANINGS = {
@@ -50,7 +41,7 @@ MEANINGS = {
 
 
 class SQLite(Dialect):
-    """One file, one writer at a time, many readers."""
+    """One file, one writer at a time, many readers; who is in there waits for no row's lock."""
 
     names = ("sqlite",)
     # unixepoch('subsec') would be plainer and needs 3.42; Debian 12 has 3.40.
@@ -157,18 +148,6 @@ class SQLite(Dialect):
         # A host's transaction that reads first and writes then fails when another one wrote
         # in between; this writes, and changes nothing.
         return f"UPDATE dibs_names SET version = version WHERE {where} RETURNING {cls.seen()}"
-
-    @classmethod
-    def insert_names(
-        cls,
-        run: Run,
-        claims: Sequence[Claim],
-        news: Sequence[NameChange],
-        *,
-        patient: bool,
-    ) -> Inserted:
-        del news, patient  # there are no row locks: who is in here writes alone
-        return insert_returning(run, claims)
 
     @staticmethod
     def product(engine: Engine) -> str:
