@@ -1,5 +1,6 @@
 """Every database that dibs runs on, once: tests, races and benchmarks go over this list."""
 
+import secrets
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
@@ -107,6 +108,7 @@ class Served(Backend):
         self.kind = kind
         self.name = kind.name
         self._server: Server | None = None
+        self._template: str | None = None
         self._shared: str | None = None
 
     @property
@@ -118,6 +120,14 @@ class Served(Backend):
 
     def empty(self) -> str:
         return self.server.create_database()
+
+    def migrated(self) -> str:
+        if self._template is None:
+            self._template = super().migrated()
+        url = self.server.copy_database(self._template)
+        # What one service seals is nothing to another.
+        self.execute(f"UPDATE dibs_meta SET secret = '{secrets.token_hex(32)}'", url)
+        return url
 
     def drop(self, url: str) -> None:
         self.server.drop_database(url)
@@ -134,7 +144,7 @@ class Served(Backend):
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
-        self._server = self._shared = None
+        self._server = self._template = self._shared = None
 
 
 SQLITE, POSTGRESQL, MARIADB = Embedded(), Served(PostgresServer), Served(MariaDBServer)

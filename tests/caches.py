@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dibs.cache import NoFilter, TakenNames
+from dibs.cache import MemoryCache, NoFilter, TakenNames
 from dibs.cache.redis.address import Address
 from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.taken import RedisCache
@@ -15,7 +15,7 @@ from dibs.strategies import STRATEGIES, Sources
 from tests.services import RedisServer
 from tests.support.contract import soon
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class CacheKind:
@@ -63,18 +63,20 @@ NONE, REDIS = CacheKind(), Shared()
 CACHES: tuple[CacheKind, ...] = (NONE, REDIS)
 
 
-def open_cache(url: str, store: NameStore, *, connections: int = 8) -> TakenNames:
+def open_cache(
+    url: str, store: NameStore, *, connections: int = 8, memory: MemoryCache | None = None
+) -> TakenNames:
     """The caches of one process, as the service makes them, in use."""
     counters = Counters()
     if not url:
-        return TakenNames(None, counters)
+        return TakenNames(None, counters, memory)
     link = RedisBreaker(Address(url), connections=connections, counters=counters)
     shared = RedisCache(
         link, secret=lambda deadline: store.secret(deadline=deadline), counters=counters
     )
     store.secret(deadline=soon())
     assert link.wait(PATIENCE_S), "Redis is not reached"
-    return TakenNames(shared, counters)
+    return TakenNames(shared, counters, memory)
 
 
 def registry_on(

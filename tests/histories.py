@@ -12,6 +12,7 @@ from sqlalchemy import Table, select
 from dibs.signals import SIGNALS, Action, NameChange
 from dibs.store import NameRow
 from dibs.store.models import history, names
+from dibs.store.names.history import ACTIONS
 from dibs.store.names.store import NameStore
 from tests.support.contract import soon
 
@@ -32,14 +33,32 @@ ENDS = {"released", "left", "forgotten", "unheld", "unreserved", "respelled", "t
 
 
 def changes_in(store: NameStore, namespace: str = "default") -> list[NameChange]:
-    """Everything that was written down, in the order of keys and versions."""
-    order = history.c.name_key, history.c.version
+    """Everything that was written down, in the order of keys and versions.
+
+    First claims too whose names have not changed since: their rows are what is written of them.
+    """
     columns = [column for column in history.c if column is not history.c.at]
+    untold = names.c.namespace == namespace, names.c.updated_at == 0
     with store.engine.connect() as connection:
-        found = connection.execute(
-            select(*columns).where(history.c.namespace == namespace).order_by(*order)
-        )
-        return [NameChange(*row) for row in found]
+        found = connection.execute(select(*columns).where(history.c.namespace == namespace))
+        changes = [NameChange(*row) for row in found]
+        for row in connection.execute(select(names).where(*untold)):
+            action = ACTIONS[row.state]
+            changes.append(
+                NameChange(
+                    row.namespace,
+                    row.name_key,
+                    row.version,
+                    action,
+                    None,
+                    row.display,
+                    row.owner_kind,
+                    row.owner,
+                    row.actor,
+                    row.request_id,
+                )
+            )
+    return sorted(changes, key=lambda one: (one.key, one.version))
 
 
 def rows_in(store: NameStore, namespace: str = "default") -> dict[str, NameRow]:

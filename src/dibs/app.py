@@ -13,8 +13,8 @@ from flask_swagger_ui import get_swaggerui_blueprint
 
 from dibs.config import PREFIX, Settings, load
 from dibs.errors import ConfigError
+from dibs.state import CheckToken
 from dibs.web import ALL, register_blueprints
-from dibs.web.api.checking import CheckToken
 from dibs.web.http.bodies import MAX_BODY
 from dibs.web.http.headers import init_headers
 from dibs.web.http.problems import register_http_error_handlers

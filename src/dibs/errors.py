@@ -107,7 +107,7 @@ class NameHeld(NameTaken):
     """
 
     code = "held"
-    message = "That username is being registered by somebody else at the moment."
+    message = "Somebody else is registering that username right now."
 
     def __init__(self, retry_after: int | None = None) -> None:
         self.retry_after = retry_after
@@ -118,14 +118,14 @@ class NameQuarantined(NameTaken):
     """The name was given up and is not free yet."""
 
     code = "quarantined"
-    message = "That username was released a short time ago and is not free yet."
+    message = "That username was given up a short time ago and cannot be registered yet."
 
 
 class NameReserved(NameTaken):
     """The name is kept back and cannot be registered."""
 
     code = "reserved"
-    message = "This username is reserved: please choose another one."
+    message = "This username is reserved. Please choose another one."
 
 
 # --- whose it is -------------------------------------------------------------
@@ -142,21 +142,24 @@ class NameHasChanged(DibsError):
     """Somebody else has the name by now, or it is in another state."""
 
     code = "has_changed"
-    message = "Nothing was done: this name has changed meanwhile, and stands below as it is now."
+    message = (
+        "Nothing was done, because this name has changed in the meantime. "
+        "Its present state is shown below."
+    )
 
 
 class OwnedAlready(DibsError):
     """The name was to be passed on to the one who has it."""
 
     code = "owned_already"
-    message = "That user has this name already; name somebody else."
+    message = "That user already has this name. Please enter another user."
 
 
 class OwnerWithoutIdentity(DibsError):
     """The owner of a claim has no primary key yet, so the name would be nobody's."""
 
     code = "owner_without_identity"
-    message = "The owner has no identity yet: add it to the session before claiming a name."
+    message = "The owner has no primary key yet. Add it to the session before claiming a name."
 
 
 # --- holds and renames -------------------------------------------------------
@@ -170,7 +173,7 @@ class TooManyHolds(DibsError):
     """
 
     code = "too_many_holds"
-    message = "You hold as many names already as you may; register one or let one go first."
+    message = "You already hold as many usernames as you may. Register or end one of them first."
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
@@ -181,14 +184,14 @@ class HoldNotFound(DibsError):
     """There is no such hold: it is over, was let go, or became a registration."""
 
     code = "not_found"
-    message = "There is no such hold; it may be over."
+    message = "There is no such hold. It may have expired."
 
 
 class HoldOfAnotherName(DibsError):
     """The hold that is to become a registration is of another name."""
 
     code = "hold_mismatch"
-    message = "That hold is of another name; hold the name that you want to register."
+    message = "That hold is for another username. Hold the one that you want to register."
 
 
 class RenamedTooOften(DibsError):
@@ -199,7 +202,7 @@ class RenamedTooOften(DibsError):
     """
 
     code = "renamed_too_often"
-    message = "You have changed your name too often lately; please try again later."
+    message = "You have changed your username too often lately. Please try again later."
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
@@ -232,7 +235,7 @@ class PasswordRequired(InvalidPassword):
 class PasswordNotAccepted(InvalidPassword):
     """Names are registered without a password here, and one was sent."""
 
-    message = "No password is used here; leave it out."
+    message = "This service does not use passwords. Please leave it out."
 
     def __init__(self) -> None:
         super().__init__((Reason("password_not_accepted", self.message),))
@@ -257,7 +260,7 @@ class Overloaded(DibsError):
     """
 
     code = "overloaded"
-    message = "Too many people sign up or sign in at the moment. Please try again shortly."
+    message = "Too many people are signing up or signing in right now. Please try again shortly."
 
     def __init__(self, retry_after: int = 1) -> None:
         self.retry_after = retry_after
@@ -271,7 +274,7 @@ class Unauthenticated(DibsError):
     """Nobody has said who asks, or not in a way that is believed."""
 
     code = "unauthenticated"
-    message = "This needs an access token; sign in and send it as a Bearer token."
+    message = "This needs an access token. Sign in and send it as a Bearer token."
 
 
 class InvalidToken(Unauthenticated):
@@ -285,14 +288,14 @@ class TokenExpired(InvalidToken):
     """The token was valid."""
 
     code = "token_expired"
-    message = "The token has expired; refresh it, or sign in again."
+    message = "The token has expired. Refresh it or sign in again."
 
 
 class TokenSuperseded(InvalidToken):
     """The refresh token was exchanged a moment ago, by another request of the same client."""
 
     code = "token_superseded"
-    message = "This token was exchanged a moment ago; please use the newer one."
+    message = "This token was exchanged for a new one a moment ago. Please use the new one."
 
 
 class SessionEnded(InvalidToken):
@@ -313,7 +316,7 @@ class NotAllowed(DibsError):
     """Who asks is known, and may not do that."""
 
     code = "forbidden"
-    message = "You may not do that."
+    message = "You are not allowed to do that."
 
 
 class WrongPassword(NotAllowed):
@@ -351,7 +354,7 @@ class LastOwner(DibsError):
     """A team would be left without anybody who may change it."""
 
     code = "last_owner"
-    message = "A team needs an owner: make another member one first, or end the team."
+    message = "A team needs an owner. Make another member an owner first, or delete the team."
 
 
 class ConfigError(DibsError):

@@ -98,13 +98,13 @@ def test_broken_rules_in_the_servers_words(page, joining):
 @pytest.mark.parametrize(
     ("browser_language", "attributes", "taken", "free", "offer"),
     [
-        ("zh-CN", "", "用户名已存在", "lovelace 可以使用。", "可以试试这些："),
+        ("zh-CN", "", "用户名已存在", "lovelace 可以使用", "可以试试这些用户名："),
         (
             "ja-JP",
             "",
             "そのユーザー名はすでに使われています。",
             "lovelace は使えます。",
-            "次の名前は",
+            "次のユーザー名は",
         ),
         (
             "en-GB",
@@ -113,7 +113,7 @@ def test_broken_rules_in_the_servers_words(page, joining):
             "lovelace は使えます。",
             "次の",
         ),
-        ("ja-JP", ' lang="zh-Hans"', "用户名已存在", "lovelace 可以使用。", "可以试试这些："),
+        ("ja-JP", ' lang="zh-Hans"', "用户名已存在", "lovelace 可以使用", "可以试试这些用户名："),
         ("fr-FR", ' lang="fr"', TAKEN, f"lovelace {FREE}", "Try one of these:"),
     ],
 )
@@ -273,6 +273,6 @@ def test_an_origin_that_is_not_let_in(page, joining, watch, make_service):
     field = closed.open(page)
     field.type("lovelace")
     field.shows("unknown")
-    expect(field.message).to_contain_text("You can still go on.")
+    expect(field.message).to_contain_text("You can go on anyway.")
     page.get_by_role("button", name="Join").click()
     page.wait_for_url("**/sent")

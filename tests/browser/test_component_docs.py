@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
+from dibs.state import parts_of
 from tests.browser.field import Joining, field
 from tests.docs.blocks import ROOT, blocks
 from tests.load import register
@@ -60,7 +61,7 @@ def flask_wtf(tmp_path, monkeypatch) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-    app.extensions["dibs.parts"].store.close()
+    parts_of(app).store.close()
     with app.app_context():
         names["db"].engine.dispose()
 

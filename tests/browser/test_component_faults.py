@@ -12,8 +12,8 @@ from tests.browser.field import Field, Held, Joining
 from tests.load import register
 
 TAKEN = "A user with that username already exists."
-UNKNOWN = "The name cannot be checked right now. You can still go on."
-OFFLINE = "You are offline. The name is checked as soon as you are back."
+UNKNOWN = "The username cannot be checked right now. You can go on anyway."
+OFFLINE = "You are offline. The username will be checked as soon as you are back online."
 START = 1_800_000_000_000  # ms
 
 

@@ -63,7 +63,21 @@ class Watch:
 
 def violations(page: Page) -> list[str]:
     """Every rule of axe-core that the page breaks, and where."""
-    found = Axe().run(page).response["violations"]
+    return _found(page)
+
+
+def violations_in_both_themes(page: Page) -> list[str]:
+    """The same by day; and by night, when nothing is different but the colours."""
+    by_day = _found(page)
+    page.emulate_media(color_scheme="dark")
+    by_night = _found(page, runOnly=["color-contrast", "link-in-text-block"])
+    page.emulate_media(color_scheme="light")
+    return by_day + by_night
+
+
+def _found(page: Page, **options: object) -> list[str]:
+    wanted = {"resultTypes": ["violations"], **options}
+    found = Axe().run(page, options=wanted).response["violations"]
     return [
         f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']]}" for one in found
     ]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from dibs.cache import Entry
+from dibs.cache import Entry, MemoryCache
 from dibs.cache.base import Held
 from dibs.cache.redis.address import Address
 from dibs.cache.redis.breaker import RedisBreaker
@@ -30,7 +30,7 @@ SECRET = "of the database"
 CACHE_S = 0.1
 """What all Redis time of one request may come to."""
 
-NOISE_S = 0.4
+NOISE_S = 1.5
 """What a busy machine of two cores may add to that."""
 
 
@@ -139,13 +139,22 @@ def _nothing() -> None:
 class Desk:
     """A registry on a store, with the caches of one process.
 
+    Args:
+        memory: The process's own, where another one is wanted than the service has.
+
     Attributes:
         cache: What this process knows.
     """
 
-    def __init__(self, store: NameStore, url: str = "", strategy: str = "cache_aside") -> None:
+    def __init__(
+        self,
+        store: NameStore,
+        url: str = "",
+        strategy: str = "cache_aside",
+        memory: MemoryCache | None = None,
+    ) -> None:
         self.store = store
-        self.cache = open_cache(url, store)
+        self.cache = open_cache(url, store, memory=memory)
         self.registry = registry_on(strategy, store, self.cache)
 
     def register(self, name: str, *, costly: bool = False) -> NameRow:

@@ -14,6 +14,7 @@ from dibs.config import Settings
 from dibs.errors import ConfigError
 from dibs.wiring import open_cache
 from tests.cache.helpers import Process, an_entry
+from tests.caches import PATIENCE_S
 from tests.fault.helpers import eventually
 from tests.services import RedisServer
 
@@ -138,7 +139,7 @@ def test_tls(process: Processes, lines: Callable[[], list[str]]) -> None:
         works(process, server.url)
         stranger = process(server.url.partition("?")[0])
         assert not stranger.link.wait(0.3)
-        assert any("CERTIFICATE_VERIFY_FAILED" in line for line in lines())
+        assert eventually(lambda: any("CERTIFICATE_VERIFY_FAILED" in line for line in lines()))
 
 
 @pytest.mark.parametrize("password", ["p@ss:w/rd?#%", "пароль"])
@@ -161,7 +162,7 @@ def test_a_wrong_password(process: Processes, lines: Callable[[], list[str]]) ->
         assert len(lines()) == 1
         assert not any(SECRET_WORD in line or "right" in line for line in lines())
         server.command("CONFIG", "SET", "requirepass", SECRET_WORD)
-        assert one.link.wait(5)
+        assert one.link.wait(PATIENCE_S)
 
 
 @pytest.mark.fault
@@ -182,7 +183,7 @@ def test_a_user_who_may_not_do_all_it_takes(
     one.forget({"ada": 2})
     assert one.get("ada") == {}
     own_redis.command("ACL", "SETUSER", user, "+evalsha", "+eval")
-    assert one.link.wait(5)
+    assert one.link.wait(PATIENCE_S)
     other = process(own_redis.url).ready()
     assert eventually(lambda: other.get("ada") == {})
     assert all("user_" not in line or "://" not in line for line in lines())

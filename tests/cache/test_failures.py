@@ -33,7 +33,7 @@ Processes = Callable[..., Process]
 Desks = Callable[..., Desk]
 Lines = Callable[[], list[str]]
 
-BACK_S = 5.0
+BACK_S = 30.0
 """Within so long of its return Redis is in use again."""
 
 
@@ -144,9 +144,9 @@ def test_redis_is_away(
     assert link_of(other).wait(BACK_S)
     print(f"back in use after {time.monotonic() - back:.2f} s: {fault}")
     assert len(lines()) <= 4, lines()  # of two processes
-    assert eventually(lambda: not other.refuses("known"), timeout_s=2)
+    assert eventually(lambda: not other.refuses("known"))
     again = other.register("known")
-    assert eventually(lambda: one.refuses("known") or not one.is_taken("known"), timeout_s=2)
+    assert eventually(lambda: one.refuses("known") or not one.is_taken("known"))
     other.release(again)
     assert not one.refuses("known")
 
@@ -168,7 +168,7 @@ def test_what_redis_takes_of_a_request(place: Place, process: Processes, fault: 
     with getattr(place, fault)():
         taken = sorted(at_once([ask] * 16))
         assert taken[-1] < 3 * CACHE_S + NOISE_S
-        assert eventually(lambda: not one.link.is_up(), timeout_s=1)
+        assert eventually(lambda: not one.link.is_up())
         begun = time.monotonic()
         for _ in range(100):
             one.get("n1")
@@ -231,8 +231,8 @@ def test_a_tombstone_that_comes_while_redis_is_being_reached(
     one.get("ada")
     assert one.link.wait(BACK_S)
     other.link.wait(BACK_S)
-    assert eventually(lambda: other.ready().get("ada") == {}, timeout_s=2)
-    assert eventually(lambda: not one.cache._owed, timeout_s=2)
+    assert eventually(lambda: other.ready().get("ada") == {})
+    assert eventually(lambda: not one.cache._owed)
 
 
 def test_what_is_owed_is_bounded(process: Processes, monkeypatch: pytest.MonkeyPatch) -> None:

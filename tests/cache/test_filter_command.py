@@ -26,7 +26,7 @@ def test_rebuild_says_what_it_made(terminal: Terminal) -> None:
     assert said.status == 0
     assert re.fullmatch(
         r"2 names, [\d.]+ bits each, \d+\.\d s,"
-        r" \d\.\d\d % of 100,000 random names taken for others\n",
+        r" \d\.\d\d % false positives among 100,000 random names\n",
         said.out,
     )
 

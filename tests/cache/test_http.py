@@ -14,6 +14,7 @@ from dibs.names import parse
 from dibs.store.schema import upgrade
 from tests.backends import POSTGRESQL, open_store
 from tests.cache.helpers import NOISE_S, Desk
+from tests.caches import PATIENCE_S
 from tests.conftest import missing
 from tests.fault.helpers import eventually
 from tests.load import Answer, get, register
@@ -112,7 +113,7 @@ def test_redis_is_of_no_use(
         assert {one.json()["available"] for one in checks} == {False}
         rise = p99(answers) - alone
         begun = time.monotonic()
-        assert eventually(lambda: is_in_use(service, own_redis), timeout_s=5 + NOISE_S)
+        assert eventually(lambda: is_in_use(service, own_redis), timeout_s=PATIENCE_S)
         back = time.monotonic() - begun
     print(
         f"Redis {fault}: p99 {p99(answers) * 1e3:.0f} ms, {rise * 1e3:+.0f} ms; back {back:.2f} s"

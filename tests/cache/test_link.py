@@ -17,6 +17,7 @@ from dibs.cache.redis.breaker import Away
 from dibs.context import CacheTime
 from dibs.store import Deadline
 from tests.cache.helpers import CACHE_S, NOISE_S, Process, an_entry
+from tests.caches import PATIENCE_S
 from tests.fault.helpers import eventually
 from tests.services import FaultProxy, RedisServer
 
@@ -132,20 +133,20 @@ def test_who_comes_when_all_connections_are_busy_goes_on_without(
     def hold(client) -> None:
         connection = client.connection_pool.get_connection()
         inside.set()
-        go.wait(5)
+        go.wait(PATIENCE_S)
         client.connection_pool.release(connection)
 
     with ThreadPoolExecutor(1) as pool:
-        busy = pool.submit(one.link.call, hold, CacheTime(10.0))
-        assert inside.wait(5)
+        busy = pool.submit(one.link.call, hold, CacheTime(2 * PATIENCE_S))
+        assert inside.wait(PATIENCE_S)
         assert one.get("ada") == {}
         assert one.link.is_up()
         # A tombstone that nobody could take is written as soon as somebody can.
         one.forget({"ada": 2})
         go.set()
-        busy.result(5)
+        busy.result(PATIENCE_S)
     other = process(own_redis.url).ready()
-    assert eventually(lambda: own_redis.command("EXISTS", one.place("ada")), timeout_s=3)
+    assert eventually(lambda: own_redis.command("EXISTS", one.place("ada")))
     other.put(an_entry())
     assert other.get("ada") == {}
 
@@ -157,18 +158,18 @@ def test_a_straggler_does_not_cut_what_is_new(redis: RedisServer, process: Proce
 
     def straggle(client) -> None:
         inside.set()
-        go.wait(5)
+        go.wait(PATIENCE_S)
         raise ConnectionResetError
 
     with ThreadPoolExecutor(1) as pool:
-        late = pool.submit(one.link.call, straggle, CacheTime(10.0))
-        assert inside.wait(5)
+        late = pool.submit(one.link.call, straggle, CacheTime(2 * PATIENCE_S))
+        assert inside.wait(PATIENCE_S)
         redis.command("CLIENT", "KILL", "TYPE", "normal")
         one.get("ada")
         one.ready()
         go.set()
         with pytest.raises(Away):
-            late.result(5)
+            late.result(PATIENCE_S)
     assert one.link.is_up()
 
 

@@ -153,7 +153,7 @@ def taken(layers: TakenNames, *keys: str, for_check: bool) -> set[str]:
 
 def test_a_check_asks_the_shared_cache_once_a_second() -> None:
     shared = Told(an_entry())
-    layers = TakenNames(shared)
+    layers = TakenNames(shared, memory=MemoryCache(seconds=3600.0))
     for _ in range(5):
         assert taken(layers, "ada", for_check=True) == {"ada"}
     assert shared.asked == [["ada"]]
@@ -163,7 +163,7 @@ def test_a_check_asks_the_shared_cache_once_a_second() -> None:
 def test_a_claim_is_never_refused_by_the_process_alone() -> None:
     """Another process may have freed the name a moment ago."""
     shared = Told(an_entry())
-    layers = TakenNames(shared)
+    layers = TakenNames(shared, memory=MemoryCache(seconds=3600.0))
     taken(layers, "ada", for_check=True)
     shared.entries.clear()
     assert taken(layers, "ada", for_check=True) == {"ada"}
@@ -173,7 +173,7 @@ def test_a_claim_is_never_refused_by_the_process_alone() -> None:
 
 def test_only_what_the_process_does_not_know_is_asked_of_the_shared_cache() -> None:
     shared = Told(an_entry("ada"), an_entry("bob"))
-    layers = TakenNames(shared)
+    layers = TakenNames(shared, memory=MemoryCache(seconds=3600.0))
     taken(layers, "ada", for_check=True)
     assert taken(layers, "ada", "bob", "eve", for_check=True) == {"ada", "bob"}
     assert shared.asked == [["ada"], ["bob", "eve"]]
@@ -182,7 +182,7 @@ def test_only_what_the_process_does_not_know_is_asked_of_the_shared_cache() -> N
 
 def test_both_layers_learn_and_forget() -> None:
     shared = Told()
-    layers = TakenNames(shared)
+    layers = TakenNames(shared, memory=MemoryCache(seconds=3600.0))
     layers.learn([an_entry()], began=time.monotonic(), deadline=soon())
     assert taken(layers, "ada", for_check=True) == {"ada"}
     layers.forget(SPACE, {"ada": 2}, deadline=soon())

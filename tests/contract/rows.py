@@ -11,7 +11,7 @@ from dibs.store.names.store import NameStore
 
 def put(store: NameStore, row: NameRow) -> None:
     """Writes a row as it is, past every rule."""
-    values = asdict(row) | {"name_key": row.key, "created_at": 0, "updated_at": 0}
-    del values["key"], values["free"], values["expires_in"]
+    values = asdict(row) | {"name_key": row.key, "created_at": 0, "updated_at": 1}
+    del values["key"], values["free"], values["expires_in"], values["first"]
     with store.engine.connect() as connection:
         connection.execute(insert(names).values(values))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import func, select
 
+from dibs.context import acting_as
 from dibs.names import Parser, parse
 from dibs.names.suggest import MOST, near_keys
-from dibs.store import Claim, NewUser, Won
-from dibs.store.names.history import History
+from dibs.store import Claim, NameRow, NewUser, Won
+from dibs.store.accounts.users import Users
+from dibs.store.models import metadata
+from dibs.store.names.history import History, PastChange
+from dibs.store.names.releases import Quarantine
+from dibs.store.names.renames import Transfer
 from dibs.store.names.store import NameStore
 from tests.backends import open_store
-from tests.support.contract import soon
+from tests.support.contract import a_claim, a_name, a_rename, release, soon, win
 
 HOUR_MS = 3_600_000
 
@@ -67,3 +73,117 @@ def test_the_neighbours_of_the_longest_name_are_one_question(store: NameStore) -
     assert MOST / 2 < len(keys) <= MOST
     found = store.find(keys, deadline=soon())
     assert set(found) == {"b" * 29}
+
+
+# --- where a first claim is written ----------------------------------------------------
+
+
+def lines(store: NameStore, key: str) -> list[PastChange]:
+    """What the history says of a name, the oldest first."""
+    history = History(store.transactions, "default")
+    return history.of_name(a_name(key), limit=100, deadline=soon())[::-1]
+
+
+def stored(store: NameStore) -> dict[str, int]:
+    """How many rows each table has, but for that of the rules."""
+    with store.engine.connect() as connection:
+        counted = {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in metadata.sorted_tables
+        }
+    return {name: rows for name, rows in counted.items() if rows and name != "dibs_meta"}
+
+
+def test_a_first_claim_is_one_row(store: NameStore) -> None:
+    """The history reads it there, with who acted and by which request."""
+    with acting_as("somebody", "request-1"):
+        row = win(store, a_claim("ada"))
+    assert stored(store) == {"dibs_names": 1}
+    (line,) = lines(store, "ada")
+    assert line.change.action == "claimed"
+    assert (line.change.version, line.change.was, line.change.became) == (1, None, "ada")
+    assert (line.change.owner_kind, line.change.owner) == ("user", row.owner)
+    assert (line.change.actor, line.change.request_id) == ("somebody", "request-1")
+    now = store.clock(deadline=soon())
+    assert now - 60_000 < line.at <= now
+
+
+def _rename(store: NameStore, row: NameRow) -> object:
+    return store.rename(a_rename(row, "eve"), deadline=soon())
+
+
+def _respell(store: NameStore, row: NameRow) -> object:
+    return store.rename(a_rename(row, a_name("ada", display="ADA")), deadline=soon())
+
+
+def _release(store: NameStore, row: NameRow) -> object:
+    return release(store, "ada", str(row.owner), rest=Quarantine(HOUR_MS, remembered=True))
+
+
+def _delete(store: NameStore, row: NameRow) -> object:
+    users = Users(store.transactions, "default")
+    return users.delete(str(row.owner), quarantine=HOUR_MS, deadline=soon())
+
+
+def _pass_on(store: NameStore, row: NameRow) -> object:
+    other = win(store, a_claim("grace", user=True, password_hash="a hash"))
+    wish = Transfer(row, a_claim("eve", owner=str(row.owner)), other, Quarantine())
+    return store.transfer(wish, deadline=soon())
+
+
+CHANGES: dict[str, Callable[[NameStore, NameRow], object]] = {
+    "left": _rename,
+    "respelled": _respell,
+    "released": _release,
+    "deleted": _delete,
+    "transferred": _pass_on,
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_the_first_change_writes_both_lines(store: NameStore, what: str) -> None:
+    """The first one as it was, and both are read once, also after a third."""
+    with acting_as("somebody", "request-1"):
+        row = win(store, a_claim("ada", user=True, password_hash="a hash"))
+    before = lines(store, "ada")
+    with acting_as("somebody else", "request-2"):
+        assert CHANGES[what](store, row)
+    after = lines(store, "ada")
+    assert [line.change.version for line in after] == [1, 2]
+    assert after[:1] == before
+    assert after[1].change.action == ("released" if what == "deleted" else what)
+    assert (after[1].change.actor, after[1].change.request_id) == ("somebody else", "request-2")
+    assert after[1].at >= after[0].at
+    again = a_claim("ada", owner=str(row.owner))
+    store.claim_many([again], deadline=soon())
+    assert lines(store, "ada")[:2] == after
+
+
+@pytest.mark.parametrize("state", ["held", "reserved"])
+def test_of_a_name_that_is_not_owned_yet(store: NameStore, state: str) -> None:
+    """A hold that is redeemed, and what staff give away."""
+    claim = a_claim("ada", lasts=HOUR_MS)
+    if state == "reserved":
+        claim = Claim(a_name("ada"), "staff", "why", uuid4().hex, state="reserved")
+    win(store, claim)
+    before = lines(store, "ada")
+    assert [line.change.action for line in before] == [state]
+    owner = str(uuid4())
+    win(
+        store,
+        Claim(a_name("ada"), "user", owner, uuid4().hex, by_staff=True, user=NewUser(owner)),
+    )
+    after = lines(store, "ada")
+    assert after[:1] == before
+    assert [line.change.action for line in after] == [state, "claimed"]
+
+
+def test_a_taken_over_name_in_the_figures(store: NameStore) -> None:
+    """Who claims what was somebody's is counted too, and the first claim once, not twice."""
+    row = win(store, a_claim("ada"))
+    release(store, "ada", str(row.owner))
+    win(store, a_claim("ada"))
+    now = store.clock(deadline=soon())
+    history = History(store.transactions, "default")
+    found = history.registrations(since=now - HOUR_MS, width=HOUR_MS, deadline=soon())
+    assert sum(found.values()) == 2

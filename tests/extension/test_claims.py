@@ -111,7 +111,7 @@ def write_row(host: Host, **given: Any) -> None:
         "canonical": "ada",
         "display": "ada",
     }
-    row |= {"rules_version": 1, "expires_at": 2**50, "version": 1, "created_at": 0, "updated_at": 0}
+    row |= {"rules_version": 1, "expires_at": 2**50, "version": 1, "created_at": 0, "updated_at": 1}
     host.db.session.execute(table.insert().values(**row | given))
     host.db.session.commit()
 

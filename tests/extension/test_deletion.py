@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from dibs.config.namespaces import Namespaces
 from dibs.errors import NameTaken
-from dibs.extension.state import KNOWN
+from dibs.state import state_of
 from tests.backends import SQLITE
 from tests.extension.conftest import Host, as_text, close, make_host
 
@@ -34,12 +34,13 @@ def test_deleted_owner_frees_her_names_in_every_namespace(app_url):
         user = host.owned("Ada")
         ours = ["projects", "tenant-a", "tenant-\U0001f600", "tenant-z z", "Team-1"]
         theirs = ["project", "projects2", "tenant-", "tenant.", "Tenant-a", "team-1", "tenant"]
-        other = host.app.extensions[KNOWN]
-        host.app.extensions[KNOWN] = other | Namespaces(frozenset(theirs))
+        state = state_of(host.app)
+        other = state.namespaces
+        state.namespaces = other | Namespaces(frozenset(theirs))
         for place in [*ours, *theirs]:
             host.dibs.namespace(place).claim("Ada", owner=user)
         host.db.session.commit()
-        host.app.extensions[KNOWN] = other
+        state.namespaces = other
         host.db.session.delete(user)
         host.db.session.commit()
         rows = host.committed("SELECT namespace FROM dibs_names WHERE state = 'free'")

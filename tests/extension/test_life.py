@@ -296,7 +296,7 @@ def test_an_actor_of_any_kind(host: Host, actor: str) -> None:
     """It is cut to fit, and breaks nothing: it decides nothing."""
     with acting_as(actor, actor):
         host.owned("Ada")
-    ((told, request),) = rows(host, "actor, request_id", "dibs_history")
+    ((told, request),) = rows(host, "actor, request_id")
     assert len((told or "").encode()) <= 256
     assert len((request or "").encode()) <= 64
     assert re.search(r"[\0\n]", told or "") is None

@@ -9,6 +9,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from dibs import Dibs
 from dibs.errors import ConfigError
+from dibs.state import parts_of
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def host(tmp_path: Path) -> Iterator[Flask]:
         return "", 204
 
     yield app
-    app.extensions["dibs.parts"].store.close()
+    parts_of(app).store.close()
     with app.app_context():
         db.engine.dispose()
 

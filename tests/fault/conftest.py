@@ -9,7 +9,6 @@ from sqlalchemy.pool import NullPool
 from dibs.store.database.dialects import dialect_for
 from dibs.store.database.dialects.base import claim_params
 from dibs.store.names.store import NameStore
-from dibs.store.schema import upgrade
 from tests.backends import SERVED, Served, open_store
 from tests.conftest import missing
 from tests.fault.helpers import BUDGET
@@ -38,11 +37,9 @@ def server(served: Served) -> Iterator[Server]:
 
 
 @pytest.fixture
-def url(server: Server) -> str:
+def url(served: Served, server: Server) -> str:
     """A database of this test's own, since sessions of another may outlive it for a while."""
-    url = server.create_database()
-    upgrade(url)
-    return url
+    return served.migrated()
 
 
 @pytest.fixture
@@ -71,7 +68,7 @@ def via(server: Server, url: str, proxy: FaultProxy) -> Iterator[NameStore]:
 def stuck(url: str) -> Iterator[Connection]:
     """A transaction that has written the name `stuck`, and does not end."""
     engine = create_engine(url, poolclass=NullPool)
-    insert = dialect_for(engine.dialect.name).insert(1)
+    insert = dialect_for(engine.dialect.name).insert(1, told=True)
     with engine.connect() as connection:
         connection.execute(text(insert), claim_params([a_claim("stuck")]))
         yield connection

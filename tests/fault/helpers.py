@@ -73,6 +73,11 @@ def sessions(server: Server, url: str) -> int:
     return int(count)
 
 
+def users_of(store: NameStore) -> int:
+    """How many users are listed, with a row of their own or without one."""
+    return len(store.users(limit=1000, after=None, deadline=BUDGET.start()))
+
+
 def stored(server: Server, url: str, table: str = "dibs_names") -> int:
     """How many rows there are."""
     ((count,),) = server.execute(f"SELECT COUNT(*) FROM {table}", url)

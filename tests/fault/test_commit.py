@@ -4,7 +4,7 @@ import pytest
 
 from dibs.store import Won
 from dibs.store.names.store import NameStore
-from tests.fault.helpers import BUDGET, ask, is_unknown, stored, warm_up, within
+from tests.fault.helpers import BUDGET, ask, is_unknown, stored, users_of, warm_up, within
 from tests.services import FaultProxy, Server
 from tests.services.proxy import When
 from tests.support.contract import a_claim, look_up, win
@@ -29,7 +29,7 @@ def test_a_commit_cut_once_is_won(
     assert isinstance(outcome, Won)
     assert outcome.row.owner == wanted.owner
     assert proxy.hits == 1
-    assert (stored(server, url), stored(server, url, "dibs_users")) == (2, 1)
+    assert (stored(server, url), users_of(via)) == (2, 1)
 
 
 @WHEN
@@ -38,7 +38,7 @@ def test_a_batch_cut_at_commit_is_won(
 ) -> None:
     """Every claim of it, each by its own token."""
     proxy.cut_at(b"COMMIT", when)
-    batch = [a_claim(f"n{i}", user=True) for i in range(20)]
+    batch = [a_claim(f"n{i}", user=True, password_hash="a hash") for i in range(20)]
     outcomes = via.claim_many(batch, deadline=BUDGET.start())
     assert [type(outcome) for outcome in outcomes] == [Won] * 20
     assert (stored(server, url), stored(server, url, "dibs_users")) == (21, 20)
@@ -54,7 +54,7 @@ def test_a_commit_that_never_arrives_is_unknown_and_its_retry_is_won(
         assert is_unknown(ask(via, wanted))
     assert look_up(store, "ada") is None
     assert win(store, a_claim("ada", token=wanted.token, user=True)).claim_token == wanted.token
-    assert (stored(server, url), stored(server, url, "dibs_users")) == (2, 1)
+    assert (stored(server, url), users_of(via)) == (2, 1)
 
 
 def test_a_commit_whose_every_reply_is_lost_is_settled_by_reading(
@@ -65,7 +65,7 @@ def test_a_commit_whose_every_reply_is_lost_is_settled_by_reading(
     wanted = a_claim("ada", user=True)
     assert win(via, wanted).owner == wanted.owner
     assert proxy.hits == 1
-    assert (stored(server, url), stored(server, url, "dibs_users")) == (2, 1)
+    assert (stored(server, url), users_of(via)) == (2, 1)
 
 
 @WHEN
@@ -89,6 +89,9 @@ def test_a_connection_cut_earlier_is_run_again(
     """At BEGIN or at the INSERT nothing is in doubt."""
     for statement in (b"BEGIN", b"INSERT INTO dibs_names", b"INSERT INTO dibs_users"):
         proxy.cut_at(statement, when)
-        assert isinstance(ask(via, a_claim(statement.decode(), user=True)), Won)
+        name = statement.decode()
+        two = [a_claim(f"{name} {i}", user=True, password_hash="a hash") for i in range(2)]
+        outcomes = via.claim_many(two, deadline=BUDGET.start())
+        assert [type(outcome) for outcome in outcomes] == [Won, Won]
     assert proxy.hits == 3
-    assert (stored(server, url), stored(server, url, "dibs_users")) == (4, 3)
+    assert (stored(server, url), stored(server, url, "dibs_users")) == (7, 6)

@@ -18,6 +18,7 @@ from tests.fault.helpers import (
     is_unknown,
     sessions,
     stored,
+    users_of,
     warm_up,
     within,
 )
@@ -103,7 +104,7 @@ def test_a_silent_commit_is_won_or_unknown(
     proxy.release(deliver=True)
     assert isinstance(ask(store, wanted), Won)
     assert stored(server, url) == 1 + 1
-    assert stored(server, url, "dibs_users") == 1
+    assert users_of(store) == 1
 
 
 def test_a_frozen_server_does_not_stop_a_shutdown(server: Server, store: NameStore) -> None:

@@ -45,7 +45,8 @@ class Place:
         store = open_store(self.url)
         names = [u.username for u in store.users(limit=10_000, after=None, deadline=soon())]
         store.close()
-        assert self.server.execute("SELECT COUNT(*) FROM dibs_users", self.url) == [(len(names),)]
+        owned = "SELECT COUNT(*) FROM dibs_names WHERE state = 'owned'"
+        assert self.server.execute(owned, self.url) == [(len(names),)]
         return names
 
     def wait_until_left_alone(self) -> None:

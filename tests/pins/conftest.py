@@ -15,6 +15,7 @@ from flask_sqlalchemy import SQLAlchemy
 from dibs import Dibs
 from dibs.app import create_app
 from dibs.cli import group
+from dibs.state import parts_of, state_of
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def serve(file: Path, tmp_path: Path) -> Iterator[Make]:
 
     yield make
     for app in made:
-        app.extensions["dibs.parts"].close()
+        parts_of(app).close()
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def host(tmp_path: Path) -> Iterator[Make]:
 
     yield make
     for app, db in made:
-        if parts := app.extensions.get("dibs.parts"):
+        if parts := state_of(app).parts:
             parts.close()
         with app.app_context():
             db.engine.dispose()

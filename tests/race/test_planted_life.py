@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dibs.registry.holds import Held, Holds
-from dibs.signals import announce
+from dibs.signals import NameChange, announce
 from dibs.store import Claim, Won
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import Inserted
@@ -95,10 +95,12 @@ def test_a_change_that_is_not_made(store: NameStore, monkeypatch: Any) -> None:
         assert_history(store)
 
 
-def without_its_line(cls: type[PostgreSQL], run: Run, claim: Claim, new: object) -> Inserted:
+def without_its_line(
+    cls: type[PostgreSQL], run: Run, claim: Claim, new: NameChange, *, told: bool
+) -> Inserted:
     """What PostgreSQL does in one statement, but for the history."""
-    del new
-    return super(PostgreSQL, cls).insert_names(run, [claim], [], patient=True)._replace(whole=True)
+    plain = super(PostgreSQL, cls).insert_names(run, [claim], [new], told=told, patient=True)
+    return plain._replace(whole=True)
 
 
 @pytest.mark.parametrize("module", [claims, changing, renames])

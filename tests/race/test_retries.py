@@ -13,6 +13,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from dibs.app import create_app
+from dibs.state import parts_of
 from dibs.store.accounts.idempotency import KEPT_MS, Requests
 from tests.backends import Backend
 from tests.race.harness import at_once, in_new_process
@@ -43,7 +44,7 @@ class Place:
         """Every user's name and id; there are no more names than users."""
         sql = "SELECT display, owner FROM dibs_names WHERE state = 'owned'"
         found = [[_text(value) for value in row] for row in self._run(sql)]
-        assert self._run("SELECT COUNT(*) FROM dibs_users") == [(len(found),)]
+        assert self._run("SELECT COUNT(*) FROM dibs_names WHERE registered = 1") == [(len(found),)]
         return dict(found)
 
     def age(self, column: str, ms: int) -> None:
@@ -55,7 +56,7 @@ class Place:
 
     def close(self) -> None:
         for app in self.apps:
-            app.extensions["dibs.parts"].store.close()
+            parts_of(app).store.close()
 
 
 def make_app(url: str) -> Flask:

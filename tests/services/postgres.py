@@ -63,6 +63,9 @@ class PostgresServer(Server):
             self.execute("CREATE ROLE dibs LOGIN PASSWORD 'dibs'")
         self.execute(f'CREATE DATABASE "{database}" OWNER dibs')
 
+    def _copy(self, template: str, database: str) -> None:
+        self.execute(f'CREATE DATABASE "{database}" OWNER dibs TEMPLATE "{template}"')
+
     def _url(self, database: str) -> str:
         return f"postgresql+psycopg://dibs:dibs@127.0.0.1:{self.port}/{database}"
 

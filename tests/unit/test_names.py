@@ -227,7 +227,7 @@ def test_a_huge_name_is_only_too_long(raw: str | bytes) -> None:
 def test_the_message_counts_what_its_reader_counts() -> None:
     """Too many characters and too many marks are told apart."""
     assert [str(reason) for reason in reasons("李" * 200)] == [
-        "A username can have at most 30 characters: please shorten it."
+        "A username can have at most 30 characters. Please shorten it."
     ]
     assert "120 code points" in str(reasons("ada" + "\u0301" * 500)[0])
 
@@ -262,9 +262,7 @@ def test_bytes_are_limited_where_columns_are_short() -> None:
 def test_without_separators_none_is_offered() -> None:
     """The sentence does not end in a list of nothing."""
     (reason,) = reasons("a.b", policy=NamePolicy(separators=""))
-    assert (
-        str(reason) == "A username can contain letters and numbers only: please remove . from it."
-    )
+    assert str(reason) == 'Only letters and numbers can be used in a username. Please remove ".".'
 
 
 @pytest.mark.parametrize(

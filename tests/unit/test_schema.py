@@ -108,6 +108,7 @@ SPOIL_KEY = {
         "CREATE TABLE copy (namespace TEXT, name_key TEXT, canonical TEXT, display TEXT,"
         " rules_version INT, state TEXT, owner_kind TEXT, owner TEXT, claim_token TEXT,"
         " expires_at INT, version INT, created_at INT, updated_at INT,"
+        " actor TEXT, request_id TEXT, registered INT,"
         " PRIMARY KEY ({columns}))",
         "DROP TABLE dibs_names",
         "ALTER TABLE copy RENAME TO dibs_names",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from tests.services import (
@@ -82,6 +82,23 @@ def eventually(condition: Callable[[], bool], *, timeout_s: float = 10.0) -> boo
     while not (done := condition()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return done
+
+
+def test_a_copy_is_a_database_of_its_own(server: Server) -> None:
+    """With the tables, the rows and the keys of the one that it was made from."""
+    url = server.create_database()
+    run(url, "CREATE TABLE t (n int PRIMARY KEY)")
+    run(url, "CREATE TABLE child (n int, FOREIGN KEY (n) REFERENCES t (n))")
+    insert(url)
+    copy = server.copy_database(url)
+    run(copy, "INSERT INTO child VALUES (1)")
+    for wrong in ("INSERT INTO t VALUES (1)", "INSERT INTO child VALUES (2)"):
+        with pytest.raises(IntegrityError):
+            run(copy, wrong)
+    run(copy, "INSERT INTO t VALUES (3)")
+    assert rows(server, url) == [(1,)]
+    for one in (copy, url):
+        server.drop_database(one)
 
 
 def test_a_frozen_server_is_silent_and_answers_after_the_thaw(server: Server, url: str) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from dibs.web.http.limits import KEY
+from dibs.state import state_of
+from dibs.web.http.limits import Limits
 from tests.web.site import PASSWORD, Site
 
 HOME, AWAY = "192.0.2.1", "198.51.100.7"
@@ -35,7 +36,14 @@ def tries(
     return [login(site, name, password, source).status_code for _ in range(number)]
 
 
+def limits_of(site: Site) -> Limits:
+    """Those of a site that has limits."""
+    found = state_of(site.app).limits
+    assert found
+    return found
+
+
 class Clock:
     def __init__(self, site: Site) -> None:
         self.now = 1000.0
-        site.app.extensions[KEY].tally.local.clock = lambda: self.now
+        limits_of(site).tally.local.clock = lambda: self.now

@@ -10,6 +10,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from dibs.app import create_app
+from dibs.state import parts_of
 from dibs.wiring import Parts
 from tests.backends import path_of
 
@@ -30,17 +31,18 @@ class Site:
     def __init__(self, url: str, **settings: str) -> None:
         keys = {f"DIBS_{name.upper()}": value for name, value in settings.items()}
         home = str(Path(path_of(url)).parent)  # where the keys are made that sign tokens
-        # Most tests ask more often than anybody may.
+        # Most tests ask more often than anybody may, and none of these is about guessing hashes.
         usual = {
             "DIBS_DATABASE_URL": url,
             "DIBS_HOME": home,
             "DIBS_RATE_LIMITS": "off",
             "DIBS_QUARANTINE": "0",
+            "DIBS_ARGON2_MEMORY_KIB": "64",
         }
         self.app = create_app({**usual, **keys})
         self.client = self.app.test_client()
         self.sql: list[str] = []
-        self.parts: Parts = self.app.extensions["dibs.parts"]
+        self.parts: Parts = parts_of(self.app)
         event.listen(self.parts.store.engine, "connect", self._watch)
 
     def _watch(self, connection: Any, _: object) -> None:

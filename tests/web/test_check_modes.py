@@ -12,8 +12,9 @@ from flask import Request
 from werkzeug.test import TestResponse
 
 from dibs.errors import ConfigError
-from dibs.web.api import checking
-from dibs.web.api.checking import HOLD_TOKEN, KEY, Checks
+from dibs.state import parts_of, state_of
+from dibs.web.http import auth
+from dibs.web.http.auth import HOLD_TOKEN
 from tests.backends import SQLITE
 from tests.web.people import Person, newcomer, nobody
 from tests.web.site import Site, problem
@@ -136,7 +137,7 @@ def test_a_spoilt_token_is_called_that(world: Make, mode, method):
 @pytest.mark.parametrize("method", ROUTES)
 def test_the_token_of_a_hold_is_a_proof(world: Make, monkeypatch, method):
     """One that is living; another is none."""
-    monkeypatch.setattr(checking, "is_hold_token", lambda token: token == "living")
+    monkeypatch.setattr(auth, "is_hold_token", lambda token: token == "living")
     stranger = world("token")["anonymous"]
     assert ask(stranger, method, **{HOLD_TOKEN: "living"}).status_code == 200
     problem(ask(stranger, method, **{HOLD_TOKEN: "expired"}), 401, "unauthenticated")
@@ -154,7 +155,7 @@ def test_the_app_s_own_proof(make_site, mode, method):
         asked.append(request)
         return request.headers.get("Captcha") == "solved"
 
-    site.app.extensions[KEY] = Checks(solved, {})
+    state_of(site.app).check_token = solved
     site.register("ada")
     statuses = [
         ask(nobody(site), method, "ada", **headers).status_code
@@ -173,7 +174,7 @@ def test_create_app_takes_the_hook(tmp_path):
     client = app.test_client()
     assert client.get("/usernames/ada").status_code == 401
     assert client.get("/usernames/ada?captcha=1").status_code == 200
-    app.extensions["dibs.parts"].store.close()
+    parts_of(app).store.close()
     SQLITE.drop(url)
 
 
@@ -187,7 +188,7 @@ def test_only_true_is_a_yes(make_site, accepts):
         return made[-1]
 
     site = make_site(check="token")
-    site.app.extensions[KEY] = Checks(hook, {})
+    state_of(site.app).check_token = hook
     problem(site.get("/usernames/ada"), 401, "unauthenticated")
     for one in made:
         if asyncio.iscoroutine(one):

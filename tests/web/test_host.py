@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from flask_sqlalchemy import SQLAlchemy
 
 from dibs import Dibs, Reading, current_user, login_optional, login_required
+from dibs.state import parts_of
 
 PASSWORD = "correct horse battery"
 
@@ -55,7 +56,7 @@ def make_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
 
     yield make
     for app, db in apps:
-        app.extensions["dibs.parts"].store.close()
+        parts_of(app).store.close()
         with app.app_context():
             db.engine.dispose()
 
@@ -211,7 +212,7 @@ def test_who_is_in_a_team_stays_in_reach_of_its_owners(make_app):
     ada, eve = bearer(tokens_of(client)), bearer(tokens_of(client, "eve"))
     her = client.get("/users/me", headers=ada).get_json()["id"]
     team = client.post("/teams", json={"name": "rockets"}, headers=eve).get_json()["id"]
-    parts = app.extensions["dibs.parts"]
+    parts = parts_of(app)
     eve_id = client.get("/users/me", headers=eve).get_json()["id"]
     parts.store.set_role(eve_id, "staff", deadline=parts.budget.start())
     at = f"/teams/{team}/members/{her}"

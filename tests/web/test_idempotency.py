@@ -77,8 +77,8 @@ def test_a_key_that_cannot_be_used_is_refused(site, key):
     [
         (f'"{KEY}"; a=1', "without a semicolon"),
         (f"{KEY};a=1", "without a semicolon"),
-        (f'"{KEY}", "{KEY}"', "Send one Idempotency-Key"),
-        (f"{KEY},{KEY}", "Send one Idempotency-Key"),
+        (f'"{KEY}", "{KEY}"', "Send exactly one Idempotency-Key"),
+        (f"{KEY},{KEY}", "Send exactly one Idempotency-Key"),
         (f'"{KEY}', "16 to 255 printable"),
     ],
 )
@@ -93,7 +93,7 @@ def test_two_headers_are_refused(site):
     """Servers join them with a comma."""
     headers = [("Idempotency-Key", KEY), ("Idempotency-Key", KEY)]
     answer = site.client.post("/register", json={"username": "ada"}, headers=headers)
-    assert "Send one" in problem(answer, 400, "malformed")["detail"]
+    assert "Send exactly one" in problem(answer, 400, "malformed")["detail"]
 
 
 def test_a_comma_and_a_semicolon_between_quotes_are_part_of_the_key(site):

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 from flask_limiter import Limiter
 
-from dibs.web.http.limits import GROUPS, KEY, PASSWORD_TRIED
-from dibs.web.http.source import network_of
+from dibs.state import state_of
+from dibs.web.http.current import network_of
 from tests.backends import SQLITE
 from tests.web.limiting import AWAY, HOME, Clock, ask, check
 from tests.web.site import problem
@@ -57,11 +57,6 @@ def test_a_team_s_name_counts_like_a_user_s(make_site):
     assert ask(site, "POST", "/register").status_code == 429
 
 
-def test_every_route_of_a_group_is_there(make_site):
-    site = make_site(password="required")
-    assert (GROUPS.keys() | PASSWORD_TRIED) <= site.app.view_functions.keys()
-
-
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs/", "/nowhere"])
 def test_what_is_not_limited(make_site, path):
     """An orchestrator that is refused would restart what is healthy."""
@@ -73,7 +68,7 @@ def test_what_is_not_limited(make_site, path):
 
 def test_off_limits_nothing(make_site):
     site = make_site(rate_limits="off")
-    assert KEY not in site.app.extensions
+    assert state_of(site.app).limits is None
     assert {check(site) for _ in range(400)} == {200}
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from dibs.web.i18n import about
 from tests.web.limiting import Clock, ask, check, login
 from tests.web.site import problem
 
@@ -53,7 +54,7 @@ def test_errors_have_headers_too(make_site):
 
 
 def test_failures_of_others_are_not_told(with_ada):
-    """How often somebody has tried an account is her business."""
+    """How often somebody has tried an account is the account's business."""
     site = with_ada(login="9/hour", account="2/hour")
     told = [items(login(site, "ada", "wrong one").headers["RateLimit"]) for _ in range(3)]
     assert [list(one) for one in told] == [["login-3600"], ["login-3600"], ["account-3600"]]
@@ -73,7 +74,7 @@ def test_the_openapi_page_tells_of_limits(make_site):
     ("locale", "title", "detail"),
     [
         ("en", "Too many requests", "Too many requests. Please try again in 60 seconds."),
-        ("zh", "请求过于频繁", "请求过于频繁，请在 60 秒后重试。"),
+        ("zh", "请求过于频繁", "请求过于频繁，请在60秒钟后重试"),
         (
             "ja",
             "リクエストが多すぎます",
@@ -87,3 +88,42 @@ def test_words(make_site, locale, title, detail):
     answer = ask(site, "GET", "/usernames/ada", headers={"Accept-Language": locale})
     body = problem(answer, 429, "rate_limited")
     assert (body["title"], body["detail"]) == (title, detail)
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en", "Too many wrong passwords. Please try again in 15 minutes."),
+        ("zh", "密码输错次数过多，请在15分钟后再试"),
+        (
+            "ja",
+            "パスワードの間違いが続いたため、今はログインできません。"
+            "15 分後にもう一度お試しください。",
+        ),
+    ],
+)
+def test_words_for_wrong_passwords(with_ada, locale, said):
+    """In minutes: nobody counts 900 seconds."""
+    site = with_ada(account_source="1/15minutes")
+    login(site, "ada", "wrong one")
+    body = {"username": "ada", "password": "wrong one"}
+    answer = ask(site, "POST", "/login", json=body, headers={"Accept-Language": locale})
+    assert problem(answer, 429, "rate_limited")["detail"] == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (1, "1 second"),
+        (90, "90 seconds"),
+        (91, "2 minutes"),
+        (900, "15 minutes"),
+        (5400, "90 minutes"),
+        (5401, "2 hours"),
+        (86_400, "24 hours"),
+    ],
+)
+def test_how_long(make_site, seconds, said):
+    """Never shorter than it is."""
+    with make_site().app.test_request_context():
+        assert about(seconds) == said

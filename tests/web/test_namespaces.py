@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from dibs import Dibs
 from dibs.errors import ConfigError
+from dibs.state import parts_of
 from tests.web.site import Site, problem
 
 SOME = "projects, tenant-*"
@@ -153,7 +154,7 @@ def make_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
 
     yield make
     for app, db in apps:
-        app.extensions["dibs.parts"].store.close()
+        parts_of(app).store.close()
         with app.app_context():
             db.engine.dispose()
 

@@ -11,8 +11,7 @@ from flask import Flask
 
 from dibs import Dibs, NameTaken
 from dibs.errors import InvalidName, OutcomeUnknown, Reason, StoreUnavailable
-from dibs.web.http.counting import REFUSED
-from dibs.web.http.problems import STATUS, TITLES, from_error
+from dibs.web.http.problems import REFUSED, STATUS, TITLES, from_error
 from tests.backends import SQLITE
 from tests.web.messages import errors
 from tests.web.site import Site, problem

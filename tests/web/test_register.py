@@ -122,7 +122,7 @@ def test_a_taken_name_costs_no_hash(make_site, strategy, hashed):
 
 def test_passwords_are_stored_as_argon2id(make_site):
     """OWASP's first choice of parameters, a salt each, and never the password."""
-    site = make_site(password="required")
+    site = make_site(password="required", argon2_memory_kib="")
     for name in ("ada", "grace"):
         site.register(name, PASSWORD)
     path = path_of(str(site.parts.store.engine.url))

@@ -60,7 +60,7 @@ def test_the_new_name_takes_the_place_of_the_old(ada):
     """In all that speaks of her, and for who logs in; who she is stays."""
     answer = rename(ada, "Lovelace")
     assert answer.status_code == 200
-    assert answer.get_json() == {"message": "The name was changed.", "username": "Lovelace"}
+    assert answer.get_json() == {"message": "The username was changed.", "username": "Lovelace"}
     me = ada.ask("GET", "/users/me").get_json()
     assert (me["id"], me["username"]) == (ada.id, "Lovelace")
     assert [user["username"] for user in ada.site.users()] == ["Lovelace"]
@@ -80,7 +80,7 @@ def test_the_answer_is_in_the_readers_language(ada):
         )
         assert answer.headers["Content-Language"] == language
         said[language] = answer.get_json()["message"]
-    assert "The name was changed." not in said.values()
+    assert "The username was changed." not in said.values()
     assert len(set(said.values())) == 2
 
 
@@ -410,5 +410,5 @@ def test_a_registration_is_by_somebody_not_logged_in(ada):
     """The id of the one before does not stay with the thread."""
     renamed(ada, "eve")
     ada.site.register("grace", PASSWORD)
-    rows = sql(ada.site, "SELECT actor FROM dibs_history WHERE became = 'grace'")
+    rows = sql(ada.site, "SELECT actor FROM dibs_names WHERE name_key = 'grace'")
     assert rows == [(None,)]

@@ -13,7 +13,7 @@ from dibs.accounts import housekeeping
 from dibs.accounts.registration import Registration
 from dibs.errors import OutcomeUnknown, StoreUnavailable
 from dibs.store.accounts.idempotency import KEPT_MS, Requests
-from dibs.web.http.idempotency import once
+from dibs.web.http.idempotency import idempotent
 from tests.backends import SQLITE
 from tests.web.people import newcomer
 from tests.web.site import PASSWORD, Site, problem
@@ -354,7 +354,7 @@ def test_a_secret_is_made_again_and_not_kept(site):
     calls: list[int] = []
 
     @site.app.post("/rooms")
-    @once("POST /holds", secret=True)
+    @idempotent("POST /holds", secret=True)
     def hold() -> Any:
         calls.append(1)
         return jsonify(hold_token="secret"), 201
@@ -378,7 +378,7 @@ def test_who_is_told_to_come_again_is_not_told_the_same_then(site):
     left = [{"Retry-After": "9"}, {}]
 
     @site.app.post("/rooms")
-    @once("POST /holds")
+    @idempotent("POST /holds")
     def hold() -> Any:
         return "held", 409, left.pop(0)
 

@@ -21,7 +21,10 @@ class KeyReused(DibsError):
     """The client has sent another request with the same key."""
 
     code = "idempotency_key_reused"
-    message = "This Idempotency-Key was sent with another body; make a new one for each request."
+    message = (
+        "This Idempotency-Key was already used with another body. "
+        "Please make a new one for each request."
+    )
 
 
 class RequestRunning(DibsError):
@@ -32,7 +35,7 @@ class RequestRunning(DibsError):
     """
 
     code = "request_in_progress"
-    message = "The same request is being served at the moment. Please send it again shortly."
+    message = "The same request is still being processed. Please send it again shortly."
     retry_after = 1
 
 

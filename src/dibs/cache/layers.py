@@ -17,10 +17,16 @@ class TakenNames:
     Args:
         shared: The cache that all processes share, if there is one.
         counters: Gets `cache_hit` and `cache_miss`, each by name.
+        memory: The process's own.
     """
 
-    def __init__(self, shared: TakenCache | None = None, counters: Counters | None = None) -> None:
-        self._memory = MemoryCache()
+    def __init__(
+        self,
+        shared: TakenCache | None = None,
+        counters: Counters | None = None,
+        memory: MemoryCache | None = None,
+    ) -> None:
+        self._memory = memory or MemoryCache()
         self._all: tuple[TakenCache, ...] = (self._memory, *([shared] if shared else []))
         self._shared = shared
         self.counters = counters or Counters()

@@ -20,10 +20,11 @@ MAX_ENTRIES = 10_000
 class MemoryCache:
     """Answers checks alone: what a page asks with every keystroke, many people ask at once.
 
-    Other processes cannot reach it, so it keeps nothing for longer than `SECONDS`.
+    Other processes cannot reach it, so it keeps nothing for longer than `seconds`.
     """
 
-    def __init__(self, *, max_entries: int = MAX_ENTRIES) -> None:
+    def __init__(self, *, max_entries: int = MAX_ENTRIES, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
         self._max = max_entries
         self._lock = threading.Lock()
         # In the order in which they were written, and so also in that in which they end.
@@ -46,7 +47,7 @@ class MemoryCache:
         if time.monotonic() - began > STALE_FILL_SECONDS:
             return
         for entry in entries:
-            ends = began + min(SECONDS, entry.lifetime / 1000)
+            ends = began + min(self.seconds, entry.lifetime / 1000)
             self._write((entry.namespace, entry.key), ends, entry.version, entry)
 
     def forget(self, namespace: str, versions: Mapping[str, int], *, deadline: Deadline) -> None:

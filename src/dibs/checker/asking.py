@@ -79,7 +79,7 @@ class Holding(Protocol):
 
 @runtime_checkable
 class Renaming(Protocol):
-    """What owners who can take another name add."""
+    """What an app with renames has in addition."""
 
     def rename(self, old: str, new: str, *, owner: str, request: str) -> Answer:
         """Give up the old name for the new one, or keep it."""

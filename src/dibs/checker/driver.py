@@ -58,7 +58,7 @@ class Player:
         return str(UUID(int=self.dice.getrandbits(128), version=4))
 
     def claim(self, name: str, hold: str = "", owner: str = "") -> None:
-        """Claim it for somebody new; once more, when what came of it is unknown."""
+        """Claim it for a new owner, and again if the outcome is unknown."""
         owner, request = owner or self._new(), self._new()
         for _ in range(2):
             asked = self._asking("claim", name, owner=owner, request=request, hold=hold)
@@ -81,7 +81,7 @@ class Player:
             self._give(name, self._mine.pop(name))
 
     def _release_again(self) -> None:
-        """As somebody who gave it up already, or a reply that came too late, would."""
+        """Give it up a second time, as a late retry would."""
         if self._former:
             name = self.dice.choice(list(self._former))
             self._give(name, self._former[name])

@@ -1,4 +1,4 @@
-"""What somebody asked for, from when to when, and what the answer was."""
+"""One recorded operation: what was asked, from when to when, and the answer."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NAMES_OF: dict[str, int] = {"rename": 2}
 
 
 class BadHistory(ValueError):
-    """What should be a recorded operation is none; the message says which line."""
+    """A line is not a recorded operation; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One question and its answer, as the one who asked saw them.
+    """One question and its answer, as the client saw them.
 
     Attributes:
         client: Who asked, for people who read the verdict.

@@ -153,7 +153,7 @@ class Story:
             yield self._violation("not_the_owner", text, step)
 
     def _may_have(self, step: Step) -> bool:
-        """Whether who gives the name up, or is seen to own it, may own it."""
+        """Whether the one who gives the name up, or is seen to own it, can own it."""
         return self.start.owner == step.owner or any(
             take.owner == step.owner and take.began <= step.ended and not self._is_over(take, step)
             for take in self.takes

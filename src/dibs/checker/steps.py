@@ -13,7 +13,7 @@ Action = Literal["take", "hold", "give", "unhold", "look", "refused"]
 NEVER = float("inf")
 NS = 1_000_000_000
 HELD_BY_ANOTHER = {"", "taken", "lookalike", "held", "quarantined"}
-"""Refusals that say: somebody has the name. `not_owner` says that the asker has it not."""
+"""Refusals that say that somebody has the name; `not_owner` says that the client does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a name stands. `since` is the step that began a hold or a quarantine."""
+    """The state of a name. `since` is the step that began a hold or a quarantine."""
 
     kind: Literal["free", "owned", "held", "resting"]
     owner: str = ""
@@ -185,13 +185,13 @@ def by_name(operations: Iterable[Operation], allowance: Allowance) -> dict[str, 
 def _actions(operation: Operation) -> list[tuple[str, Action]]:
     old, new = operation.names[0], operation.name
     if operation.outcome == "refused":
-        # Who is not the owner is not so of the old name.
+        # `not_owner` is about the old name.
         return [(old if operation.code == "not_owner" else new, "refused")]
     match operation.kind:
         case "claim":
             return [(new, "take")]
         case "rename":
-            # Another spelling of one's own name: the owner stays who it was.
+            # Another spelling of one's own name: the owner stays the same.
             return [(old, "give"), (new, "take")] if old != new else [(old, "look")]
         case "release":
             return [(new, "give")]

@@ -21,7 +21,7 @@ from dibs.errors import DibsError
 
 
 class Commands(click.Group):
-    """Commands that say in a sentence what goes wrong, whoever runs them."""
+    """Commands that report errors in a sentence, as `dibs` and as `flask dibs`."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

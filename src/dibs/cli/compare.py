@@ -42,21 +42,21 @@ def chosen(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
     default=20_000,
     show_default=True,
     type=click.IntRange(1),
-    help="How many names are taken beforehand.",
+    help="Names that are taken beforehand.",
 )
 @click.option(
     "--seconds",
     default=3.0,
     show_default=True,
     type=click.FloatRange(0, min_open=True),
-    help="How long each strategy is asked each question, all rounds together.",
+    help="Seconds for each question to each strategy, over all rounds.",
 )
 @click.option(
     "--clients",
     default=4,
     show_default=True,
     type=click.IntRange(1),
-    help="How many ask at the same time.",
+    help="Clients that ask at the same time.",
 )
 @click.option(
     "--strategies",
@@ -64,7 +64,7 @@ def chosen(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
     callback=chosen,
     help=f"Some of them, with commas; `{BASELINE}` is always measured. Default: all.",
 )
-@click.option("--http", is_flag=True, help="Measure a `dibs serve` of each strategy as well.")
+@click.option("--http", is_flag=True, help="Also measure a `dibs serve` with each strategy.")
 @click.option("--json", "json_file", type=FILE, help="Write all figures to this file.")
 @click.option("--markdown", "markdown_file", type=FILE, help="Write the tables to this file.")
 @click.option(
@@ -72,7 +72,7 @@ def chosen(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
     "charts",
     type=FILE,
     multiple=True,
-    help="Draw a chart into this file, .svg or .png; may be given twice.",
+    help="Draw a chart into this file, .svg or .png; can be given twice.",
 )
 def compare(
     names: int,

@@ -17,7 +17,7 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Create the tables, or bring them to the newest migration."""
+    """Create the tables or migrate them to the newest version."""
     target = find_target()
     target.upgrade()
     click.echo(f"The tables are up to date: {target.place}")
@@ -25,11 +25,11 @@ def upgrade() -> None:
 
 @click.command()
 def check() -> None:
-    """Look whether the live database can keep names unique.
+    """Check whether the live database can keep names unique.
 
-    Constraint, collation, migration and rules version; what is wrong is said
-    with the command that mends it, and the exit status is 1. Redis, if there is
-    one, is asked too; while it is away everything works, so that is no failure.
+    Constraint, collation, migration and rules version. For each problem it prints
+    the command that fixes it, and exits with status 1. Redis, if there is one, is
+    checked too; without it everything still works, so its absence is not a failure.
     """
     target = find_target()
     try:

@@ -24,14 +24,14 @@ PAGE = 10_000
 
 @click.group(name="filter")
 def filter_() -> None:
-    """The filter by which `membership_filter` knows most free names without asking."""
+    """The filter that lets `membership_filter` recognise most free names without a query."""
 
 
 @filter_.command()
 def rebuild() -> None:
-    """Make the filter anew from the table; servers take it over within a second.
+    """Rebuild the filter from the table; servers start to use it within a second.
 
-    Nothing is locked, and names may be claimed meanwhile.
+    Nothing is locked, so names can be claimed meanwhile.
     """
     feed, recipe, shelf, clock = _open()
     try:
@@ -48,13 +48,13 @@ def rebuild() -> None:
     wrong = sum(secrets.token_hex(16) in known for _ in range(PROBES)) / PROBES
     click.echo(
         f"{_contents(known)}, {seconds:.1f} s,"
-        f" {100 * wrong:.2f} % of {PROBES:,} random names taken for others"
+        f" {100 * wrong:.2f} % false positives among {PROBES:,} random names"
     )
 
 
 @filter_.command()
 def status() -> None:
-    """Say what the filter on disk holds, and how old it is."""
+    """Describe the filter on disk: how many names it holds and how old it is."""
     _, recipe, shelf, clock = _open()
     known = shelf.read_new(recipe)
     if known is None:
@@ -76,7 +76,7 @@ def _open() -> tuple[Listing, FilterKey, FilterFile, int]:
 
 
 def _lock(shelf: FilterFile) -> Unlock:
-    """See that nobody else on this machine makes a filter, and keep it so."""
+    """Keep other processes of this machine from making a filter at the same time."""
     unlock = shelf.lock()
     if unlock is None:
         raise click.ClickException("another process is making the filter at this moment")

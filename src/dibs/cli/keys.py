@@ -18,7 +18,7 @@ def keys() -> None:
 
 @keys.command(name="list")
 def list_() -> None:
-    """Print every key: its kid, when it was made, and whether it signs or when it was retired."""
+    """List the keys: the kid, when each was made, and whether it signs or when it was retired."""
     ring = find_ring()
     found = ring.all()
     if not found:
@@ -34,8 +34,9 @@ def list_() -> None:
 def rotate() -> None:
     """Sign with a new key from now on.
 
-    Servers see it within a second. The key before goes on verifying for a day, so no token
-    ends; whoever it leaked to can make tokens until then: remove it from the file to end that.
+    Servers notice within a second. The previous key still verifies tokens for a day, so that
+    none ends early. If it has leaked, remove it from the file by hand: until then, anybody who
+    has it can make tokens.
     """
     ring = find_ring()
     click.echo(f"{ring.rotate().kid} signs from now on: {ring.path}")

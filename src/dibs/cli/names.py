@@ -16,22 +16,22 @@ from dibs.store.names.history import PastChange
 from dibs.wiring import Parts
 
 STAFF = "dibs names"
-"""Who acts, as the history has it."""
+"""The actor that the history records."""
 
 
 @click.group()
 def names() -> None:
-    """Names: who has them, what happened to them, and passing them on."""
+    """Names: who owns them, their history, and changing their owner."""
 
 
 @names.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Print who has a name, or why nobody can have it."""
+    """Print who owns a name, or why nobody can."""
     _, parts = ready_parts()
     row = _row(parts, name)
     if row is None or row.free:
-        # Whoever wants it would be told the same: a rule, or a name that looks like it.
+        # What a registration would be told: a broken rule, or a look-alike.
         username = parts.registry.admit(name, deadline=parts.budget.start())
         taken = parts.registry.check(username, deadline=parts.budget.start())
         click.echo(f"{printable(name)}: {taken or 'free'}")
@@ -49,9 +49,9 @@ def show(name: str) -> None:
 @names.command()
 @click.argument("name")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def history(name: str, limit: int, as_json: bool) -> None:
-    """Print what happened to a name and to those that look like it, the newest first."""
+    """Print the history of a name and of its look-alikes, newest first."""
     _, parts = ready_parts()
     username = parts.parser.existing(name)
     found = parts.history.of_name(username, limit=limit, deadline=parts.budget.start())
@@ -63,7 +63,7 @@ def history(name: str, limit: int, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--user", required=True, help="The current name of the user.")
 def assign(name: str, user: str) -> None:
-    """Give a user a name that nobody owns, also one that is reserved, held or quarantined."""
+    """Give a user a name that nobody owns, even if it is reserved, held or quarantined."""
     _, parts = ready_parts()
     user_id = _user_id(parts, user)
     with acting_as(STAFF):
@@ -75,10 +75,10 @@ def assign(name: str, user: str) -> None:
 
 @names.command()
 @click.argument("name")
-@click.option("--to", required=True, help="The name that its next owner has now.")
-@click.option("--instead", required=True, help="A name for its owner until now.")
+@click.option("--to", required=True, help="The present name of the new owner.")
+@click.option("--instead", required=True, help="A new name for the present owner.")
 def transfer(name: str, to: str, instead: str) -> None:
-    """Pass a user's name on to another user, in one step; nobody is without a name."""
+    """Transfer a user's name to another user, in one step; neither is ever without a name."""
     _, parts = ready_parts()
     with acting_as(STAFF):
         parts.renames.transfer(name, to=to, instead=instead, deadline=parts.budget.start())
@@ -103,7 +103,7 @@ def release(name: str) -> None:
     with acting_as(STAFF):
         freed = parts.coherence.end(row, deadline=parts.budget.start())
     if not freed:
-        raise click.ClickException(f"{printable(name)} has changed hands a moment ago; look again")
+        raise click.ClickException(f"{printable(name)} changed hands a moment ago; look again")
     click.echo(f"{printable(name)}: free")
 
 

@@ -1,4 +1,4 @@
-"""The parts of a service whose database is there and has our rules."""
+"""The parts of a service, after checking that its database has our tables and rules."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import click
 from dibs.cli.ready import ready_parts
 from dibs.cli.target import extension_of, host_app
 from dibs.config import Settings
+from dibs.state import state_of
 
 Command = Callable[..., None]
 
@@ -18,7 +19,7 @@ Command = Callable[..., None]
 def password_options(command: Command) -> Command:
     """Let a command be given a password, by `password` and `password_stdin`."""
     visible = click.option(
-        "--password", help="The password; other users of this machine may see it."
+        "--password", help="The password; other users of the machine may see it."
     )
     hidden = click.option(
         "--password-stdin", is_flag=True, help="Read the password from standard input."
@@ -64,11 +65,11 @@ def register_user(
 def _refuse_users_of_the_host() -> None:
     """An app with users of its own would not know who was made here."""
     app = host_app()
-    if app is not None and extension_of(app) is not None and "dibs.parts" not in app.extensions:
+    if app is not None and extension_of(app) is not None and state_of(app).parts is None:
         raise click.ClickException(
-            "this app has users of its own, and would not know one that is made here; make one in"
-            " the app, where `dibs.claim` takes the name (with init_app(app, api=True) users are"
-            " those of dibs, and can be made here)"
+            "this app has users of its own and would not know one that is made here. Create users"
+            " in the app, where `dibs.claim` takes the name. (With init_app(app, api=True) dibs"
+            " keeps the users, and this command creates them.)"
         )
 
 

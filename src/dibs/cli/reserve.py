@@ -36,22 +36,25 @@ def _as_names(_context: click.Context, _option: click.Parameter, path: str | Non
 
 @click.group()
 def reserve() -> None:
-    """Names that only staff may give away: brands, celebrities."""
+    """Names that only staff can assign: brands, celebrities."""
 
 
 @reserve.command()
 @click.argument("names", nargs=-1)
-@click.option("--file", type=FILE, callback=_as_names, help="Names, one a line.")
+@click.option("--file", type=FILE, callback=_as_names, help="A file with one name per line.")
 @click.option(
     "--reason",
     default="staff",
     show_default=True,
     callback=_as_reason,
-    help="Why; at most 64 characters.",
+    help="The reason; at most 64 characters.",
 )
 @namespace_option
 def add(names: tuple[str, ...], file: list[str], reason: str, namespace: str | None) -> None:
-    """Reserve names; one that somebody has stays as it is, is said, and the status is 1."""
+    """Reserve names.
+
+    Names that are taken are reported and left alone; the exit status is then 1.
+    """
     if not (names or file):
         raise click.UsageError("give names, or a --file of names")
     settings, parts = ready_parts()
@@ -74,7 +77,7 @@ def add(names: tuple[str, ...], file: list[str], reason: str, namespace: str | N
 @click.argument("names", nargs=-1, required=True)
 @namespace_option
 def remove(names: tuple[str, ...], namespace: str | None) -> None:
-    """Let anybody register these names again; if one is no name, the status is 1."""
+    """Remove reservations. If one of the names is invalid, the exit status is 1."""
     settings, parts = ready_parts()
     registry = parts.registry.within(chosen(namespace, settings))
     refused = False
@@ -97,7 +100,7 @@ def _fail_if(refused: bool) -> None:
 @reserve.command(name="list")
 @namespace_option
 def list_(namespace: str | None) -> None:
-    """Print every name that staff reserved, with the reason."""
+    """List every name that staff reserved, with the reason."""
     settings, parts = ready_parts()
     place = chosen(namespace, settings)
     rows = parts.store.reserved(namespace=place, deadline=parts.budget.start())

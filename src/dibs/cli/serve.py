@@ -30,24 +30,24 @@ from dibs.wiring.accounts import refuse_weak_secrets
     default=5000,
     show_default=True,
     type=click.IntRange(1, 65535),
-    help="Port to listen on; one in use is refused.",
+    help="Port to listen on; a port in use is refused.",
 )
 @click.option(
     "--workers",
     default=2,
     show_default=True,
     type=click.IntRange(1),
-    help="Processes that answer.",
+    help="Number of worker processes.",
 )
 def serve(host: str, port: int, workers: int) -> None:
     """Run the registration service until it is told to stop.
 
-    A database without tables gets them first. One that cannot be reached is no
-    reason not to start: requests are answered 503 until it is there.
+    If the database has no tables, they are created first. If it cannot be reached, the
+    service starts all the same and answers 503 until it is there.
     """
     if host_app() is not None:
         raise click.ClickException(
-            "`flask dibs` is about your own app; the service is run by `dibs serve`"
+            "`flask dibs` works on your own app; `dibs serve` runs the service"
         )
     try:
         import granian  # noqa: F401  # an extra; a sentence goes before the database's tables
@@ -107,7 +107,7 @@ def threads(settings: Settings) -> int:
 
 
 def refuse_shared_port(host: str, port: int) -> None:
-    """See that nobody listens there.
+    """Refuse a port that is in use.
 
     Granian's workers share their port (SO_REUSEPORT), so a second server would
     start without a word and take half of the first one's requests.
@@ -182,7 +182,7 @@ def verify_soon(parts: Parts) -> None:
 
 
 def prepare_keys(settings: Settings) -> None:
-    """Make what signs access tokens if there is none, and see that it can be used.
+    """Make the keys that sign access tokens if there are none, and check that they can be used.
 
     Raises:
         ConfigError: It cannot, or a secret is weak.

@@ -19,6 +19,7 @@ from multiprocessing import parent_process
 from typing import Any
 
 from dibs.app import create_app, settings_from_environment
+from dibs.state import parts_of
 
 STOP = (signal.SIGINT, signal.SIGTERM)
 GRACE = 5.0  # seconds that ending may take beyond what one request may
@@ -48,8 +49,8 @@ def worker_app() -> Callable[..., Any]:
     _start(_follow_parent, stop, settings.deadline + GRACE)
     app = create_app()
     if settings.hashes:
-        # Or the first who logs in with a cheaper hash would wait for what it costs to learn.
-        app.extensions["dibs.parts"].accounts.passwords.warm_up()
+        # Or the first login with a cheaper hash would wait until its cost is measured.
+        parts_of(app).accounts.passwords.warm_up()
     return app
 
 

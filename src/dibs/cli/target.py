@@ -14,6 +14,7 @@ from dibs.app import settings_from_environment
 from dibs.config import Settings, load
 from dibs.config.namespaces import NONE, Namespaces
 from dibs.errors import ConfigError
+from dibs.state import state_of
 from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE
 from dibs.wiring import create_tables, open_store
@@ -48,18 +49,13 @@ def host_app() -> Flask | None:
 
 def extension_of(app: Flask) -> Dibs | None:
     """The app's own Dibs, the first if it has several."""
-    return next(iter(app.extensions.get("dibs", {}).values()), None)
+    return next(iter(state_of(app).names.values()), None)
 
 
 def host_namespaces() -> Namespaces:
     """Those that the host app's own names are in."""
     app = host_app()
-    if app is None:
-        return NONE
-    from dibs.extension.state import KNOWN
-
-    namespaces: Namespaces = app.extensions.get(KNOWN, NONE)
-    return namespaces
+    return NONE if app is None else state_of(app).namespaces
 
 
 def find_settings() -> Settings:
@@ -126,9 +122,9 @@ Command = Callable[..., None]
 
 
 def namespace_option(command: Command) -> Command:
-    """Let a command be told whose names it is about, by `namespace`; see `chosen`."""
+    """Give a command the option `--namespace`; see `chosen`."""
     option = click.option(
-        "--namespace", metavar="NAME", help="Whose names; those of users when it is left out."
+        "--namespace", metavar="NAME", help="The namespace; that of users if left out."
     )
     return option(command)
 

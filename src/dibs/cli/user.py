@@ -1,4 +1,4 @@
-"""`dibs user` and `dibs staff`: who may come in, and who may do what users may not."""
+"""`dibs user` and `dibs staff`: disabling users, and the staff role."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dibs.cli.ready import printable, ready_parts
 
 @click.group()
 def user() -> None:
-    """Users, kept out and let in again."""
+    """Disable users and enable them again."""
 
 
 @user.command()
 @click.argument("name")
 def disable(name: str) -> None:
-    """Keep a user out: their sessions end, and no password lets them in."""
+    """Disable a user: their sessions end and they cannot sign in."""
     _set(name, disabled=True)
 
 
 @user.command()
 @click.argument("name")
 def enable(name: str) -> None:
-    """Let a user sign in again."""
+    """Let a disabled user sign in again."""
     _set(name, disabled=False)
 
 
@@ -42,20 +42,20 @@ ROLE = "staff"
 
 @click.group()
 def staff() -> None:
-    """Users with the role `staff`."""
+    """Give and take the staff role."""
 
 
 @staff.command()
 @click.argument("name")
 def grant(name: str) -> None:
-    """Make a user staff."""
+    """Give a user the staff role."""
     _set_role(name, ROLE)
 
 
 @staff.command()
 @click.argument("name")
 def revoke(name: str) -> None:
-    """Make a user one like the others again."""
+    """Take the staff role away."""
     _set_role(name, None)
 
 

@@ -1,4 +1,4 @@
-"""For whom each strategy is: read off the figures, so that it is true where they were taken."""
+"""What each strategy is good for: derived from the figures, so true where they were measured."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ Question = tuple[Username, str]
 Ask = Callable[[Parts, Username], str]
 
 SAMPLE = 50
-"""So many names of each round are claimed once more, to see that nobody gets a second one."""
+"""Names in each round that are claimed again, to see that the second claim is refused."""
 
 
 class Names:
@@ -191,7 +191,7 @@ class Crowd:
             for thread in threads:
                 thread.join()
         finally:
-            # Who was interrupted in the middle of a start does not know that thread yet.
+            # If a start is interrupted, that thread is not known yet.
             self._stop.set()
             self._go.set()
             for thread in threads:
@@ -227,6 +227,6 @@ class Crowd:
 
 
 def given_twice(parts: Parts, names: Names) -> int:
-    """How many of the names that somebody won just now are given to somebody else as well."""
+    """How many of the names that were just won are given out a second time."""
     won = [names.recent.popleft() for _ in range(len(names.recent))]
     return sum(claim(parts, name) != TAKEN for name in won)

@@ -18,7 +18,7 @@ CASES = {
     "check_free": "Check a free name",
     "check_taken": "Check a taken name",
 }
-"""What is asked, by the word that stands for it."""
+"""The questions, by their key."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Slice:
     failed: int = 0
 
     def add(self, other: Slice) -> None:
-        """Count in what somebody else did at the same time, or later."""
+        """Add the counts of another thread or a later round."""
         self.took += other.took
         self.sql += other.sql
         self.users += other.users

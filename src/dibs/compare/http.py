@@ -55,7 +55,7 @@ def serving(
 
 @contextmanager
 def _service(settings: Settings) -> Iterator[int]:
-    """One worker, so that who asks has a processor too; yields its port."""
+    """One worker, so that the clients have a processor too; yields its port."""
     port = _free_port()
     given = {
         PREFIX + one.name.upper(): str(getattr(settings, one.name)) for one in fields(settings)

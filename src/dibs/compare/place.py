@@ -1,4 +1,4 @@
-"""Where it is measured: a namespace that nobody else has, filled beforehand and emptied after."""
+"""The place to measure in: a namespace of its own, filled beforehand and emptied afterwards."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def wait_for_redis(cache: TakenNames, budget: Budget, namespace: str) -> None:
 
 
 def wait_for_filter(names: NameFilter, namespace: str) -> None:
-    """Wait until the filter calls a name free that nobody has.
+    """Wait until the filter calls an unused name free.
 
     Raises:
         CannotCompare: That does not happen.

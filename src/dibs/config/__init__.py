@@ -41,7 +41,7 @@ class Settings:
     Each attribute is the key DIBS_ and its own name in capitals.
     """
 
-    home: str = _setting("instance", "Folder of what the service keeps on disk.")
+    home: str = _setting("instance", "Folder for the service's files.")
     database_url: str = _setting(
         "",
         "Address of the database: `sqlite:///file`, `postgresql://...`, `mysql://...` or"
@@ -59,66 +59,73 @@ class Settings:
     )
     lookalikes: Lookalikes = _setting(
         "standard",
-        "Which names count as one because they look alike; chosen before the first name is"
-        " stored, and kept.",
+        "Which names count as one because they look alike; choose before the first name is "
+        "stored and keep it.",
     )
     password: Password = _setting(
         "required", "Whether `POST /register` takes a password, may take one, or refuses it."
     )
     password_min_length: int = _setting(
-        8, "Fewest characters of a password; NIST asks for 15 where nothing else protects a login."
+        8, "Minimum length of a password; NIST asks for 15 where nothing else protects a login."
     )
     service_words: str = _setting(
-        "", "Words, between spaces, that no password may be made of: the service's own name."
+        "",
+        ("Words, separated by spaces, that no password may be built from: the service's own name."),
     )
     breaches: Literal["off", "pwned"] = _setting(
         "off",
-        "`pwned` refuses passwords known from leaks; the first 5 digits of each one's SHA-1 are"
-        " sent to Have I Been Pwned. While that is away, nothing is refused.",
+        "`pwned` refuses passwords known from leaks; the first 5 digits of each password's "
+        "SHA-1 are sent to Have I Been Pwned. While that service is away, nothing is refused.",
     )
-    argon2_memory_kib: int = _setting(19456, "Memory of a password's hash, in KiB.")
+    argon2_memory_kib: int = _setting(19456, "Memory for hashing a password, in KiB.")
     argon2_passes: int = _setting(2, "Passes over that memory.")
-    argon2_lanes: int = _setting(1, "Lanes of it.")
+    argon2_lanes: int = _setting(1, "Lanes of that memory.")
     token_secret: str = _setting(
-        "", "Secret of HS256, 32 characters or more. Without it tokens are signed with Ed25519."
+        "", "Secret for HS256, 32 characters or more. Without it, tokens are signed with Ed25519."
     )
     keys_file: str = _setting(
         "", "File of the Ed25519 keys, the same on every server. Default: `keys.json` in DIBS_HOME."
     )
-    issuer: str = _setting("dibs", "Who signs access tokens.")
-    audience: str = _setting("dibs", "Whom they are for.")
+    issuer: str = _setting("dibs", "Issuer of access tokens.")
+    audience: str = _setting("dibs", "Audience of access tokens.")
     access_seconds: int = _setting(300, "How long an access token lives, in seconds.")
     refresh_seconds: int = _setting(
-        2_592_000, "How long a session lives that is not refreshed, in seconds."
+        2_592_000, "How long a session lives without being refreshed, in seconds."
     )
     max_sessions: int = _setting(
-        100, "Most sessions of one user; with one more, the one that was used longest ago ends."
+        100,
+        (
+            "Maximum number of sessions of one user; one more ends the session that was used "
+            "longest ago."
+        ),
     )
-    locale: Locale = _setting("en", "Language of answers to clients that ask for none of ours.")
+    locale: Locale = _setting(
+        "en", "Language of answers to clients that ask for none of the three."
+    )
     pages: Literal["on", "off"] = _setting(
-        "on", "Whether the service has pages for people too: to sign up, sign in and so on."
+        "on", "Whether the service also has pages for people: to sign up, sign in and so on."
     )
     deadline: float = _setting(
         5.0, f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} or more."
     )
     pool_size: int = _setting(
         8,
-        "Connections to the database, and requests answered at once, of each worker; on top"
-        " come 64 that may wait for a password to be hashed.",
+        "Database connections, and requests answered at once, per worker; 64 more requests "
+        "can wait for a password to be hashed.",
     )
     secret_key: str = _setting(
         "",
-        "Secret of the tokens that make retries safe. Default: a random one that all"
-        " servers on one database share through it.",
+        "Secret for the tokens that make retries safe. Default: a random one that all servers"
+        " share through the database.",
     )
     namespace: str = _setting("default", "Names are unique within one namespace.")
     quarantine: str = _setting(
         "90",
-        "Days for which a name that was given up can be had by nobody else, so that nobody can"
-        " pass for its last owner: a number, 0 for none, or `forever`.",
+        "Days during which nobody else can take a name that was given up, so that nobody can "
+        "pose as its last owner: a number, 0 for none, or `forever`.",
     )
     redirects: Literal["on", "off"] = _setting(
-        "on", "Whether an old name says whose it was, until somebody else has it: `renamed_to`."
+        "on", "Whether an old name leads to the new one (`renamed_to`) until somebody else has it."
     )
     hold_seconds: int = _setting(600, "How long a name is held for a sign-up, in seconds.")
     holds: int = _setting(5, "Names that one source may hold at a time.")
@@ -126,26 +133,27 @@ class Settings:
     renames: int = _setting(5, "Renames of one user within 30 days; 0 for none.")
     namespaces: str = _setting(
         "",
-        "Further namespaces, between commas, that can be asked about; one ending in a star is all"
-        " that begin so: `projects,tenant-*`.",
+        "Further namespaces, separated by commas; one that ends in a star stands for all that"
+        " begin like it: `projects,tenant-*`.",
     )
     check: Check = _setting(
         "open",
-        "Who is told whether somebody has a name: everybody; who has a token; staff; or nobody,"
-        " and only what the rules say (`blind`).",
+        "Who is told whether a name is taken: everybody (`open`), clients with a token, "
+        "staff, or nobody (`blind`: only the rules are checked).",
     )
     rate_limits: str = _setting(
         "on",
-        "How many requests are let through: `on` as built in, `off` all of them, or what differs:"
-        " `login=10/minute,100/hour; check=60/minute`.",
+        "How many requests are allowed: `on` for the defaults, `off` for no limits, or what "
+        "differs from the defaults: `login=10/minute,100/hour; check=60/minute`.",
     )
     trusted_proxies: int = _setting(
-        0, "Proxies in front of the service, whose X-Forwarded-For and -Proto are believed."
+        0,
+        ("Number of proxies in front of the service whose X-Forwarded-For and -Proto are trusted."),
     )
     cors_origins: str = _setting(
         "",
-        "Origins, with commas between, whose pages may ask `GET /usernames/...`; `*` for all."
-        " Without it only the service's own.",
+        "Origins, separated by commas, whose pages may ask `GET /usernames/...`; `*` for all."
+        " Without it, only the service's own.",
     )
 
     def __post_init__(self) -> None:

@@ -7,22 +7,22 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import Engine, MetaData
 
-from dibs.config import load
+from dibs.config import Settings, load
+from dibs.config.namespaces import LONGEST_NAMESPACE, only, parse_namespaces
 from dibs.errors import ConfigError, InvalidName, NameNotOwned, Reason
 from dibs.extension.mounting import (
     Routes,
     answer_errors,
     mount_routes,
     mounted_parts,
-    quarantine_here,
     shared_cache,
 )
-from dibs.extension.state import Homes, flask_sqlalchemy_session
 from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy, Parser, Username
 from dibs.registry import refusal
+from dibs.state import AppState, state_of
 from dibs.store import Lost
 from dibs.store.host import session as host
 from dibs.store.host.connection import AnySession, Home, engine_of
@@ -32,7 +32,7 @@ from dibs.store.names.releases import Quarantine
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
-    from dibs.web.api.checking import CheckToken, Place
+    from dibs.state import CheckToken, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,9 @@ class Dibs:
         self._session = session or flask_sqlalchemy_session
         self._parser = Parser(policy=policy, lookalikes=lookalikes)
         self.lookalikes = lookalikes
-        self._homes = Homes(namespace)
+        self._namespace = namespace
+        self._within: str | None = None
+        self._root = self  # of copies for other namespaces too: the one that apps are told of
         self._table = attach(metadata, self.rules_version) if metadata is not None else names
 
     def init_app(
@@ -128,10 +130,10 @@ class Dibs:
         settings = load(app.config)
         if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
-        namespace = self._homes.settle(app, self, settings)
-        app.extensions["dibs.quarantine"] = settings.quarantine_ms
-        if settings.redis_url and not mounted:
-            app.extensions.setdefault("dibs.cache", shared_cache(app, self))
+        state = state_of(app)
+        namespace = self._settle(state, settings)
+        if settings.redis_url and not mounted and state.cache is None:
+            state.cache = shared_cache(app, self)
         if mounted:
             routes = Routes(mounted, url_prefix, namespace, reading)
             mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
@@ -148,7 +150,7 @@ class Dibs:
                 too. Where it is none of them, every use is a `ConfigError`.
         """
         other = copy(self)
-        other._homes = self._homes.within(name)
+        other._within = name
         return other
 
     def check(self, name: str) -> Availability:
@@ -229,7 +231,7 @@ class Dibs:
             self._parser.existing(name),
             owner=owner,
             kind=kind,
-            rest=Quarantine(quarantine_here(), remembered=True),
+            rest=Quarantine(state_of(current_app).quarantine, remembered=True),
             home=home,
         )
         if outcome is None:
@@ -272,7 +274,7 @@ class Dibs:
             raise TypeError("release() needs a name, an owner, or both")
         # A name that newer rules would refuse can still be given back.
         username = None if name is None else self._parser.existing(name)
-        lasts = 0 if at_once else quarantine_here()
+        lasts = 0 if at_once else state_of(current_app).quarantine
         rest = Quarantine(lasts, remembered=lasts != 0)
         return host.release_in_session(
             self._session(), username, owner=owner, kind=kind, rest=rest, home=home
@@ -290,4 +292,59 @@ class Dibs:
 
     def _home(self, *, writes: bool = True) -> Home:
         bind = write_to(self._table) if writes else {"clause": self._table}
-        return Home(self._homes.here(), bind, self.rules_version)
+        return Home(self._namespace_here(), bind, self.rules_version)
+
+    def _settle(self, state: AppState, settings: Settings) -> str:
+        """Be on one more app, and say in which namespace.
+
+        Raises:
+            ConfigError: The namespace cannot be used, or this one of the app has a `Dibs` already.
+        """
+        namespace = self._namespace or settings.namespace
+        if self._within is not None:
+            raise ConfigError("Call init_app of the Dibs by which this namespace was got")
+        if len(namespace.encode()) > LONGEST_NAMESPACE:
+            raise ConfigError(f"A namespace takes at most {LONGEST_NAMESPACE} bytes")
+        if state.names.setdefault(namespace, self) is not self:
+            raise ConfigError(
+                f"This app has a Dibs for the namespace {namespace!r} already; give another one:"
+                " Dibs(namespace=...)"
+            )
+        state.namespaces |= only(namespace) | parse_namespaces(settings.namespaces)
+        state.quarantine = settings.quarantine_ms
+        return namespace
+
+    def _namespace_here(self) -> str:
+        """The namespace in the current app.
+
+        Raises:
+            RuntimeError: There is no current app, or dibs was not put on it.
+            ConfigError: The app does not know the namespace.
+        """
+        state = state_of(current_app)
+        own = next((name for name, dibs in state.names.items() if dibs is self._root), None)
+        if own is None:
+            raise RuntimeError(
+                "The current Flask app is not registered with this Dibs."
+                " Did you forget to call 'init_app'?"
+            )
+        if self._within is None:
+            return own
+        if self._within not in state.namespaces:
+            raise ConfigError(f"{self._within!r} is no namespace of this app: see DIBS_NAMESPACES")
+        return self._within
+
+
+def flask_sqlalchemy_session() -> AnySession:
+    """The session of whichever extension calls itself `sqlalchemy`.
+
+    Raises:
+        RuntimeError: The app has none.
+    """
+    try:
+        extension = current_app.extensions["sqlalchemy"]
+    except KeyError:
+        raise RuntimeError(
+            "This app has no Flask-SQLAlchemy; say which session to use: Dibs(session=lambda: ...)"
+        ) from None
+    return extension.session  # type: ignore[no-any-return]

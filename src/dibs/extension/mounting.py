@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, current_app, has_app_context
+from flask import Flask
 
 from dibs.cache import TakenNames
 from dibs.config import Settings, load
-from dibs.config.namespaces import NONE, Namespaces
 from dibs.context import CACHE_SECONDS, Deadline
 from dibs.errors import ConfigError
-from dibs.extension.state import KNOWN
 from dibs.registry.coherence import invalidate
+from dibs.state import current_state
 from dibs.store.host.events import FreedName, on_freed, release_deleted_owners
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def shared_cache(app: Flask, dibs: Dibs) -> TakenNames:
 
 def _tell_cache(names: Sequence[FreedName]) -> None:
     """Let no cache refuse what the current app's transaction frees."""
-    cache = current_app.extensions.get("dibs.cache") if has_app_context() else None
+    cache = current_state().cache
     if cache is None:
         return
     versions = {(name.namespace, name.key): name.version for name in names}
@@ -121,16 +120,6 @@ def _url_of(app: Flask, dibs: Dibs) -> str:
             ) from error
 
 
-def _namespaces_in_use() -> Namespaces:
-    known: Namespaces = current_app.extensions.get(KNOWN, NONE) if has_app_context() else NONE
-    return known
-
-
-def quarantine_here() -> int | None:
-    """Milliseconds for which nobody else can have what the current app's owners give up."""
-    return cast("int | None", current_app.extensions["dibs.quarantine"])
-
-
 # Once for all sessions, so that it also holds in a process that never claimed a name.
-release_deleted_owners(_namespaces_in_use, quarantine_here)
+release_deleted_owners(lambda: current_state().namespaces, lambda: current_state().quarantine)
 on_freed(_tell_cache)

@@ -1,4 +1,4 @@
-"""From what somebody typed to a username that can be compared. Pure: no I/O, no Flask."""
+"""Turns typed text into usernames that can be compared. Pure: no I/O, no Flask."""
 
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
 from dibs.names.reading import latin_reading

@@ -34,7 +34,7 @@ def misleading(
     canonical: str,
     policy: NamePolicy,  # noqa: ARG001  # every rule takes it
 ) -> Iterator[Reason]:
-    """No letter that stands for another one than it looks like: a long s is like an f."""
+    """No letter that looks like another one: a long s looks like an f."""
     found = [char for char in display if char in MISLEADING_FORMS]
     if found and not is_east_asian(canonical):
         found = [char for char in found if char != WIDE_HYPHEN]

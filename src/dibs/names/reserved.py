@@ -17,7 +17,7 @@ ROUTES = "routes"
 """The group of the first parts of the service's own addresses."""
 
 ROLES = ("roles", "mailboxes")
-"""The groups of those whose word is taken for the service's."""
+"""The groups of names that people would take for the service's own."""
 
 FREE = "free"
 """The heading of what is not reserved."""
@@ -156,7 +156,7 @@ def _spelt_out(bare: set[str]) -> Container[str]:
 
 
 class _Folded(frozenset[str]):
-    """Does without the spellings, for a service whose addresses would have millions of them."""
+    """Leaves out the spellings, for services whose addresses would have millions of them."""
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and super().__contains__(_bare(key))

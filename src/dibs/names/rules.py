@@ -85,7 +85,8 @@ def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reas
         # In a script without an alphabet even one sign can be a name: Khmer Ly, Hindi Mo.
         length = sum(1 + len(sign) if is_dense(sign[0]) else 1 for sign in graphemes(canonical))
     if length < policy.min_length:
-        yield Reason("too_short", TOO_SHORT, {"min": policy.min_length})
+        shortest = {"min": policy.min_length, "dense": -(-policy.min_length // 2)}
+        yield Reason("too_short", TOO_SHORT, shortest)
 
 
 # --- which characters --------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Other names for somebody whose name is taken: pure, so none of them says who exists.
+"""Other names to suggest if one is taken. Pure, so none of them reveals who exists.
 
 The caller asks the database which of them are free, all at once.
 """

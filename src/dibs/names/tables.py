@@ -43,7 +43,7 @@ _AUGMENTED = {
 ODD, MARK, SIGN, DIGIT, RIGHT_TO_LEFT = (1 << bit for bit in range(5))
 
 TSHEG = "\u0f0b"
-"""It stands between Tibetan syllables, and is an ordinary character to PRECIS."""
+"""Separates Tibetan syllables; to PRECIS it is an ordinary character."""
 
 Kind = Literal["ok", "context", "unusual", "refused", "new"]
 

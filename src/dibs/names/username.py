@@ -57,7 +57,7 @@ class Username(NamedTuple):
 
 
 MIXED = {"mixed_scripts"}
-"""What a name breaks that may look like one that somebody has, which says more."""
+"""Rules that a look-alike may break; that it is one says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Asked:
 
 
 class Parser:
-    """One service's rules and which names are one; made once, and given to whoever reads a name.
+    """One service's rules and which names are one; made once, and shared by all who read names.
 
     Remembers the names that it found valid.
 
@@ -123,7 +123,7 @@ class Parser:
                 self._longest = min(policy.max_length, MAX_KEY_BYTES // 2)
 
     def parse(self, raw: str | bytes) -> Username:
-        """Make a `Username` of what somebody wants to be called; see `parse`."""
+        """Make a `Username` of a new name; see `parse`."""
         text = raw if type(raw) is str else _decoded(raw, self.policy)
         seen = self._seen
         name = seen.get(text)
@@ -167,7 +167,7 @@ class Parser:
         return self.policy.is_plain(text) and not self._suspects(key)
 
     def existing(self, raw: str | bytes) -> Username:
-        """Make a `Username` of a name that somebody may have had long; see `parse_existing`."""
+        """Make a `Username` of an existing name; see `parse_existing`."""
         return parse_existing(raw, lookalikes=self._lookalikes)
 
     def asked(self, raw: str) -> Asked:
@@ -232,7 +232,7 @@ def parse(
     reserved: Container[str] = BUILT_IN,
     lookalikes: Lookalikes = "standard",
 ) -> Username:
-    """Make a `Username` of what somebody wants to be called from now on.
+    """Make a `Username` of a new name, by all rules.
 
     A common ASCII name costs less than a microsecond, a name seen before a fifth of one, and
     a hostile one less than a thousand: what is too long to be a name is not looked at further.
@@ -255,7 +255,7 @@ def parse(
 
 
 def parse_existing(raw: str | bytes, *, lookalikes: Lookalikes = "standard") -> Username:
-    """Make a `Username` of a name that somebody may have had for years.
+    """Make a `Username` of an existing name, which may be older than the rules.
 
     For look-ups (login, profile): rules for new names, which come and go, never make an
     existing one unreachable. Only what can have no key at all is refused.

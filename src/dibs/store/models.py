@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     String,
     Table,
     event,
@@ -78,7 +79,14 @@ names = Table(
     Column("expires_at", BigInteger),
     Column("version", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    # 0 while the row is as its first claim left it. That claim has no line in the history: it
+    # is this row, with who acted and by which request. The first change writes both lines.
     Column("updated_at", BigInteger, nullable=False),
+    Column("actor", ByteText(4 * MAX_OWNER)),
+    Column("request_id", ByteText(MAX_REQUEST_ID)),
+    # 1 if that claim registered a user who has no row of their own: there is nothing to say of
+    # them but their name. See `dibs.store.accounts.rows`.
+    Column("registered", SmallInteger),
     Index("dibs_names_owner", "owner", "owner_kind"),
     # Not by namespace first: before the first ANALYZE PostgreSQL would take this one to look
     # up a key, and read the whole namespace.
@@ -86,6 +94,7 @@ names = Table(
 )
 
 # A row changes as often as its version grows, so that (name, version) says which change it was.
+# The first claim of a row that has not changed since is not here: see `names`.
 history = Table(
     "dibs_history",
     metadata,

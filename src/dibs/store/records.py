@@ -76,6 +76,21 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstClaim:
+    """What the history says of a row's first claim; the rest is in the row.
+
+    Attributes:
+        at: Milliseconds of the database's clock since 1970.
+        actor: Who acted.
+        request_id: By which request.
+    """
+
+    at: int
+    actor: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class NameRow:
     """A row of the names table.
 
@@ -86,6 +101,8 @@ class NameRow:
             database's clock since 1970.
         version: Grows with every change of the row and never restarts.
         expires_in: What was left until `expires_at` at that moment, in milliseconds.
+        first: Of a row that was read and is as its first claim left it: the history does not
+            have that claim yet, and is given it with the next change.
     """
 
     namespace: str
@@ -102,6 +119,7 @@ class NameRow:
     free: bool
     # Of the moment, not of the row: two readings are the same row.
     expires_in: int | None = field(default=None, compare=False)
+    first: FirstClaim | None = field(default=None, compare=False)
 
     def won_by(self, token: str) -> bool:
         """Whether the request with this token wrote the row, now or before its reply was lost.

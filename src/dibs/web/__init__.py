@@ -9,16 +9,18 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
+from dibs.state import CheckToken, Place, state_of
 from dibs.web import component
 from dibs.web.api import health, holds, names, registration, sessions, teams, users
-from dibs.web.api.checking import CheckToken, Place, init_checks
 from dibs.web.http import cookies
+from dibs.web.http.auth import init_proofs
 from dibs.web.http.blueprint import Blueprint
 from dibs.web.http.current import init_tracing
 from dibs.web.http.headers import init_cors
 from dibs.web.http.limits import init_limits
 from dibs.web.http.openapi import DibsApi, Proofs, Refusals
 from dibs.web.http.problems import register_error_handlers
+from dibs.web.http.route import refuse_silent
 from dibs.web.i18n import init_babel
 from dibs.web.pages import register_pages
 from dibs.wiring import Parts
@@ -33,14 +35,7 @@ BLUEPRINTS = (
     health.blueprint,
 )
 # A blueprint's own name is for `url_for` in a host app; these are for readers.
-TAGS = [
-    {"name": title, "description": blueprint.description}
-    for title, blueprint in zip(
-        ("Registration", "Names", "Holds", "Sessions", "Users", "Teams", "Health"),
-        BLUEPRINTS,
-        strict=True,
-    )
-]
+TAGS = [{"name": one.title, "description": one.description} for one in BLUEPRINTS]
 
 TOKEN = {"type": "http", "scheme": "bearer"}
 COOKIE = {"type": "apiKey", "in": "cookie"}
@@ -87,9 +82,12 @@ def register_blueprints(
 
     Raises:
         ConfigError: A setting cannot be used.
+        TypeError: A route does not say what it is.
     """
     further = {f"{names.blueprint.name}-{i}": one for i, one in enumerate((checks or {}).items())}
-    init_checks(app, parts, check_token, {name: place for name, (_, place) in further.items()})
+    names.init_checks(
+        app, parts, check_token, {name: place for name, (_, place) in further.items()}
+    )
     _introduce(app, parts)
     password = parts.settings.password if "api" in mounted else None
     api = _api(app, parts, url_prefix, password=password)
@@ -100,6 +98,8 @@ def register_blueprints(
     if "pages" in mounted:
         register_pages(app, url_prefix=url_prefix, front="front" in mounted)
     app.register_blueprint(component.blueprint, url_prefix=url_prefix or None)
+    refuse_silent(app.view_functions)
+    init_proofs(app, parts.settings.check)
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)
     parts.registry.reserve_routes(_first_parts(app))
@@ -114,8 +114,9 @@ def _blueprints(mounted: Collection[str], *, hashes: bool) -> Iterable[Blueprint
 
 def _introduce(app: Flask, parts: Parts) -> None:
     """Let the app's views find the parts, and be answered in the reader's language."""
-    app.extensions["dibs.parts"] = parts
-    app.extensions["dibs.cache"] = parts.cache
+    state = state_of(app)
+    state.parts, state.cache = parts, parts.cache
+    app.extensions["dibs.parts"] = parts  # docs/namespaces.md has told hosts to close them by this
     init_babel(app, default=parts.settings.locale)
     init_tracing(app)
     register_error_handlers(app)
@@ -128,7 +129,7 @@ def _api(app: Flask, parts: Parts, url_prefix: str, *, password: str | None) -> 
     app.config.setdefault("OPENAPI_VERSION", "3.1.0")
     app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
     app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
-    plugins = [Refusals(), Proofs(parts.settings.check)]
+    plugins = [Refusals(app), Proofs(app, parts.settings.check)]
     return DibsApi(app, partial(_finish, password=password), tags=TAGS, extra_plugins=plugins)
 
 

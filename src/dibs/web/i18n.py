@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from babel import Locale
+from babel.dates import format_timedelta
 from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, has_request_context, request
 from flask_babel import Babel, get_locale
 
 from dibs.errors import NameTaken
+from dibs.state import state_of
+from dibs.web.http.current import current
 
 LOCALES = ("en", "zh", "ja")
 LANGUAGE_COOKIE = "dibs_language"
-SWITCH = "dibs.language"
-"""Of `app.extensions`: the reader's own choice counts, since no rule of the host app's does."""
-
 SEPARATORS = {"zh": "\N{FULLWIDTH SEMICOLON}", "ja": ""}
 
 TAKEN_FOR_TEAMS = "A user or a team with that name already exists."
@@ -29,9 +31,7 @@ OF_TEAMS = {
     "zh": ("用户名", "团队名称"),
     "ja": ("ユーザー名", "チーム名"),
 }
-"""The rules of a name are those of a team's name too: in their sentences one word is another."""
-
-ABOUT_TEAM = "dibs.about_team"
+"""Team names have the rules of usernames; in the sentences this word is replaced."""
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 
@@ -43,7 +43,7 @@ def init_babel(app: Flask, *, default: str) -> None:
     """
     if "babel" in app.extensions:
         return
-    app.extensions.setdefault(SWITCH, False)
+    state_of(app).offers_languages = False
     # Parsed once: Babel looks for its data on the disk each time.
     parsed = cache(Locale.parse)
     Babel(
@@ -55,23 +55,24 @@ def init_babel(app: Flask, *, default: str) -> None:
 
 def offer_choice(app: Flask) -> None:
     """Let readers of this app's pages choose, if it is dibs that chooses."""
-    if SWITCH in app.extensions:
-        app.extensions[SWITCH] = True
+    state = state_of(app)
+    if state.offers_languages is not None:
+        state.offers_languages = True
 
 
 def is_choice_offered() -> bool:
     """Whether a reader's own choice counts in this app's pages."""
-    return bool(current_app.extensions.get(SWITCH))
+    return bool(state_of(current_app).offers_languages)
 
 
 def read_as_page() -> None:
-    """Have the rest of this request be a page; a script on it says what language it wants."""
-    request.environ[SWITCH] = True
+    """Treat the rest of this request as a page; scripts on it ask for their language themselves."""
+    current().is_page = True
 
 
 def chosen() -> str | None:
     """The language that the reader has chosen on a page."""
-    if SWITCH not in request.environ or not is_choice_offered():
+    if not current().is_page or not is_choice_offered():
         return None
     wanted = request.cookies.get(LANGUAGE_COOKIE)
     return wanted if wanted in LOCALES else None
@@ -94,7 +95,7 @@ def choose_locale(default: str) -> str:
 
 def say(message: str, params: Mapping[str, object] | None = None) -> str:
     """The message in the reader's language, its `%(name)s` fields filled in."""
-    if of_team := has_request_context() and ABOUT_TEAM in request.environ:
+    if of_team := has_request_context() and current().is_of_team:
         message = TAKEN_FOR_TEAMS if message == NameTaken.message else message
     words: str = _catalogue(get_locale()).ugettext(message)
     if of_team:
@@ -103,8 +104,8 @@ def say(message: str, params: Mapping[str, object] | None = None) -> str:
 
 
 def speak_of_teams() -> None:
-    """Call names those of teams for the rest of this request."""
-    request.environ[ABOUT_TEAM] = True
+    """Say "team name" instead of "username" for the rest of this request."""
+    current().is_of_team = True
 
 
 def language() -> str:
@@ -124,7 +125,7 @@ def _catalogue(locale: Locale | None) -> NullTranslations:
 
 
 def together(sentences: Iterable[str]) -> str:
-    """Several sentences as one text; where sentences stand without spaces, so do these."""
+    """Several messages as one text, with the separator of the reader's language."""
     return SEPARATORS.get(language().partition("-")[0], " ").join(sentences)
 
 
@@ -136,6 +137,16 @@ def flowing(sentences: Iterable[str]) -> str:
 def localised() -> dict[str, str]:
     """The headers of an answer that holds words."""
     return {"Content-Language": language(), "Vary": "Accept-Language"}
+
+
+UNITS: tuple[tuple[Any, int], ...] = (("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def about(seconds: int) -> str:
+    """`45 seconds`, `15 minutes`, `3 hours`, in the reader's language and rounded up."""
+    unit, size = next((unit, size) for unit, size in UNITS if seconds > 1.5 * size or size == 1)
+    lasts = timedelta(seconds=-(-seconds // size) * size)
+    return format_timedelta(lasts, unit, threshold=inf, locale=get_locale() or "en")
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

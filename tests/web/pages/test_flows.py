@@ -102,11 +102,11 @@ def test_deleting_needs_the_name(ada):
     """In any spelling, since a phone writes a capital; nothing less."""
     answer = ada.send("/account/delete", "/account/delete", {"username": "ad"})
     assert answer.status_code == 422
-    assert "Type the name as it stands above." in answer.text
+    assert "Type the name exactly as shown above." in answer.text
     assert ada.is_signed_in()
     answer = ada.send("/account/delete", "/account/delete", {"username": "aDA"})
     assert answer.location == "/sign-up"
-    assert "Your account is deleted." in ada.get("/sign-up").text
+    assert "Your account was deleted." in ada.get("/sign-up").text
     assert ada.get("/@Ada").status_code == 404
 
 
@@ -127,7 +127,7 @@ def test_teams(ada):
     assert ada.send("/@Rockets", add, {"username": "grace"}).location == "/@Rockets"
     page = grace.get("/@Rockets").text
     assert "Leave" in page
-    assert "Add somebody" not in page
+    assert "Add a member" not in page
     user = ada.site.get("/users/by-name/ada").get_json()["id"]
     leave = ada.send("/@Rockets", f"{add}/{user}", {"role": "none"})
     assert leave.status_code == 409

@@ -11,6 +11,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from dibs import Dibs
 from dibs.errors import ConfigError
+from dibs.state import parts_of
 
 PASSWORD = "correct horse battery"
 BASE = """
@@ -41,7 +42,7 @@ def make_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
 
     yield make
     for app, db in apps:
-        app.extensions["dibs.parts"].store.close()
+        parts_of(app).store.close()
         with app.app_context():
             db.engine.dispose()
 

@@ -8,11 +8,11 @@ from tests.web.pages.browser import Browser, Forms, member
 
 ACCOUNT, RENAME = "/account", "/account/name"
 AFTER = {
-    "90": ("for 90 days", "90天", "90 日"),
+    "90": ("For 90 days", "90天", "90 日"),
     "0": ("at once", "立即开放", "すぐに"),
-    "0.5": ("for 12 hours", "12小时", "12 時間"),
-    "1": ("for 1 day", "1天", "1 日"),
-    "forever": ("will ever have", "永远", "今後"),
+    "0.5": ("For 12 hours", "12小时", "12 時間"),
+    "1": ("For 1 day", "1天", "1 日"),
+    "forever": ("can ever register", "永远", "今後"),
 }
 LANGUAGES = ("en", "zh", "ja")
 
@@ -35,7 +35,7 @@ def test_rename(settled):
     answer = ada.send(ACCOUNT, RENAME, {"username": "Lovelace"})
     assert (answer.status_code, answer.location) == (303, ACCOUNT)
     page = ada.get(ACCOUNT).text
-    assert "This is your name now." in page
+    assert "Your username was changed." in page
     assert "<bdi>Lovelace</bdi>" in page
     assert "<bdi>Lovelace</bdi>" in ada.get("/@Rockets").text
     for spelling in ("Ada", "ADA"):
@@ -102,7 +102,7 @@ def test_too_often(settled):
     answer = ada.send(ACCOUNT, RENAME, {"username": "countess"})
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 29 * 86_400
-    assert "You have changed your name too often lately" in answer.text
+    assert "You have changed your username too often lately" in answer.text
     assert 'value="countess"' in answer.text
     assert ada.send(ACCOUNT, RENAME, {"username": "LoveLace"}).status_code == 303
 

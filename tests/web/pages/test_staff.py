@@ -76,7 +76,7 @@ def test_who_lost_the_role(staff):
     parts.accounts.logins.distrust_user(warden)
     answer = staff.get("/staff")
     assert answer.status_code == 403
-    assert "You may not do that." in answer.text
+    assert "This page is for staff only." in answer.text
 
 
 @pytest.mark.parametrize("spelling", ["Ada", "ADA", "\uff21da"])
@@ -194,7 +194,7 @@ def test_free_a_name_that_rests(staff):
     ada.send("/account", "/account/name", {"username": "countess"})
     answer = staff.post(seen.action, seen.fields)
     assert answer.status_code == 409
-    assert "this name has changed meanwhile" in answer.text
+    assert "this name has changed in the meantime" in answer.text
     assert not row_of(staff.site, "ada").free
     assert act(staff, "ada", "free").location == "/staff?name=ada"
     assert row_of(staff.site, "ada").free
@@ -255,7 +255,7 @@ def test_figures(staff):
     found = re.findall(r'<code>(\w+)</code></th><td class="number">(\d+)', page)
     assert found[0] == ("taken", "2")
     assert dict(found).keys() - {"taken"}
-    assert "counted by one worker alone" in page
+    assert "Only the worker that shows this page" in page
 
 
 def test_two_namespaces_are_counted_apart(resting, staff):
@@ -332,6 +332,6 @@ def test_transfer_takes_it_from_nobody_else(resting, staff):
     typed = {**form, "version": str(version), "to": "grace", "instead": "hopper"}
     answer = staff.post("/staff/transfer", typed)
     assert answer.status_code == 409
-    assert "has changed meanwhile" in answer.text
+    assert "has changed in the meantime" in answer.text
     assert row_of(resting, "ada").state == row_of(resting, "grace").state == "owned"
     assert grace.get("/account").status_code == 200

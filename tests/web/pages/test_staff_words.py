@@ -50,7 +50,7 @@ def test_somebody_else_is_not_marked(staff):
 # --- why names were refused -----------------------------------------------------
 
 
-@pytest.mark.parametrize(("locale", "said"), [("en", "Somebody has it"), ("zh", "已被占用")])
+@pytest.mark.parametrize(("locale", "said"), [("en", "Already taken"), ("zh", "已被占用")])
 def test_reasons_are_words(staff, locale, said):
     """With the code, by which one finds it in the docs, in small print."""
     Browser(staff.site).sign_up("warden")
@@ -69,10 +69,10 @@ def test_there_are_words_for_every_reason(staff):
 
 def test_a_rule_of_the_app_s_own_has_its_code(staff):
     """Nobody but the app knows what it means."""
-    from dibs.web.http.counting import refused
+    from dibs.web.http.problems import count_refusal
 
     with staff.site.app.test_request_context(method="POST"):
-        refused(InvalidName((Reason("house_rule", "Not here."),)))
+        count_refusal(InvalidName((Reason("house_rule", "Not here."),)))
     assert '<th scope="row"><code>house_rule</code></th>' in staff.get("/staff").text
 
 
@@ -114,7 +114,7 @@ def test_an_error_of_the_name_itself_is_of_no_field(staff):
     form = staff.form("/staff?name=brand", "/staff/assign")
     member(staff.site, "brand")
     page = staff.post(form.action, {**form.fields, "user": "grace"}).text
-    assert "has changed meanwhile" in page
+    assert "has changed in the meantime" in page
     assert 'aria-invalid="true"' not in page
     assert grace.get("/account").status_code == 200
 
@@ -124,15 +124,15 @@ def test_an_error_of_the_name_itself_is_of_no_field(staff):
 
 def test_without_redis_the_page_says_whose_figures_they_are(staff):
     page = staff.get("/staff").text
-    said = "counted by one worker alone"
+    said = "Only the worker that shows this page"
     assert said in page
     assert "DIBS_REDIS_URL" in page
-    assert page.index(said) < page.index("They were not asked yet")
+    assert page.index(said) < page.index("No cache was asked yet")
 
 
 def test_with_redis_away_the_page_says_so(make_site):
     """It is set up: that each counts for itself is for now."""
     site = make_site(password="required", argon2_memory_kib="64", redis_url="redis://127.0.0.1:1/0")
     page = promote(member(site, "Warden"), "warden").get("/staff").text
-    assert "Redis does not answer" in page
+    assert "which adds up those of all workers, does not answer" in page
     assert "DIBS_REDIS_URL" not in page

@@ -83,7 +83,7 @@ class Passwords:
     def verify(
         self, password: str, stored: str | None, *, disabled: bool = False, remaining: float
     ) -> Verdict:
-        """Whether this is the password, at the same cost whoever the user is.
+        """Whether this is the password, at the same cost for every user, existing or not.
 
         After `needs_rehash`, store `hash(password)` in place of the hash that was checked,
         if it is still there.

@@ -172,7 +172,7 @@ class Pbkdf2Hash:
 
 @dataclass(frozen=True, slots=True)
 class ScryptHash:
-    """A hash of scrypt (RFC 7914), whose names for the parameters are kept."""
+    """A hash of scrypt (RFC 7914), with its own names for the parameters."""
 
     n: int
     r: int

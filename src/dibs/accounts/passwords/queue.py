@@ -52,7 +52,7 @@ class _Turn:
     future: Future[Any]
 
     def take(self) -> Callable[[], None]:
-        """Do the work, and return what tells who wanted it."""
+        """Do the work, and return the function that reports the result to the waiting thread."""
         try:
             return partial(self.future.set_result, self.work())
         except BaseException as error:  # noqa: BLE001  # it is raised where the work is wanted
@@ -77,7 +77,7 @@ class HashingQueue:
         _queues.add(self)
 
     def open(self) -> None:
-        """Begin with nobody."""
+        """Begin with an empty queue."""
         self._mutex = threading.Lock()
         self._turns: deque[_Turn] = deque()
         self._busy = False
@@ -138,7 +138,7 @@ class HashingQueue:
                 done.add(turn.take())
                 seconds = time.monotonic() - started
             turn = self._next(seconds)
-            # Last, so that whoever is told finds nobody before it.
+            # Last, so that a thread that is told finds none before it.
             if turn is None or not turn.steady or done.would_be_late(self._typical):
                 done.tell()
 
@@ -162,7 +162,7 @@ class HashingQueue:
 
 
 def _a_thread() -> ThreadPoolExecutor:
-    """One that starts with the first work, and ends when nobody has the queue any more."""
+    """A thread that starts with the first work, and ends when the queue is no longer used."""
     return ThreadPoolExecutor(1, "dibs-hashing")
 
 
@@ -194,7 +194,7 @@ _queues: weakref.WeakSet[HashingQueue] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    """Threads stay behind where a process is forked, and whoever waited for them with them."""
+    """A fork leaves the threads behind, and those that waited for them, too."""
     for queue in _queues:
         queue.open()
 

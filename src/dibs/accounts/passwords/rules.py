@@ -34,23 +34,20 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _SEPARATORS: Final = dict.fromkeys(map(ord, "._- "))
 
-TOO_SHORT = "A password has at least %(min)d characters; add some."
-TOO_LONG = "A password has at most %(max)d characters; shorten it."
-BLANK = "A password cannot be blank; add characters that can be seen."
-UNCHANGED = "The new password is the current one; choose another one."
-NOT_TEXT = "The password holds something that is not a character; type it anew."
+TOO_SHORT = "The password needs at least %(min)d characters."
+TOO_LONG = "The password can have at most %(max)d characters."
+BLANK = "The password cannot be blank. Please add visible characters."
+UNCHANGED = "The new password is the same as the current one. Please choose another one."
+NOT_TEXT = "The password contains something that is not a character. Please type it again."
 COMMON = (
-    "This password is among the most common ones, which are tried first; "
-    "choose several words that do not belong together."
+    "This password is one of the most common ones, which attackers try first. Please choose "
+    "several unrelated words."
 )
-IS_NAME = "A password cannot be made of the username; choose something that is not known of you."
-IS_SERVICE = (
-    "A password cannot be made of the name of this service; "
-    "choose something that is not known of it."
-)
+IS_NAME = "The password must not be built from the username."
+IS_SERVICE = "The password must not be built from the name of this service."
 LEAKED = (
-    "This password is known from a leak of passwords; choose another one here, "
-    "and wherever else you use it."
+    "This password is known from a data leak. Please choose another one, here and wherever "
+    "else you use it."
 )
 MESSAGES = (TOO_SHORT, TOO_LONG, BLANK, UNCHANGED, NOT_TEXT, COMMON, IS_NAME, IS_SERVICE, LEAKED)
 
@@ -126,7 +123,7 @@ class Rules:
             yield Reason("password_not_text", NOT_TEXT)
 
     def _guessable(self, folded: str, name: str) -> Iterator[Reason]:
-        """What anybody would try who knows the user and the service."""
+        """Words that an attacker who knows the user and the service would try."""
         service = _service(self.service_words)
         if folded in common_passwords():
             yield Reason("password_common", COMMON)

@@ -221,7 +221,8 @@ class Requests:
         Raises:
             StoreUnavailable: The database cannot answer; nothing waits for it.
         """
-        old = f"created_at <= {self._clock} - {KEPT_MS}"
+        # In a subquery the clock is read once; else PostgreSQL compares it with every row.
+        old = f"created_at <= (SELECT {self._clock} - {KEPT_MS})"
         oldest = f"SELECT id FROM dibs_requests WHERE {old} ORDER BY created_at LIMIT :limit"
 
         return self._transactions.write(

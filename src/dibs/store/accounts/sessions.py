@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dibs.context import Deadline
+from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import plain
-from dibs.store.database.transactions import Transactions, delete_some, lock_user
+from dibs.store.database.transactions import Transactions, delete_some
 
 GRACE_MS = 10_000
 """How long a client whose reply was lost may come once more with the token before."""
@@ -241,7 +242,8 @@ class Sessions:
         Raises:
             StoreUnavailable: The database cannot answer; nothing waits for it.
         """
-        over = f"expires_at <= {self._clock}"
+        # In a subquery the clock is read once; else PostgreSQL compares it with every session.
+        over = f"expires_at <= (SELECT {self._clock})"
         oldest = f"SELECT id FROM dibs_sessions WHERE {over} ORDER BY expires_at LIMIT :limit"
         return self._transactions.write(
             lambda run: delete_some(run, "dibs_sessions", oldest, {"limit": limit}, still=over),

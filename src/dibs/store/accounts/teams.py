@@ -9,13 +9,20 @@ from typing import Any, Literal, cast
 
 from dibs.context import Deadline
 from dibs.errors import LastOwner, NotAllowed, SessionEnded
+from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import listed, plain
-from dibs.store.database.transactions import Transactions, lock_team, lock_user
+from dibs.store.database.transactions import Transactions
 from dibs.store.names.releases import release_for_good
 from dibs.store.records import NewTeam
 
 THIS_ONE = "team_id = :team_id AND user_id = :user_id"
+
+
+def lock_team(run: Run, team_id: str) -> bool:
+    """Let one transaction at a time change a team's members, and say whether it exists."""
+    sql = "UPDATE dibs_teams SET version = version + 1 WHERE id = :id"
+    return run.change(sql, {"id": team_id}) == 1
 
 
 def leave_all(run: Run, user_id: str) -> None:
@@ -136,7 +143,9 @@ class Teams:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        return self._teams("t.id > :after", {"after": after or "", "limit": limit}, deadline)
+        # Of both tables, or one of them is read from its first row on.
+        where = "t.id > :after AND n.owner > :after"
+        return self._teams(where, {"after": after or "", "limit": limit}, deadline)
 
     def of(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, list[TeamRow]]:
         """The teams of each of these users, by user, in one query.

@@ -8,10 +8,11 @@ from itertools import count
 
 from dibs.context import Deadline
 from dibs.names import Username
+from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, lock_user
 from dibs.store.accounts.teams import leave_all
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import listed, plain
-from dibs.store.database.transactions import Transactions, lock_user
+from dibs.store.database.transactions import Transactions
 from dibs.store.names.releases import release_for_good
 
 
@@ -28,6 +29,14 @@ class Credentials:
     username: str
     password_hash: str | None
     disabled: bool
+
+
+USERS = "dibs_names n LEFT JOIN dibs_users u ON u.id = n.owner"
+IS_USER = (
+    "n.owner_kind = 'user' AND n.state = 'owned'"
+    f" AND (u.id IS NOT NULL OR ({ONLY_NAMED.format('n.')}))"
+)
+"""True for the names of the service's own users; a host may own names of that kind too."""
 
 
 class Users:
@@ -53,16 +62,15 @@ class Users:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        return self._credentials("u.id = :id", {"id": user_id}, deadline)
+        return self._credentials("n.owner = :id", {"id": user_id}, deadline)
 
     def _credentials(
         self, where: str, params: Mapping[str, object], deadline: Deadline
     ) -> Credentials | None:
         sql = (
-            "SELECT u.id, n.display, u.password_hash,"
+            "SELECT n.owner, n.display, u.password_hash,"
             " CASE WHEN u.disabled_at IS NULL THEN 0 ELSE 1 END"
-            " FROM dibs_names n JOIN dibs_users u ON u.id = n.owner WHERE n.namespace = :namespace"
-            f" AND n.state = 'owned' AND n.owner_kind = 'user' AND {where}"
+            f" FROM {USERS} WHERE n.namespace = :namespace AND {IS_USER} AND {where}"
         )
         all_params = {"namespace": self._namespace, **params}
         rows = self._transactions.read(lambda run: run.rows(sql, all_params), deadline=deadline)
@@ -99,15 +107,14 @@ class Users:
             OutcomeUnknown: Whether it was is not known.
         """
         was = "password_hash IS NULL" if old is None else "password_hash = :old"
-        sql = f"UPDATE dibs_users SET password_hash = :new WHERE id = :id AND {was}"
-        params = {"id": user_id, "old": old, "new": new}
+        params = {"old": old, "new": new}
 
         def is_new(run: Run) -> bool:
             rows = run.rows("SELECT password_hash FROM dibs_users WHERE id = :id", {"id": user_id})
             return bool(rows) and plain(rows[0])[0] == new  # salted, so nobody else's
 
         def work(run: Run) -> bool:
-            if run.change(sql, params) != 1:
+            if not change_user(run, user_id, "password_hash = :new", was, **params):
                 return is_new(run)
             run.change("DELETE FROM dibs_sessions WHERE user_id = :id", {"id": user_id})
             return True
@@ -122,12 +129,11 @@ class Users:
         Raises:
             StoreUnavailable: It is not known to be done; asking again is safe.
         """
-        clock = self._transactions.dialect.clock
-        since = f"COALESCE(disabled_at, {clock})" if disabled else "NULL"
+        dialect = self._transactions.dialect
+        since = f"COALESCE(disabled_at, {dialect.clock})" if disabled else "NULL"
 
         def work(run: Run) -> bool:
-            sql = f"UPDATE dibs_users SET disabled_at = {since} WHERE id = :id"
-            if run.change(sql, {"id": user_id}) != 1:
+            if not change_user(run, user_id, f"disabled_at = {since}"):
                 return False
             if disabled:
                 run.change("DELETE FROM dibs_sessions WHERE user_id = :id", {"id": user_id})
@@ -170,14 +176,17 @@ class Users:
         def work(run: Run) -> bool:
             repeated = next(attempts) > 0
             if not lock_user(run, user_id):
-                return repeated  # perhaps by our earlier self, and gone in any case
+                if repeated:  # perhaps by our earlier self, and gone in any case
+                    run.change("DELETE FROM dibs_users WHERE id = :id", params)
+                return repeated
             leave_all(run, user_id)
             run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
             release_for_good(run, _HERS, params, quarantine)
             return run.change("DELETE FROM dibs_users WHERE id = :id", params) == 1
 
         def recall(run: Run) -> bool | None:
-            return None if run.rows("SELECT 1 FROM dibs_users WHERE id = :id", params) else True
+            sql = f"SELECT 1 FROM dibs_users WHERE id = :id UNION ALL SELECT 1 {NAME_OF}"
+            return None if run.rows(sql, params) else True
 
         return self._transactions.write(work, changed=bool, recall=recall, deadline=deadline)
 

@@ -1,9 +1,4 @@
-"""Attempts at a transaction: each ends, and each ending has one meaning.
-
-Also the rows that a transaction keeps to itself. An UPDATE that changes nothing locks one
-everywhere; `SELECT ... FOR UPDATE` is not SQL that SQLite knows. Whoever needs both takes the
-user first and then the team, so that two transactions cannot wait for each other in a circle.
-"""
+"""Attempts at a transaction: each ends, and each ending has one meaning."""
 
 from __future__ import annotations
 
@@ -405,28 +400,6 @@ class Transactions:
             time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, not a secret
             pause = min(2 * pause, LONGEST_PAUSE)
         raise (OutcomeUnknown if unknown else StoreUnavailable) from cause
-
-
-def lock_user(run: Run, user_id: str, where: str = "1 = 1", **params: object) -> bool:
-    """Keep a user as they are until the end of this transaction.
-
-    Args:
-        run: Sends the statement.
-        user_id: Who.
-        where: What else must be true of their row.
-        params: Those of `where`.
-
-    Returns:
-        Whether there is such a user.
-    """
-    sql = f"UPDATE dibs_users SET created_at = created_at WHERE id = :id AND {where}"
-    return run.change(sql, {"id": user_id, **params}) == 1
-
-
-def lock_team(run: Run, team_id: str) -> bool:
-    """Let one transaction at a time change a team's members, and say whether it exists."""
-    sql = "UPDATE dibs_teams SET version = version + 1 WHERE id = :id"
-    return run.change(sql, {"id": team_id}) == 1
 
 
 def delete_some(run: Run, table: str, which: str, params: Params, *, still: str = "1 = 1") -> int:

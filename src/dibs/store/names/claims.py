@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
-from dibs.signals import Action, NameChange
+from dibs.signals import NameChange
 from dibs.store.database.dialects.base import Run, claim_params, key_params, name_row
 from dibs.store.database.transactions import RowVanished
-from dibs.store.names.history import append, changed
-from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, State, Won
+from dibs.store.names.history import ACTIONS, Step, append, changed
+from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, Won
 
 # A row that is free when read can be taken by somebody else before our UPDATE;
 # each further round means yet another one was quicker.
 TAKE_OVER_ROUNDS = 5
-
-ACTIONS: dict[State, Action] = {"owned": "claimed", "held": "held", "reserved": "reserved"}
 
 Place = tuple[str, str]
 
@@ -44,17 +43,19 @@ def decide(
     """
     ordered = sorted(claims, key=place)
     firsts = [_news(claim, owned(claim, version=1), was) for claim in ordered]
-    won, rows, whole = run.dialect.insert_names(run, ordered, firsts, patient=patient)
+    told = was is not None
+    won, rows, whole = run.dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
     rows |= read(run, {place(c) for c in missing})
     settled = {c.token: _settle(run, c, c.token in won, rows) for c in ordered}
     if whole and won:
         run.note(firsts)
     else:
-        new = [(c, row) for c in ordered if (row := _new_row(c, *settled[c.token]))]
-        append(run, [_news(c, row, was) for c, row in new])
-        insert_users(run, [c.user for c, _ in new if c.user])
-    return [settled[claim.token][0] for claim in claims]
+        new = [(c, row) for c in ordered if (row := _new_row(c, settled[c.token]))]
+        steps = [Step(settled[c.token].before, _news(c, row, was)) for c, row in new]
+        append(run, steps)
+        insert_users(run, [c.user for c, row in new if c.user and _needs_row(c.user, row)])
+    return [settled[claim.token].outcome for claim in claims]
 
 
 def claim_at_once(run: Run, claim: Claim) -> list[Outcome] | None:
@@ -66,16 +67,30 @@ def claim_at_once(run: Run, claim: Claim) -> list[Outcome] | None:
     row = owned(claim, version=1)
     news = [_news(claim, row, None)]
     run.note(news)  # beforehand: it may be carried out and its reply lost
-    won = run.dialect.insert_names(run, [claim], news, patient=True).won
+    won = run.dialect.insert_names(run, [claim], news, told=False, patient=True).won
     return [Won(row)] if won else None
 
 
-def _new_row(claim: Claim, outcome: Outcome, is_new: bool) -> NameRow | None:
+class Settled(NamedTuple):
+    """What became of a claim.
+
+    Attributes:
+        is_new: Whether this request did it, and not an earlier one with its token.
+        before: The row that was taken over.
+    """
+
+    outcome: Outcome
+    is_new: bool = False
+    before: NameRow | None = None
+
+
+def _new_row(claim: Claim, settled: Settled) -> NameRow | None:
     """What this claim wrote; nothing if an earlier request with its token had won already.
 
     Where INSERT does not say whose the row is, such a request of the same owner looks new.
     """
-    if not is_new or not isinstance(outcome, Won) or outcome.row.owner != claim.owner:
+    outcome = settled.outcome
+    if not settled.is_new or not isinstance(outcome, Won) or outcome.row.owner != claim.owner:
         return None
     return outcome.row
 
@@ -84,6 +99,11 @@ def _news(claim: Claim, row: NameRow, was: str | None) -> NameChange:
     """What the history says of a claim that won this row."""
     action = "renamed" if was is not None else ACTIONS[claim.state]
     return changed(row, action, was=was, became=row.display)
+
+
+def _needs_row(user: NewUser, row: NameRow) -> bool:
+    """Whether there is more to say of a user than a name's first claim can."""
+    return user.password_hash is not None or row.version > 1
 
 
 def insert_users(run: Run, users: Sequence[NewUser]) -> None:
@@ -110,23 +130,21 @@ def read(run: Run, places: set[Place]) -> dict[Place, NameRow]:
     return rows
 
 
-def _settle(
-    run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]
-) -> tuple[Outcome, bool]:
-    """What became of a claim, and whether that is new."""
+def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) -> Settled:
     row = rows.get(place(claim))
     if won:
-        return Won(row or _written(run, claim, version=1)), True
+        return Settled(Won(row or _written(run, claim, version=1)), is_new=True)
     for _ in range(TAKE_OVER_ROUNDS):
         if row is None:  # somebody deleted the row by hand between two statements
             raise RowVanished(claim.username.key)
         if row.won_by(claim.token):
-            return Won(row), False
+            return Settled(Won(row))
         if not row.open_to(claim):
-            return Lost(row), False
+            return Settled(Lost(row))
         sql = run.dialect.take_over(when_free=row.free)
         if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
-            return Won(_written(run, claim, version=row.version + 1)), True
+            now = _written(run, claim, version=row.version + 1)
+            return Settled(Won(now), is_new=True, before=row)
         row = read(run, {place(claim)}).get(place(claim))
     raise RowVanished(claim.username.key)
 

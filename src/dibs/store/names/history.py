@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dibs.context import Deadline, acting
 from dibs.names import Username
@@ -17,7 +19,7 @@ from dibs.store.database.dialects.base import (
 )
 from dibs.store.database.transactions import Transactions
 from dibs.store.models import MAX_REQUEST_ID
-from dibs.store.records import MAX_OWNER, NameRow
+from dibs.store.records import MAX_OWNER, NameRow, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,29 @@ NAMES_NOW = """
     SELECT owner, display FROM dibs_names
     WHERE owner IN ({owners}) AND owner_kind = 'user' AND state = 'owned'
 """
+# A claim is in the history, or it is a row that has not changed since.
 REGISTRATIONS = """
-    SELECT {span}, COUNT(*) FROM dibs_history
+    SELECT {at}, COUNT(*) FROM dibs_history
     WHERE at >= :since AND action = 'claimed' AND owner_kind = 'user' AND {namespace}
     GROUP BY 1
+    UNION ALL
+    SELECT {created_at}, COUNT(*) FROM dibs_names
+    WHERE created_at >= :since AND updated_at = 0
+      AND state = 'owned' AND owner_kind = 'user' AND {namespace}
+    GROUP BY 1
 """
+OF_NAME = f"""
+    SELECT {HISTORY_COLUMNS}, at FROM dibs_history
+    WHERE namespace = :namespace AND name_key = :key
+    UNION ALL
+    SELECT namespace, name_key, version,
+        CASE state WHEN 'owned' THEN 'claimed' ELSE state END, NULL, display,
+        owner_kind, owner, actor, request_id, created_at
+    FROM dibs_names WHERE namespace = :namespace AND name_key = :key AND updated_at = 0
+    ORDER BY version DESC LIMIT :limit
+"""
+ACTIONS: dict[State, Action] = {"owned": "claimed", "held": "held", "reserved": "reserved"}
+"""What the history calls a claim, by the state of the row that it leaves."""
 
 
 class History:
@@ -58,8 +78,9 @@ class History:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        where = "namespace = :namespace AND name_key = :key ORDER BY version DESC"
-        return self._read(where, {"key": username.key}, limit, deadline)
+        params = {"namespace": self._namespace, "key": username.key, "limit": limit}
+        rows = self._transactions.read(lambda run: run.rows(OF_NAME, params), deadline=deadline)
+        return [PastChange(NameChange(*values[:-1]), values[-1]) for values in map(plain, rows)]
 
     def names_now(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, str]:
         """What these users are called now, by id; who is nobody's id is left out.
@@ -86,22 +107,17 @@ class History:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        span = self._transactions.dialect.span("at", width)
-        sql = REGISTRATIONS.format(span=span, namespace=self._namespace_is())
+        spans = {at: self._transactions.dialect.span(at, width) for at in ("at", "created_at")}
+        sql = REGISTRATIONS.format(namespace=self._namespace_is(), **spans)
         params = {"namespace": self._namespace, "since": since}
         rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return {int(start): int(count) for start, count in rows}
+        found: Counter[int] = Counter()
+        for start, number in rows:
+            found[int(start)] += int(number)
+        return found
 
     def _namespace_is(self) -> str:
         return f"{self._transactions.dialect.unindexed('namespace')} = :namespace"
-
-    def _read(
-        self, where: str, params: dict[str, object], limit: int, deadline: Deadline
-    ) -> list[PastChange]:
-        sql = f"SELECT {HISTORY_COLUMNS}, at FROM dibs_history WHERE {where} LIMIT :limit"
-        all_params = {"namespace": self._namespace, "limit": limit, **params}
-        rows = self._transactions.read(lambda run: run.rows(sql, all_params), deadline=deadline)
-        return [PastChange(NameChange(*values[:-1]), values[-1]) for values in map(plain, rows)]
 
 
 def changed(
@@ -130,19 +146,55 @@ def changed(
     )
 
 
-def append(run: Run, changes: Sequence[NameChange]) -> None:
+class Step(NamedTuple):
+    """A change, and the row as it was read before it; None if there was none."""
+
+    before: NameRow | None
+    change: NameChange
+
+
+def append(run: Run, steps: Sequence[Step]) -> None:
     """Write changes down, and have them announced after COMMIT.
 
     One that is there already was written by this transaction's earlier self, whose COMMIT
     went unanswered.
     """
-    if not changes:
-        return
+    lines = [line for step in steps for line in _lines(step)]
     params: dict[str, object] = {}
-    for i, one in enumerate(changes):
-        params |= history_params(i, one)
-    run.change(run.dialect.insert_history(len(changes)), params)
-    run.note(changes)
+    for i, one in enumerate(lines):
+        params |= history_params(i, one.change) | {f"at_{i}": one.at}
+    if lines:
+        run.change(run.dialect.insert_history(len(lines)), params)
+    run.note([step.change for step in steps])
+
+
+class Line(NamedTuple):
+    """What is written of a change, and when it was; None for now."""
+
+    change: NameChange
+    at: int | None = None
+
+
+def _lines(step: Step) -> list[Line]:
+    """What this change writes: nothing if its row says it all, or the first claim too."""
+    row = step.before
+    if row is None:
+        return [Line(step.change)] if step.change.was is not None else []
+    if row.first is None:
+        return [Line(step.change)]
+    first = NameChange(
+        row.namespace,
+        row.key,
+        row.version,
+        ACTIONS[row.state],
+        None,
+        row.display,
+        row.owner_kind,
+        row.owner,
+        row.first.actor,
+        row.first.request_id,
+    )
+    return [Line(first, row.first.at), Line(step.change)]
 
 
 def written(run: Run, changes: Sequence[NameChange]) -> bool:

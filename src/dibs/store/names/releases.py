@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dibs.signals import Action, NameChange
+from dibs.signals import Action
 from dibs.store.database.dialects.base import Run, name_row
 from dibs.store.database.transactions import RowVanished
-from dibs.store.names.history import append, changed
+from dibs.store.names.history import Step, append, changed
 from dibs.store.records import NameRow
 
 OF_OWNER = "owner_kind = :owner_kind AND owner = :owner"
@@ -41,7 +41,7 @@ class EndedName:
     """A name that is somebody's no more, and what the history says of it."""
 
     row: NameRow
-    change: NameChange
+    step: Step
 
 
 def end_row(
@@ -75,10 +75,11 @@ def end_row(
         claim_token=None,
         version=row.version + 1,
         free=rest.lasts == 0,
+        first=None,
     )
     _write(run, after, None if rest.none else rest.lasts)
     who = replace(after, owner_kind=row.owner_kind, owner=row.owner)
-    return EndedName(after, changed(who, action, was=row.display, became=became))
+    return EndedName(after, Step(row, changed(who, action, was=row.display, became=became)))
 
 
 def release_where(
@@ -98,7 +99,7 @@ def release_where(
     """
     found = locked(run, f"state = 'owned' AND {where}", params)
     gone = [end_row(run, row, rest, action="released") for row in found]
-    append(run, [one.change for one in gone])
+    append(run, [one.step for one in gone])
     return [one.row for one in gone]
 
 
@@ -119,17 +120,17 @@ def release_for_good(
         RowVanished: One has changed meanwhile; the transaction is to be run again.
     """
     gone: list[NameRow] = []
-    changes: list[NameChange] = []
+    steps: list[Step] = []
     for row in locked(run, f"state IN ('owned', 'quarantined') AND {where}", params):
         if row.state == "owned":
             released = end_row(run, row, Quarantine(lasts), action="released")
             gone.append(released.row)
-            changes.append(released.change)
+            steps.append(released.step)
             continue
         after = replace(row, owner_kind=None, owner=None, version=row.version + 1)
         _write(run, after, row.expires_in)
-        changes.append(changed(after, "forgotten", was=row.display))
-    append(run, changes)
+        steps.append(Step(row, changed(after, "forgotten", was=row.display)))
+    append(run, steps)
     return gone
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.signals import Action
+from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects.base import Run, claim_params, plain
-from dibs.store.database.transactions import RowVanished, lock_user
+from dibs.store.database.transactions import RowVanished
 from dibs.store.names.claims import decide, place, read
-from dibs.store.names.history import append, changed
+from dibs.store.names.history import Step, append, changed
 from dibs.store.names.releases import Quarantine, end_row
 from dibs.store.records import Claim, NameRow, Outcome, Won
 
@@ -96,22 +97,23 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
     row = rows.get(there)
     if row is not None and row.won_by(claim.token):
         return Won(row)  # our earlier self, whose COMMIT went unanswered
-    if rows.get(here) != old:
+    seen = rows.get(here)
+    if seen is None or seen != old:
         return None
     if wish.pace and not wish.is_spelling:
         _refuse_haste(run, claim, wish.pace)
     if wish.in_place:
-        return Won(_respell(run, wish))
+        return Won(_respell(run, wish, seen))
     outcome = decide(run, [claim], was=old.display)[0]
     if isinstance(outcome, Won):
         new = outcome.row.display
-        gone = end_row(run, old, wish.rest, action="left", became=new)
-        append(run, [gone.change])
+        gone = end_row(run, seen, wish.rest, action="left", became=new)
+        append(run, [gone.step])
     return outcome
 
 
-def _respell(run: Run, wish: Rename) -> NameRow:
-    claim, old = wish.claim, wish.old
+def _respell(run: Run, wish: Rename, old: NameRow) -> NameRow:
+    claim = wish.claim
     sql = run.dialect.take_over(when_free=False)
     if run.change(sql, claim_params([claim]) | {"version": old.version}) != 1:
         raise RowVanished(old.key)
@@ -123,9 +125,10 @@ def _respell(run: Run, wish: Rename) -> NameRow:
         rules_version=name.rules_version,
         claim_token=claim.token,
         version=old.version + 1,
+        first=None,
     )
     action: Action = "respelled" if wish.is_spelling else "renamed"
-    append(run, [changed(row, action, was=old.display, became=row.display)])
+    append(run, [Step(old, changed(row, action, was=old.display, became=row.display))])
     return row
 
 
@@ -191,12 +194,13 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
         return Won(new)  # our earlier self, whose COMMIT went unanswered
     if any(rows.get(where) != row for where, row in seen.items()):
         return None
+    name, theirs = (rows[row.namespace, row.key] for row in (name, theirs))
     outcome = decide(run, [wish.instead], was=name.display)[0]
     if isinstance(outcome, Won):
         passed = _pass_on(run, name, str(theirs.owner))
         gone = end_row(run, theirs, wish.rest, action="left", became=name.display)
         now = changed(passed, "transferred", was=name.display, became=name.display)
-        append(run, [now, gone.change])
+        append(run, [Step(name, now), gone.step])
     return outcome
 
 
@@ -215,4 +219,4 @@ def _pass_on(run: Run, row: NameRow, owner: str) -> NameRow:
     }
     if run.change(sql, params) != 1:
         raise RowVanished(row.key)
-    return replace(row, owner=owner, claim_token=None, version=row.version + 1)
+    return replace(row, owner=owner, claim_token=None, version=row.version + 1, first=None)

@@ -11,7 +11,9 @@ from dibs.errors import SchemaError, StoreError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.signals import Action, NameChange
 from dibs.store import schema
+from dibs.store.accounts.rows import change_user
 from dibs.store.accounts.teams import insert_team
+from dibs.store.accounts.users import IS_USER, USERS
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import name_row, plain
 from dibs.store.database.outage import HEARSAY
@@ -38,12 +40,13 @@ ENDS: dict[State, Action] = {
 }
 
 
-# A user's name is their only owned row; one name a user is what registration makes.
-USERS = """
-    SELECT u.id, n.display, u.created_at, u.role
-    FROM dibs_users u JOIN dibs_names n ON n.owner = u.id
-    WHERE n.owner_kind = 'user' AND n.state = 'owned' AND n.namespace = :namespace AND {where}
-    ORDER BY u.id LIMIT :limit
+# A user's name is their only owned row; one name a user is what registration makes. Which of
+# them is said of both tables, or PostgreSQL reads one from its first row on: 0.8 s, not 1 ms.
+LISTED = f"""
+    SELECT n.owner, n.display, COALESCE(u.created_at, n.created_at), u.role
+    FROM {USERS} AND u.id {{which}}
+    WHERE {IS_USER} AND {{namespace}} = :namespace AND n.owner {{which}}
+    ORDER BY n.owner LIMIT :limit
 """
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
 MAX_BATCH = 500
@@ -248,8 +251,8 @@ class NameStore:
             if not rows:
                 return written(run, sent)  # by our earlier self, whose COMMIT went unanswered
             gone = [end_row(run, row, rest, action=action) for row in rows]
-            append(run, [one.change for one in gone])
-            sent[:] = [one.change for one in gone]
+            append(run, [one.step for one in gone])
+            sent[:] = [one.step.change for one in gone]
             return True
 
         return self.transactions.write(
@@ -349,12 +352,10 @@ class NameStore:
         Raises:
             StoreUnavailable: It is not known to be done; asking again is safe.
         """
-        sql = "UPDATE dibs_users SET role = :role WHERE id = :id"
-        return self._change(sql, {"role": role, "id": user_id}, deadline)
-
-    def _change(self, sql: str, params: Mapping[str, object], deadline: Deadline) -> bool:
         return self.transactions.write(
-            lambda run: run.change(sql, params) == 1, changed=bool, deadline=deadline
+            lambda run: change_user(run, user_id, "role = :role", role=role),
+            changed=bool,
+            deadline=deadline,
         )
 
     def user(
@@ -366,7 +367,7 @@ class NameStore:
             StoreUnavailable: The database cannot answer.
         """
         params = {"namespace": namespace, "id": user_id, "limit": 1}
-        found = self._users("u.id = :id", params, deadline)
+        found = self._users("= :id", params, deadline)
         return found[0] if found else None
 
     def users(
@@ -383,10 +384,11 @@ class NameStore:
             StoreUnavailable: The database cannot answer.
         """
         params = {"namespace": namespace, "after": after or "", "limit": limit}
-        return self._users("u.id > :after", params, deadline)
+        return self._users("> :after", params, deadline)
 
-    def _users(self, where: str, params: Mapping[str, object], deadline: Deadline) -> list[UserRow]:
-        sql = USERS.format(where=where)
+    def _users(self, which: str, params: Mapping[str, object], deadline: Deadline) -> list[UserRow]:
+        namespace = self.transactions.dialect.unindexed("n.namespace")
+        sql = LISTED.format(which=which, namespace=namespace)
         rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         return [UserRow(*plain(row)) for row in rows]
 

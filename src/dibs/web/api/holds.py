@@ -6,29 +6,32 @@ from typing import Any
 
 from flask import request
 
-from dibs.web.api.registration import taking
+from dibs.web.api.registration import suggesting
 from dibs.web.api.schemas import HoldBody, HoldSchema
 from dibs.web.http.blueprint import ACCEPT_LANGUAGE, SUGGESTIONS, TEXT, Blueprint, deadline, parts
-from dibs.web.http.idempotency import IDEMPOTENCY_KEY, idempotency_key, is_repeatable, once
-from dibs.web.http.source import source
+from dibs.web.http.current import source
+from dibs.web.http.idempotency import IDEMPOTENCY_KEY, idempotency_key, idempotent, is_repeatable
+from dibs.web.http.route import Route
 from dibs.web.i18n import iso
 
 TOKEN_IN_PATH = {"in": "path", "name": "hold_token", "required": True, "schema": TEXT}
 
-blueprint = Blueprint("dibs_holds", __name__, description="Keep a name back for a sign-up.")
+blueprint = Blueprint(
+    "dibs_holds", __name__, title="Holds", description="Hold a name during a sign-up."
+)
 
 
-@blueprint.route("/holds", methods=["POST"], tags=["Holds"])
+@blueprint.route("/holds", Route(admits="anybody", limit="register"), methods=["POST"])
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(HoldBody())
-@once("POST /holds", secret=True)
+@idempotent("POST /holds", secret=True)
 @blueprint.response(201, HoldSchema)
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Keep a name back for a while; `POST /register` with the token makes it a user's."""
+    """Hold a name for a while; `POST /register` with the token registers it."""
     key, name = idempotency_key(), body["username"]
-    with taking(name, key):
+    with suggesting(name, key):
         held = parts().holds.hold(
             name,
             source=source(),
@@ -46,11 +49,14 @@ def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 @blueprint.route(
-    "/holds/<dibs_any:hold_token>", methods=["DELETE"], tags=["Holds"], parameters=[TOKEN_IN_PATH]
+    "/holds/<dibs_any:hold_token>",
+    Route(admits="anybody", limit="rest"),
+    methods=["DELETE"],
+    parameters=[TOKEN_IN_PATH],
 )
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such hold; it may be over.")
+@blueprint.refuses(404, "There is no such hold. It may have expired.")
 @blueprint.refuses_usually(503)
 def let_go(hold_token: str) -> None:
-    """End a hold early, so that others may have the name."""
+    """End a hold early, so that others can have the name."""
     parts().holds.let_go(hold_token, deadline=deadline())

@@ -1,51 +1,71 @@
-"""`GET /usernames/<name>` and `POST /usernames/check`: are they free?"""
+"""`GET /usernames/<name>` and `POST /usernames/check`: are they free? And whose names are meant."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from flask import request
+from flask import Flask, current_app, request
 
-from dibs.errors import InvalidName, InvalidToken, NameHeld, NameQuarantined, NameTaken, Reason
+from dibs.errors import (
+    ConfigError,
+    InvalidName,
+    InvalidToken,
+    NameHeld,
+    NameQuarantined,
+    NameTaken,
+    Reason,
+)
 from dibs.names.messages import ENCODING
 from dibs.registry import Registry
+from dibs.state import CheckToken, Place, state_of
 from dibs.store import Deadline, NameRow
-from dibs.web.api.checking import is_blind, proof_required, registry_for
 from dibs.web.api.representations import as_taken, moved_to, other_names
 from dibs.web.api.schemas import NAMESPACE, CheckBody, Verdict, Verdicts
 from dibs.web.http.auth import current_user
-from dibs.web.http.blueprint import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint, deadline
+from dibs.web.http.blueprint import (
+    ACCEPT_LANGUAGE,
+    LANGUAGE,
+    SUGGESTIONS,
+    Blueprint,
+    deadline,
+    parts,
+)
+from dibs.web.http.bodies import BodyInvalid
 from dibs.web.http.limits import count_more
 from dibs.web.http.problems import reason_items
+from dibs.web.http.route import Route
 from dibs.web.i18n import localised, say, together
+from dibs.wiring import Parts
 
 Refused = InvalidName | NameTaken | None
 
 IN_QUERY = {"in": "query", "name": "namespace", "schema": {"type": "string", **NAMESPACE}}
 
-blueprint = Blueprint("dibs_names", __name__, description="Ask about a name.")
+NO_NAMESPACE = "There is no such namespace. Leave %(field)s out or give one that exists."
+MESSAGES = (NO_NAMESPACE,)
+
+blueprint = Blueprint("dibs_names", __name__, title="Names", description="Check names.")
 
 
-@blueprint.route("/usernames/<dibs_any:name>", tags=["Names"])
-@proof_required
+@blueprint.route("/usernames/<dibs_any:name>", Route(admits="asker", limit="check", cors=True))
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS, IN_QUERY])
 @blueprint.response(200, Verdict, headers=LANGUAGE)
 @blueprint.refuses(422, "There is no such namespace.")
 @blueprint.refuses(503, "The database cannot answer; see Retry-After.")
 def check(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Say whether a name can be had: advice, never a promise."""
+    """Say whether a name is available: advice, never a promise."""
     return _answer(name)
 
 
 # A rule of its own: the address takes lists by POST, and the OpenAPI page has all its methods.
-@blueprint.route("/usernames/check", tags=["Names"])
-@proof_required
+@blueprint.route("/usernames/check", Route(admits="asker", limit="check", cors=True))
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS, IN_QUERY])
 @blueprint.response(200, Verdict, headers=LANGUAGE)
 @blueprint.refuses(422, "There is no such namespace.")
 @blueprint.refuses(503, "The database cannot answer; see Retry-After.")
 def check_itself() -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Say whether the name `check` can be had, as of any other name."""
+    """Say whether the name `check` is available, like any other name."""
     return _answer("check")
 
 
@@ -55,8 +75,9 @@ def _answer(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     return said, 200, {"Cache-Control": "no-store", **localised()}
 
 
-@blueprint.route("/usernames/check", methods=["POST"], tags=["Names"])
-@proof_required
+@blueprint.route(
+    "/usernames/check", Route(admits="asker", limit="check", cors=True), methods=["POST"]
+)
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE])
 @blueprint.arguments(CheckBody)
 @blueprint.response(200, Verdicts, headers=LANGUAGE)
@@ -64,7 +85,7 @@ def _answer(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.refuses(422, "There is no such namespace, or no list of names.")
 @blueprint.refuses(503, "The database cannot answer; see Retry-After.")
 def check_many(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Say of up to 100 names whether they can be had, in their order: advice, never a promise."""
+    """Say whether up to 100 names are available, in their order: advice, never a promise."""
     registry, names = registry_for(body["namespace"]), body["names"]
     count_more("check", len(names) - 1)
     found = registry.check_many(names, rules_only=is_blind(), deadline=deadline())
@@ -154,3 +175,45 @@ def _why_not(refused: Refused) -> dict[str, Any]:
     reasons = reason_items([("username", reason) for reason in broken])
     message = together(item["detail"] for item in reasons)
     return {"reason": refused.code, "message": message, "reasons": reasons}
+
+
+# --- DIBS_NAMESPACES and DIBS_CHECK ---------------------------------------------
+
+
+def init_checks(
+    app: Flask, parts: Parts, token: CheckToken | None, places: Mapping[str, Place]
+) -> None:
+    """Let views know what a host has said.
+
+    Raises:
+        ConfigError: A namespace is none of those that the settings have.
+    """
+    for place in places.values():
+        if isinstance(place, str) and place not in parts.settings.all_namespaces:
+            raise ConfigError(f"checks: {place!r} is no namespace of this app: see DIBS_NAMESPACES")
+    state = state_of(app)
+    state.check_token, state.places = token, places
+
+
+def is_blind() -> bool:
+    """Whether nobody is told who has a name."""
+    return parts().settings.check == "blind"
+
+
+def registry_for(given: str | None) -> Registry:
+    """The names that a request is about.
+
+    Args:
+        given: The namespace that it says, if it says one.
+
+    Raises:
+        BodyInvalid: There is no such namespace here.
+    """
+    settings, place = parts().settings, state_of(current_app).places.get(request.blueprint or "")
+    own = settings.namespace if place is None else place if isinstance(place, str) else place()
+    wanted = own if given is None else given
+    # An address of one namespace is not a way to another.
+    if (place is not None and wanted != own) or wanted not in settings.all_namespaces:
+        reason = Reason("no_namespace", NO_NAMESPACE, {"field": "namespace"})
+        raise BodyInvalid([("namespace", reason)])
+    return parts().registry.within(wanted)

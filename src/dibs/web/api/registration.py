@@ -26,32 +26,37 @@ from dibs.web.http.idempotency import (
     NOT_VALID,
     REPLAYED_HEADER,
     idempotency_key,
+    idempotent,
     is_repeatable,
-    once,
 )
+from dibs.web.http.route import Route
 from dibs.web.i18n import localised, say
 
 REGISTERED = "Registration successful."
 MESSAGES = (REGISTERED,)
 
-LOCATION = {"Location": {"description": "Where it is shown.", "schema": TEXT}}
+LOCATION = {"Location": {"description": "The address of the user or team.", "schema": TEXT}}
 
-blueprint = Blueprint("dibs_registration", __name__, description="Take a name.")
+blueprint = Blueprint(
+    "dibs_registration", __name__, title="Registration", description="Take a name."
+)
 
 
-@blueprint.route("/register", methods=["POST"], tags=["Registration"])
+@blueprint.route(
+    "/register", Route(admits="anybody", limit="register", credential="chosen"), methods=["POST"]
+)
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(RegisterBody())
-@once("POST /register")
+@idempotent("POST /register")
 @blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER)
-@blueprint.refuses(400, "The body cannot be read, or holds no name.")
+@blueprint.refuses(400, "The body cannot be read, or contains no name.")
 @blueprint.refuses(409, NOT_NOW)
 @blueprint.refuses(422, NOT_VALID)
 @blueprint.refuses_usually(413, 415, 503)
 def register(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Register a user."""
     key, name = idempotency_key(), body["username"]
-    with taking(name, key):
+    with suggesting(name, key):
         user = parts().registration.register(
             name,
             body.get("password"),
@@ -66,7 +71,7 @@ def register(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]
 
 
 @contextmanager
-def taking(name: str, key: str | None = None) -> Iterator[None]:
+def suggesting(name: str, key: str | None = None) -> Iterator[None]:
     """Say what helps when a name cannot be had: other names, or the key to try again with."""
     try:
         yield

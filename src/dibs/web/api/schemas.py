@@ -1,4 +1,4 @@
-"""What goes into the API and comes out of it, for marshmallow and the OpenAPI page."""
+"""What the API takes and returns, for marshmallow and the OpenAPI page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PASSWORD = {
     "format": "password",
     "examples": ["correct horse battery"],
 }
-HOLD_TOKEN = {"description": "That of a hold of this name; see `POST /holds`."}
+HOLD_TOKEN = {"description": "The token of a hold for this name; see `POST /holds`."}
 
 
 class PlainUserSchema(Schema):
@@ -52,7 +52,7 @@ class PlainTeamSchema(Schema):
 
 
 class UserSchema(PlainUserSchema):
-    """A user; only their id and their name, unless the reader may see the rest."""
+    """A user: id and name, and the rest for readers who may see it."""
 
     password = fields.String(load_only=True, error_messages=TEXT, metadata=PASSWORD)
     created_at = fields.String(dump_only=True, metadata={"format": "date-time"})
@@ -91,7 +91,7 @@ class ChangeBody(UserSchema, Body):
 
 
 class Changed(Done):
-    """What was changed; the name, if it was that."""
+    """What was changed, with the name if it was the name."""
 
     username = fields.String()
 
@@ -173,7 +173,7 @@ class SuggestionSchema(Schema):
 class Problem(Schema):
     """RFC 9457 problem details."""
 
-    type = fields.String(metadata={"description": "Left out where it is about:blank."})
+    type = fields.String(metadata={"description": "Left out if it is about:blank."})
     title = fields.String()
     status = fields.Integer()
     detail = fields.String()
@@ -181,17 +181,19 @@ class Problem(Schema):
     reasons = fields.List(fields.Nested(ReasonSchema))
     suggestions = fields.List(fields.Nested(SuggestionSchema))
     retry_after = fields.Integer(
-        metadata={"description": "Of a name that is held: seconds until that is over."}
+        metadata={"description": "For a held name: seconds until the hold ends."}
     )
-    idempotency_key = fields.String(metadata={"description": "What to retry with, if anything."})
+    idempotency_key = fields.String(
+        metadata={"description": "The key to retry with, if there is one."}
+    )
     error = fields.String(metadata={"description": "The detail, for clients that read `error`."})
-    message = fields.String(metadata={"description": "The detail once more."})
+    message = fields.String(metadata={"description": "The detail again."})
 
 
 MAX_CHECKED = 100
 NAMESPACE = {
     "format": "dibs-namespace",
-    "description": "Whose names; those of users and teams where it is left out.",
+    "description": "The namespace; that of users and teams if left out.",
 }
 """Those of DIBS_NAMESPACE and DIBS_NAMESPACES, some of which may be a beginning and a star."""
 
@@ -216,22 +218,22 @@ class PlainVerdict(Schema):
     canonical = fields.String(allow_none=True)
     available = fields.Boolean(
         allow_none=True,
-        metadata={"description": "Null where it is not told whether somebody has the name."},
+        metadata={"description": "Null if the service does not tell whether the name is taken."},
     )
     reason = fields.String(allow_none=True)
     message = fields.String(allow_none=True)
     reasons = fields.List(fields.Dict())
     renamed_to = fields.String(
         allow_none=True,
-        metadata={"description": "What whoever gave the name up is called now, if known."},
+        metadata={"description": "The present name of the user who gave this name up, if known."},
     )
     retry_after = fields.Integer(
-        metadata={"description": "Of a name that is held: seconds until that is over."}
+        metadata={"description": "For a held name: seconds until the hold ends."}
     )
 
 
 class Verdict(PlainVerdict):
-    """A verdict, and other names for who cannot have this one."""
+    """A verdict, with other names if this one cannot be had."""
 
     suggestions = fields.List(fields.Nested(SuggestionSchema))
 
@@ -277,13 +279,13 @@ class LoginBody(Body):
 
 
 class RefreshBody(Body):
-    """The body of `POST /refresh`, for who does not send the token as a Bearer token."""
+    """The body of `POST /refresh`, unless the token is sent as a Bearer token."""
 
     refresh_token = fields.String(load_only=True, error_messages=TEXT)
 
 
 class TokenSchema(Schema):
-    """What a login gives; with cookies the tokens are in these, and the CSRF token is here."""
+    """The tokens; with cookies they are in the cookies, and only the CSRF token is here."""
 
     access_token = fields.String()
     refresh_token = fields.String()
@@ -300,15 +302,15 @@ class SessionSchema(Schema):
     """One sign-in on one device."""
 
     id = fields.String()
-    device = fields.String(metadata={"description": "What the client calls itself."})
+    device = fields.String(metadata={"description": "The name that the client gives itself."})
     created_at = fields.String(metadata={"format": "date-time"})
     used_at = fields.String(metadata={"format": "date-time"})
     expires_at = fields.String(metadata={"format": "date-time"})
-    current = fields.Boolean(metadata={"description": "Whether it is the one that asks."})
+    current = fields.Boolean(metadata={"description": "Whether this request belongs to it."})
 
 
 class SessionList(Schema):
-    """A user's sessions, the one used last first."""
+    """A user's sessions, the most recently used first."""
 
     items = fields.List(fields.Nested(SessionSchema))
 
@@ -323,13 +325,13 @@ ROLES = ("owner", "member")
 
 
 class MemberSchema(PlainUserSchema):
-    """Who is in a team, and as what."""
+    """A member of a team, with their role."""
 
     role = fields.String(validate=validate.OneOf(ROLES))
 
 
 class TeamSchema(PlainTeamSchema):
-    """A team; only its id and its name, unless the reader may see the rest."""
+    """A team: id and name, and the rest for readers who may see it."""
 
     created_at = fields.String(dump_only=True, metadata={"format": "date-time"})
     members = fields.List(fields.Nested(MemberSchema), dump_only=True)

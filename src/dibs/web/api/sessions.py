@@ -21,6 +21,7 @@ from dibs.web.api.schemas import (
 from dibs.web.http import cookies
 from dibs.web.http.auth import bearer, signed_in
 from dibs.web.http.blueprint import CSRF, LANGUAGE, Blueprint, deadline, parts
+from dibs.web.http.route import Route
 from dibs.web.i18n import iso, localised, say
 
 LOGGED_OUT = "You are signed out."
@@ -29,19 +30,21 @@ MESSAGES = (LOGGED_OUT, LOGGED_OUT_EVERYWHERE)
 
 KEYS_SECONDS = 300
 
-blueprint = Blueprint("dibs_sessions", __name__, description="Sign in and out.")
+blueprint = Blueprint("dibs_sessions", __name__, title="Sessions", description="Sign in and out.")
 # Not mounted without passwords; who is signed in since there were some may stay and leave.
-entrance = Blueprint("dibs_login", __name__, description="Sign in.")
+entrance = Blueprint("dibs_login", __name__, title="Sessions", description="Sign in.")
 
 
-@entrance.route("/login", methods=["POST"], tags=["Sessions"])
+@entrance.route(
+    "/login", Route(admits="anybody", limit="login", credential="named"), methods=["POST"]
+)
 @entrance.arguments(LoginBody())
 @entrance.response(200, TokenSchema)
-@entrance.refuses(400, "The body cannot be read, or holds no name.")
-@entrance.refuses(401, "The username or the password is wrong; which, is not said.")
+@entrance.refuses(400, "The body cannot be read, or contains no name.")
+@entrance.refuses(401, "The username or the password is wrong; the answer does not say which.")
 @entrance.refuses_usually(413, 415, 422, 503)
 def login(body: dict[str, Any]) -> Response:
-    """Sign in, by any spelling of the name."""
+    """Sign in, with any spelling of the name."""
     tokens = parts().accounts.logins.login(
         body["username"],
         body["password"],
@@ -51,16 +54,16 @@ def login(body: dict[str, Any]) -> Response:
     return _answer(tokens, as_cookies=body["cookies"])
 
 
-@blueprint.route("/refresh", methods=["POST"], tags=["Sessions"])
+@blueprint.route("/refresh", Route(admits="anybody", limit="refresh"), methods=["POST"])
 @blueprint.doc(security=[{}, {"refresh": []}, {"refresh_cookie": []}], parameters=[CSRF])
 @blueprint.arguments(RefreshBody(), required=False)
 @blueprint.response(200, TokenSchema)
-@blueprint.refuses(403, "It came by cookie, and without its CSRF token.")
+@blueprint.refuses(403, "The token came by cookie, without its CSRF token.")
 @blueprint.refuses_usually(400, 401, 413, 415, 422, 503)
 def refresh(body: dict[str, str]) -> Response:
-    """Exchange a refresh token, which is good for once.
+    """Exchange a refresh token, which can be used once.
 
-    It comes as a Bearer token, in the body, or as a cookie: the first of these counts.
+    Send it as a Bearer token, in the body, or as a cookie; the first of these counts.
     """
     token = bearer() or body.get("refresh_token")
     if token is not None:
@@ -73,8 +76,7 @@ def refresh(body: dict[str, str]) -> Response:
     return _answer(parts().accounts.logins.refresh(token, deadline=deadline()), as_cookies=True)
 
 
-@blueprint.route("/logout", methods=["POST"], tags=["Sessions"])
-@blueprint.login_required(changes=True)
+@blueprint.route("/logout", Route(admits="user", limit="rest"), methods=["POST"])
 @blueprint.response(200, Done, headers=LANGUAGE)
 @blueprint.refuses_usually(503)
 def logout() -> Response:
@@ -83,22 +85,20 @@ def logout() -> Response:
     return _gone(LOGGED_OUT)
 
 
-@blueprint.route("/logout/all", methods=["POST"], tags=["Sessions"])
-@blueprint.login_required(changes=True)
+@blueprint.route("/logout/all", Route(admits="user", limit="rest"), methods=["POST"])
 @blueprint.response(200, Done, headers=LANGUAGE)
 @blueprint.refuses_usually(503)
 def logout_all() -> Response:
-    """End all sessions of who asks."""
+    """End all sessions of the signed-in user."""
     parts().accounts.logins.logout_all(signed_in().user_id, deadline=deadline())
     return _gone(LOGGED_OUT_EVERYWHERE)
 
 
-@blueprint.route("/sessions", tags=["Sessions"])
-@blueprint.login_required()
+@blueprint.route("/sessions", Route(admits="user", limit="rest"))
 @blueprint.response(200, SessionList)
 @blueprint.refuses_usually(503)
 def sessions() -> dict[str, Any]:
-    """List the sessions of who asks."""
+    """List the sessions of the signed-in user."""
     living = signed_in()
     found = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
     return {
@@ -118,25 +118,24 @@ def sessions() -> dict[str, Any]:
 
 @blueprint.route(
     "/sessions/<session_id>",
+    Route(admits="user", limit="rest"),
     methods=["DELETE"],
-    tags=["Sessions"],
     parameters=[id_in_path("session_id")],
 )
-@blueprint.login_required(changes=True)
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such session, or it is somebody else's.")
 @blueprint.refuses_usually(503)
 def end_session(session_id: str) -> None:
-    """End one session of who asks."""
+    """End one session of the signed-in user."""
     logins, owner = parts().accounts.logins, signed_in().user_id
     if not is_id(session_id) or not logins.end(session_id, user_id=owner, deadline=deadline()):
         raise SessionNotFound
 
 
-@blueprint.route("/.well-known/jwks.json", tags=["Sessions"])
+@blueprint.route("/.well-known/jwks.json", Route(admits="anybody", limit="rest"))
 @blueprint.response(200, KeySet)
 def public_keys() -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Show the keys by which others can check access tokens; none with DIBS_TOKEN_SECRET."""
+    """Show the keys for verifying access tokens; there are none with DIBS_TOKEN_SECRET."""
     keys = parts().accounts.logins.access.public_keys()
     return dict(keys), 200, {"Cache-Control": f"public, max-age={KEYS_SECONDS}"}
 

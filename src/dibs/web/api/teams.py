@@ -8,7 +8,7 @@ from flask import request, url_for
 
 from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
-from dibs.web.api.registration import LOCATION, taking
+from dibs.web.api.registration import LOCATION, suggesting
 from dibs.web.api.representations import refuse_unlisted, team_shown, teams_shown
 from dibs.web.api.schemas import (
     MemberBody,
@@ -28,32 +28,32 @@ from dibs.web.http.idempotency import (
     NOT_VALID,
     REPLAYED_HEADER,
     idempotency_key,
+    idempotent,
     is_repeatable,
-    once,
 )
+from dibs.web.http.route import Route
 from dibs.web.i18n import speak_of_teams
 
 MEMBER = "/teams/<team_id>/members/<user_id>"
 IDS = [id_in_path("team_id"), id_in_path("user_id")]
 
-blueprint = Blueprint("dibs_teams", __name__, description="Teams and their members.")
+blueprint = Blueprint("dibs_teams", __name__, title="Teams", description="Teams and their members.")
 
 
-@blueprint.route("/teams", methods=["POST"], tags=["Teams"])
-@blueprint.login_required(changes=True)
+@blueprint.route("/teams", Route(admits="user", limit="register"), methods=["POST"])
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(TeamBody())
-@once("POST /teams", by_user=True)
+@idempotent("POST /teams", by_user=True)
 @blueprint.response(201, TeamSchema, headers=LOCATION | REPLAYED_HEADER)
 @blueprint.refuses(409, NOT_NOW)
 @blueprint.refuses(422, NOT_VALID)
 @blueprint.refuses_usually(400, 413, 415, 503)
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Make a team, which is owned by who asks. Users and teams never share a name."""
+    """Create a team, owned by the signed-in user. Users and teams never share a name."""
     key, name, owner = idempotency_key(), body["name"], signed_in()
     speak_of_teams()
     try:
-        with taking(name, key):
+        with suggesting(name, key):
             team = parts().accounts.teams.create(
                 name,
                 owner=owner,
@@ -73,8 +73,7 @@ def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     return team_shown(team), 201, {"Location": url_for("dibs_teams.team", team_id=team.id)}
 
 
-@blueprint.route("/teams", tags=["Teams"])
-@blueprint.login_optional()
+@blueprint.route("/teams", Route(admits="reader", limit="rest"))
 @blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, TeamPage)
 @blueprint.refuses_usually(403, 422, 503)
@@ -89,13 +88,14 @@ def teams(page: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/teams/<team_id>", tags=["Teams"], parameters=[id_in_path("team_id")])
-@blueprint.login_optional()
+@blueprint.route(
+    "/teams/<team_id>", Route(admits="reader", limit="rest"), parameters=[id_in_path("team_id")]
+)
 @blueprint.response(200, TeamSchema)
 @blueprint.refuses(404, "There is no such team.")
 @blueprint.refuses_usually(503)
 def team(team_id: str) -> dict[str, Any]:
-    """Show a team, with its members to those who are in it."""
+    """Show a team; its members can also see each other."""
     if not is_id(team_id):
         raise TeamNotFound
     reader = current_user()
@@ -103,25 +103,26 @@ def team(team_id: str) -> dict[str, Any]:
 
 
 @blueprint.route(
-    "/teams/<team_id>", methods=["DELETE"], tags=["Teams"], parameters=[id_in_path("team_id")]
+    "/teams/<team_id>",
+    Route(admits="user", limit="rest"),
+    methods=["DELETE"],
+    parameters=[id_in_path("team_id")],
 )
-@blueprint.login_required(changes=True)
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team.")
 @blueprint.refuses_usually(503)
 def delete(team_id: str) -> None:
-    """Delete a team; its name rests before somebody else can have it. For owners and staff."""
+    """Delete a team; its name is quarantined before others can have it. For owners and staff."""
     if not is_id(team_id):
         raise TeamNotFound
     parts().accounts.teams.delete(team_id, by=signed_in(), deadline=deadline())
 
 
-@blueprint.route(MEMBER, methods=["PUT"], tags=["Teams"], parameters=IDS)
-@blueprint.login_required(changes=True)
+@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["PUT"], parameters=IDS)
 @blueprint.arguments(MemberBody())
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team, or no such user.")
-@blueprint.refuses(409, "The team would be without an owner.")
+@blueprint.refuses(409, "The team would have no owner left.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
     """Make a user a member or an owner; for owners and staff."""
@@ -130,14 +131,13 @@ def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
     parts().accounts.teams.put_member(team_id, user_id, role, by=signed_in(), deadline=deadline())
 
 
-@blueprint.route(MEMBER, methods=["DELETE"], tags=["Teams"], parameters=IDS)
-@blueprint.login_required(changes=True)
+@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["DELETE"], parameters=IDS)
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team, or the user is not in it.")
-@blueprint.refuses(409, "The team would be without an owner.")
+@blueprint.refuses(409, "The team would have no owner left.")
 @blueprint.refuses_usually(503)
 def remove_member(team_id: str, user_id: str) -> None:
-    """Take a user out of a team; for owners, staff and that user."""
+    """Remove a user from a team; for owners, staff and that user."""
     _refuse_no_ids(team_id, user_id)
     parts().accounts.teams.remove_member(team_id, user_id, by=signed_in(), deadline=deadline())
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from dibs.errors import InvalidName, SessionEnded, UserNotFound
 from dibs.store import UserRow
-from dibs.web.api.registration import LOCATION, taking
+from dibs.web.api.registration import LOCATION, suggesting
 from dibs.web.api.representations import moved_to, refuse_unlisted, users_shown
 from dibs.web.api.schemas import (
     NAME_FORMAT,
@@ -32,10 +32,11 @@ from dibs.web.http.blueprint import (
     deadline,
     parts,
 )
+from dibs.web.http.route import Route
 from dibs.web.i18n import localised, say
 
 CHANGED = "The password was changed. Please sign in again."
-RENAMED = "The name was changed."
+RENAMED = "The username was changed."
 MESSAGES = (CHANGED, RENAMED)
 
 NAME_IN_PATH = {
@@ -45,11 +46,12 @@ NAME_IN_PATH = {
     "schema": {"type": "string", "format": NAME_FORMAT},
 }
 
-blueprint = Blueprint("dibs_users", __name__, description="Read users, and change oneself.")
+blueprint = Blueprint(
+    "dibs_users", __name__, title="Users", description="Read users, and change the signed-in one."
+)
 
 
-@blueprint.route("/users", tags=["Users"])
-@blueprint.login_optional()
+@blueprint.route("/users", Route(admits="reader", limit="rest"))
 @blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, UserPage)
 @blueprint.refuses_usually(403, 422, 503)
@@ -71,20 +73,20 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/users/me", tags=["Users"])
-@blueprint.login_required()
+@blueprint.route("/users/me", Route(admits="user", limit="rest"))
 @blueprint.response(200, UserSchema)
 @blueprint.refuses_usually(503)
 def me() -> dict[str, Any]:
-    """Show who asks."""
+    """Show the signed-in user."""
     try:
         return _shown(_found(signed_in().user_id))
     except UserNotFound as error:  # they have deleted themselves a moment ago
         raise SessionEnded from error
 
 
-@blueprint.route("/users/me", methods=["PATCH"], tags=["Users"])
-@blueprint.login_required(changes=True)
+@blueprint.route(
+    "/users/me", Route(admits="user", limit="register", credential="own"), methods=["PATCH"]
+)
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.arguments(ChangeBody())
 @blueprint.response(200, Changed, headers=LANGUAGE)
@@ -92,7 +94,7 @@ def me() -> dict[str, Any]:
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def change(body: dict[str, str]) -> Response:
-    """Change the name of who asks, or their password, which ends all their sessions."""
+    """Change the signed-in user's name, or their password, which ends all their sessions."""
     if "username" in body:
         return _rename(body["username"], body.get("hold_token"))
     parts().accounts.profiles.change_password(
@@ -107,7 +109,7 @@ def change(body: dict[str, str]) -> Response:
 
 
 def _rename(name: str, hold: str | None) -> Response:
-    with taking(name):
+    with suggesting(name):
         renamed = parts().accounts.profiles.rename(
             signed_in().user_id, name, hold=hold, deadline=deadline()
         )
@@ -116,19 +118,19 @@ def _rename(name: str, hold: str | None) -> Response:
     return response
 
 
-@blueprint.route("/users/me", methods=["DELETE"], tags=["Users"])
-@blueprint.login_required(changes=True)
+@blueprint.route("/users/me", Route(admits="user", limit="rest"), methods=["DELETE"])
 @blueprint.response(204)
 @blueprint.refuses(409, "This user is the last owner of a team.")
 @blueprint.refuses_usually(503)
 def leave() -> Response:
-    """Delete who asks; their name rests before somebody else can have it."""
+    """Delete the signed-in user; their name is quarantined before somebody else can have it."""
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 
 
-@blueprint.route("/users/<user_id>", tags=["Users"], parameters=[id_in_path("user_id")])
-@blueprint.login_optional()
+@blueprint.route(
+    "/users/<user_id>", Route(admits="reader", limit="rest"), parameters=[id_in_path("user_id")]
+)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses(404, "There is no such user.")
 @blueprint.refuses_usually(503)
@@ -139,8 +141,11 @@ def user(user_id: str) -> dict[str, Any]:
     return _shown(_found(user_id))
 
 
-@blueprint.route("/users/by-name/<dibs_any:name>", tags=["Users"], parameters=[NAME_IN_PATH])
-@blueprint.login_optional()
+@blueprint.route(
+    "/users/by-name/<dibs_any:name>",
+    Route(admits="reader", limit="rest"),
+    parameters=[NAME_IN_PATH],
+)
 @blueprint.response(200, UserSchema)
 @blueprint.alt_response(308, description="The user has another name now.", headers=LOCATION)
 @blueprint.refuses(404, "There is no such user.")

@@ -9,8 +9,10 @@ from typing import cast
 from flask import Blueprint, Response, current_app, request
 from flask_babel import force_locale
 
+from dibs.state import state_of
 from dibs.web.http import files as packed
 from dibs.web.http.current import parts
+from dibs.web.http.route import Route, says
 from dibs.web.i18n import LOCALES, say
 
 FILE = "dibs-username.js"
@@ -21,26 +23,25 @@ PLACE = "const SAID = {}"
 WORDS = {
     "checking": "Checking…",
     "free": "%(name)s is free.",
-    "offline": "You are offline. The name is checked as soon as you are back.",
-    "unknown": "The name cannot be checked right now. You can still go on.",
+    "offline": "You are offline. The username will be checked as soon as you are back online.",
+    "unknown": "The username cannot be checked right now. You can go on anyway.",
     "suggestions": "Try one of these:",
 }
 """What the element says by itself, without an answer of the service or around it."""
 
 MESSAGES = tuple(WORDS.values())
 
-KEY = "dibs.component"
-
 blueprint = Blueprint("dibs_component", __name__)
 
 
 @blueprint.get(f"/{FILE}")
+@says(Route(admits="anybody", limit="rest"))
 def module() -> Response:
     """The module, which pages of every origin may load: it is the same for everybody."""
-    text = current_app.extensions.get(KEY)
-    if text is None:
-        text = current_app.extensions[KEY] = _with_words().encode()
-    response = packed.answered(text, "text/javascript")
+    state = state_of(current_app)
+    if state.component is None:
+        state.component = _with_words().encode()
+    response = packed.answered(state.component, "text/javascript")
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.cache_control.public = True

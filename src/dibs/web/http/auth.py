@@ -1,4 +1,4 @@
-"""Who sends a request: whoever the Bearer token says, or a page's cookies."""
+"""Who sends a request: whoever the Bearer token says, or a page's cookies; and who may ask."""
 
 from __future__ import annotations
 
@@ -7,19 +7,32 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from flask import Response, after_this_request, current_app, request
+from flask import Flask, Response, after_this_request, current_app, request
 
-from dibs.errors import InvalidToken, Unauthenticated
+from dibs.accounts.policy import STAFF
+from dibs.errors import HoldNotFound, InvalidToken, NotAllowed, Unauthenticated
+from dibs.registry.holds import HoldToken
+from dibs.state import state_of
 from dibs.store.accounts.sessions import Living
 from dibs.web.http import cookies
-from dibs.web.http.current import acts, deadline, parts
+from dibs.web.http.current import acts, current, deadline, parts
+from dibs.web.http.route import SAFE, route_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+HOLD_TOKEN = "Dibs-Hold-Token"  # noqa: S105  # the name of a header
+
 # RFC 6750, 2.1: one space, and what base64 and JWTs are made of.
 BEARER = re.compile(r"(?i:bearer) ([A-Za-z0-9._~+/-]+=*)")
-SAFE = {"GET", "HEAD", "OPTIONS"}
-WHO = "dibs.who"
+
+
+class ProofNeeded(Unauthenticated):
+    """Asking about names costs something here, and the request holds nothing of it."""
+
+    message = (
+        "To check usernames you need an access token, sent as a Bearer token, or the token of a "
+        "hold, in the header Dibs-Hold-Token, or a solved captcha where there is one."
+    )
 
 
 def login_required(view: View) -> View:
@@ -52,12 +65,13 @@ def current_user() -> Living | None:
         CsrfFailed: It would change something, and came by cookie from who knows where.
         StoreUnavailable: The database cannot answer.
     """
-    if WHO not in request.environ:
-        living = request.environ[WHO] = _authenticated()
-        if living is not None:
-            acts(living.user_id)
+    state = current()
+    if not state.is_reader_known:
+        state.reader, state.is_reader_known = _authenticated(), True
+        if state.reader is not None:
+            acts(state.reader.user_id)
         after_this_request(_keep_private)
-    return cast("Living | None", request.environ[WHO])
+    return state.reader
 
 
 def signed_in() -> Living:
@@ -106,6 +120,66 @@ def _authenticated() -> Living | None:
 def _keep_private(response: Response) -> Response:
     """What one person is told is not for the next one."""
     response.vary.update(("Authorization", "Cookie"))
-    if request.environ[WHO] is not None:
+    if current().reader is not None:
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+# --- DIBS_CHECK -----------------------------------------------------------------
+
+
+def init_proofs(app: Flask, check: str) -> None:
+    """Let routes for askers be used by those whom DIBS_CHECK lets ask, before a body is read."""
+    if check not in ("token", "staff"):
+        return  # everybody
+    for endpoint, view in app.view_functions.items():
+        route = route_of(view)
+        if route is not None and route.admits == "asker":
+            app.view_functions[endpoint] = proof_required(view)
+
+
+def proof_required(view: View) -> View:
+    """Let a view be used by those whom DIBS_CHECK lets ask."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        _refuse_strangers()
+        return current_app.ensure_sync(view)(*args, **kwargs)
+
+    return cast(View, wrapper)
+
+
+def _refuse_strangers() -> None:
+    """See that who asks may.
+
+    Raises:
+        Unauthenticated: Nobody may who does not say who asks, or proves nothing.
+        NotAllowed: Only staff may.
+        StoreUnavailable: Who asks cannot be told.
+    """
+    mode = parts().settings.check
+    if mode == "staff" and signed_in().role != STAFF:
+        raise NotAllowed
+    if mode == "token" and current_user() is None and not _has_proof():
+        raise ProofNeeded
+
+
+def _has_proof() -> bool:
+    if (sent := request.headers.get(HOLD_TOKEN)) and is_hold_token(sent):
+        return True
+    accepts = state_of(current_app).check_token
+    # `is True`: what a hook forgets to await is true as well.
+    return accepts is not None and current_app.ensure_sync(accepts)(request) is True
+
+
+def is_hold_token(token: str) -> bool:
+    """Whether this is the token of a hold that has not expired.
+
+    Raises:
+        StoreUnavailable: The database cannot answer.
+    """
+    try:
+        hold = HoldToken.read(token)
+    except HoldNotFound:
+        return False
+    return parts().holds.find(hold, deadline=deadline()) is not None

@@ -16,6 +16,7 @@ from dibs.web.http.current import deadline as deadline
 from dibs.web.http.current import parts as parts
 from dibs.web.http.headers import unsniffed
 from dibs.web.http.problems import CONTENT_TYPE
+from dibs.web.http.route import SAFE, Route, says
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -42,7 +43,7 @@ ACCEPT_LANGUAGE = {
 SUGGESTIONS = {
     "in": "query",
     "name": "suggestions",
-    "description": "0 for an answer without other names.",
+    "description": "0 for an answer without suggestions.",
     "schema": {**TEXT, "examples": ["0"]},
 }
 CSRF = {
@@ -69,12 +70,18 @@ HEADERS: dict[int, dict[str, Any]] = {401: CHALLENGE, 409: RETRY_AFTER, 503: RET
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no types
-    """A blueprint that reads bodies strictly and says who may come in."""
+    """A blueprint that reads bodies strictly and sees who may come in.
+
+    Args:
+        name: For `url_for` in a host app.
+        title: The same for readers of the OpenAPI page.
+    """
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, name: str, import_name: str, *, title: str, description: str) -> None:
+        super().__init__(name, import_name, description=description)
+        self.title = title
         self.after_request(unsniffed)
 
     @staticmethod
@@ -111,17 +118,31 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
 
         return decorate
 
-    def login_required(self, *, changes: bool = False) -> Callable[[View], View]:
-        """Let in who is logged in; a decorator right below `route`, before a body is read.
+    def route(self, rule: str, route: Route, **options: Any) -> Callable[[View], View]:
+        """Put a view at an address, behind a door for those whom the route admits.
+
+        The door is in front of all else that is put around the view: no body is read before.
 
         Args:
-            changes: Whether the view changes something, so that cookies are not enough.
+            rule: The address.
+            route: What it says of itself.
+            options: See flask-smorest.
         """
-        return self._login(login_required, SCHEMES, changes=changes)
+        register: Callable[[View], View] = super().route(rule, tags=[self.title], **options)
+        changes = not SAFE.issuperset(options.get("methods", ("GET",)))
 
-    def login_optional(self) -> Callable[[View], View]:
-        """Let everybody in, and know who is logged in; a decorator right below `route`."""
-        return self._login(login_optional, [{}, *SCHEMES], changes=False)
+        def decorate(view: View) -> View:
+            says(route)(view)
+            match route.admits:
+                case "user":
+                    view = self._login(login_required, SCHEMES, changes=changes)(view)
+                case "reader":
+                    view = self._login(login_optional, [{}, *SCHEMES], changes=False)(view)
+                case "staff":
+                    raise TypeError("The API has no door for staff alone")
+            return register(view)  # who may be an asker, settings say: see `init_proofs`
+
+        return decorate
 
     def _login(
         self, check: Callable[[View], View], schemes: list[dict[str, list[str]]], *, changes: bool

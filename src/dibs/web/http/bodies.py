@@ -16,15 +16,15 @@ from dibs.errors import DibsError, EmptyName, Reason
 
 MAX_BODY = 64 * 1024
 
-NOT_TEXT = "Give %(field)s as a string."
-NOT_A_NUMBER = "Give %(field)s as a whole number from 1 to 100."
+NOT_TEXT = "%(field)s must be a string."
+NOT_A_NUMBER = "%(field)s must be a whole number from 1 to 100."
 REQUIRED = "The field %(field)s is required."
-REPEATED = "Give %(field)s only once."
-UNKNOWN = "Unknown field %(field)s; leave it out."
-NOT_A_BOOLEAN = "Give %(field)s as true or false."
-NOT_A_ROLE = "Give %(field)s as owner or member."
+REPEATED = "%(field)s can only be given once."
+UNKNOWN = "Unknown field %(field)s. Please leave it out."
+NOT_A_BOOLEAN = "%(field)s must be true or false."
+NOT_A_ROLE = "%(field)s must be owner or member."
 ONE_CHANGE = "Change one thing at a time: the username (with its hold_token) or the password."
-NOT_NAMES = "Give %(field)s as a list of 1 to 100 strings."
+NOT_NAMES = "%(field)s must be a list of 1 to 100 strings."
 NOT_AN_ID = "`%(field)s` must be the `next` of an earlier page."
 
 # marshmallow's own messages are replaced by these codes, so that nothing is

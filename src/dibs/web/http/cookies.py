@@ -11,13 +11,12 @@ from flask import Response, current_app, request, url_for
 from dibs.accounts.login import Tokens
 from dibs.errors import NotAllowed
 from dibs.secret import key_of, mac
+from dibs.state import state_of
 from dibs.web.http.current import deadline, parts
 
 ACCESS, REFRESH, CSRF = "dibs_access", "dibs_refresh", "dibs_csrf"
 CSRF_HEADER = "X-CSRF-Token"
 REFRESH_ROUTE = "dibs_sessions.refresh"
-PAGES = "dibs.pages"
-"""Of `app.extensions`: the app has pages of ours, which go on without a script."""
 
 
 class CsrfFailed(NotAllowed):
@@ -44,7 +43,7 @@ class Names:
 def names() -> Names:
     """Those for this request."""
     if request.is_secure:
-        prefix = "__Host-" if PAGES in current_app.extensions else "__Secure-"
+        prefix = "__Host-" if state_of(current_app).has_pages else "__Secure-"
         return Names(f"__Host-{ACCESS}", f"{prefix}{REFRESH}", f"__Host-{CSRF}")
     return Names(ACCESS, REFRESH, CSRF)
 
@@ -67,7 +66,7 @@ def _refresh_path() -> str:
     read neither; and a path keeps no other page of the same host from using a cookie (RFC 6265,
     8.5). The path `/` in return earns it `__Host-`.
     """
-    return "/" if PAGES in current_app.extensions else url_for(REFRESH_ROUTE)
+    return "/" if state_of(current_app).has_pages else url_for(REFRESH_ROUTE)
 
 
 def put(response: Response, tokens: Tokens, csrf: str) -> Response:

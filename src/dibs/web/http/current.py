@@ -1,18 +1,74 @@
-"""The request that is served: the parts of its app, its deadline, its id, who acts."""
+"""The request that is served: what is known of it, its deadline, its id, where it comes from."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from typing import cast
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dibs.context import Acting, Deadline, act, acting
+from dibs.state import parts_of
 from dibs.store.models import MAX_REQUEST_ID
+from dibs.web.http.route import Route, route_of
 from dibs.wiring import Parts
 
-DEADLINE = "dibs.deadline"
+if TYPE_CHECKING:
+    from dibs.accounts.login import Tokens
+    from dibs.cache.counts import Count
+    from dibs.store.accounts.sessions import Living
+    from dibs.web.http.limits import Hit
+
+KEY = "dibs.request"
+
+
+@dataclass(slots=True)
+class RequestState:
+    """What is known of one request by now.
+
+    Attributes:
+        deadline: When it must be answered, once somebody has asked.
+        is_reader_known: Whether it was looked up who sends it.
+        reader: Who that is; None for nobody.
+        hits: What limits have counted for it.
+        counts: What each count was when it was last added to, by key.
+        tried: By what a wrong password is counted; None where none is tried.
+        is_page: Whether it is for a page, or for a script on one.
+        is_of_team: Whether its names are those of teams.
+        tokens: Those that the answer of a page gives the browser.
+        has_ended: Whether the answer of a page takes the browser's tokens away.
+        browser: What a browser is known by from now on while nobody is logged in.
+    """
+
+    deadline: Deadline | None = None
+    is_reader_known: bool = False
+    reader: Living | None = None
+    hits: list[Hit] = field(default_factory=list)
+    counts: dict[str, Count] = field(default_factory=dict)
+    tried: str | None = None
+    is_page: bool = False
+    is_of_team: bool = False
+    tokens: Tokens | None = None
+    has_ended: bool = False
+    browser: str | None = None
+
+
+def current() -> RequestState:
+    """What is known of the request that is served."""
+    # Not `flask.g`, which outlives the request where an app context was pushed before.
+    state: RequestState | None = request.environ.get(KEY)
+    if state is None:
+        state = request.environ[KEY] = RequestState()
+    return state
+
+
+def current_route() -> Route | None:
+    """What the route that was found says of itself; None where it is none of ours."""
+    return route_of(current_app.view_functions.get(request.endpoint or ""))
 
 
 def parts() -> Parts:
@@ -21,19 +77,15 @@ def parts() -> Parts:
     Raises:
         RuntimeError: It has none of its own: dibs is used without its routes.
     """
-    try:
-        return cast(Parts, current_app.extensions["dibs.parts"])
-    except KeyError:
-        raise RuntimeError("Logins need the service's routes: init_app(app, api=True)") from None
+    return parts_of(current_app)
 
 
 def deadline() -> Deadline:
     """When this request must be answered: one moment, however many steps it takes."""
-    # Not `flask.g`, which outlives the request where an app context was pushed before.
-    environ = request.environ
-    if DEADLINE not in environ:
-        environ[DEADLINE] = parts().budget.start()
-    return cast(Deadline, environ[DEADLINE])
+    state = current()
+    if state.deadline is None:
+        state.deadline = parts().budget.start()
+    return state.deadline
 
 
 HEADER = "X-Request-ID"
@@ -67,3 +119,56 @@ def _answer(response: Response) -> Response:
 def _end(error: BaseException | None) -> None:
     del error
     act(Acting())  # the thread serves others too
+
+
+def share_counts(response: Response) -> Response:
+    """Let the other workers know what this one has counted, now and then."""
+    redis = parts().redis
+    if redis is not None and (request.blueprint or "").startswith("dibs_"):
+        redis.totals.share(deadline())
+    return response
+
+
+ONE_CUSTOMER = 64
+"""Bits of an IPv6 address that one customer has in common: the rest they choose (RFC 4291)."""
+
+
+def trust_proxies(app: Flask, number: int) -> None:
+    """Believe what this many proxies in front of the app say of the client.
+
+    Each appends the address that it sees to X-Forwarded-For, so the one that the outermost of
+    ours has seen is the number-th from the right. What stands left of it came from outside and
+    is believed by nobody.
+    """
+    if number:
+        # The protocol is not appended: each proxy says anew what it was told, or hands it on.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=number, x_proto=1
+        )
+
+
+def source() -> str:
+    """The client's network: an IPv4 address, or the /64 of an IPv6 address."""
+    return network_of(request.remote_addr or "")
+
+
+def network_of(address: str) -> str:
+    """What is counted as one source.
+
+    Args:
+        address: With a port or without, as proxies write it (RFC 7239, 6).
+    """
+    host = address.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        found: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return "unknown"  # a Unix socket's peer, or a proxy's `unknown`: all of them together
+    if isinstance(found, IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped
+    if isinstance(found, IPv4Address):
+        return str(found)
+    return str(ip_network((found, ONE_CUSTOMER), strict=False))

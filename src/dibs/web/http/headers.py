@@ -8,7 +8,6 @@ and cookies never are.
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,6 +15,7 @@ from flask import Flask, Response, redirect, request
 from werkzeug.routing import RequestRedirect
 
 from dibs.config.origins import EVERY, parse
+from dibs.web.http.current import current_route
 
 HSTS = "max-age=31536000"
 
@@ -56,9 +56,6 @@ def within(response: Response) -> Response:
     return response
 
 
-CHECKS = re.compile(r"dibs_names(-\d+)?\.check(_many|_itself)?")
-"""Endpoints that say whether a name is free, also those of further namespaces."""
-
 EXPOSED = "Retry-After, RateLimit, RateLimit-Policy"
 HEADERS = "Accept-Language, Content-Type, Authorization, Dibs-Hold-Token"
 PREFLIGHT_SECONDS = "7200"
@@ -71,7 +68,8 @@ def init_cors(app: Flask, origins: str) -> None:
 
 
 def _allow(allowed: frozenset[str], response: Response) -> Response:
-    if not CHECKS.fullmatch(request.endpoint or ""):
+    route = current_route()
+    if route is None or not route.cors:
         return response
     every = EVERY in allowed
     if not every:

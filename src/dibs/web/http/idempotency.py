@@ -53,19 +53,22 @@ itself, or of a moment, and another try may be answered otherwise."""
 class BadIdempotencyKey(Malformed):
     """The Idempotency-Key cannot be used."""
 
-    message = "An Idempotency-Key takes 16 to 255 printable ASCII characters; make a random one."
+    message = (
+        "An Idempotency-Key must have 16 to 255 printable ASCII characters. "
+        "Please make a random one."
+    )
 
 
 class SeveralIdempotencyKeys(BadIdempotencyKey):
     """There are two of them, or one that reads like two."""
 
-    message = "Send one Idempotency-Key, once; one with a comma in it goes in double quotes."
+    message = "Send exactly one Idempotency-Key. Put it in double quotes if it contains a comma."
 
 
 class IdempotencyKeyWithParameters(BadIdempotencyKey):
     """Something follows it that a structured field may have, and this one has not."""
 
-    message = "Send the Idempotency-Key alone, without a semicolon and parameters after it."
+    message = "Send the Idempotency-Key alone, without a semicolon or parameters."
 
 
 def is_key(text: str) -> bool:
@@ -114,7 +117,7 @@ def still_owned(answer: dict[str, str]) -> bool:
     return row is not None and row.owner == answer["id"]
 
 
-def once(
+def idempotent(
     route: str,
     *,
     by_user: bool = False,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from http import HTTPStatus
 from math import ceil
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask, Response, after_this_request, current_app, request
 from limits import RateLimitItem, RateLimitItemPerSecond
@@ -15,46 +15,17 @@ from limits.strategies import FixedWindowRateLimiter
 
 from dibs.cache.counts import Count
 from dibs.config.rates import FAILURES, Rates, parse
-from dibs.errors import DibsError
-from dibs.web.http.source import source, trust_proxies
+from dibs.errors import DibsError, InvalidName
+from dibs.state import state_of
+from dibs.web.http.auth import current_user
+from dibs.web.http.bodies import NotJson, read_body, read_json
+from dibs.web.http.current import current, parts, source, trust_proxies
+from dibs.web.http.route import Route, route_of
 from dibs.web.http.tally import LimitStorage
-from dibs.web.http.tried_account import account
+from dibs.web.i18n import about
 from dibs.wiring import Parts
 
 View = Callable[..., Any]
-
-KEY = "dibs.limits"
-"""Of `app.extensions`, where a host app's own Flask-Limiter is `limiter`; and of a request."""
-
-GROUPS = {
-    "dibs_registration.register": "register",
-    "dibs_teams.create": "register",
-    "dibs_holds.hold": "register",
-    "dibs_users.change": "register",
-    "dibs_login.login": "login",
-    "dibs_sessions.refresh": "refresh",
-    "dibs_names.check": "check",
-    "dibs_names.check_itself": "check",
-    "dibs_names.check_many": "check",
-    # Pages do what routes do.
-    "dibs_pages.do_sign_up": "register",
-    "dibs_pages.do_create_team": "register",
-    "dibs_pages.do_rename": "register",
-    "dibs_pages.do_sign_in": "login",
-    "dibs_pages.sign_up": "check",
-}
-REST = "rest"
-
-PASSWORD_TRIED = {
-    "dibs_login.login",
-    "dibs_users.change",
-    "dibs_pages.do_sign_in",
-    "dibs_pages.do_change_password",
-}
-"""Endpoints that say whether a password is right."""
-
-UNLIMITED = "dibs_health"
-"""Blueprint of what an orchestrator asks: a limit would have it restart what is healthy."""
 
 WRONG = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 """What a wrong password is answered with, whoever words the answer."""
@@ -67,7 +38,13 @@ class RateLimited(DibsError):
     """The client has asked too often; nothing was done."""
 
     code = "rate_limited"
-    message = "Too many requests. Please try again in %(seconds)s seconds."
+    message = "Too many requests. Please try again in %(time)s."
+
+
+class TooManyPasswords(RateLimited):
+    """Too many wrong passwords were tried on an account."""
+
+    message = "Too many wrong passwords. Please try again in %(time)s."
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +82,11 @@ def init_limits(app: Flask, parts: Parts) -> None:
     rates = parse(parts.settings.rate_limits)
     if not rates:
         return
-    limits = app.extensions[KEY] = Limits(parts, rates)
+    limits = state_of(app).limits = Limits(parts, rates)
     for endpoint, view in app.view_functions.items():
-        blueprint = endpoint.partition(".")[0]
-        if blueprint.startswith("dibs_") and blueprint != UNLIMITED:
-            app.view_functions[endpoint] = limits.guard(endpoint, view)
+        route = route_of(view)
+        if route is not None and route.limit is not None:
+            app.view_functions[endpoint] = limits.guard(route.limit, route, view)
 
 
 class Limits:
@@ -134,19 +111,16 @@ class Limits:
         self.tally = LimitStorage(parts.redis.limits if parts.redis else None)
         self._limiter = FixedWindowRateLimiter(self.tally)
 
-    def guard(self, endpoint: str, view: View) -> View:
+    def guard(self, group: str, route: Route, view: View) -> View:
         """The view, behind its limits: of a refused request nothing is read but its name."""
-        # One that is mounted a second time is called `dibs_names-...`.
-        blueprint, _, view_name = endpoint.partition(".")
-        group = GROUPS.get(f"{blueprint.partition('-')[0]}.{view_name}", REST)
-        tries = endpoint in PASSWORD_TRIED
+        tries = route.tries_password
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            request.environ[KEY] = []
             after_this_request(self._settle if tries else _tell)
             self._count(group, source())
-            if tries and (who := account()) is not None:
+            if tries and (who := _account(route)) is not None:
+                current().tried = who
                 self._count_try(who)
             return view(*args, **kwargs)
 
@@ -166,7 +140,7 @@ class Limits:
         if over := [hit for hit in now.values() if hit.over]:
             for hit, cost in counted:
                 self.tally.incr(hit.key, hit.limit.get_expiry(), -cost)
-            raise RateLimited(seconds=over[0].seconds)
+            raise RateLimited(time=about(over[0].seconds))
 
     def _count(self, group: str, who: str) -> None:
         for limit in self._limits.get(group, ()):
@@ -175,7 +149,8 @@ class Limits:
             hit = Hit(group, limit, key, self.tally.noted(key))
             _hits().append(hit)
             if hit.over:
-                raise RateLimited(seconds=hit.seconds)
+                kind = TooManyPasswords if group in FAILURES else RateLimited
+                raise kind(time=about(hit.seconds))
 
     def _count_try(self, who: str) -> None:
         self._count("account_source", f"{who} {source()}")
@@ -199,7 +174,7 @@ class Limits:
                 self.tally.clear(hit.key)
             elif response.status_code not in WRONG:
                 self.tally.incr(hit.key, hit.limit.get_expiry(), -1)
-        if good and (who := account()) is not None:
+        if good and (who := current().tried) is not None:
             self.tally.mark(_known(who), KNOWN_SECONDS)
         return _tell(response)
 
@@ -210,7 +185,7 @@ def count_more(group: str, more: int) -> None:
     Raises:
         RateLimited: It is too much; nothing of it was counted.
     """
-    limits: Limits | None = current_app.extensions.get(KEY)
+    limits = state_of(current_app).limits
     if limits is not None and more:
         limits.count_more(group, more)
 
@@ -243,8 +218,41 @@ def _name(hit: Hit) -> str:
 
 
 def _hits() -> list[Hit]:
-    return cast("list[Hit]", request.environ[KEY])
+    return current().hits
 
 
 def _known(who: str) -> str:
     return f"known {who} {source()}"
+
+
+def _account(route: Route) -> str | None:
+    """What wrong passwords are counted by: a name's key, known or not, or the user's own id.
+
+    None where no password is tried: nobody is logged in, or the request names nobody.
+
+    Raises:
+        InvalidToken: A token was sent that cannot be used.
+        StoreUnavailable: Who is logged in cannot be told.
+        RequestEntityTooLarge: The body is.
+    """
+    if route.credential == "own":
+        living = current_user()
+        # Another change is not counted, or it would be a good try.
+        tries = route.sent == "form" or "password" in _body()
+        return f"user {living.user_id}" if living is not None and tries else None
+    name = request.form.get("username") if route.sent == "form" else _body().get("username")
+    if not isinstance(name, str):
+        return None
+    try:
+        # All that look alike count as one, so that no spelling gives another try.
+        return f"name {parts().parser.existing(name).key}"
+    except InvalidName:
+        return "name"  # nobody has one of these; together they are tried like one account
+
+
+def _body() -> dict[str, object]:
+    try:
+        body = read_json(read_body(request))
+    except NotJson:
+        return {}
+    return body if isinstance(body, dict) else {}

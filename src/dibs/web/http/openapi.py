@@ -11,10 +11,11 @@ from flask import Flask
 from flask_smorest import Api
 from flask_smorest.spec import openapi_cli
 
-from dibs.web.api.checking import HOLD_TOKEN
 from dibs.web.api.schemas import Problem
+from dibs.web.http.auth import HOLD_TOKEN
 from dibs.web.http.blueprint import CHALLENGE, CSRF, SCHEMES, USUAL, Blueprint
 from dibs.web.http.problems import CONTENT_TYPE
+from dibs.web.http.route import route_of
 
 
 class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
@@ -88,9 +89,6 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Leave them to `dibs.web.http.problems`."""
 
 
-NOT_LIMITED = "Health"
-"""The tag of routes that an orchestrator asks."""
-
 WHOLE = {"schema": {"type": "integer"}}
 FIELD = {"schema": {"type": "string"}}
 DRAFT = "As in draft-ietf-httpapi-ratelimit-headers-11."
@@ -108,7 +106,14 @@ TOO_MANY = {
 
 
 class Refusals(BasePlugin):
-    """Adds the 429 to each operation, so that no view has to."""
+    """Adds the 429 to each operation that has limits, so that no view has to.
+
+    Args:
+        app: Whose routes are described.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
 
     def operation_helper(
         self,
@@ -117,14 +122,12 @@ class Refusals(BasePlugin):
         **kwargs: Any,
     ) -> None:
         """See apispec."""
-        del path, kwargs
-        for operation in (operations or {}).values():
-            if isinstance(operation, dict) and NOT_LIMITED not in operation.get("tags", ()):
+        del path
+        route = route_of(self._app.view_functions[kwargs["rule"].endpoint])
+        if route is not None and route.limit is not None:
+            for operation in (operations or {}).values():
                 operation.setdefault("responses", {})["429"] = TOO_MANY
 
-
-CHECKS = "Names"
-"""The tag of routes for which DIBS_CHECK says who may ask."""
 
 HOLD = {
     "in": "header",
@@ -138,11 +141,12 @@ class Proofs(BasePlugin):
     """Adds to each check of names what DIBS_CHECK has it ask for.
 
     Args:
+        app: Whose routes are described.
         mode: DIBS_CHECK.
     """
 
-    def __init__(self, mode: str) -> None:
-        self._mode = mode
+    def __init__(self, app: Flask, mode: str) -> None:
+        self._app, self._mode = app, mode
 
     def operation_helper(
         self,
@@ -151,11 +155,10 @@ class Proofs(BasePlugin):
         **kwargs: Any,
     ) -> None:
         """See apispec."""
-        del path, kwargs
-        if self._mode not in ("token", "staff"):
-            return
-        for method, operation in (operations or {}).items():
-            if isinstance(operation, dict) and CHECKS in operation.get("tags", ()):
+        del path
+        route = route_of(self._app.view_functions[kwargs["rule"].endpoint])
+        if self._mode in ("token", "staff") and route is not None and route.admits == "asker":
+            for method, operation in (operations or {}).items():
                 self._add(method, operation)
 
     def _add(self, method: str, operation: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, json
+from flask import Flask, Response, current_app, json, request
 from werkzeug.exceptions import HTTPException
 
 from dibs.accounts.idempotency import RequestRunning
@@ -30,8 +30,9 @@ from dibs.errors import (
     Unauthenticated,
 )
 from dibs.observe import Sparse, root_of
-from dibs.web.http import counting
+from dibs.state import state_of
 from dibs.web.http.bodies import BodyInvalid
+from dibs.web.http.route import SAFE
 from dibs.web.i18n import localised, say, together
 
 STATUS = {
@@ -89,8 +90,8 @@ TITLE_OF_CODE = {
     "last_owner": "A team needs an owner",
     "not_owned": "Not your name",
     "has_changed": "Not your name",
-    "request_in_progress": "This request is being served",
-    "idempotency_key_reused": "This key was sent with another request",
+    "request_in_progress": "This request is being processed",
+    "idempotency_key_reused": "This key was used with another request",
 }
 
 # Where clients that know problem details, and not us, are to know what happened.
@@ -102,8 +103,8 @@ NOT_KNOWN = "It is not known whether this was done. Please send the same request
 HTTP_ERRORS = {
     400: ("malformed", "The request cannot be read."),
     404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not take that method; see the Allow header."),
-    413: ("too_large", "The body is too large; send at most 64 KiB."),
+    405: ("method_not_allowed", "This address does not accept that method. See the Allow header."),
+    413: ("too_large", "The body is too large. Send at most 64 KiB."),
     415: ("unsupported_media_type", "Send JSON, with the header Content-Type: application/json."),
     429: ("rate_limited", "Too many requests. Please try again later."),
     500: ("internal", "Something went wrong on our side."),
@@ -156,7 +157,7 @@ def _title(status: int, code: str) -> str:
 def from_error(error: DibsError) -> Response:
     """The response that says what this error says."""
     if isinstance(error, InvalidName | NameTaken):
-        counting.refused(error)
+        count_refusal(error)
     match error:
         case InvalidName(only_reserved=True):
             return from_error(NameReserved())
@@ -182,6 +183,28 @@ def from_error(error: DibsError) -> Response:
         case TooManyHolds() | RenamedTooOften() | RequestRunning():
             return _later(error)
     return _plain(error)
+
+
+REFUSED = "refused_"
+"""What the names of the counts of refusals begin with; the error's code follows."""
+
+
+def count_refusal(error: InvalidName | NameTaken) -> None:
+    """Count why somebody could not have a name, once a reason; mere questions do not count."""
+    cache = state_of(current_app).cache
+    if cache is None or request.method in SAFE:
+        return
+    for code in _codes(error):
+        cache.counters.add(f"{REFUSED}{code}")
+
+
+def _codes(error: InvalidName | NameTaken) -> set[str]:
+    if isinstance(error, NameTaken):
+        return {error.code}
+    if isinstance(error, InvalidNameAndPassword):
+        return {reason.code for field, reason in error.by_field if field == "username"}
+    # A name that is only kept back is answered, and counted, as one that is taken.
+    return set() if error.only_reserved else {reason.code for reason in error.reasons}
 
 
 def _plain(error: DibsError) -> Response:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from flask import request
 from limits.storage import Storage
 
 from dibs.cache.counts import NOTHING, Count, LocalCounts
-from dibs.web.http.current import deadline
+from dibs.web.http.current import current, deadline
 
 if TYPE_CHECKING:
     from dibs.cache.redis.counts import RedisCounts
-
-NOTED = "dibs.counts"
 
 
 class LimitStorage(Storage):
@@ -43,13 +40,12 @@ class LimitStorage(Storage):
         count = self._shared.add(key, amount, expiry, deadline()) if self._shared else None
         if count is None:
             count = self.local.add(key, amount, expiry)
-        request.environ.setdefault(NOTED, {})[key] = count
+        current().counts[key] = count
         return count.number
 
     def noted(self, key: str) -> Count:
         """What the count was when this request last added to it."""
-        found: Count = request.environ.get(NOTED, {}).get(key, NOTHING)
-        return found
+        return current().counts.get(key, NOTHING)
 
     def get(self, key: str) -> int:
         return self.incr(key, 0, 0)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from dibs.web.http import counting
-from dibs.web.http.cookies import PAGES
+from dibs.state import state_of
+from dibs.web.http.current import share_counts
 from dibs.web.i18n import offer_choice
 from dibs.web.pages import account, errors, profile, sign_in, staff, teams
 from dibs.web.pages.base import blueprint, icon, look
 
 MODULES = (account, errors, profile, sign_in, staff, teams)
-"""Those whose views are on the blueprint."""
+"""The modules with the blueprint's views."""
 
 
 def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:
@@ -22,9 +22,9 @@ def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:
         url_prefix: What stands before each address.
         front: Whether `/` below the prefix is a page of ours: a host app has its own.
     """
-    app.extensions[PAGES] = True
+    state_of(app).has_pages = True
     offer_choice(app)
-    app.after_request(counting.share)
+    app.after_request(share_counts)
     app.register_blueprint(look, url_prefix=url_prefix or None)
     app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     if front:

@@ -7,21 +7,22 @@ from typing import Any
 from flask import Response, request, url_for
 
 from dibs.errors import InvalidName, SessionEnded, SessionNotFound
-from dibs.web.api.registration import taking
+from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import users_shown
 from dibs.web.api.schemas import is_id
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.route import Route, says
 from dibs.web.i18n import iso
 from dibs.web.pages import browser_session
 from dibs.web.pages.base import blueprint, go, go_out, page
 from dibs.web.pages.browser_session import signed_in
 from dibs.web.pages.figures import when
-from dibs.web.pages.forms import Form, NotConfirmed, comes_back, key_of_form
+from dibs.web.pages.forms import Form, NotConfirmed, key_of_form, redisplays
 from dibs.web.pages.phrases import described, rest
 
 
 def me() -> dict[str, Any]:
-    """Who reads, with everything about them.
+    """The signed-in user, with everything about them.
 
     Raises:
         Unauthenticated: Nobody is logged in.
@@ -55,14 +56,16 @@ def account_page(form: Form) -> Response:
 
 
 @blueprint.get("/account")
+@says(Route(admits="user", limit="rest"))
 def account() -> Response:
-    """Show it; `?name=` is one for a new team, and `?username=` for who reads."""
+    """Show the account; `?name=` fills in a new team's name, `?username=` a new username."""
     asked = {field: request.args.get(field, "") for field in ("name", "username")}
     return account_page(Form(typed=asked))
 
 
 @blueprint.post("/account/password")
-@comes_back(account_page, passwords="new_password")
+@says(Route(admits="user", limit="rest", credential="own", sent="form"))
+@redisplays(account_page, passwords="new_password")
 def do_change_password() -> Response:
     """Change the password, and end all sessions."""
     parts().accounts.profiles.change_password(
@@ -76,7 +79,8 @@ def do_change_password() -> Response:
 
 
 @blueprint.post("/account/sessions/end")
-@comes_back(account_page)
+@says(Route(admits="user", limit="rest", sent="form"))
+@redisplays(account_page)
 def do_end_session() -> Response:
     """End one session, or all of them."""
     living, logins = signed_in(), parts().accounts.logins
@@ -101,15 +105,17 @@ def delete_page(form: Form) -> Response:
 
 
 @blueprint.get("/account/delete")
+@says(Route(admits="user", limit="rest"))
 def delete() -> Response:
     """Show it."""
     return delete_page(Form())
 
 
 @blueprint.post("/account/delete")
-@comes_back(delete_page)
+@says(Route(admits="user", limit="rest", sent="form"))
+@redisplays(delete_page)
 def do_delete() -> Response:
-    """Delete who asks, and free their name."""
+    """Delete the signed-in user and free their name."""
     if not is_same(request.form.get("username", ""), me()["username"]):
         raise NotConfirmed
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
@@ -128,11 +134,12 @@ def is_same(typed: str, name: str) -> bool:
 
 
 @blueprint.post("/account/name")
-@comes_back(account_page)
+@says(Route(admits="user", limit="register", sent="form"))
+@redisplays(account_page)
 def do_rename() -> Response:
-    """Rename; what it means stands above the form."""
+    """Rename the signed-in user; the text above the form says what that means."""
     living, name = signed_in(), request.form.get("username", "")
     key, _ = key_of_form()
-    with taking(name, key):
+    with suggesting(name, key):
         parts().accounts.profiles.rename(living.user_id, name, deadline=deadline())
     return go("account", "renamed")

@@ -16,8 +16,8 @@ from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
 from dibs.web.http import files
-from dibs.web.http.auth import WHO
-from dibs.web.http.current import parts
+from dibs.web.http.current import current, parts
+from dibs.web.http.route import Route, says
 from dibs.web.i18n import LOCALES, flowing, is_choice_offered, language, localised, say
 from dibs.web.pages import browser_session
 from dibs.web.pages.form_token import form_token
@@ -51,7 +51,7 @@ def go(endpoint: str, notice: str | None = None, **values: Any) -> Response:
 
 
 def go_out(notice: str) -> Response:
-    """Send on who is signed in no longer: to the form for that, where there is one."""
+    """Send on readers whose session has ended: to the sign-in form, if there is one."""
     return go("sign_in", notice) if parts().settings.hashes else go_to(front(), notice)
 
 
@@ -75,8 +75,8 @@ def common() -> dict[str, Any]:
         "lang": tongue,
         "dir": Locale.parse(tongue).text_direction,
         "languages": LANGUAGES if is_choice_offered() else {},
-        # Not asked for here: a page that says why nobody can be asked shows nobody.
-        "reader": request.environ.get(WHO),
+        # Not looked up here: a page about a database that is away has no reader.
+        "reader": current().reader,
         "notice": browser_session.shown(),
         "front": front(),
         "hashes": parts().settings.hashes,
@@ -120,7 +120,7 @@ def _address(endpoint: str) -> str | None:
 
 
 def tongue_of(tag: str) -> str:
-    """The language that the words are in: English where a host app's language is none of ours."""
+    """The language of the page: English if dibs does not have the host app's language."""
     plain = tag.partition("-")[0]
     return plain if plain in LOCALES else "en"
 
@@ -132,7 +132,7 @@ def translated(message: str, **params: object) -> Markup:
 
 
 def isolated(name: str) -> Markup:
-    """A name, whose direction of writing is not to spread to what stands around it."""
+    """The name, isolated so that a right-to-left one does not reorder the text around it."""
     return Markup("<bdi>{}</bdi>").format(name)
 
 
@@ -159,12 +159,14 @@ def _version(name: str) -> str:
 
 
 @look.get("/dibs.css")
+@says(Route(admits="anybody", limit="rest"))
 def style() -> Response:
     """The stylesheet."""
     return _file(STYLE, "text/css")
 
 
 @look.get("/dibs.svg")
+@says(Route(admits="anybody", limit="rest"))
 def icon() -> Response:
     """The icon."""
     return _file(ICON, "image/svg+xml")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from flask import Response, request
 
 from dibs.accounts.login import Tokens
@@ -13,29 +11,26 @@ from dibs.web.api.registration import REGISTERED
 from dibs.web.api.sessions import LOGGED_OUT, LOGGED_OUT_EVERYWHERE
 from dibs.web.api.users import CHANGED
 from dibs.web.http import cookies
-from dibs.web.http.auth import WHO
-from dibs.web.http.current import acts, deadline, parts
+from dibs.web.http.current import acts, current, deadline, parts
 from dibs.web.i18n import say
-
-NEW = "dibs.tokens"
-ENDED = "dibs.ended"
 
 
 def visitor() -> Living | None:
-    """Who reads this page, None for nobody. From here on `current_user` knows too.
+    """The reader of this page, or None. From here on `current_user` knows too.
 
     Raises:
         StoreUnavailable: The database cannot answer.
     """
-    if WHO not in request.environ:
-        living = request.environ[WHO] = _by_access_token() or _by_refresh_token()
-        if living is not None:
-            acts(living.user_id)
-    return cast("Living | None", request.environ[WHO])
+    state = current()
+    if not state.is_reader_known:
+        state.reader, state.is_reader_known = _by_access_token() or _by_refresh_token(), True
+        if state.reader is not None:
+            acts(state.reader.user_id)
+    return state.reader
 
 
 def signed_in() -> Living:
-    """Who reads this page.
+    """The reader of this page, who must be signed in.
 
     Raises:
         Unauthenticated: Nobody who is logged in.
@@ -48,25 +43,25 @@ def signed_in() -> Living:
 
 def sign_in(tokens: Tokens) -> None:
     """Have the answer give the browser these."""
-    request.environ[NEW] = tokens
+    current().tokens = tokens
 
 
 def sign_out() -> None:
     """Have the answer take the browser's tokens away."""
-    request.environ[ENDED] = True
+    current().has_ended = True
 
 
 def has_ended() -> bool:
     """Whether the browser came with a session that had ended."""
-    return ENDED in request.environ
+    return current().has_ended
 
 
 def settle(response: Response) -> None:
     """Put the cookies as this request has left them."""
-    tokens = request.environ.get(NEW)
-    if tokens is not None:
-        cookies.put(response, tokens, cookies.csrf_token(tokens.session_id))
-    elif ENDED in request.environ:
+    state = current()
+    if state.tokens is not None:
+        cookies.put(response, state.tokens, cookies.csrf_token(state.tokens.session_id))
+    elif state.has_ended:
         cookies.drop(response)
 
 
@@ -92,7 +87,7 @@ def _by_refresh_token() -> Living | None:
     try:
         return _exchanged(token)
     except InvalidToken:
-        request.environ[ENDED] = True
+        current().has_ended = True
         return None
 
 
@@ -104,7 +99,7 @@ def _exchanged(token: str) -> Living | None:
         # Pages that are opened side by side come with the same token. The first brings the new
         # one to the browser; for the others it is enough to be read this once.
         return logins.going_on(token.partition(".")[0], deadline=deadline())
-    request.environ[NEW] = tokens
+    current().tokens = tokens
     return logins.who(tokens.access_token, deadline=deadline())
 
 
@@ -117,17 +112,17 @@ NOTICES = {
     "password": CHANGED,
     "session_ended": SessionEnded.message,
     "session_closed": "That device is signed out.",
-    "renamed": "This is your name now.",
-    "deleted": "Your account is deleted.",
-    "team_made": "The team has been made.",
-    "team_ended": "The team has ended.",
+    "renamed": "Your username was changed.",
+    "deleted": "Your account was deleted.",
+    "team_made": "The team was created.",
+    "team_ended": "The team was deleted.",
     "left": "You have left the team.",
-    "members": "The members are as you wanted.",
+    "members": "Members updated.",
     "reserved": "The name is reserved.",
     "unreserved": "The name is no longer reserved.",
-    "assigned": "The name is theirs now.",
-    "transferred": "The name has been passed on.",
-    "freed": "The name is free.",
+    "assigned": "The name was assigned.",
+    "transferred": "The name was transferred.",
+    "freed": "The name is free now.",
 }
 MESSAGES = tuple(NOTICES.values())
 

@@ -57,7 +57,7 @@ def _page(said: dict[str, str], answer: Response) -> Response:
 
 
 def to_sign_in() -> Response:
-    """Where somebody is sent who has to log in first; and then back, if there was only to read."""
+    """Send a reader to sign in first, and back afterwards if they only wanted to read."""
     if not parts().settings.hashes:
         return _page(*answer_of(NoSignIn()))
     ended = "session_ended" if browser_session.has_ended() else None
@@ -88,7 +88,7 @@ def from_http(error: HTTPException) -> Response:
 
 
 def _form_of_it() -> Response | None:
-    """Where the form is whose address this is: a refused one leaves it in the browser's bar."""
+    """Redirect to the page of a form: a refused form leaves its own address in the browser."""
     adapter = current_app.create_url_adapter(request)
     path = request.path
     while adapter and path.strip("/"):
@@ -101,7 +101,7 @@ def _form_of_it() -> Response | None:
 
 
 def _is_page() -> bool:
-    """Whether pages are at this address; what is nobody's is a page for who asks for HTML."""
+    """Whether this address belongs to the pages; an unknown one does if HTML is wanted."""
     if request.blueprint is not None:
         return request.blueprint == blueprint.name
     first = _first(request.path)

@@ -13,12 +13,12 @@ from babel import Locale
 from babel.dates import format_skeleton, format_timedelta
 from flask_babel import get_locale
 
-from dibs.web.http.counting import REFUSED
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.problems import REFUSED
 from dibs.web.i18n import EPOCH, say
 
 WIDTH, HEIGHT = 600, 120
-"""Of the drawing, whose units these are; on a page it is as wide as there is room."""
+"""Size of the drawing in its own units; on a page it is as wide as there is room."""
 
 GAP, LEAST = 2, 2
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -100,7 +100,7 @@ def said(milliseconds: int, skeleton: str) -> str:
 
 
 def moment(milliseconds: int) -> str:
-    """A moment that is the same for every reader, whose own time of day no server knows."""
+    """A moment in UTC, since no server knows the reader's own time of day."""
     at = EPOCH + timedelta(milliseconds=milliseconds)
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
@@ -141,14 +141,14 @@ def shares(numbers: Mapping[str, int]) -> list[Share]:
 
 
 HIT, MISS = "cache_hit", "cache_miss"
-ALL_WORKERS = "What follows is what all workers together have counted since %(since)s."
+ALL_WORKERS = "All workers together have counted the figures below since %(since)s."
 REDIS_AWAY = (
-    "What follows is what the worker that shows this page has counted since %(since)s: Redis does"
-    " not answer, in which all of them add up theirs."
+    "Only the worker that shows this page has counted the figures below, since %(since)s: "
+    "Redis, which adds up those of all workers, does not answer."
 )
 THIS_WORKER = (
-    "What follows is counted by one worker alone, the one that shows this page, since %(since)s:"
-    " without Redis (DIBS_REDIS_URL) each counts for itself."
+    "Only the worker that shows this page has counted the figures below, since %(since)s: "
+    "without Redis (DIBS_REDIS_URL) each worker counts for itself."
 )
 MESSAGES = (ALL_WORKERS, REDIS_AWAY, THIS_WORKER)
 STARTED = int(time() * 1000)

@@ -9,23 +9,22 @@ from flask import Response, request
 
 from dibs.errors import InvalidToken
 from dibs.web.http import cookies
-from dibs.web.http.auth import WHO
-from dibs.web.http.current import parts
+from dibs.web.http.current import current, parts
 
 FIELD = "csrf_token"
 COOKIE = "dibs_form"
-NEW = "dibs.form"
 RANDOM = re.compile(r"[\w-]{32}", re.ASCII).fullmatch
 
 
 def form_token() -> str:
-    """What a form has to send: of this session, or of this browser while nobody is logged in."""
-    living = request.environ.get(WHO)
+    """The token that a form has to send: of this session, or of the browser before a sign-in."""
+    living = current().reader
     if living is not None:
         return cookies.csrf_token(living.session_id)
     browser = _browser()
     if browser is None:
-        browser = request.environ.setdefault(NEW, secrets.token_urlsafe(24))
+        state = current()
+        browser = state.browser = state.browser or secrets.token_urlsafe(24)
     return cookies.csrf_token(_as_session(browser))
 
 
@@ -51,7 +50,7 @@ def is_of_browser() -> bool:
 
 def put(response: Response) -> None:
     """Give the browser its cookie, if a form of this page needs one."""
-    if new := request.environ.get(NEW):
+    if new := current().browser:
         response.set_cookie(_cookie(), new, secure=request.is_secure, httponly=True, samesite="Lax")
 
 

@@ -33,7 +33,7 @@ class NotConfirmed(DibsError):
     """What cannot be undone needs the name, and another one was typed."""
 
     code = "invalid"
-    message = "Type the name as it stands above."
+    message = "Type the name exactly as shown above."
 
 
 ABOUT_NAME = (InvalidName, NameTaken, NotConfirmed)
@@ -96,7 +96,7 @@ SHOWN: dict[str, Shown] = {}
 """By endpoint."""
 
 
-def comes_back(
+def redisplays(
     page: Callable[[Form], Response],
     *,
     names: str = "username",
@@ -156,7 +156,7 @@ def key_of_form() -> tuple[str, bool]:
 
 
 def _same_key(error: DibsError) -> dict[str, str]:
-    """Nobody knows what became of it: sent once more it must be the same request."""
+    """The outcome is unknown: if the form is sent again, it must be the same request."""
     sent = request.form.get("key", "")
     return {"key": sent} if isinstance(error, OutcomeUnknown) and is_key(sent) else {}
 

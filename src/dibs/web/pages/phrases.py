@@ -13,30 +13,30 @@ from dibs.web.http.current import parts
 from dibs.web.i18n import flowing, say
 
 WORDS = {
-    "taken": "Somebody has it",
-    "lookalike": "Looks like one that somebody has",
+    "taken": "Already taken",
+    "lookalike": "Looks like a taken name",
     "held": "Somebody is signing up with it",
     "quarantined": "Given up, not free yet",
-    "reserved": "Kept back",
-    "empty": "Nothing was typed",
+    "reserved": "Reserved word",
+    "empty": "Empty",
     "too_short": "Too short",
     "too_long": "Too long",
-    "white_space": "White space in it",
-    "control": "A character that cannot be seen",
-    "at_sign": "An @ in it",
-    "character": "A sign that names do not have",
-    "too_new": "A character that is too new",
-    "unusual": "A letter that nobody writes today",
+    "white_space": "Contains white space",
+    "control": "Contains an invisible character",
+    "at_sign": "Contains @",
+    "character": "Contains a character that is not allowed",
+    "too_new": "Contains a character that is too new",
+    "unusual": "Contains a letter that is not in use today",
     "marks": "Too many marks on one letter",
-    "separator_at_end": "A separator first or last",
+    "separator_at_end": "Begins or ends with a separator",
     "separator_doubled": "Two separators in a row",
     "suffix": "Ends like a file name",
     "numeric_only": "Only a number",
     "mixed_scripts": "Mixed scripts",
     "mixed_digits": "Mixed kinds of digits",
     "capitals": "Capitals like Latin letters",
-    "bidi": "Mixed directions of writing",
-    "unstable": "No settled spelling",
+    "bidi": "Mixed writing directions",
+    "unstable": "No single fixed spelling",
     "encoding": "Not UTF-8",
 }
 """By the reason's code."""
@@ -58,7 +58,7 @@ BROWSERS = (
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
 )
-"""What stands in it, and whose it is. Each of these claims to be those below it too."""
+"""Marks of browsers, and their names. Each browser also has the marks of those below it."""
 
 SYSTEMS = (
     ("iPhone", "iPhone"),
@@ -89,27 +89,28 @@ UNITS = {"day": 86_400_000, "hour": 3_600_000}
 # For so many days, at once, for ever.
 SENTENCES = {
     "renamed": (
-        "Nobody else can have your old name for %(time)s, and you may take it back meanwhile.",
-        "Anybody can have your old name at once.",
-        "Nobody else will ever have your old name, and you may take it back.",
+        "For %(time)s nobody else can register your old username, and you can change back to it.",
+        "Anybody can register your old username at once.",
+        "Nobody else can ever register your old username, and you can change back to it at "
+        "any time.",
     ),
     "deleted": (
-        "Nobody can have your name for %(time)s, not even you; then it is free.",
-        "Your name is free at once, and somebody else may have it.",
-        "Nobody will ever have your name again, not even you.",
+        "For %(time)s nobody can register your username, not even you. After that it is free.",
+        "Your username is free at once, and somebody else may register it.",
+        "Nobody can ever register your username again, not even you.",
     ),
     "ended": (
-        "Nobody can have its name for %(time)s; then it is free.",
-        "Its name is free at once, and somebody else may have it.",
-        "Nobody will ever have its name again.",
+        "For %(time)s nobody can register the team name. After that it is free.",
+        "The team name is free at once, and somebody else may register it.",
+        "Nobody can ever register the team name again.",
     ),
     "given_up": (
-        "Nobody else can have the name that is given up for %(time)s.",
-        "Anybody can have the name that is given up at once.",
-        "Nobody else will ever have the name that is given up.",
+        "For %(time)s nobody else can register the name that the user gives up.",
+        "Anybody can register the name that the user gives up at once.",
+        "Nobody else can ever register the name that the user gives up.",
     ),
 }
-LEADS_HERE = "Until somebody else has it, links to it lead here."
+LEADS_HERE = "Until somebody else registers it, links to it lead here."
 MESSAGES = (
     *WORDS.values(),
     *(one for three in SENTENCES.values() for one in three),

@@ -10,19 +10,21 @@ from dibs.errors import DibsError, InvalidName, UserNotFound
 from dibs.store.records import NameRow
 from dibs.web.api.representations import may_see, moved_to, users_shown
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.route import Route, says
 from dibs.web.pages.base import blueprint, go_to, page
 from dibs.web.pages.forms import Form
 from dibs.web.pages.teams import team_page
 
 
 class NobodyThere(DibsError):
-    """Nobody has this name, or nobody whom the reader may see."""
+    """Nobody has this name, or the reader may not see them."""
 
     code = "not_found"
     message = "Nobody has this name."
 
 
 @blueprint.get("/@<dibs_any:name>")
+@says(Route(admits="anybody", limit="rest"))
 def profile(name: str) -> Response:
     """A user or a team, by any spelling of the name; a look-alike is somebody else."""
     try:

@@ -11,10 +11,11 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Response, request
 
-from dibs.web.http.auth import SAFE, WHO
 from dibs.web.http.bodies import MAX_BODY
 from dibs.web.http.cookies import CsrfFailed
+from dibs.web.http.current import current, current_route
 from dibs.web.http.headers import hardened
+from dibs.web.http.route import SAFE
 from dibs.web.i18n import LANGUAGE_COOKIE, LOCALES, is_choice_offered, read_as_page
 from dibs.web.pages import browser_session, form_token
 from dibs.web.pages.base import blueprint, go_to, here, without_language
@@ -40,29 +41,30 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-FOR_ANYBODY = {"dibs_pages.do_sign_up", "dibs_pages.do_sign_in"}
-"""Endpoints of forms that nobody need be logged in for."""
-
 YEAR_SECONDS = 31_536_000
 
 
 class OtherSite(CsrfFailed):
     """The browser says that another site has sent this form."""
 
-    message = "This came from another site, so nothing was done. Please use the form on this one."
+    message = (
+        "This request came from another site, so nothing was done. "
+        "Please use the form on this site."
+    )
 
 
 class FormExpired(CsrfFailed):
     """The form was made for another session, or the browser keeps no cookies."""
 
     message = (
-        "This page was open for too long, or your browser keeps no cookies. Please send it again."
+        "This page was open for too long, or your browser blocks cookies. "
+        "Please send the form again."
     )
 
 
 @blueprint.before_request
 def admit() -> Response | None:
-    """See who reads, and that what changes something was sent by a page of ours.
+    """Find the reader, and refuse changes that no page of ours has sent.
 
     Before the limits count a wrong password, which another site's form is not.
 
@@ -76,7 +78,7 @@ def admit() -> Response | None:
         _refuse_other_sites()
         _refuse_forged()
     living = browser_session.visitor()
-    changes = request.method not in SAFE and request.endpoint not in FOR_ANYBODY
+    changes = request.method not in SAFE and not _is_for_anybody()
     # The access token may be of another session, which has ended, than the refresh token that
     # lets them in.
     if changes and living is not None and not form_token.is_of(living.session_id):
@@ -108,12 +110,18 @@ def _refuse_forged() -> None:
     of_session = form_token.is_of_session()
     if of_session:
         return
-    if request.endpoint in FOR_ANYBODY:
+    if _is_for_anybody():
         if not form_token.is_of_browser():
             raise FormExpired
     elif of_session is False:
         raise FormExpired
-    # Nobody is logged in, and the view does nothing for nobody.
+    # Nobody is signed in, so the view does nothing.
+
+
+def _is_for_anybody() -> bool:
+    """Whether nobody need be logged in for this form."""
+    route = current_route()
+    return route is not None and route.admits == "anybody"
 
 
 def _choose_language() -> Response | None:
@@ -149,7 +157,7 @@ def protected(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.vary.update(("Accept-Language", "Cookie"))
-    private = request.environ.get(WHO) is not None or "Set-Cookie" in response.headers
+    private = current().reader is not None or "Set-Cookie" in response.headers
     if private or request.method not in SAFE:
         response.headers["Cache-Control"] = "no-store"
     response.headers.setdefault("Cache-Control", "private, no-cache")

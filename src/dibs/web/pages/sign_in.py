@@ -11,11 +11,12 @@ from werkzeug.routing import BuildError
 
 from dibs.errors import DibsError, LoginFailed, Overloaded, StoreUnavailable
 from dibs.web.api.names import verdict
-from dibs.web.api.registration import taking
+from dibs.web.api.registration import suggesting
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
 from dibs.web.pages.base import ASKED, blueprint, go, go_out, go_to, page
-from dibs.web.pages.forms import Form, comes_back, key_of_form
+from dibs.web.pages.forms import Form, key_of_form, redisplays
 
 
 def sign_up_page(form: Form) -> Response:
@@ -51,18 +52,20 @@ def _filled_in(name: str, asked: dict[str, Any] | None) -> Form:
 
 
 @blueprint.get("/sign-up")
+@says(Route(admits="anybody", limit="check"))
 def sign_up() -> Response:
     """Show it, unless there is nothing to sign up for."""
     return go_to(landing()) if browser_session.visitor() else sign_up_page(Form())
 
 
 @blueprint.post("/sign-up")
-@comes_back(sign_up_page)
+@says(Route(admits="anybody", limit="register", credential="chosen", sent="form"))
+@redisplays(sign_up_page)
 def do_sign_up() -> Response:
     """Register, and log in."""
     name, password = request.form.get("username", ""), request.form.get("password") or None
     key, repeatable = key_of_form()
-    with taking(name, key):
+    with suggesting(name, key):
         user = parts().registration.register(
             name,
             password,
@@ -83,7 +86,7 @@ class NoSignIn(DibsError):
     """No passwords are used, so there is nothing to sign in with."""
 
     code = "not_found"
-    message = "Nobody signs in here: names are registered without a password."
+    message = "There is no signing in here: names are registered without a password."
 
 
 def refuse_sign_in() -> None:
@@ -108,6 +111,7 @@ def sign_in_page(form: Form) -> Response:
 
 
 @blueprint.get("/sign-in")
+@says(Route(admits="anybody", limit="rest"))
 def sign_in() -> Response:
     """Show it, unless they are logged in."""
     if browser_session.visitor():
@@ -116,7 +120,8 @@ def sign_in() -> Response:
 
 
 @blueprint.post("/sign-in")
-@comes_back(sign_in_page)
+@says(Route(admits="anybody", limit="login", credential="named", sent="form"))
+@redisplays(sign_in_page)
 def do_sign_in() -> Response:
     """Log in, by any spelling of the name."""
     refuse_sign_in()
@@ -125,6 +130,7 @@ def do_sign_in() -> Response:
 
 
 @blueprint.post("/sign-out")
+@says(Route(admits="user", limit="rest", sent="form"))
 def sign_out() -> Response:
     """End this session; where none goes on, there is nothing to end."""
     living = browser_session.visitor()
@@ -135,7 +141,7 @@ def sign_out() -> Response:
 
 
 def landing() -> str:
-    """Where somebody goes who has logged in."""
+    """Where users go after signing in."""
     return url_for("dibs_pages.account")
 
 
@@ -156,7 +162,7 @@ def local(address: str | None) -> str | None:
 
 
 def _log_in(name: str, password: str) -> None:
-    """Begin a session; the one that this browser had before ends, as nobody could end it later."""
+    """Begin a session and end the browser's previous one, which nobody could end later."""
     tokens = parts().accounts.logins.login(
         name,
         password,
@@ -173,6 +179,7 @@ def _log_in(name: str, password: str) -> None:
 FRONT = "dibs_pages.home"
 
 
+@says(Route(admits="anybody", limit="rest"))
 def home() -> Response:
     """What this is, and where to begin."""
     return page("home.html", docs=_docs(), asks=parts().settings.check == "open")

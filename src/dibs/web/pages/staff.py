@@ -9,13 +9,14 @@ from flask import Response, request, url_for
 from dibs.accounts.policy import STAFF
 from dibs.errors import DibsError, NameHasChanged, NotAllowed, OwnedAlready, UserNotFound
 from dibs.store import NameRow
-from dibs.web.api.registration import taking
+from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import user_id_of
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.route import Route, says
 from dibs.web.pages import figures, phrases
 from dibs.web.pages.base import blueprint, go, page
 from dibs.web.pages.browser_session import signed_in
-from dibs.web.pages.forms import Form, comes_back
+from dibs.web.pages.forms import Form, redisplays
 from dibs.web.pages.phrases import rest
 from dibs.web.pages.staff_search import ACTIONS, FREE, STATES, look
 
@@ -26,10 +27,16 @@ MAX_REASON = 64
 
 
 class NoReason(DibsError):
-    """A name is kept back, and nobody would know why."""
+    """A name would be reserved without a reason."""
 
     code = "invalid"
     message = "Give a reason of 1 to 64 characters."
+
+
+class StaffOnly(NotAllowed):
+    """The reader is not staff."""
+
+    message = "This page is for staff only."
 
 
 def require_staff() -> None:
@@ -37,10 +44,10 @@ def require_staff() -> None:
 
     Raises:
         Unauthenticated: Nobody is logged in.
-        NotAllowed: The reader is not staff.
+        StaffOnly: The reader is not staff.
     """
     if signed_in().role != STAFF:
-        raise NotAllowed
+        raise StaffOnly
 
 
 def staff_page(form: Form) -> Response:
@@ -73,13 +80,15 @@ def _of_name(name: str) -> dict[str, Any]:
 
 
 @blueprint.get("/staff")
+@says(Route(admits="staff", limit="rest"))
 def staff() -> Response:
     """Show it; `?name=` is the name that is looked for."""
     return staff_page(Form())
 
 
 @blueprint.post("/staff/reserve")
-@comes_back(staff_page, names="", others={NoReason: "reason"})
+@says(Route(admits="staff", limit="rest", sent="form"))
+@redisplays(staff_page, names="", others={NoReason: "reason"})
 def do_reserve() -> Response:
     """Keep a name back."""
     require_staff()
@@ -91,7 +100,8 @@ def do_reserve() -> Response:
 
 
 @blueprint.post("/staff/unreserve")
-@comes_back(staff_page, names="")
+@says(Route(admits="staff", limit="rest", sent="form"))
+@redisplays(staff_page, names="")
 def do_unreserve() -> Response:
     """Let anybody register it again."""
     require_staff()
@@ -103,20 +113,22 @@ def do_unreserve() -> Response:
 
 
 @blueprint.post("/staff/assign")
-@comes_back(staff_page, names="", people="user")
+@says(Route(admits="staff", limit="rest", sent="form"))
+@redisplays(staff_page, names="", people="user")
 def do_assign() -> Response:
     """Give a user this name instead of theirs."""
     require_staff()
     name = _name()
     _refuse_unseen(name)
     user_id = user_id_of(request.form.get("user", ""))
-    with taking(name):
+    with suggesting(name):
         parts().renames.rename(name, user_id=user_id, by_staff=True, deadline=deadline())
     return go("staff", "assigned", name=name)
 
 
 @blueprint.post("/staff/transfer")
-@comes_back(staff_page, names="instead", people="to", others={OwnedAlready: "to"})
+@says(Route(admits="staff", limit="rest", sent="form"))
+@redisplays(staff_page, names="instead", people="to", others={OwnedAlready: "to"})
 def do_transfer() -> Response:
     """Pass a user's name on; both have one at any moment."""
     require_staff()
@@ -124,7 +136,7 @@ def do_transfer() -> Response:
     _refuse_unseen(name)
     if not to:
         raise UserNotFound
-    with taking(instead):
+    with suggesting(instead):
         parts().renames.transfer(
             name, to=to, instead=instead, version=_version(), deadline=deadline()
         )
@@ -132,7 +144,8 @@ def do_transfer() -> Response:
 
 
 @blueprint.post("/staff/free")
-@comes_back(staff_page, names="")
+@says(Route(admits="staff", limit="rest", sent="form"))
+@redisplays(staff_page, names="")
 def do_free() -> Response:
     """End a hold or a quarantine, if it is still the one that staff saw."""
     require_staff()

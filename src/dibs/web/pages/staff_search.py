@@ -1,4 +1,4 @@
-"""All that staff may know of a name: who has it, what is like it, and what happened to it."""
+"""What staff see of a name: its owner, similar names and its history."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ STATES = {
 ACTIONS = {
     "claimed": "Registered",
     "held": "Held for a sign-up",
-    "unheld": "Let go by the sign-up",
+    "unheld": "Hold ended",
     "renamed": "Taken by a rename",
     "left": "Given up by a rename",
-    "respelled": "Spelt anew",
+    "respelled": "Spelling changed",
     "released": "Given up",
-    "forgotten": "Last owner forgotten",
+    "forgotten": "Last owner's data removed",
     "reserved": "Reserved by staff",
     "unreserved": "No longer reserved",
-    "transferred": "Passed on by staff",
+    "transferred": "Transferred by staff",
 }
 MESSAGES = (FREE, *STATES.values(), *ACTIONS.values())
 
@@ -47,13 +47,13 @@ class Found:
     Attributes:
         asked: As it was typed.
         broken: Why there can be no such name.
-        row: Of this name or of one that looks just like it; None where nobody has either.
-        is_other: Whether the row is of one that only looks like it.
-        near: Rows of names that differ by one slip of the hand.
+        row: Of this name or of a look-alike; None if there is neither.
+        is_other: Whether the row is that of a look-alike.
+        near: Rows of names that differ by one typing slip.
         past: What happened, the newest first.
         more: Whether there is more of that.
         people: What users are called now, by id.
-        disabled: Since when users are kept out who are, by id.
+        disabled: When users were disabled, by id; only of those who are.
     """
 
     asked: str
@@ -107,7 +107,7 @@ def look(name: str, *, limit: int) -> Found:
 
 
 def _against(name: str) -> list[str]:
-    """Why nobody can have a name that nobody has."""
+    """Why a name without an owner cannot be had."""
     try:
         parts().registry.admit(name, deadline=deadline())
     except InvalidName as error:

@@ -8,22 +8,23 @@ from flask import Response, request, url_for
 
 from dibs.errors import TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
-from dibs.web.api.registration import taking
+from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import user_id_of
 from dibs.web.api.schemas import is_id
 from dibs.web.http.current import deadline, parts
+from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
 from dibs.web.pages.account import account_page, is_same
 from dibs.web.pages.base import blueprint, go, page
 from dibs.web.pages.browser_session import signed_in
-from dibs.web.pages.forms import Form, NotConfirmed, comes_back, key_of_form
+from dibs.web.pages.forms import Form, NotConfirmed, key_of_form, redisplays
 from dibs.web.pages.phrases import rest
 
 ROLES = ("owner", "member")
 
 
 def team_page(team_id: str, form: Form) -> Response:
-    """A team; with its members for those who are in it, and with forms for those who own it."""
+    """Show a team: its members to members, and the forms to its owners."""
     reader = browser_session.visitor()
     team = parts().accounts.teams.get(team_id, reader=reader, deadline=deadline())
     roles = {one.user_id: one.role for one in team.members or ()}
@@ -48,12 +49,13 @@ def _page_here(form: Form) -> Response:
 
 
 @blueprint.post("/account/teams")
-@comes_back(account_page, names="name")
+@says(Route(admits="user", limit="register", sent="form"))
+@redisplays(account_page, names="name")
 def do_create_team() -> Response:
-    """Make a team, which is owned by who asks."""
+    """Create a team, owned by the signed-in user."""
     owner, name = signed_in(), request.form.get("name", "")
     key, repeatable = key_of_form()
-    with taking(name, key):
+    with suggesting(name, key):
         team = parts().accounts.teams.create(
             name,
             owner=owner,
@@ -70,9 +72,10 @@ def do_create_team() -> Response:
 
 
 @blueprint.post("/account/teams/<team_id>/members")
-@comes_back(_page_here)
+@says(Route(admits="user", limit="rest", sent="form"))
+@redisplays(_page_here)
 def do_add_member(team_id: str) -> Response:
-    """Make somebody a member, by their name."""
+    """Add a user to the team, by their name."""
     by = signed_in()
     name, user_id = _name_of(team_id), user_id_of(request.form.get("username", ""))
     put = parts().accounts.teams.put_member
@@ -81,9 +84,10 @@ def do_add_member(team_id: str) -> Response:
 
 
 @blueprint.post("/account/teams/<team_id>/members/<user_id>")
-@comes_back(_page_here)
+@says(Route(admits="user", limit="rest", sent="form"))
+@redisplays(_page_here)
 def do_change_member(team_id: str, user_id: str) -> Response:
-    """Make somebody an owner or a member, or take them out; everybody may leave."""
+    """Make a member an owner or back, or remove them; everybody may leave."""
     by, teams = signed_in(), parts().accounts.teams
     name, role = _name_of(team_id), request.form.get("role", "")
     if not is_id(user_id):
@@ -105,6 +109,7 @@ def end_page(form: Form) -> Response:
 
 
 @blueprint.get("/account/teams/<team_id>/end")
+@says(Route(admits="user", limit="rest"))
 def end_team(team_id: str) -> Response:
     """Show it."""
     del team_id
@@ -112,7 +117,8 @@ def end_team(team_id: str) -> Response:
 
 
 @blueprint.post("/account/teams/<team_id>/end")
-@comes_back(end_page)
+@says(Route(admits="user", limit="rest", sent="form"))
+@redisplays(end_page)
 def do_end_team(team_id: str) -> Response:
     """Delete a team, and free its name."""
     by = signed_in()

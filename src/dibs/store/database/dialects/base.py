@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeEngine
 
 from dibs.context import Budget
 from dibs.signals import NameChange
-from dibs.store.records import Claim, NameRow
+from dibs.store.records import Claim, FirstClaim, NameRow
 
 Params = Mapping[str, object]
 Row = Sequence[Any]
@@ -64,6 +64,9 @@ NAME_COLUMNS = (
     "namespace, name_key, canonical, display, rules_version, state,"
     " owner_kind, owner, claim_token, expires_at, version"
 )
+FIRST_COLUMNS = "created_at, updated_at, actor, request_id"
+"""What a row says of its first claim while `updated_at` is 0."""
+
 HISTORY_COLUMNS = (
     "namespace, name_key, version, action, was, became, owner_kind, owner, actor, request_id"
 )
@@ -99,7 +102,7 @@ class Dialect:
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
-        whole: Whether one name, its line of the history and its user are one statement.
+        whole: Whether one name, with its line of the history and its user, is one statement.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -246,20 +249,27 @@ class Dialect:
     def seen(cls) -> str:
         """What is read of a row: see `name_row`."""
         is_free = f"CASE WHEN {cls.free()} THEN 1 ELSE 0 END"
-        return f"{NAME_COLUMNS}, {is_free}, expires_at - {cls.clock}"
+        return f"{NAME_COLUMNS}, {FIRST_COLUMNS}, {is_free}, expires_at - {cls.clock}"
 
     @classmethod
-    def insert(cls, count: int) -> str:
-        """Insert `count` names, passing over those whose key exists."""
+    def insert(cls, count: int, *, told: bool = False) -> str:
+        """Insert `count` names, passing over those whose key exists.
+
+        Args:
+            told: Whether the history is given a line of each now, and not with its next change.
+        """
+        first = "0, :actor_{i}, :request_id_{i}, :registered_{i}"
+        if told:
+            first = f"{cls.clock}, NULL, NULL, NULL"
         rows = ", ".join(
             f"(:namespace_{i}, :key_{i}, :canonical_{i}, :display_{i}, :rules_version_{i},"
             f" :state_{i},"
             f" :owner_kind_{i}, :owner_{i}, :token_{i}, {cls.clock} + :lasts_{i}, 1,"
-            f" {cls.clock}, {cls.clock})"
+            f" {cls.clock}, {first.format(i=i)})"
             for i in range(count)
         )
         return (
-            f"INSERT INTO dibs_names ({NAME_COLUMNS}, created_at, updated_at)"
+            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS}, registered)"
             f" VALUES {rows} {cls.pass_over('namespace, name_key')}"
         )
 
@@ -275,7 +285,9 @@ class Dialect:
     @classmethod
     def insert_history(cls, count: int) -> str:
         """Write `count` lines of the history; one that exists, an earlier attempt wrote."""
-        rows = ", ".join(f"({history_values(i)}, {cls.clock})" for i in range(count))
+        rows = ", ".join(
+            f"({history_values(i)}, COALESCE(:at_{i}, {cls.clock}))" for i in range(count)
+        )
         return (
             f"INSERT INTO dibs_history ({HISTORY_COLUMNS}, at) VALUES {rows}"
             f" {cls.pass_over('namespace, name_key, version')}"
@@ -319,18 +331,21 @@ class Dialect:
         claims: Sequence[Claim],
         news: Sequence[NameChange],
         *,
+        told: bool,
         patient: bool,
     ) -> Inserted:
         """Try to insert every claim, and learn from the same statement whose rows are there.
 
         Args:
             news: What the history is to say of each, if its name is new.
+            told: Whether it is to say so now; else the row keeps it.
             patient: Whether to wait for another transaction as long as the
                 connection's lock time-out says, or 200 ms at most.
         """
-        del news, patient
-        sql = cls.insert(len(claims)) + " RETURNING claim_token"
-        return Inserted({row[0] for row in run.rows(sql, claim_params(claims))}, {})
+        del patient
+        sql = cls.insert(len(claims), told=told) + " RETURNING claim_token"
+        params = insert_params(claims, news, told=told)
+        return Inserted({row[0] for row in run.rows(sql, params)}, {})
 
     # --- state of the database ---------------------------------------------
 
@@ -385,8 +400,21 @@ def telling(cursor_class: type[Any], seen: Callable[[str], None]) -> type[Any]:
     return Telling
 
 
-def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
+def insert_params(
+    claims: Sequence[Claim], news: Sequence[NameChange], *, told: bool
+) -> dict[str, object]:
     """The parameters of `Dialect.insert`."""
+    params = claim_params(claims)
+    if not told:
+        for i, (claim, one) in enumerate(zip(claims, news, strict=True)):
+            only_named = claim.user is not None and claim.user.password_hash is None
+            params |= {f"actor_{i}": one.actor, f"request_id_{i}": one.request_id}
+            params[f"registered_{i}"] = 1 if only_named else None
+    return params
+
+
+def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
+    """What claims say of their rows."""
     params: dict[str, object] = {}
     for i, claim in enumerate(claims):
         name = claim.username
@@ -431,6 +459,6 @@ def listed(values: Sequence[str]) -> tuple[str, dict[str, object]]:
 
 def name_row(row: Row) -> NameRow:
     """The value of a row of `Dialect.select`."""
-    values = plain(row)
-    values[-2] = bool(values[-2])
-    return NameRow(*values)
+    *values, created_at, updated_at, actor, request_id, is_free, expires_in = plain(row)
+    first = FirstClaim(created_at, actor, request_id) if updated_at == 0 else None
+    return NameRow(*[*values, bool(is_free), expires_in, first])

@@ -20,7 +20,7 @@ from dibs.store.database.dialects.base import (
     Kind,
     Params,
     Run,
-    claim_params,
+    insert_params,
     key_params,
     name_row,
     telling,
@@ -179,6 +179,7 @@ class MySQL(Dialect):
         claims: Sequence[Claim],
         news: Sequence[NameChange],
         *,
+        told: bool,
         patient: bool,
     ) -> Inserted:
         """Insert, then look with a lock who is there: row counts lie.
@@ -186,9 +187,9 @@ class MySQL(Dialect):
         The count of ON DUPLICATE KEY UPDATE depends on the client's flags, and
         RETURNING exists on MariaDB alone.
         """
-        del news
         hurry = "" if patient else "/*M! SET STATEMENT max_statement_time = 0.2 FOR */ "
-        run.change(hurry + cls.insert(len(claims)), claim_params(claims))
+        params = insert_params(claims, news, told=told)
+        run.change(hurry + cls.insert(len(claims), told=told), params)
         rows: dict[tuple[str, str], NameRow] = {}
         for namespace, group in groupby(claims, key=lambda claim: claim.namespace):
             keys = sorted({claim.username.key for claim in group})

@@ -18,9 +18,9 @@ from dibs.store.database.dialects.base import (
     Inserted,
     Kind,
     Run,
-    claim_params,
     history_params,
     history_values,
+    insert_params,
     telling,
     without_code,
 )
@@ -165,29 +165,34 @@ class PostgreSQL(Dialect):
         claims: Sequence[Claim],
         news: Sequence[NameChange],
         *,
+        told: bool,
         patient: bool,
     ) -> Inserted:
         if not patient:
             run.rows("SELECT set_config('lock_timeout', :ms, true)", {"ms": f"{IMPATIENT_MS}ms"})
         if len(claims) > 1:
-            return super().insert_names(run, claims, news, patient=patient)
-        return cls._insert_whole(run, claims[0], news[0])
+            return super().insert_names(run, claims, news, told=told, patient=patient)
+        return cls._insert_whole(run, claims[0], news[0], told=told)
 
     @classmethod
-    def _insert_whole(cls, run: Run, claim: Claim, new: NameChange) -> Inserted:
-        """One name with its line of the history, and its user, in one statement.
+    def _insert_whole(cls, run: Run, claim: Claim, new: NameChange, *, told: bool) -> Inserted:
+        """One name with its line of the history, if it has one, and its user, in one statement.
 
         Each statement costs some 0.25 ms of processor time, here and there together, and
         registrations with a password leave little beside the hash.
         """
-        user = claim.user
-        line = ONE_LINE.format(clock=cls.clock)
-        written = f"won AS ({cls.insert(1)} RETURNING claim_token), told AS ({line})"
-        params = claim_params([claim]) | history_params(0, new)
+        user = claim.user if claim.user and claim.user.password_hash else None
+        written = f"won AS ({cls.insert(1, told=told)} RETURNING claim_token)"
+        params = insert_params([claim], [new], told=told)
+        if told:
+            written += f", told AS ({ONE_LINE.format(clock=cls.clock)})"
+            params |= history_params(0, new)
         if user is not None:
             written += f", made AS ({ONE_USER.format(clock=cls.clock)})"
             params |= {"user_id": user.id, "password_hash": user.password_hash}
         sql = f"WITH {written} SELECT claim_token FROM won"
+        if user is None and not told:
+            sql = f"{cls.insert(1)} RETURNING claim_token"
         return Inserted({row[0] for row in run.rows(sql, params)}, {}, whole=True)
 
     @staticmethod

@@ -1,0 +1,82 @@
+"""What a route says of itself, where it stands: limit, password, origins, who may come in.
+
+It knows no Flask, so that whatever else serves the same routes may read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
+
+NOTE = "dibs_route"
+"""The attribute of a view; `functools.wraps` hands it on to what is put around the view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What a route says of itself.
+
+    Attributes:
+        admits: Who may come in: `anybody`; `reader`, which is anybody too, but a token that is
+            sent must be valid; `asker`, whoever DIBS_CHECK lets ask about names; `user`, who is
+            logged in; `staff`.
+        limit: The group of DIBS_RATE_LIMITS in which its requests count. None for what an
+            orchestrator asks: a limit would have it restart what is healthy.
+        credential: What becomes of a password that is sent: `chosen` is a new one, which nothing
+            is compared with; `named` is tried as that of the user whom the request names, `own`
+            as that of who is logged in. Wrong ones count by account. None where none is sent.
+        sent: How the request's fields come.
+        cors: Whether pages of DIBS_CORS_ORIGINS may ask it.
+    """
+
+    admits: Literal["anybody", "reader", "asker", "user", "staff"]
+    limit: Literal["register", "login", "refresh", "check", "rest"] | None
+    credential: Literal["chosen", "named", "own"] | None = None
+    sent: Literal["json", "form"] = "json"
+    cors: bool = False
+
+    @property
+    def tries_password(self) -> bool:
+        """Whether an answer says that a password is right."""
+        return self.credential in ("named", "own")
+
+
+def says(route: Route) -> Callable[[View], View]:
+    """Have a view say this of its route."""
+
+    def decorate(view: View) -> View:
+        setattr(view, NOTE, route)
+        return view
+
+    return decorate
+
+
+def route_of(view: object) -> Route | None:
+    """What a view says of its route; None for one that is not ours."""
+    found: Route | None = getattr(view, NOTE, None)
+    return found
+
+
+def refuse_silent(views: dict[str, Callable[..., Any]]) -> None:
+    """See that every route of dibs says what it is: one that is forgotten would have no limits.
+
+    Args:
+        views: Of an app, by endpoint.
+
+    Raises:
+        TypeError: One says nothing.
+    """
+    for endpoint, view in views.items():
+        if is_ours(endpoint) and route_of(view) is None:
+            raise TypeError(f"The route {endpoint} does not say what it is: give it a Route")
+
+
+def is_ours(endpoint: str) -> bool:
+    """Whether it is a route of dibs, and none of an app around it."""
+    return endpoint.startswith("dibs_")
