@@ -367,7 +367,7 @@ class NameStore:
             StoreUnavailable: The database cannot answer.
         """
         params = {"namespace": namespace, "id": user_id, "limit": 1}
-        found = self._users("= :id", params, deadline)
+        found = self._read_users("= :id", params, deadline)
         return found[0] if found else None
 
     def users(
@@ -384,9 +384,11 @@ class NameStore:
             StoreUnavailable: The database cannot answer.
         """
         params = {"namespace": namespace, "after": after or "", "limit": limit}
-        return self._users("> :after", params, deadline)
+        return self._read_users("> :after", params, deadline)
 
-    def _users(self, which: str, params: Mapping[str, object], deadline: Deadline) -> list[UserRow]:
+    def _read_users(
+        self, which: str, params: Mapping[str, object], deadline: Deadline
+    ) -> list[UserRow]:
         namespace = self.transactions.dialect.unindexed("n.namespace")
         sql = LISTED.format(which=which, namespace=namespace)
         rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
