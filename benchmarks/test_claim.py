@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import Backend
 from tests.support.contract import a_claim, win
 
@@ -35,7 +35,7 @@ def run(benchmark: BenchmarkFixture, work: object, names: Iterator[str]) -> None
     )
 
 
-def test_bare_insert(benchmark: BenchmarkFixture, store: SqlStore, names: Iterator[str]) -> None:
+def test_bare_insert(benchmark: BenchmarkFixture, store: NameStore, names: Iterator[str]) -> None:
     """The driver alone, on a connection of the store's own pool: one row, one durable commit."""
     connection = store.engine.raw_connection()
     mark = "?" if store.engine.dialect.name == "sqlite" else "%s"
@@ -50,13 +50,13 @@ def test_bare_insert(benchmark: BenchmarkFixture, store: SqlStore, names: Iterat
     connection.close()
 
 
-def test_claim(benchmark: BenchmarkFixture, store: SqlStore, names: Iterator[str]) -> None:
+def test_claim(benchmark: BenchmarkFixture, store: NameStore, names: Iterator[str]) -> None:
     """A name."""
     run(benchmark, lambda name: win(store, a_claim(name)), names)
 
 
 def test_claim_with_its_user(
-    benchmark: BenchmarkFixture, store: SqlStore, names: Iterator[str]
+    benchmark: BenchmarkFixture, store: NameStore, names: Iterator[str]
 ) -> None:
     """A name and its user, as a registration writes them."""
     run(benchmark, lambda name: win(store, a_claim(name, user=True)), names)

@@ -25,12 +25,13 @@ from redis import Redis
 
 from dibs.cache.filter.build import Build, Feed
 from dibs.cache.filter.file import FilterFile
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import POSTGRESQL, Backend, open_store
-from tests.cache.filters import SPACE, a_feed, answers, following, is_free, recipes
+from tests.cache.filters import SPACE, answers, following, is_free, recipes
 from tests.conftest import missing
 from tests.services import RedisServer, ServiceMissing
 from tests.support.contract import a_claim, soon
+from tests.support.memory import a_feed
 
 NAMES = int(os.environ.get("DIBS_BENCH_NAMES", "200000"))
 FILL = """
@@ -45,7 +46,7 @@ PAGE = 10_000
 
 
 @pytest.fixture(scope="module")
-def full() -> Iterator[SqlStore]:
+def full() -> Iterator[NameStore]:
     """A database with all the names."""
     try:
         url = POSTGRESQL.migrated()
@@ -92,7 +93,7 @@ def random_names(number: int) -> list[str]:
     return [f"u{secrets.token_hex(8)}" for _ in range(number)]
 
 
-def test_a_build(benchmark: BenchmarkFixture, full: SqlStore, tmp_path: Path) -> None:
+def test_a_build(benchmark: BenchmarkFixture, full: NameStore, tmp_path: Path) -> None:
     """Seconds, bits a name, false positives, and what a restart reads."""
 
     def report() -> list[str]:
@@ -103,7 +104,7 @@ def test_a_build(benchmark: BenchmarkFixture, full: SqlStore, tmp_path: Path) ->
         shelf.write(known)
         wrote = time.perf_counter() - start - built
         start = time.perf_counter()
-        _, secret = full.moment(deadline=soon())
+        _, secret = a_feed(full).moment()
         assert FilterFile(tmp_path, SPACE).read_new(recipes(secret)) is not None
         read = time.perf_counter() - start
         wrong = sum(name in known for name in random_names(10 * PROBES)) / (10 * PROBES)
@@ -117,7 +118,7 @@ def test_a_build(benchmark: BenchmarkFixture, full: SqlStore, tmp_path: Path) ->
     once(benchmark, report)
 
 
-def test_a_probe(benchmark: BenchmarkFixture, full: SqlStore, tmp_path: Path) -> None:
+def test_a_probe(benchmark: BenchmarkFixture, full: NameStore, tmp_path: Path) -> None:
     """In the process, in Redis strings, and a prepared look-up by primary key."""
     known = fill(a_feed(full)).known
     new = random_names(PROBES)
@@ -175,7 +176,7 @@ class Blocked:
         return all(self._redis.execute_command("BITFIELD_RO", "filter", *words))
 
 
-def connection(store: SqlStore) -> psycopg.Connection[tuple[str]]:
+def connection(store: NameStore) -> psycopg.Connection[tuple[str]]:
     url = store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     return psycopg.connect(url, autocommit=True, prepare_threshold=0)
 
@@ -185,7 +186,7 @@ def look_up(database: psycopg.Connection[tuple[str]], key: str) -> object:
     return database.execute(sql, [key]).fetchone()
 
 
-def test_beside_requests(benchmark: BenchmarkFixture, full: SqlStore, tmp_path: Path) -> None:
+def test_beside_requests(benchmark: BenchmarkFixture, full: NameStore, tmp_path: Path) -> None:
     """What reads of the database take in a process that makes a filter at the same time."""
 
     def report() -> list[str]:
@@ -205,7 +206,7 @@ def test_beside_requests(benchmark: BenchmarkFixture, full: SqlStore, tmp_path: 
     once(benchmark, report)
 
 
-def reads(store: SqlStore, until: Callable[[], bool] = lambda: False) -> str:
+def reads(store: NameStore, until: Callable[[], bool] = lambda: False) -> str:
     """Finds names for as long, or 2,000 times at most."""
     took: list[float] = []
     keys = random_names(2000)

@@ -12,7 +12,8 @@ from sqlalchemy.pool import NullPool
 
 from dibs.store import Budget
 from dibs.store.database.engine import connect
-from dibs.store.names.store import SqlStore
+from dibs.store.database.transactions import Transactions
+from dibs.store.names.store import NameStore
 from dibs.store.schema import upgrade
 from tests.services import MariaDBServer, PostgresServer, Server
 
@@ -156,7 +157,7 @@ def path_of(url: str) -> str:
     return url.removeprefix("sqlite:///")
 
 
-def open_store(url: str, *, budget: Budget | None = None, pool_size: int = 8) -> SqlStore:
+def open_store(url: str, *, budget: Budget | None = None, pool_size: int = 8) -> NameStore:
     """A store as the service makes it."""
     budget = budget or Budget()
-    return SqlStore(connect(url, budget=budget, pool_size=pool_size), budget)
+    return NameStore(Transactions(connect(url, budget=budget, pool_size=pool_size), budget))

@@ -10,7 +10,7 @@ from dibs.names import Parser
 from dibs.observe import Counters
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
-from dibs.store import Store
+from dibs.store import NameStore
 from dibs.strategies import STRATEGIES, Sources
 from tests.services import RedisServer
 from tests.support.contract import soon
@@ -64,7 +64,7 @@ CACHES: tuple[CacheKind, ...] = (NONE, REDIS)
 
 
 def open_cache(
-    url: str, store: Store, *, connections: int = 8, memory: MemoryCache | None = None
+    url: str, store: NameStore, *, connections: int = 8, memory: MemoryCache | None = None
 ) -> TakenNames:
     """The caches of one process, as the service makes them, in use."""
     counters = Counters()
@@ -79,7 +79,9 @@ def open_cache(
     return TakenNames(shared, counters, memory)
 
 
-def registry_on(strategy: str, store: Store, cache: TakenNames, *, quarantine: int = 0) -> Registry:
+def registry_on(
+    strategy: str, store: NameStore, cache: TakenNames, *, quarantine: int = 0
+) -> Registry:
     """A registry as the service makes it, on these parts."""
     chosen = STRATEGIES[strategy](Sources(store, cache, NoFilter()))
     coherence = Coherence(store, cache)

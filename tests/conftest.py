@@ -11,7 +11,7 @@ pytest.register_assert_rewrite("tests.support.contract")
 
 from dibs.cache.redis import address, breaker  # noqa: E402  # after the rewrite is registered
 from dibs.context import CacheTime  # noqa: E402
-from dibs.store.names.store import SqlStore  # noqa: E402
+from dibs.store.names.store import NameStore  # noqa: E402
 from tests.backends import BACKENDS, Backend, open_store  # noqa: E402
 from tests.services import ServiceMissing  # noqa: E402
 
@@ -105,7 +105,7 @@ def own_url(backend: Backend) -> Iterator[str]:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
+def store(url: str) -> Iterator[NameStore]:
     store = open_store(url)
     yield store
     store.close()

@@ -13,7 +13,7 @@ from dibs.signals import SIGNALS, Action, NameChange
 from dibs.store import NameRow
 from dibs.store.models import history, names
 from dibs.store.names.history import ACTIONS
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.support.contract import soon
 
 BECOMES: dict[Action, str] = {
@@ -32,7 +32,7 @@ ENDS = {"released", "left", "forgotten", "unheld", "unreserved", "respelled", "t
 """Changes of a name that was somebody's: they say how it was written."""
 
 
-def changes_in(store: SqlStore, namespace: str = "default") -> list[NameChange]:
+def changes_in(store: NameStore, namespace: str = "default") -> list[NameChange]:
     """Everything that was written down, in the order of keys and versions.
 
     First claims too whose names have not changed since: their rows are what is written of them.
@@ -61,13 +61,13 @@ def changes_in(store: SqlStore, namespace: str = "default") -> list[NameChange]:
     return sorted(changes, key=lambda one: (one.key, one.version))
 
 
-def rows_in(store: SqlStore, namespace: str = "default") -> dict[str, NameRow]:
+def rows_in(store: NameStore, namespace: str = "default") -> dict[str, NameRow]:
     """Every row by its key."""
     keys = _keys(store, names, namespace)
     return dict(store.find(keys, namespace=namespace, deadline=soon()))
 
 
-def _keys(store: SqlStore, table: Table, namespace: str) -> list[str]:
+def _keys(store: NameStore, table: Table, namespace: str) -> list[str]:
     with store.engine.connect() as connection:
         found = connection.execute(
             select(table.c.name_key).where(table.c.namespace == namespace).distinct()
@@ -75,7 +75,7 @@ def _keys(store: SqlStore, table: Table, namespace: str) -> list[str]:
         return [row[0] for row in found]
 
 
-def assert_history(store: SqlStore, namespace: str = "default") -> list[NameChange]:
+def assert_history(store: NameStore, namespace: str = "default") -> list[NameChange]:
     """Of each name every change is there, once and in order, and leads to its row.
 
     Returns:

@@ -56,7 +56,7 @@ class Deadline:
         A step that cannot be cut short is begun only when this holds, so that
         no answer comes later than the deadline.
         """
-        return self.remaining() >= seconds
+        return self.at - time.monotonic() >= seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from tests.support.contract import soon
 def test_since_when_who_is_disabled(process: Process) -> None:
     """Of those that are asked for alone; the first moment stays, and who is let in has none."""
     ada, bob, eve = (process.newcomer(name).user_id for name in ("ada", "bob", "eve"))
-    before, _ = process.parts.store.moment(deadline=soon())
+    before = process.parts.store.clock(deadline=soon())
     for user in (ada, eve):
         process.profiles.set_disabled(user, disabled=True, deadline=soon())
     found = process.profiles.disabled([ada, bob, "no such id"], deadline=soon())
     assert found.keys() == {ada}
-    now, _ = process.parts.store.moment(deadline=soon())
+    now = process.parts.store.clock(deadline=soon())
     assert before <= found[ada] <= now
     process.profiles.set_disabled(ada, disabled=True, deadline=soon())
     assert process.profiles.disabled([ada], deadline=soon()) == found

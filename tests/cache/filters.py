@@ -14,10 +14,10 @@ from dibs.cache.filter.file import FilterFile
 from dibs.cache.filter.follower import Follower
 from dibs.names import RULES_VERSION
 from dibs.observe import Counters
-from dibs.store import Budget, Store
-from dibs.store.names.listing import NamespaceFeed
+from dibs.store import NameStore
 from tests.backends import open_store
 from tests.support.contract import a_claim, soon, win
+from tests.support.memory import a_feed
 
 SPACE = "default"
 SEEN_S = 2.0
@@ -29,10 +29,6 @@ NOISE_S = 1.5
 PATIENCE_S = 20.0
 
 recipes = partial(FilterKey, namespace=SPACE, rules=RULES_VERSION)
-
-
-def a_feed(store: Store) -> NamespaceFeed:
-    return NamespaceFeed(store, Budget(), SPACE)
 
 
 @contextmanager
@@ -70,7 +66,7 @@ def seconds_until(condition: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def claim_all(store: Store, keys: Sequence[str]) -> None:
+def claim_all(store: NameStore, keys: Sequence[str]) -> None:
     store.claim_many([a_claim(key) for key in keys], deadline=soon())
 
 

@@ -16,7 +16,7 @@ from dibs.context import CacheTime, Deadline
 from dibs.errors import NameTaken
 from dibs.names import parse
 from dibs.observe import Counters
-from dibs.store import Claim, Failed, NameRow, Outcome, Store
+from dibs.store import Claim, Failed, NameRow, NameStore, Outcome
 from tests.caches import PATIENCE_S, open_cache, registry_on
 from tests.contract.test_strategies import register
 from tests.support.contract import a_claim, soon
@@ -148,7 +148,7 @@ class Desk:
 
     def __init__(
         self,
-        store: Store,
+        store: NameStore,
         url: str = "",
         strategy: str = "cache_aside",
         memory: MemoryCache | None = None,

@@ -10,7 +10,7 @@ import pytest
 
 from dibs.cache import MemoryCache
 from dibs.errors import NameTaken
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from dibs.strategies import STRATEGIES
 from tests.backends import POSTGRESQL, Backend
 from tests.cache.helpers import Desk
@@ -62,7 +62,7 @@ def test_every_strategy_has_a_stated_cost() -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_what_a_strategy_costs(
-    backend: Backend, store: SqlStore, redis: RedisServer, desk: Desks, strategy: str
+    backend: Backend, store: NameStore, redis: RedisServer, desk: Desks, strategy: str
 ) -> None:
     """The taken name is refused and found by processes that have never heard of it before."""
     one, other, third = (desk(store, redis.url, strategy) for _ in range(3))
@@ -81,7 +81,7 @@ def test_what_a_strategy_costs(
 @pytest.mark.parametrize("backend", [POSTGRESQL], ids=str, indirect=True)
 @pytest.mark.parametrize("strategy", ["cache_aside", "membership_filter"])
 def test_what_else_costs(
-    backend: Backend, store: SqlStore, redis: RedisServer, desk: Desks, strategy: str
+    backend: Backend, store: NameStore, redis: RedisServer, desk: Desks, strategy: str
 ) -> None:
     """A known name costs a password nothing; a second check not even Redis."""
     one = desk(store, redis.url, strategy)

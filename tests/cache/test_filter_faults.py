@@ -23,7 +23,6 @@ from tests.cache.filters import (
     NOISE_S,
     SEEN_S,
     SPACE,
-    a_feed,
     answers,
     following,
     is_free,
@@ -34,6 +33,7 @@ from tests.cache.filters import (
 from tests.conftest import missing
 from tests.services import Server, ServiceMissing
 from tests.support.contract import a_claim, soon, win
+from tests.support.memory import a_feed
 
 
 @pytest.fixture(params=SERVED, ids=str)
@@ -91,7 +91,7 @@ def test_a_filter_that_lies_gives_wrong_advice_and_no_name(
     """One that calls a taken name free: the constraint does not ask it."""
     win(parts.store, a_claim(parse("ada")))
     backend.execute("UPDATE dibs_names SET created_at = 0", url)
-    clock, secret = parts.store.moment(deadline=soon())
+    clock, secret = a_feed(parts.store).moment()
     shelve(tmp_path, BloomFilter(recipes(secret), capacity=100, as_of=clock))
     seconds_until(partial(answers, filter_of(parts)))
     assert parts.registry.check(parse("Ada"), deadline=soon()) is None
@@ -113,7 +113,7 @@ def test_a_live_check_of_a_new_name_asks_nobody(parts: Parts) -> None:
 def test_the_service_makes_the_filter_that_tests_make(parts: Parts, tmp_path: Path) -> None:
     """Same namespace, same rules, same folder."""
     seconds_until(partial(answers, filter_of(parts)))
-    _, secret = parts.store.moment(deadline=soon())
+    _, secret = a_feed(parts.store).moment()
     path = FilterFile(tmp_path, SPACE).path
     seconds_until(path.exists)
     assert BloomFilter.read(path.read_bytes(), recipes(secret)).count == 0

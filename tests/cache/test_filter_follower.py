@@ -15,21 +15,20 @@ from sqlalchemy import text
 import dibs.cache.filter.bloom
 import dibs.cache.filter.follower
 from dibs.cache.filter.bloom import BloomFilter
-from dibs.cache.filter.build import Build
+from dibs.cache.filter.build import Build, Feed
 from dibs.cache.filter.follower import SyncedFilter
 from dibs.config import load
 from dibs.errors import StoreUnavailable
 from dibs.names import parse
-from dibs.store import Budget, Deadline
-from dibs.store.names.listing import NamespaceFeed
-from dibs.store.names.store import SqlStore
+from dibs.store import Budget
+from dibs.store.names.listing import Listing
+from dibs.store.names.store import NameStore
 from dibs.wiring import build, create_tables
 from tests.cache.filters import (
     NOISE_S,
     SEEN_S,
     SPACE,
     Noting,
-    a_feed,
     answer_elsewhere,
     answers,
     built,
@@ -43,7 +42,7 @@ from tests.cache.filters import (
 )
 from tests.race.harness import in_processes
 from tests.support.contract import a_claim, soon, win
-from tests.support.memory import MemoryStore
+from tests.support.memory import MemoryListing, MemoryStore, a_feed
 
 AN_HOUR_MS = 3_600_000
 
@@ -52,19 +51,19 @@ def test_nothing_is_free_before_the_first_answer(tmp_path: Path) -> None:
     """Nor in any other namespace, ever."""
     gate = threading.Event()
 
-    class Waiting(MemoryStore):
-        def moment(self, *, deadline: Deadline) -> tuple[int, str]:
+    class Waiting(MemoryListing):
+        def moment(self) -> tuple[int, str]:
             gate.wait()
-            return super().moment(deadline=deadline)
+            return super().moment()
 
-    with following(a_feed(Waiting()), tmp_path) as follower:
+    with following(Waiting(MemoryStore()), tmp_path) as follower:
         assert not answers(follower)
         gate.set()
         seconds_until(partial(answers, follower))
         assert follower.certainly_free(["ada"], namespace="another") == set()
 
 
-def test_names_that_are_there_are_known(store: SqlStore, tmp_path: Path) -> None:
+def test_names_that_are_there_are_known(store: NameStore, tmp_path: Path) -> None:
     claim_all(store, ["ada", "bob"])
     with following(a_feed(store), tmp_path) as follower:
         seconds_until(partial(answers, follower))
@@ -74,7 +73,7 @@ def test_names_that_are_there_are_known(store: SqlStore, tmp_path: Path) -> None
 
 
 def test_another_process_is_heard_within_two_seconds(
-    store: SqlStore, url: str, tmp_path: Path
+    store: NameStore, url: str, tmp_path: Path
 ) -> None:
     with following(a_feed(store), tmp_path) as follower:
         seconds_until(partial(answers, follower))
@@ -104,7 +103,9 @@ def test_ones_own_name_survives_a_change_of_filters(tmp_path: Path) -> None:
         assert not is_free(follower, "ada")
 
 
-def test_a_restart_reads_the_file_and_catches_up(store: SqlStore, url: str, tmp_path: Path) -> None:
+def test_a_restart_reads_the_file_and_catches_up(
+    store: NameStore, url: str, tmp_path: Path
+) -> None:
     """Names that were claimed meanwhile are known before the first answer."""
     with following(a_feed(store), tmp_path) as follower:
         seconds_until(partial(answers, follower))
@@ -116,14 +117,14 @@ def test_a_restart_reads_the_file_and_catches_up(store: SqlStore, url: str, tmp_
         assert feed.pages == 0
 
 
-class Restarted(NamespaceFeed):
+class Restarted(Listing):
     """Counts the pages of a build, of which a restart needs none."""
 
-    def __init__(self, store: SqlStore) -> None:
-        super().__init__(store, Budget(), SPACE)
+    def __init__(self, store: NameStore) -> None:
+        super().__init__(store.transactions, SPACE, Budget())
         self.pages = 0
 
-    def keys(self, *, after: str, limit: int) -> Sequence[str]:
+    def keys(self, *, after: str, limit: int) -> list[str]:
         self.pages += 1
         return super().keys(after=after, limit=limit)
 
@@ -131,7 +132,7 @@ class Restarted(NamespaceFeed):
 # --- names that arrive during a build ---------------------------------------
 
 
-def test_names_that_arrive_during_a_build_are_known_after_it(store: SqlStore) -> None:
+def test_names_that_arrive_during_a_build_are_known_after_it(store: NameStore) -> None:
     """Behind the page that is being read, in front of it, and from before it began."""
     claim_all(store, [f"m{i}" for i in range(20)])
     feed = a_feed(store)
@@ -155,13 +156,13 @@ def test_names_that_arrive_during_a_build_are_known_after_it(store: SqlStore) ->
 class open_transaction:  # noqa: N801  # it reads as a function
     """A claim whose row was made, and is not yet there for others."""
 
-    def __init__(self, store: SqlStore, key: str) -> None:
+    def __init__(self, store: NameStore, key: str) -> None:
         self._store, self._key = store, key
 
     def __enter__(self):
         self._connection = self._store.engine.connect()
-        clock = self._store._dialect.clock
-        self._connection.execute(text(self._store._dialect.begin))
+        clock = self._store.transactions.dialect.clock
+        self._connection.execute(text(self._store.transactions.dialect.begin))
         self._connection.execute(
             text(
                 "INSERT INTO dibs_names (namespace, name_key, canonical, display, rules_version,"
@@ -176,7 +177,7 @@ class open_transaction:  # noqa: N801  # it reads as a function
         self._connection.close()
 
 
-def test_many_new_names_come_in_pages(monkeypatch: pytest.MonkeyPatch, store: SqlStore) -> None:
+def test_many_new_names_come_in_pages(monkeypatch: pytest.MonkeyPatch, store: NameStore) -> None:
     monkeypatch.setattr(dibs.cache.filter.follower, "NEW_PAGE", 7)
     feed = a_feed(store)
     known = built(feed)
@@ -242,11 +243,11 @@ def test_a_build_goes_on_after_a_failure() -> None:
     assert (feed.failures > 4, build.total, build.known.count) == (True, 7, 7)
 
 
-class Stumbling(NamespaceFeed):
+class Stumbling(MemoryListing):
     """Fails every other time."""
 
     def __init__(self, store: MemoryStore) -> None:
-        super().__init__(store, Budget(), SPACE)
+        super().__init__(store)
         self.failures = 0
         self._fails = False
 
@@ -254,7 +255,7 @@ class Stumbling(NamespaceFeed):
         self._stumble()
         return super().count(after=after, limit=limit)
 
-    def keys(self, *, after: str, limit: int) -> Sequence[str]:
+    def keys(self, *, after: str, limit: int) -> list[str]:
         self._stumble()
         return super().keys(after=after, limit=limit)
 
@@ -283,7 +284,7 @@ def test_growth_beyond_its_capacity_has_it_made_anew(tmp_path: Path) -> None:
         assert not is_free(follower, "n7")
 
 
-def aged(feed: NamespaceFeed, folder: Path, hours: float) -> int:
+def aged(feed: Feed, folder: Path, hours: float) -> int:
     """Leaves a filter that was made that long ago; returns when."""
     as_of = feed.moment()[0] - int(hours * AN_HOUR_MS)
     shelve(folder, built(feed, as_of=as_of))
@@ -310,7 +311,7 @@ def test_what_is_too_old_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         assert follower._current is None
 
 
-def test_a_newer_file_is_taken_over(store: SqlStore, tmp_path: Path) -> None:
+def test_a_newer_file_is_taken_over(store: NameStore, tmp_path: Path) -> None:
     """As `dibs filter rebuild` writes it."""
     feed = a_feed(store)
     with following(feed, tmp_path) as follower:
@@ -321,7 +322,7 @@ def test_a_newer_file_is_taken_over(store: SqlStore, tmp_path: Path) -> None:
         assert answers(follower)
 
 
-def test_two_processes_make_one_filter(store: SqlStore, url: str, tmp_path: Path) -> None:
+def test_two_processes_make_one_filter(store: NameStore, url: str, tmp_path: Path) -> None:
     claim_all(store, ["ada"])
     in_processes(partial(answer_elsewhere, url, tmp_path), 2)
     assert Noting(tmp_path, SPACE).notes.read_text() == "1\n"
@@ -380,11 +381,11 @@ def test_another_database_is_another_filter(tmp_path: Path) -> None:
     first, second = MemoryStore(), MemoryStore()
     claim_all(second, ["ada"])
     second._made.clear()  # made long ago: no poll would find it
-    feed = a_feed(first)
+    feed = MemoryListing(first)
     with following(feed, tmp_path) as follower:
         seconds_until(partial(answers, follower))
         assert is_free(follower, "ada")
-        feed._store = second
+        feed.store = second
         seconds_until(lambda: not is_free(follower, "ada"))
         seconds_until(partial(answers, follower))
         assert not is_free(follower, "ada")
@@ -412,7 +413,7 @@ def test_nobody_waits_for_the_end(tmp_path: Path) -> None:
     assert follower._thread is None
 
 
-def test_a_claim_counts_by_its_row_and_not_by_its_filter(store: SqlStore) -> None:
+def test_a_claim_counts_by_its_row_and_not_by_its_filter(store: NameStore) -> None:
     """What `add` heard of and was never committed is asked about, and free."""
     known = built(a_feed(store))
     known.add(["ada"])

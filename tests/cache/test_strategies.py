@@ -11,7 +11,7 @@ import pytest
 from dibs.errors import DibsError, NameLookalike, NameTaken
 from dibs.names import parse
 from dibs.store import NameRow
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from dibs.strategies import STRATEGIES
 from tests.backends import open_store
 from tests.cache.helpers import Desk
@@ -96,7 +96,7 @@ def test_one_of_many_threads_wins(workers: list[Desk]) -> None:
 @pytest.mark.parametrize("cache", [REDIS], ids=str, indirect=True)
 @pytest.mark.parametrize("strategy", ["cache_aside"], indirect=True)
 def test_one_of_many_processes_wins(
-    url: str, store: SqlStore, cache_url: str, strategy: str
+    url: str, store: NameStore, cache_url: str, strategy: str
 ) -> None:
     """Four that claim the same names at once and release what they get, over and over."""
     in_processes(partial(compete, url, cache_url, strategy), 4)

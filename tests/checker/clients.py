@@ -11,7 +11,7 @@ from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds, HoldToken
 from dibs.registry.renames import Renames
-from dibs.store import Claim, NameRow, NewUser, Store
+from dibs.store import Claim, NameRow, NameStore, NewUser
 from dibs.store.names.renames import Pace
 from tests.caches import open_cache, registry_on
 from tests.support.contract import soon
@@ -113,7 +113,7 @@ def seen(row: NameRow | None) -> Answer:
 
 
 def client_of(
-    store: Store | None = None,
+    store: NameStore | None = None,
     strategy: str = "unique_constraint",
     redis_url: str = "",
     *,

@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import MARIADB, POSTGRESQL, Backend
 from tests.support.contract import a_claim, soon, win
 
@@ -21,7 +21,7 @@ POSTGRESQL_LOG = re.compile(r"LOG: +(?:statement|execute [^:]*): (.*)")
 
 
 @contextmanager
-def statements(backend: Backend, store: SqlStore) -> Iterator[list[str]]:
+def statements(backend: Backend, store: NameStore) -> Iterator[list[str]]:
     """Yields a list that afterwards holds the first word of every statement that was run.
 
     Without what frames a transaction, and without the user's own row and the line of the
@@ -33,7 +33,7 @@ def statements(backend: Backend, store: SqlStore) -> Iterator[list[str]]:
 
 
 @contextmanager
-def every_statement(backend: Backend, store: SqlStore) -> Iterator[list[str]]:
+def every_statement(backend: Backend, store: NameStore) -> Iterator[list[str]]:
     """Yields a list that afterwards holds every statement but BEGIN, COMMIT and ROLLBACK."""
     with _raw(backend, store) as seen:
         yield seen
@@ -41,7 +41,7 @@ def every_statement(backend: Backend, store: SqlStore) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _raw(backend: Backend, store: SqlStore) -> Iterator[list[str]]:
+def _raw(backend: Backend, store: NameStore) -> Iterator[list[str]]:
     seen: list[str] = []
     # Before its first claim a store sees to the tables, which costs what it costs once.
     win(store, a_claim(f"warm-{uuid4().hex}"))
@@ -52,7 +52,7 @@ def _raw(backend: Backend, store: SqlStore) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _sqlite(store: SqlStore, seen: list[str]) -> Iterator[None]:
+def _sqlite(store: NameStore, seen: list[str]) -> Iterator[None]:
     store.engine.dispose()
 
     def trace(connection, record) -> None:
@@ -67,7 +67,7 @@ def _sqlite(store: SqlStore, seen: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _postgresql(store: SqlStore, seen: list[str]) -> Iterator[None]:
+def _postgresql(store: NameStore, seen: list[str]) -> Iterator[None]:
     url = store.engine.url.render_as_string(hide_password=False)
     database = make_url(url).database
     POSTGRESQL.execute(f"ALTER DATABASE {database} SET log_statement = 'all'", url)
@@ -81,7 +81,7 @@ def _postgresql(store: SqlStore, seen: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _mariadb(store: SqlStore, seen: list[str]) -> Iterator[None]:
+def _mariadb(store: NameStore, seen: list[str]) -> Iterator[None]:
     url = store.engine.url.render_as_string(hide_password=False)
     store.find(["warm"], deadline=soon())
     MARIADB.execute("SET GLOBAL log_output = 'TABLE', general_log = 1", url)

@@ -8,8 +8,7 @@ from dibs.cache import MemoryCache, NoFilter, TakenNames
 from dibs.errors import InvalidName, NameLookalike, NameReserved, NameTaken
 from dibs.names import Parser
 from dibs.registry import Registry
-from dibs.store import Store
-from dibs.store.names.store import SqlStore
+from dibs.store import NameStore
 from dibs.strategies import STRATEGIES, Sources
 from tests.backends import Backend
 from tests.contract.statements import statements
@@ -26,7 +25,7 @@ def strategy(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def registry_with(strategy: str, store: Store, cache: TakenNames | None = None) -> Registry:
+def registry_with(strategy: str, store: NameStore, cache: TakenNames | None = None) -> Registry:
     sources = Sources(store, cache or TakenNames(), NoFilter())
     return Registry(store, STRATEGIES[strategy](sources), parser=Parser())
 
@@ -38,7 +37,7 @@ def kinds(registry: Registry, names: list[str], **options: bool) -> list[str]:
 
 
 def test_a_hundred_names_are_one_statement(
-    backend: Backend, store: SqlStore, strategy: str
+    backend: Backend, store: NameStore, strategy: str
 ) -> None:
     """Whatever the strategy, and with names that mix scripts among them."""
     registry = registry_with(strategy, store)
@@ -51,7 +50,7 @@ def test_a_hundred_names_are_one_statement(
 
 @pytest.mark.parametrize("strategy", ["cache_aside", "membership_filter"], indirect=True)
 def test_what_the_cache_knows_is_no_statement(
-    backend: Backend, store: SqlStore, strategy: str
+    backend: Backend, store: NameStore, strategy: str
 ) -> None:
     """Which is what was asked within the last second; here it is longer than the test."""
     remembering = TakenNames(memory=MemoryCache(seconds=3600.0))
@@ -75,7 +74,7 @@ class Knowing(NoFilter):
         return set(keys) - self.taken
 
 
-def test_what_the_filter_knows_is_no_statement(backend: Backend, store: SqlStore) -> None:
+def test_what_the_filter_knows_is_no_statement(backend: Backend, store: NameStore) -> None:
     """The rest is one."""
     sources = Sources(store, TakenNames(), Knowing("ada"))
     registry = Registry(store, STRATEGIES["membership_filter"](sources), parser=Parser())
@@ -86,7 +85,7 @@ def test_what_the_filter_knows_is_no_statement(backend: Backend, store: SqlStore
     assert (free, unsure) == ([], ["SELECT"])
 
 
-def test_rules_alone_ask_nobody(backend: Backend, store: SqlStore, strategy: str) -> None:
+def test_rules_alone_ask_nobody(backend: Backend, store: NameStore, strategy: str) -> None:
     """Neither who has a name nor who has one like it."""
     registry = registry_with(strategy, store)
     register(registry, "ada")
@@ -123,7 +122,7 @@ def test_each_answer_is_that_of_its_own_name(strategy: str) -> None:
 
 
 def test_another_namespace_has_names_of_its_own(
-    backend: Backend, store: SqlStore, strategy: str
+    backend: Backend, store: NameStore, strategy: str
 ) -> None:
     """Rows, caches, reserved names and suggestions; of the first nothing is seen in the other."""
     users = registry_with(strategy, store)

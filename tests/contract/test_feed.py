@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from dibs.store import Store
+from dibs.store import NameStore
 from dibs.store.names.listing import NEW
-from dibs.store.names.store import SqlStore
 from tests.backends import Backend
 from tests.support.contract import DISTINCT_KEYS, a_claim, release, soon, win
-from tests.support.memory import MemoryStore
+from tests.support.memory import MemoryStore, a_feed
 
 SPACE = "default"
 A_MINUTE_MS = 60_000
@@ -21,18 +20,18 @@ A_MINUTE_MS = 60_000
 class Feeding:
     """What every store does. A subclass brings the fixture `store`."""
 
-    def test_pages_hold_every_key_once(self, store: Store) -> None:
+    def test_pages_hold_every_key_once(self, store: NameStore) -> None:
         """In the order of their bytes, whatever the collation."""
         claim_all(store, DISTINCT_KEYS)
         assert walk(store, limit=3) == sorted(DISTINCT_KEYS, key=str.encode)
 
-    def test_other_namespaces_have_other_keys(self, store: Store) -> None:
+    def test_other_namespaces_have_other_keys(self, store: NameStore) -> None:
         win(store, a_claim("ada", namespace="there"))
         assert walk(store, limit=3) == []
         assert new(store) == []
-        assert store.count_keys(after="", limit=9, namespace=SPACE, deadline=soon()) == (0, "")
+        assert a_feed(store).count(after="", limit=9) == (0, "")
 
-    def test_what_was_released_is_still_listed(self, store: Store) -> None:
+    def test_what_was_released_is_still_listed(self, store: NameStore) -> None:
         """Its row is kept."""
         ada = a_claim("ada")
         win(store, ada)
@@ -40,25 +39,25 @@ class Feeding:
         assert walk(store, limit=3) == ["ada"]
         assert [key for _, key in new(store)] == ["ada"]
 
-    def test_a_count_says_how_many_and_where_to_go_on(self, store: Store) -> None:
+    def test_a_count_says_how_many_and_where_to_go_on(self, store: NameStore) -> None:
         claim_all(store, "abcde")
         counts: list[int] = []
         after = ""
         while not counts or counts[-1] == 2:
-            count, after = store.count_keys(after=after, limit=2, namespace=SPACE, deadline=soon())
+            count, after = a_feed(store).count(after=after, limit=2)
             counts.append(count)
         assert (counts, after) == ([2, 2, 1], "e")
 
-    def test_new_keys_are_those_made_since(self, store: Store) -> None:
+    def test_new_keys_are_those_made_since(self, store: NameStore) -> None:
         """By the clock that `moment` reads."""
-        before, _ = store.moment(deadline=soon())
+        before = store.clock(deadline=soon())
         claim_all(store, "ab")
         after = wait_for_the_clock(store)
         claim_all(store, "c")
         assert {key for _, key in new(store, since=before)} == set("abc")
         assert [key for _, key in new(store, since=after)] == ["c"]
 
-    def test_new_keys_come_in_pages_without_gap_or_repetition(self, store: Store) -> None:
+    def test_new_keys_come_in_pages_without_gap_or_repetition(self, store: NameStore) -> None:
         """Also where one batch made many at the same millisecond."""
         claim_all(store, [f"n{i:02}" for i in range(40)])
         claim_all(store, [f"m{i:02}" for i in range(40)])
@@ -70,9 +69,9 @@ class Feeding:
         assert len(seen) == 80
         assert seen == sorted(set(seen))
 
-    def test_the_moment_is_now(self, store: Store) -> None:
+    def test_the_moment_is_now(self, store: NameStore) -> None:
         """And the secret says which database this is."""
-        clock, secret = store.moment(deadline=soon())
+        clock, secret = a_feed(store).moment()
         assert abs(clock - 1000 * time.time()) < A_MINUTE_MS
         assert secret == store.secret(deadline=soon())
 
@@ -87,30 +86,28 @@ class TestSqlStore(Feeding):
     """On every database."""
 
 
-def claim_all(store: Store, keys: Sequence[str]) -> None:
+def claim_all(store: NameStore, keys: Sequence[str]) -> None:
     store.claim_many([a_claim(key) for key in keys], deadline=soon())
 
 
-def walk(store: Store, *, limit: int) -> list[str]:
+def walk(store: NameStore, *, limit: int) -> list[str]:
     keys: list[str] = []
-    while page := store.keys(
-        after=keys[-1] if keys else "", limit=limit, namespace=SPACE, deadline=soon()
-    ):
+    while page := a_feed(store).keys(after=keys[-1] if keys else "", limit=limit):
         assert len(page) <= limit
         keys += page
     return keys
 
 
 def new(
-    store: Store, *, since: int = 0, after: str = "", limit: int = 100
+    store: NameStore, *, since: int = 0, after: str = "", limit: int = 100
 ) -> list[tuple[int, str]]:
-    return store.new_keys(since=since, after=after, limit=limit, namespace=SPACE, deadline=soon())
+    return a_feed(store).new_keys(since=since, after=after, limit=limit)
 
 
-def wait_for_the_clock(store: Store) -> int:
+def wait_for_the_clock(store: NameStore) -> int:
     """Its next millisecond but one: SQLite rounds."""
-    began, _ = store.moment(deadline=soon())
-    while (clock := store.moment(deadline=soon())[0]) < began + 2:
+    began = store.clock(deadline=soon())
+    while (clock := store.clock(deadline=soon())) < began + 2:
         pass
     return clock
 
@@ -118,15 +115,15 @@ def wait_for_the_clock(store: Store) -> int:
 PLANS = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN", "mariadb": "EXPLAIN"}
 
 
-def test_new_keys_are_found_by_an_index(backend: Backend, store: SqlStore) -> None:
+def test_new_keys_are_found_by_an_index(backend: Backend, store: NameStore) -> None:
     """Not by reading the table: it is asked twice a second, and more often after a restart."""
     claim_all(store, [f"n{i}" for i in range(500)])
     url = store.engine.url.render_as_string(hide_password=False)
     if backend.name == "postgresql":  # which does so by itself within a minute
         backend.execute("ANALYZE dibs_names", url)
-    clock, _ = store.moment(deadline=soon())
+    clock = store.clock(deadline=soon())
     for since in (clock, 0):
-        sql = NEW.format(namespace=store._dialect.unindexed("namespace"))
+        sql = NEW.format(namespace=store.transactions.dialect.unindexed("namespace"))
         for name, value in {
             "since": since,
             "after": "'a'",

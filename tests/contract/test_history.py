@@ -17,7 +17,7 @@ from dibs.store.models import metadata
 from dibs.store.names.history import History, PastChange
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Transfer
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import open_store
 from tests.support.contract import a_claim, a_name, a_rename, release, soon, win
 
@@ -25,14 +25,14 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-def store(own_url: str) -> Iterator[SqlStore]:
+def store(own_url: str) -> Iterator[NameStore]:
     """On a database of its own, since the history is counted."""
     store = open_store(own_url)
     yield store
     store.close()
 
 
-def claimed(store: SqlStore, name: str, kind: str = "user", namespace: str = "default") -> str:
+def claimed(store: NameStore, name: str, kind: str = "user", namespace: str = "default") -> str:
     owner = str(uuid4())
     user = NewUser(owner) if kind == "user" else None
     claim = Claim(parse(name), kind, owner, uuid4().hex, namespace, user)
@@ -41,13 +41,13 @@ def claimed(store: SqlStore, name: str, kind: str = "user", namespace: str = "de
     return owner
 
 
-def test_registrations_by_hour(store: SqlStore) -> None:
+def test_registrations_by_hour(store: NameStore) -> None:
     """Those of users of this namespace, each in the hour that it was in."""
     for name in ("ada", "grace", "barbara"):
         claimed(store, name)
     claimed(store, "rockets", kind="team")
     claimed(store, "elsewhere", namespace="other")
-    now, _ = store.moment(deadline=soon())
+    now = store.clock(deadline=soon())
     history = History(store.transactions, "default")
     found = history.registrations(since=now - HOUR_MS, width=HOUR_MS, deadline=soon())
     assert sum(found.values()) == 3
@@ -56,7 +56,7 @@ def test_registrations_by_hour(store: SqlStore) -> None:
     assert history.registrations(since=now + HOUR_MS, width=HOUR_MS, deadline=soon()) == {}
 
 
-def test_what_people_are_called_now(store: SqlStore) -> None:
+def test_what_people_are_called_now(store: NameStore) -> None:
     """By id; a team, another namespace's user and nobody are left out."""
     ada, rockets = claimed(store, "Ada"), claimed(store, "rockets", kind="team")
     other = claimed(store, "ada", namespace="other")
@@ -66,7 +66,7 @@ def test_what_people_are_called_now(store: SqlStore) -> None:
     assert history.names_now([], deadline=soon()) == {}
 
 
-def test_the_neighbours_of_the_longest_name_are_one_question(store: SqlStore) -> None:
+def test_the_neighbours_of_the_longest_name_are_one_question(store: NameStore) -> None:
     """However many keys are asked for, each database takes them at once."""
     claimed(store, "b" * 29)
     keys = near_keys("b" * 30, Parser())
@@ -78,13 +78,13 @@ def test_the_neighbours_of_the_longest_name_are_one_question(store: SqlStore) ->
 # --- where a first claim is written ----------------------------------------------------
 
 
-def lines(store: SqlStore, key: str) -> list[PastChange]:
+def lines(store: NameStore, key: str) -> list[PastChange]:
     """What the history says of a name, the oldest first."""
     history = History(store.transactions, "default")
     return history.of_name(a_name(key), limit=100, deadline=soon())[::-1]
 
 
-def stored(store: SqlStore) -> dict[str, int]:
+def stored(store: NameStore) -> dict[str, int]:
     """How many rows each table has, but for that of the rules."""
     with store.engine.connect() as connection:
         counted = {
@@ -94,7 +94,7 @@ def stored(store: SqlStore) -> dict[str, int]:
     return {name: rows for name, rows in counted.items() if rows and name != "dibs_meta"}
 
 
-def test_a_first_claim_is_one_row(store: SqlStore) -> None:
+def test_a_first_claim_is_one_row(store: NameStore) -> None:
     """The history reads it there, with who acted and by which request."""
     with acting_as("somebody", "request-1"):
         row = win(store, a_claim("ada"))
@@ -104,34 +104,34 @@ def test_a_first_claim_is_one_row(store: SqlStore) -> None:
     assert (line.change.version, line.change.was, line.change.became) == (1, None, "ada")
     assert (line.change.owner_kind, line.change.owner) == ("user", row.owner)
     assert (line.change.actor, line.change.request_id) == ("somebody", "request-1")
-    now, _ = store.moment(deadline=soon())
+    now = store.clock(deadline=soon())
     assert now - 60_000 < line.at <= now
 
 
-def _rename(store: SqlStore, row: NameRow) -> object:
+def _rename(store: NameStore, row: NameRow) -> object:
     return store.rename(a_rename(row, "eve"), deadline=soon())
 
 
-def _respell(store: SqlStore, row: NameRow) -> object:
+def _respell(store: NameStore, row: NameRow) -> object:
     return store.rename(a_rename(row, a_name("ada", display="ADA")), deadline=soon())
 
 
-def _release(store: SqlStore, row: NameRow) -> object:
+def _release(store: NameStore, row: NameRow) -> object:
     return release(store, "ada", str(row.owner), rest=Quarantine(HOUR_MS, remembered=True))
 
 
-def _delete(store: SqlStore, row: NameRow) -> object:
+def _delete(store: NameStore, row: NameRow) -> object:
     users = Users(store.transactions, "default")
     return users.delete(str(row.owner), quarantine=HOUR_MS, deadline=soon())
 
 
-def _pass_on(store: SqlStore, row: NameRow) -> object:
+def _pass_on(store: NameStore, row: NameRow) -> object:
     other = win(store, a_claim("grace", user=True, password_hash="a hash"))
     wish = Transfer(row, a_claim("eve", owner=str(row.owner)), other, Quarantine())
     return store.transfer(wish, deadline=soon())
 
 
-CHANGES: dict[str, Callable[[SqlStore, NameRow], object]] = {
+CHANGES: dict[str, Callable[[NameStore, NameRow], object]] = {
     "left": _rename,
     "respelled": _respell,
     "released": _release,
@@ -141,7 +141,7 @@ CHANGES: dict[str, Callable[[SqlStore, NameRow], object]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_the_first_change_writes_both_lines(store: SqlStore, what: str) -> None:
+def test_the_first_change_writes_both_lines(store: NameStore, what: str) -> None:
     """The first one as it was, and both are read once, also after a third."""
     with acting_as("somebody", "request-1"):
         row = win(store, a_claim("ada", user=True, password_hash="a hash"))
@@ -160,7 +160,7 @@ def test_the_first_change_writes_both_lines(store: SqlStore, what: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["held", "reserved"])
-def test_of_a_name_that_is_not_owned_yet(store: SqlStore, state: str) -> None:
+def test_of_a_name_that_is_not_owned_yet(store: NameStore, state: str) -> None:
     """A hold that is redeemed, and what staff give away."""
     claim = a_claim("ada", lasts=HOUR_MS)
     if state == "reserved":
@@ -178,12 +178,12 @@ def test_of_a_name_that_is_not_owned_yet(store: SqlStore, state: str) -> None:
     assert [line.change.action for line in after] == [state, "claimed"]
 
 
-def test_a_taken_over_name_in_the_figures(store: SqlStore) -> None:
+def test_a_taken_over_name_in_the_figures(store: NameStore) -> None:
     """Who claims what was somebody's is counted too, and the first claim once, not twice."""
     row = win(store, a_claim("ada"))
     release(store, "ada", str(row.owner))
     win(store, a_claim("ada"))
-    now, _ = store.moment(deadline=soon())
+    now = store.clock(deadline=soon())
     history = History(store.transactions, "default")
     found = history.registrations(since=now - HOUR_MS, width=HOUR_MS, deadline=soon())
     assert sum(found.values()) == 2

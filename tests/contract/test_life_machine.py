@@ -18,12 +18,11 @@ from sqlalchemy import update
 
 from dibs.errors import UserNotFound
 from dibs.signals import SIGNALS, NameChange
-from dibs.store import Lost, NameRow, Outcome, Store, Won
+from dibs.store import Lost, NameRow, NameStore, Outcome, Won
 from dibs.store.accounts.users import Users
 from dibs.store.models import names
 from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.names.renames import Rename
-from dibs.store.names.store import SqlStore
 from tests.backends import Backend
 from tests.contract.crashes import Crash, Fuse, fused
 from tests.contract.life_model import Model
@@ -57,7 +56,7 @@ class Stage:
             INSERT does not say whose the row is.
     """
 
-    store: Store
+    store: NameStore
     fuse: Fuse | None = None
     doubles: bool = False
 
@@ -154,7 +153,7 @@ class LifeMachine(RuleBasedStateMachine):
     @rule(owner=OWNERS, death=DEATHS)
     def delete(self, owner: str, death: Any) -> None:
         """A user; where users are rows of their own."""
-        if not isinstance(self.store, SqlStore):
+        if isinstance(self.store, MemoryStore):
             return
         users, who = Users(self.store.transactions, self.space), self.owner(owner)
         self.do(
@@ -173,7 +172,6 @@ class LifeMachine(RuleBasedStateMachine):
                 over = replace(row, expires_at=row.expires_at - 2 * AN_HOUR_MS)
                 self.store._names[self.space, key] = over
             return
-        assert isinstance(self.store, SqlStore)
         past = names.c.expires_at - 2 * AN_HOUR_MS
         where = (names.c.namespace == self.space) & (names.c.name_key == key)
         with self.store.engine.connect() as connection:
@@ -233,7 +231,7 @@ class LifeMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """The history tells all of it, and each change was announced at most once."""
         self.open.close()
-        if not isinstance(self.store, SqlStore):
+        if isinstance(self.store, MemoryStore):
             return
         changes = assert_history(self.store, self.space)
         told = Counter(one for one in self.told if one.namespace == self.space)
@@ -255,7 +253,7 @@ def test_names_in_memory_do_what_the_model_does() -> None:
 
 
 @pytest.fixture
-def stage(backend: Backend, store: SqlStore) -> Iterator[Stage]:
+def stage(backend: Backend, store: NameStore) -> Iterator[Stage]:
     with fused() as fuse:
         yield Stage(store, fuse, doubles=backend.name == "mariadb")
 

@@ -13,7 +13,7 @@ from dibs.store.accounts.users import Users
 from dibs.store.models import history
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Pace, Transfer
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.contract.crashes import Crash, fused
 from tests.histories import announced, assert_announced, assert_history
 from tests.support.contract import (
@@ -31,11 +31,11 @@ from tests.support.contract import (
 RESTING = Quarantine(AN_HOUR_MS, remembered=True)
 
 
-def a_user(store: SqlStore, name: str) -> NameRow:
+def a_user(store: NameStore, name: str) -> NameRow:
     return win(store, a_claim(name, user=True))
 
 
-def test_who_may_not_come_in_is_not_renamed(store: SqlStore) -> None:
+def test_who_may_not_come_in_is_not_renamed(store: NameStore) -> None:
     """Not even to another spelling; until she may again."""
     row = a_user(store, "ada")
     users, who = Users(store.transactions, "default"), str(row.owner)
@@ -49,7 +49,7 @@ def test_who_may_not_come_in_is_not_renamed(store: SqlStore) -> None:
 
 
 @pytest.mark.parametrize("pace", [Pace(pause=AN_HOUR_MS), Pace(most=1, period=AN_HOUR_MS)])
-def test_time_that_passes_lets_one_be_renamed_again(store: SqlStore, pace: Pace) -> None:
+def test_time_that_passes_lets_one_be_renamed_again(store: NameStore, pace: Pace) -> None:
     """By the clock that wrote the history: to the second, not before."""
     first = store.rename(a_rename(a_user(store, "ada"), "eve", pace=pace), deadline=soon())
     assert isinstance(first, Won)
@@ -62,43 +62,43 @@ def test_time_that_passes_lets_one_be_renamed_again(store: SqlStore, pace: Pace)
     assert isinstance(store.rename(wish, deadline=soon()), Won)
 
 
-def pass_time(store: SqlStore, ms: int) -> None:
+def pass_time(store: NameStore, ms: int) -> None:
     """As if all changes were so much older."""
     with store.engine.connect() as connection:
         connection.execute(update(history).values(at=history.c.at - ms))
         connection.commit()
 
 
-Doing = Callable[[SqlStore], Callable[[], object]]
+Doing = Callable[[NameStore], Callable[[], object]]
 
 
-def claiming(store: SqlStore) -> Callable[[], object]:
+def claiming(store: NameStore) -> Callable[[], object]:
     wish = a_claim("ada", user=True)
     return lambda: claim(store, wish)
 
 
-def claiming_many(store: SqlStore) -> Callable[[], object]:
+def claiming_many(store: NameStore) -> Callable[[], object]:
     wishes: list[Claim] = [a_claim(key, user=True) for key in "abc"]
     return lambda: store.claim_many(wishes, deadline=soon())
 
 
-def renaming(store: SqlStore) -> Callable[[], object]:
+def renaming(store: NameStore) -> Callable[[], object]:
     wish = a_rename(a_user(store, "ada"), "eve", pace=Pace())
     return lambda: store.rename(wish, deadline=soon())
 
 
-def transferring(store: SqlStore) -> Callable[[], object]:
+def transferring(store: NameStore) -> Callable[[], object]:
     one, other = a_user(store, "ada"), a_user(store, "eve")
     wish = Transfer(one, a_claim("bob", owner=str(one.owner)), other, RESTING)
     return lambda: store.transfer(wish, deadline=soon())
 
 
-def releasing(store: SqlStore) -> Callable[[], object]:
+def releasing(store: NameStore) -> Callable[[], object]:
     row = a_user(store, "ada")
     return lambda: release(store, "ada", str(row.owner), rest=RESTING)
 
 
-def deleting(store: SqlStore) -> Callable[[], object]:
+def deleting(store: NameStore) -> Callable[[], object]:
     row, users = a_user(store, "ada"), Users(store.transactions, "default")
     return lambda: users.delete(str(row.owner), quarantine=AN_HOUR_MS, deadline=soon())
 
@@ -106,7 +106,7 @@ def deleting(store: SqlStore) -> Callable[[], object]:
 @pytest.mark.parametrize(
     "prepare", [claiming, claiming_many, renaming, transferring, releasing, deleting]
 )
-def test_what_is_interrupted_anywhere_leaves_nothing(store: SqlStore, prepare: Doing) -> None:
+def test_what_is_interrupted_anywhere_leaves_nothing(store: NameStore, prepare: Doing) -> None:
     """Before each of its statements in turn: no row, no history, no signal; and then it is done."""
     with announced() as news, fused() as fuse:
         do = prepare(store)

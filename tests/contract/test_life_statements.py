@@ -23,7 +23,7 @@ from dibs.store import NameRow, Won
 from dibs.store.accounts.users import Users
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Pace, Transfer
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from dibs.strategies import STRATEGIES, Sources
 from tests.backends import Backend
 from tests.contract.statements import every_statement
@@ -45,7 +45,7 @@ RESTING = Quarantine(AN_HOUR_MS, remembered=True)
 class Doing:
     """Each operation once, on names of its own."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: NameStore) -> None:
         self.store = store
 
     def user(self) -> NameRow:
@@ -161,7 +161,7 @@ DATABASES = ("sqlite", "postgresql", "mariadb")
 
 
 @pytest.mark.parametrize("what", COSTS)
-def test_what_it_costs(backend: Backend, store: SqlStore, what: str) -> None:
+def test_what_it_costs(backend: Backend, store: NameStore, what: str) -> None:
     """Exactly; and it was done."""
     do = getattr(Doing(store), what)()
     with every_statement(backend, store) as seen:

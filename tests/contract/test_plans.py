@@ -24,15 +24,16 @@ from dibs.store.accounts.idempotency import Answer, Attempt, Requests
 from dibs.store.accounts.sessions import Sessions
 from dibs.store.accounts.teams import Teams
 from dibs.store.accounts.users import Users
-from dibs.store.database.statements import DriverRun
+from dibs.store.database.transactions import DriverRun
 from dibs.store.names.history import History
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Pace, Transfer
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import MARIADB, POSTGRESQL, Backend, open_store
 from tests.conftest import missing
 from tests.services import ServiceMissing
 from tests.support.contract import AN_HOUR_MS, a_claim, a_rename, release, soon, win
+from tests.support.memory import a_feed
 
 ROWS = 200_000
 FEW = ROWS // 10
@@ -148,7 +149,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 class Tour:
     """Everything that is ever asked of a store, each in a method of its own."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: NameStore) -> None:
         self.store = store
         run = store.transactions
         self.users, self.teams = Users(run, "default"), Teams(run, "default")
@@ -177,15 +178,14 @@ class Tour:
         self.store.find([claim.username.key for claim in many], deadline=soon())
 
     def lists(self) -> None:
-        now, _ = self.store.moment(deadline=soon())
+        feed = a_feed(self.store)
+        now, _ = feed.moment()
         middle = self.store.users(limit=3, after=f"{7:x}", deadline=soon())
         self.store.users(limit=100, after=middle[-1].id, deadline=soon())
         self.store.user(middle[0].id, deadline=soon())
-        self.store.keys(after="name8", limit=100, namespace="default", deadline=soon())
-        self.store.count_keys(after="name8", limit=100, namespace="default", deadline=soon())
-        self.store.new_keys(
-            since=now - 1000, after="name8", limit=100, namespace="default", deadline=soon()
-        )
+        feed.keys(after="name8", limit=100)
+        feed.count(after="name8", limit=100)
+        feed.new_keys(since=now - 1000, after="name8", limit=100)
         self.teams.page(limit=100, after=f"{7:x}", deadline=soon())
         self.history.names_now([one.id for one in middle], deadline=soon())
         self.history.of_name(parse(middle[0].username), limit=20, deadline=soon())
@@ -284,7 +284,7 @@ def test_nothing_is_read_that_is_not_shown(backend: Backend, full: str, sent: Se
     assert not [sql for sql in sent if casts_in_joins(sql)]
 
 
-def asked_of(store: SqlStore, tour: Tour, sent: Sent) -> set[str]:
+def asked_of(store: NameStore, tour: Tour, sent: Sent) -> set[str]:
     """Take the tour; returns the methods that it called."""
     called: set[str] = set()
     for part in (store, tour.users, tour.teams, tour.sessions, tour.history, tour.requests):

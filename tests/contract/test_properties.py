@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from dibs.store import Claim, Lost, Store, Won
+from dibs.store import Claim, Lost, NameStore, Won
 from tests.backends import SQLITE, open_store
 from tests.support.contract import a_claim, a_name, claim, release, soon
 from tests.support.memory import MemoryStore
@@ -39,7 +39,7 @@ class Held:
 class StoreMachine(RuleBasedStateMachine):
     """Claims, repeated claims, batches and releases against a dict of `Held`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: NameStore) -> None:
         super().__init__()
         self.store = store
         self.model: dict[str, Held] = {}
@@ -84,15 +84,15 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 @contextmanager
-def no_databases() -> Iterator[Callable[[], Store]]:
+def no_databases() -> Iterator[Callable[[], NameStore]]:
     yield MemoryStore
 
 
 @contextmanager
-def sqlite_databases() -> Iterator[Callable[[], Store]]:
+def sqlite_databases() -> Iterator[Callable[[], NameStore]]:
     made: list[str] = []
 
-    def fresh() -> Store:
+    def fresh() -> NameStore:
         made.append(SQLITE.migrated())
         return open_store(made[-1], pool_size=1)
 

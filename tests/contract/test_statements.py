@@ -6,7 +6,7 @@ MySQL family needs one locking read a claim, because its row counts lie.
 
 import pytest
 
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import Backend
 from tests.contract.rows import put
 from tests.contract.statements import statements
@@ -23,7 +23,7 @@ def costs(backend: Backend) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("user", [False, True])
 def test_a_fresh_name_costs_one_statement(
-    backend: Backend, store: SqlStore, costs, user: bool
+    backend: Backend, store: NameStore, costs, user: bool
 ) -> None:
     """The INSERT itself says who won."""
     with statements(backend, store) as seen:
@@ -31,7 +31,7 @@ def test_a_fresh_name_costs_one_statement(
     assert seen == costs["fresh"]
 
 
-def test_a_taken_name_costs_one_more_to_say_why(backend: Backend, store: SqlStore, costs) -> None:
+def test_a_taken_name_costs_one_more_to_say_why(backend: Backend, store: NameStore, costs) -> None:
     """A loser is shown the row."""
     win(store, a_claim("ada"))
     with statements(backend, store) as seen:
@@ -39,7 +39,7 @@ def test_a_taken_name_costs_one_more_to_say_why(backend: Backend, store: SqlStor
     assert seen == costs["taken"]
 
 
-def test_a_free_row_costs_one_more_to_take_over(backend: Backend, store: SqlStore, costs) -> None:
+def test_a_free_row_costs_one_more_to_take_over(backend: Backend, store: NameStore, costs) -> None:
     """One conditional UPDATE."""
     put(store, a_row("ada", "held", owner="o", expires_in_ms=-1000))
     with statements(backend, store) as seen:
@@ -47,14 +47,14 @@ def test_a_free_row_costs_one_more_to_take_over(backend: Backend, store: SqlStor
     assert seen == [*costs["taken"], "UPDATE"]
 
 
-def test_a_look_up_costs_one_statement(backend: Backend, store: SqlStore) -> None:
+def test_a_look_up_costs_one_statement(backend: Backend, store: NameStore) -> None:
     """However many names: nothing around it, no BEGIN, no ping."""
     with statements(backend, store) as seen:
         store.find([f"n{i}" for i in range(100)], deadline=soon())
     assert seen == ["SELECT"]
 
 
-def test_a_batch_costs_what_one_costs(backend: Backend, store: SqlStore, costs) -> None:
+def test_a_batch_costs_what_one_costs(backend: Backend, store: NameStore, costs) -> None:
     """One statement a table; on PostgreSQL one more for the short lock time-out."""
     short = ["SELECT"] if backend.name == "postgresql" else []
     with statements(backend, store) as seen:

@@ -10,8 +10,7 @@ from dibs.cache import NoFilter, TakenNames
 from dibs.errors import NameTaken
 from dibs.names import Parser, parse
 from dibs.registry import Registry
-from dibs.store import Claim, NameRow, NewUser, Store
-from dibs.store.names.store import SqlStore
+from dibs.store import Claim, NameRow, NameStore, NewUser
 from dibs.strategies import STRATEGIES, Sources, Strategy
 from tests.backends import Backend
 from tests.contract.statements import statements
@@ -33,7 +32,7 @@ def strategy(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def strategy_on(name: str, store: Store) -> Strategy:
+def strategy_on(name: str, store: NameStore) -> Strategy:
     return STRATEGIES[name](Sources(store, TakenNames(), NoFilter()))
 
 
@@ -50,7 +49,7 @@ def register(registry: Registry, name: str, *, costly: bool = False) -> NameRow:
     return registry.claim(claim, deadline=soon())
 
 
-def test_what_a_strategy_costs(backend: Backend, store: SqlStore, strategy: str) -> None:
+def test_what_a_strategy_costs(backend: Backend, store: NameStore, strategy: str) -> None:
     """As in the table of docs/strategies.md; the MySQL family's INSERT needs a locking read."""
     registry = Registry(store, strategy_on(strategy, store), parser=Parser())
     fresh, taken, check = COSTS[strategy]

@@ -15,7 +15,7 @@ from dibs.store.accounts.sessions import Living, Sessions
 from dibs.store.accounts.teams import Teams
 from dibs.store.accounts.users import Users
 from dibs.store.names.history import History
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from dibs.store.schema import _config, upgrade
 from tests.backends import open_store
 from tests.histories import assert_history
@@ -77,7 +77,7 @@ def old(empty_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def store(old: Engine, empty_url: str) -> Iterator[SqlStore]:
+def store(old: Engine, empty_url: str) -> Iterator[NameStore]:
     """The same, upgraded twice."""
     for _ in range(2):
         upgrade(empty_url)
@@ -86,7 +86,7 @@ def store(old: Engine, empty_url: str) -> Iterator[SqlStore]:
     store.close()
 
 
-def test_everybody_is_there(store: SqlStore) -> None:
+def test_everybody_is_there(store: NameStore) -> None:
     """With their name, role, password, session and team."""
     listed = store.users(limit=10, after=None, deadline=soon())
     found = [(user.id, user.username, user.created_at, user.role) for user in listed]
@@ -100,7 +100,7 @@ def test_everybody_is_there(store: SqlStore) -> None:
     assert [(one.username, one.role) for one in members] == [("Ada", "owner")]
 
 
-def test_names_are_whose_they_were(store: SqlStore) -> None:
+def test_names_are_whose_they_were(store: NameStore) -> None:
     """A claim that comes again is still known by its token."""
     for key in ("ada", "eve", "crew", "gone"):
         lose(store, a_claim(key))
@@ -108,7 +108,7 @@ def test_names_are_whose_they_were(store: SqlStore) -> None:
     assert win(store, a_claim("gone", owner=EVE)).owner == EVE
 
 
-def test_the_history_is_told_once(store: SqlStore) -> None:
+def test_the_history_is_told_once(store: NameStore) -> None:
     """Also of names whose first claim is still their last change, and after the next one."""
     history = History(store.transactions, "default")
 

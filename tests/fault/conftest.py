@@ -8,7 +8,7 @@ from sqlalchemy.pool import NullPool
 
 from dibs.store.database.dialects import dialect_for
 from dibs.store.database.dialects.base import claim_params
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import SERVED, Served, open_store
 from tests.conftest import missing
 from tests.fault.helpers import BUDGET
@@ -43,7 +43,7 @@ def url(served: Served, server: Server) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
+def store(url: str) -> Iterator[NameStore]:
     """Straight to the server."""
     store = open_store(url, budget=BUDGET)
     yield store
@@ -57,7 +57,7 @@ def proxy(server: Server) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def via(server: Server, url: str, proxy: FaultProxy) -> Iterator[SqlStore]:
+def via(server: Server, url: str, proxy: FaultProxy) -> Iterator[NameStore]:
     """Through the proxy, with the same database behind it."""
     store = open_store(server.url_via(url, proxy.port), budget=BUDGET)
     yield store

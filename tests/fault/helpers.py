@@ -8,8 +8,7 @@ from functools import partial
 from sqlalchemy.engine import make_url
 
 from dibs.errors import OutcomeUnknown, StoreUnavailable
-from dibs.store import Budget, Claim, Failed, Outcome, Store
-from dibs.store.names.store import SqlStore
+from dibs.store import Budget, Claim, Failed, NameStore, Outcome
 from tests.race.harness import at_once
 from tests.services import PostgresServer, Server
 from tests.support.contract import a_claim, claim, win
@@ -21,17 +20,17 @@ NOISE_S = 1.5
 """What a busy machine of two cores may add to a deadline."""
 
 
-def ask(store: Store, wanted: Claim, budget: Budget = BUDGET) -> Outcome | Failed:
+def ask(store: NameStore, wanted: Claim, budget: Budget = BUDGET) -> Outcome | Failed:
     """One claim, under the deadline of a request."""
     return claim(store, wanted, deadline=budget.start())
 
 
-def ask_all(store: Store, names: list[str], budget: Budget = BUDGET) -> list[Outcome | Failed]:
+def ask_all(store: NameStore, names: list[str], budget: Budget = BUDGET) -> list[Outcome | Failed]:
     """Claims all of these names at the same moment."""
     return at_once([partial(ask, store, a_claim(name), budget) for name in names])
 
 
-def warm_up(store: SqlStore, connections: int = 8) -> None:
+def warm_up(store: NameStore, connections: int = 8) -> None:
     """Fills the pool with connections that work."""
     at_once([lambda: win(store, a_claim(a_claim("x").token))] * connections)
 
@@ -74,7 +73,7 @@ def sessions(server: Server, url: str) -> int:
     return int(count)
 
 
-def users_of(store: SqlStore) -> int:
+def users_of(store: NameStore) -> int:
     """How many users are listed, with a row of their own or without one."""
     return len(store.users(limit=1000, after=None, deadline=BUDGET.start()))
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from dibs.signals import NameChange
 from dibs.store import Claim, Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import POSTGRESQL, open_store
 from tests.fault.helpers import (
     BUDGET,
@@ -36,7 +36,7 @@ STATEMENT = b"WITH won AS"
 
 
 @pytest.fixture(autouse=True)
-def warm(via: SqlStore) -> None:
+def warm(via: NameStore) -> None:
     warm_up(via, 1)
 
 
@@ -57,7 +57,7 @@ def rows(server: Server, url: str) -> tuple[int, ...]:
     return tuple(stored(server, url, table) - (table != "dibs_users") for table in tables)
 
 
-def test_it_is_alone(server: Server, url: str, proxy: FaultProxy, via: SqlStore) -> None:
+def test_it_is_alone(server: Server, url: str, proxy: FaultProxy, via: NameStore) -> None:
     """No BEGIN and no COMMIT: this is what the tests below are about."""
     proxy.cut_at(b"BEGIN", times=None)
     assert isinstance(ask(via, a_member("ada")), Won)
@@ -71,7 +71,7 @@ def test_cut_once_it_is_won(
     server: Server,
     url: str,
     proxy: FaultProxy,
-    via: SqlStore,
+    via: NameStore,
     news: list[NameChange],
     when: When,
 ) -> None:
@@ -85,7 +85,7 @@ def test_cut_once_it_is_won(
 
 
 def test_one_that_never_arrives_is_unknown_and_its_retry_is_won(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore, store: SqlStore
+    server: Server, url: str, proxy: FaultProxy, via: NameStore, store: NameStore
 ) -> None:
     proxy.cut_at(STATEMENT, "before", times=None)
     wanted = a_member("ada")
@@ -97,7 +97,7 @@ def test_one_that_never_arrives_is_unknown_and_its_retry_is_won(
 
 
 def test_one_whose_every_reply_is_lost_is_settled_by_reading(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore
+    server: Server, url: str, proxy: FaultProxy, via: NameStore
 ) -> None:
     proxy.cut_at(STATEMENT, "after", times=None)
     wanted = a_member("ada")
@@ -106,7 +106,7 @@ def test_one_whose_every_reply_is_lost_is_settled_by_reading(
 
 
 def test_one_that_comes_late_is_no_refusal(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore, store: SqlStore
+    server: Server, url: str, proxy: FaultProxy, via: NameStore, store: NameStore
 ) -> None:
     """The network keeps it, the claim is answered, then the server gets it after all."""
     proxy.cut_at(STATEMENT, "swallow")
@@ -120,7 +120,7 @@ def test_one_that_comes_late_is_no_refusal(
 
 
 def test_a_server_that_stands_still_is_unknown_at_worst(
-    server: Server, url: str, via: SqlStore, store: SqlStore
+    server: Server, url: str, via: NameStore, store: NameStore
 ) -> None:
     """From the moment at which the name was seen to be free."""
     warm_up(store, 1)
@@ -156,7 +156,7 @@ FULL_DISK = """
 
 @pytest.mark.parametrize("password_hash", [None, "$argon2id$..."])
 def test_a_commit_that_the_server_refused_is_not_unknown(
-    server: Server, url: str, via: SqlStore, store: SqlStore, password_hash: str | None
+    server: Server, url: str, via: NameStore, store: NameStore, password_hash: str | None
 ) -> None:
     """Not even where the statement itself had been answered, as here; and never a success."""
     server.execute(FULL_DISK, url)
@@ -168,7 +168,7 @@ def test_a_commit_that_the_server_refused_is_not_unknown(
 
 
 def test_behind_a_stuck_transaction_nothing_is_unknown(
-    stuck: Connection, store: SqlStore, server: Server, url: str
+    stuck: Connection, store: NameStore, server: Server, url: str
 ) -> None:
     assert is_unavailable(ask(store, a_member("stuck")))
     stuck.commit()

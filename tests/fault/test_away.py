@@ -7,7 +7,7 @@ import pytest
 
 from dibs.errors import StoreUnavailable
 from dibs.store import Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import open_store
 from tests.fault.helpers import BUDGET, ask, ask_all, is_unavailable, stored, warm_up, within
 from tests.fault.traffic import Traffic
@@ -22,7 +22,7 @@ NAMES = [f"n{i}" for i in range(20)]
 
 @ENDS
 def test_a_stopped_server_is_unavailable_at_once(
-    server: Server, store: SqlStore, end: Callable[[Server], None]
+    server: Server, store: NameStore, end: Callable[[Server], None]
 ) -> None:
     """Twenty claims, each told within two seconds to ask again."""
     warm_up(store)
@@ -33,7 +33,7 @@ def test_a_stopped_server_is_unavailable_at_once(
 
 @ENDS
 def test_dead_connections_never_reach_a_user(
-    server: Server, store: SqlStore, end: Callable[[Server], None]
+    server: Server, store: NameStore, end: Callable[[Server], None]
 ) -> None:
     """The very first claims after a restart are won, with a pool full of dead connections."""
     warm_up(store)
@@ -45,7 +45,7 @@ def test_dead_connections_never_reach_a_user(
     assert kinds(ask_all(store, NAMES)) == [Won] * len(NAMES)
 
 
-def test_reads_outlive_a_restart_too(server: Server, store: SqlStore) -> None:
+def test_reads_outlive_a_restart_too(server: Server, store: NameStore) -> None:
     """Look-ups and releases as well as claims."""
     wanted = a_claim("ada", user=True)
     assert isinstance(ask(store, wanted), Won)
@@ -61,7 +61,7 @@ def test_reads_outlive_a_restart_too(server: Server, store: SqlStore) -> None:
         assert call()
 
 
-def test_every_call_says_that_the_server_is_away(server: Server, store: SqlStore) -> None:
+def test_every_call_says_that_the_server_is_away(server: Server, store: NameStore) -> None:
     """And none says that something is not there."""
     server.stop()
     calls: list[Callable[[], object]] = [
@@ -87,7 +87,7 @@ def test_a_server_that_was_never_there(server: Server, url: str) -> None:
     store.close()
 
 
-def test_no_answer_was_a_lie_when_the_server_is_killed(server: Server, store: SqlStore) -> None:
+def test_no_answer_was_a_lie_when_the_server_is_killed(server: Server, store: NameStore) -> None:
     """Won is there, refused is not, whatever the claim was doing when the server died."""
     with Traffic(store) as traffic:
         traffic.wait_for_wins(40)

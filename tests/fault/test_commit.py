@@ -3,7 +3,7 @@
 import pytest
 
 from dibs.store import Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.fault.helpers import BUDGET, ask, is_unknown, stored, users_of, warm_up, within
 from tests.services import FaultProxy, Server
 from tests.services.proxy import When
@@ -14,13 +14,13 @@ WHEN = pytest.mark.parametrize("when", ["before", "after"])
 
 
 @pytest.fixture(autouse=True)
-def warm(via: SqlStore) -> None:
+def warm(via: NameStore) -> None:
     warm_up(via, 1)
 
 
 @WHEN
 def test_a_commit_cut_once_is_won(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore, when: When
+    server: Server, url: str, proxy: FaultProxy, via: NameStore, when: When
 ) -> None:
     """Cut before the server saw it or after: one row, one user, and the claim knows."""
     proxy.cut_at(b"COMMIT", when)
@@ -34,7 +34,7 @@ def test_a_commit_cut_once_is_won(
 
 @WHEN
 def test_a_batch_cut_at_commit_is_won(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore, when: When
+    server: Server, url: str, proxy: FaultProxy, via: NameStore, when: When
 ) -> None:
     """Every claim of it, each by its own token."""
     proxy.cut_at(b"COMMIT", when)
@@ -45,7 +45,7 @@ def test_a_batch_cut_at_commit_is_won(
 
 
 def test_a_commit_that_never_arrives_is_unknown_and_its_retry_is_won(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore, store: SqlStore
+    server: Server, url: str, proxy: FaultProxy, via: NameStore, store: NameStore
 ) -> None:
     """503 with the key to retry with; the retry, on another worker, makes no second user."""
     proxy.cut_at(b"COMMIT", "before", times=None)
@@ -58,7 +58,7 @@ def test_a_commit_that_never_arrives_is_unknown_and_its_retry_is_won(
 
 
 def test_a_commit_whose_every_reply_is_lost_is_settled_by_reading(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore
+    server: Server, url: str, proxy: FaultProxy, via: NameStore
 ) -> None:
     """The row with the token is proof enough: nothing is committed a second time."""
     proxy.cut_at(b"COMMIT", "after", times=None)
@@ -70,7 +70,7 @@ def test_a_commit_whose_every_reply_is_lost_is_settled_by_reading(
 
 @WHEN
 def test_a_release_cut_at_commit_is_done(
-    proxy: FaultProxy, via: SqlStore, store: SqlStore, when: When
+    proxy: FaultProxy, via: NameStore, store: NameStore, when: When
 ) -> None:
     """The name is free afterwards, and free once."""
     row = win(via, a_claim("ada"))
@@ -84,7 +84,7 @@ def test_a_release_cut_at_commit_is_done(
 
 @WHEN
 def test_a_connection_cut_earlier_is_run_again(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore, when: When
+    server: Server, url: str, proxy: FaultProxy, via: NameStore, when: When
 ) -> None:
     """At BEGIN or at the INSERT nothing is in doubt."""
     for statement in (b"BEGIN", b"INSERT INTO dibs_names", b"INSERT INTO dibs_users"):

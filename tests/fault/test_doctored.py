@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from dibs.errors import SchemaError
 from dibs.store import Failed
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from dibs.store.schema import upgrade
 from tests.backends import MARIADB, POSTGRESQL, SQLITE, Backend, open_store
 from tests.support.contract import a_claim, soon, win
@@ -33,13 +33,13 @@ def file() -> Iterator[str]:
 
 
 @pytest.fixture
-def on_file(file: str) -> Iterator[SqlStore]:
+def on_file(file: str) -> Iterator[NameStore]:
     store = open_store(file)
     yield store
     store.close()
 
 
-def is_refused(store: SqlStore, name: str) -> bool:
+def is_refused(store: NameStore, name: str) -> bool:
     (outcome,) = store.claim_many([a_claim(name)], deadline=soon())
     return isinstance(outcome, Failed) and isinstance(outcome.error, SchemaError)
 
@@ -63,7 +63,7 @@ def test_a_constraint_lost_later_grants_no_name_twice(backend: Backend, own_url:
     store.close()
 
 
-def test_a_file_that_was_deleted_takes_no_names(file: str, on_file: SqlStore) -> None:
+def test_a_file_that_was_deleted_takes_no_names(file: str, on_file: NameStore) -> None:
     """Rather than names that nobody will ever see again."""
     win(on_file, a_claim("ada"))
     for part in Path(str(make_url(file).database)).parent.glob("*.db*"):
@@ -72,7 +72,7 @@ def test_a_file_that_was_deleted_takes_no_names(file: str, on_file: SqlStore) ->
     assert is_refused(on_file, "grace")
 
 
-def test_a_file_that_was_replaced_is_the_one_that_is_used(file: str, on_file: SqlStore) -> None:
+def test_a_file_that_was_replaced_is_the_one_that_is_used(file: str, on_file: NameStore) -> None:
     """Two workers on two files would each give the name away."""
     win(on_file, a_claim("ada"))
     path, backup = Path(str(make_url(file).database)), SQLITE.migrated()
@@ -137,7 +137,7 @@ def test_the_schema_that_an_address_names_is_used(backend: Backend, own_url: str
     assert backend.execute("SELECT name_key FROM public.dibs_names", own_url) == []
 
 
-def test_users_of_another_namespace_are_not_listed(store: SqlStore) -> None:
+def test_users_of_another_namespace_are_not_listed(store: NameStore) -> None:
     """Two services on one database know nothing of each other's users."""
     row = win(store, a_claim("ada", namespace="there", user=True))
     assert store.users(limit=10, after=None, deadline=soon()) == []

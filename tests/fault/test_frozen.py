@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from dibs.store import Budget, Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import open_store
 from tests.fault.helpers import (
     BUDGET,
@@ -45,7 +45,7 @@ def test_a_frozen_server_is_not_waited_for_past_the_deadline(server: Server, url
     assert stored(server, url) == 8 + 1
 
 
-def test_others_do_not_queue_up_behind_a_frozen_server(server: Server, store: SqlStore) -> None:
+def test_others_do_not_queue_up_behind_a_frozen_server(server: Server, store: NameStore) -> None:
     """Once the silence is known, one at a time asks; the rest are told at once."""
     warm_up(store)
     server.freeze()
@@ -64,7 +64,7 @@ def test_others_do_not_queue_up_behind_a_frozen_server(server: Server, store: Sq
 
 
 def test_no_answer_was_a_lie_when_the_server_freezes(
-    server: Server, store: SqlStore, url: str
+    server: Server, store: NameStore, url: str
 ) -> None:
     """Won is there, refused is not, whatever the claim was doing when the server froze."""
     with Traffic(store) as traffic:
@@ -77,7 +77,7 @@ def test_no_answer_was_a_lie_when_the_server_freezes(
 
 
 def test_an_insert_that_comes_late_writes_nothing(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore
+    server: Server, url: str, proxy: FaultProxy, via: NameStore
 ) -> None:
     """The network keeps the INSERT, the claim is answered, then the server gets it after all."""
     warm_up(via, 1)
@@ -92,7 +92,7 @@ def test_an_insert_that_comes_late_writes_nothing(
 
 
 def test_a_silent_commit_is_won_or_unknown(
-    server: Server, url: str, proxy: FaultProxy, via: SqlStore, store: SqlStore
+    server: Server, url: str, proxy: FaultProxy, via: NameStore, store: NameStore
 ) -> None:
     """The network keeps COMMIT: never refused, never lost, and its retry is won."""
     warm_up(via, 1)
@@ -107,7 +107,7 @@ def test_a_silent_commit_is_won_or_unknown(
     assert users_of(store) == 1
 
 
-def test_a_frozen_server_does_not_stop_a_shutdown(server: Server, store: SqlStore) -> None:
+def test_a_frozen_server_does_not_stop_a_shutdown(server: Server, store: NameStore) -> None:
     """Giving back connections asks nothing of the server."""
     warm_up(store)
     server.freeze()

@@ -11,8 +11,8 @@ import pytest
 
 from dibs.names import parse
 from dibs.registry.holds import Held
-from dibs.store.database.statements import DriverRun
-from dibs.store.names.store import SqlStore
+from dibs.store.database.transactions import DriverRun
+from dibs.store.names.store import NameStore
 from tests.histories import assert_history
 from tests.race.harness import in_new_process
 from tests.race.lives import Worker
@@ -51,15 +51,15 @@ def delete(worker: Worker) -> object:
     return worker.users.delete(OWNER, quarantine=AN_HOUR_MS, deadline=soon())
 
 
-def nothing(store: SqlStore) -> None:
+def nothing(store: NameStore) -> None:
     del store
 
 
-def a_user(store: SqlStore) -> None:
+def a_user(store: NameStore) -> None:
     win(store, a_claim(parse("ada"), owner=OWNER, user=True))
 
 
-def a_hold(store: SqlStore) -> None:
+def a_hold(store: NameStore) -> None:
     win(store, a_claim(parse("ada"), token="the hold", lasts=AN_HOUR_MS))
 
 
@@ -81,7 +81,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Callable[..., None], ...]:
 
 
 @pytest.fixture
-def store(own_url: str) -> Iterator[SqlStore]:
+def store(own_url: str) -> Iterator[NameStore]:
     """Of a database of its own: the sessions of who was killed outlive it for a while."""
     with Worker(own_url) as worker:
         yield worker.store
@@ -100,7 +100,7 @@ def die_after_commit(url: str, do: Callable[[Worker], object]) -> None:
     do(Worker(url))
 
 
-def test_the_retry_is_told_the_truth(own_url: str, store: SqlStore, case) -> None:
+def test_the_retry_is_told_the_truth(own_url: str, store: NameStore, case) -> None:
     """On another worker; and it changes nothing a second time."""
     prepare, do, leads, answer = case
     prepare(store)

@@ -15,7 +15,7 @@ from dibs.store.accounts.users import Users
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Transfer
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.fault.helpers import BUDGET, ask, warm_up
 from tests.histories import announced, assert_history
 from tests.race.lives import expire
@@ -37,60 +37,60 @@ class Change:
         leads: To these changes.
     """
 
-    prepare: Callable[[SqlStore], Callable[[SqlStore], Any]]
+    prepare: Callable[[NameStore], Callable[[NameStore], Any]]
     leads: list[str]
 
 
-def a_user(store: SqlStore, name: str) -> NameRow:
+def a_user(store: NameStore, name: str) -> NameRow:
     return win(store, a_claim(name, user=True))
 
 
-def holding(store: SqlStore) -> Callable[[SqlStore], Any]:
+def holding(store: NameStore) -> Callable[[NameStore], Any]:
     del store
     wish = a_claim("ada", lasts=AN_HOUR_MS)
     return lambda via: ask(via, wish)
 
 
-def taking_over(store: SqlStore) -> Callable[[SqlStore], Any]:
+def taking_over(store: NameStore) -> Callable[[NameStore], Any]:
     win(store, a_claim("ada", lasts=AN_HOUR_MS))
     expire(store, "ada")
     wish = a_claim("ada", user=True)
     return lambda via: ask(via, wish)
 
 
-def redeeming(store: SqlStore) -> Callable[[SqlStore], Any]:
+def redeeming(store: NameStore) -> Callable[[NameStore], Any]:
     hold = win(store, a_claim("ada", lasts=AN_HOUR_MS))
     wish = a_claim("ada", hold=str(hold.claim_token), user=True)
     return lambda via: ask(via, wish)
 
 
-def ending_a_hold(store: SqlStore) -> Callable[[SqlStore], Any]:
+def ending_a_hold(store: NameStore) -> Callable[[NameStore], Any]:
     token = win(store, a_claim("ada", lasts=AN_HOUR_MS)).claim_token
     return lambda via: via.free("ada", state="held", token=token, deadline=BUDGET.start())
 
 
-def renaming(store: SqlStore) -> Callable[[SqlStore], Any]:
+def renaming(store: NameStore) -> Callable[[NameStore], Any]:
     wish = a_rename(a_user(store, "ada"), "eve")
     return lambda via: via.rename(wish, deadline=BUDGET.start())
 
 
-def respelling(store: SqlStore) -> Callable[[SqlStore], Any]:
+def respelling(store: NameStore) -> Callable[[NameStore], Any]:
     wish = a_rename(a_user(store, "ada"), a_name("ada", display="Ada"))
     return lambda via: via.rename(wish, deadline=BUDGET.start())
 
 
-def transferring(store: SqlStore) -> Callable[[SqlStore], Any]:
+def transferring(store: NameStore) -> Callable[[NameStore], Any]:
     one, other = a_user(store, "ada"), a_user(store, "eve")
     wish = Transfer(one, a_claim("bob", owner=str(one.owner)), other, RESTING)
     return lambda via: via.transfer(wish, deadline=BUDGET.start())
 
 
-def releasing(store: SqlStore) -> Callable[[SqlStore], Any]:
+def releasing(store: NameStore) -> Callable[[NameStore], Any]:
     owner = str(a_user(store, "ada").owner)
     return lambda via: via.release("ada", owner=owner, rest=RESTING, deadline=BUDGET.start())
 
 
-def deleting(store: SqlStore) -> Callable[[SqlStore], Any]:
+def deleting(store: NameStore) -> Callable[[NameStore], Any]:
     owner = str(a_user(store, "ada").owner)
     return lambda via: Users(via.transactions, "default").delete(
         owner, quarantine=AN_HOUR_MS, deadline=BUDGET.start()
@@ -112,7 +112,7 @@ EACH = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 
 
 @pytest.fixture(autouse=True)
-def warm(via: SqlStore) -> None:
+def warm(via: NameStore) -> None:
     warm_up(via, 1)
 
 
@@ -126,8 +126,8 @@ def news() -> Iterator[list[NameChange]]:
 @WHEN
 def test_a_commit_cut_once_is_done_once(
     proxy: FaultProxy,
-    via: SqlStore,
-    store: SqlStore,
+    via: NameStore,
+    store: NameStore,
     news: list[NameChange],
     change: Change,
     when: When,
@@ -147,8 +147,8 @@ def test_a_commit_cut_once_is_done_once(
 @EACH
 def test_who_meets_her_earlier_self_knows_it(
     proxy: FaultProxy,
-    via: SqlStore,
-    store: SqlStore,
+    via: NameStore,
+    store: NameStore,
     news: list[NameChange],
     change: Change,
     monkeypatch: pytest.MonkeyPatch,
@@ -172,7 +172,7 @@ def test_who_meets_her_earlier_self_knows_it(
 
 @EACH
 def test_a_commit_whose_every_reply_is_lost_is_told_of_when_asked_again(
-    proxy: FaultProxy, via: SqlStore, store: SqlStore, change: Change
+    proxy: FaultProxy, via: NameStore, store: NameStore, change: Change
 ) -> None:
     """However it was answered: asked again, nothing is changed a second time."""
     do = change.prepare(store)
@@ -188,7 +188,7 @@ def test_a_commit_whose_every_reply_is_lost_is_told_of_when_asked_again(
 
 @EACH
 def test_a_commit_that_never_arrives_is_no_change(
-    proxy: FaultProxy, via: SqlStore, store: SqlStore, news: list[NameChange], change: Change
+    proxy: FaultProxy, via: NameStore, store: NameStore, news: list[NameChange], change: Change
 ) -> None:
     """Nobody is told of it; and asked again, it is done."""
     do = change.prepare(store)

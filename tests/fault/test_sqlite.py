@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from dibs.store import Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from dibs.store.schema import upgrade
 from tests.backends import SQLITE, open_store, path_of
 from tests.fault.helpers import BUDGET, ask, ask_all, is_unavailable, within
@@ -27,13 +27,13 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
+def store(url: str) -> Iterator[NameStore]:
     store = open_store(url, budget=BUDGET)
     yield store
     store.close()
 
 
-def test_a_locked_file_is_unavailable(url: str, store: SqlStore) -> None:
+def test_a_locked_file_is_unavailable(url: str, store: NameStore) -> None:
     """Within the deadline, for all who wait, and nothing is written afterwards."""
     with closing(sqlite3.connect(path_of(url), isolation_level=None)) as other:
         assert isinstance(ask(store, a_claim("before")), Won)
@@ -46,7 +46,7 @@ def test_a_locked_file_is_unavailable(url: str, store: SqlStore) -> None:
     assert store.find([f"n{i}" for i in range(8)], deadline=soon()) == {}
 
 
-def test_a_read_only_file_is_unavailable(url: str, store: SqlStore) -> None:
+def test_a_read_only_file_is_unavailable(url: str, store: NameStore) -> None:
     """Reads go on."""
     assert isinstance(ask(store, a_claim("before")), Won)
     reader = open_store(f"sqlite:///file:{path_of(url)}?mode=ro&uri=true", budget=BUDGET)
@@ -56,7 +56,7 @@ def test_a_read_only_file_is_unavailable(url: str, store: SqlStore) -> None:
     reader.close()
 
 
-def test_a_full_disk_is_unavailable(store: SqlStore) -> None:
+def test_a_full_disk_is_unavailable(store: NameStore) -> None:
     """What was won before stays, what was refused is not there."""
     full = "PRAGMA max_page_count = 40"
     event.listen(store.engine, "connect", lambda connection, _: connection.execute(full).close())
@@ -89,7 +89,7 @@ for i in itertools.count():
 """
 
 
-def test_what_was_won_outlives_the_process(url: str, store: SqlStore) -> None:
+def test_what_was_won_outlives_the_process(url: str, store: NameStore) -> None:
     """A worker killed in the middle of its work had told no lie."""
     command = [sys.executable, "-c", KILLED, url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
@@ -105,7 +105,7 @@ def test_what_was_won_outlives_the_process(url: str, store: SqlStore) -> None:
     }
 
 
-def test_many_wait_their_turn(store: SqlStore) -> None:
+def test_many_wait_their_turn(store: NameStore) -> None:
     """One writer at a time does not mean one winner at a time."""
     assert kinds(ask_all(store, [f"n{i}" for i in range(32)])) == [Won] * 32
 

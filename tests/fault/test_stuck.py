@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from dibs.store import Failed, Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import open_store
 from tests.fault.helpers import BUDGET, ask, eventually, is_unavailable, within
 from tests.services import PostgresServer, Server
@@ -17,7 +17,7 @@ OTHERS = ["a", "b", "y", "z"]
 BATCH = ["a", "b", "stuck", "y", "z"]
 
 
-def test_a_stuck_transaction_stalls_one_name_only(stuck: Connection, store: SqlStore) -> None:
+def test_a_stuck_transaction_stalls_one_name_only(stuck: Connection, store: NameStore) -> None:
     """Of a batch with that name the others are written at once, and it alone fails."""
     batch = [a_claim(key, user=True) for key in BATCH]
     with ThreadPoolExecutor(1) as pool, within(BUDGET.deadline):
@@ -31,7 +31,7 @@ def test_a_stuck_transaction_stalls_one_name_only(stuck: Connection, store: SqlS
     assert look_up(store, "stuck") is None
 
 
-def test_a_claim_waits_for_the_other_to_end(stuck: Connection, store: SqlStore) -> None:
+def test_a_claim_waits_for_the_other_to_end(stuck: Connection, store: NameStore) -> None:
     """Who commits first has it."""
     with ThreadPoolExecutor(1) as pool:
         told = pool.submit(lose, store, a_claim("stuck"))
@@ -39,7 +39,7 @@ def test_a_claim_waits_for_the_other_to_end(stuck: Connection, store: SqlStore) 
         assert told.result().key == "stuck"
 
 
-def test_a_claim_gets_what_the_other_gave_up(stuck: Connection, store: SqlStore) -> None:
+def test_a_claim_gets_what_the_other_gave_up(stuck: Connection, store: NameStore) -> None:
     """A name that was nearly taken is free."""
     assert is_unavailable(ask(store, a_claim("stuck")))
     stuck.rollback()

@@ -5,7 +5,7 @@ from itertools import count
 from typing import Self
 
 from dibs.store import Failed, Lost, Outcome, Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.fault.helpers import ask, is_unavailable, is_unknown
 from tests.support.contract import a_claim, look_up, soon
 
@@ -15,7 +15,7 @@ THREADS = 6
 class Traffic:
     """Threads that claim one fresh name after the other until one is refused."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: NameStore) -> None:
         self._store = store
         self._numbers = count()
         self._answered = threading.Condition()

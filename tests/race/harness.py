@@ -11,7 +11,7 @@ from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from typing import TypeVar
 
-from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Store, Won
+from dibs.store import Claim, Failed, Lost, NameRow, NameStore, Outcome, Won
 from tests.backends import open_store
 from tests.support.contract import a_claim, claim
 
@@ -33,7 +33,7 @@ def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
         return list(pool.map(run, jobs))
 
 
-def claim_at_once(stores: Sequence[Store], claims: Sequence[Claim]) -> list[Outcome | Failed]:
+def claim_at_once(stores: Sequence[NameStore], claims: Sequence[Claim]) -> list[Outcome | Failed]:
     """Sends every claim at the same moment, to the stores in turn."""
     return at_once([partial(claim, stores[i % len(stores)], one) for i, one in enumerate(claims)])
 

@@ -15,7 +15,7 @@ from dibs.registry.holds import Held
 from dibs.store import Deadline, NameRow
 from dibs.store.accounts.users import Users
 from dibs.store.models import names
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from dibs.wiring import Parts, build
 from tests.support.contract import AN_HOUR_MS, a_claim, look_up, soon, win
 
@@ -30,7 +30,7 @@ class Worker:
     def __init__(self, url: str, **settings: Any) -> None:
         given = {"pool_size": 12, "renames": 1000, "deadline": DEADLINE_S} | settings
         self.parts: Parts = build(Settings(database_url=url, redis_url="", **given))
-        self.store: SqlStore = self.parts.store
+        self.store: NameStore = self.parts.store
         self.users = Users(self.store.transactions, "default")
 
     def __enter__(self) -> Self:
@@ -101,7 +101,7 @@ def a_user(worker: Worker, name: str) -> NameRow:
     return win(worker.store, a_claim(parse(name), user=True))
 
 
-def expire(store: SqlStore, *keys: str) -> None:
+def expire(store: NameStore, *keys: str) -> None:
     """As if two hours had passed for these keys; the database's clock decides."""
     sql = (
         update(names)

@@ -8,7 +8,7 @@ import pytest
 
 from dibs.names import parse
 from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import POSTGRESQL, Backend, open_store
 from tests.contract.rows import put
 from tests.race.harness import assert_one_winner, at_once, claim_at_once, claim_from_processes
@@ -26,7 +26,7 @@ assert len({parse(spelling).key for spelling in SPELLINGS}) == 1
 
 
 @pytest.fixture
-def stores(url: str) -> Iterator[list[SqlStore]]:
+def stores(url: str) -> Iterator[list[NameStore]]:
     """Two workers of a service: what one process knows, the other does not."""
     stores = [open_store(url, pool_size=12) for _ in range(2)]
     yield stores
@@ -38,7 +38,7 @@ def by_id(owners: list[str | None]) -> list[str]:
     return sorted(owner for owner in owners if owner)
 
 
-def users_of(store: SqlStore) -> list[str]:
+def users_of(store: NameStore) -> list[str]:
     return [user.id for user in store.users(limit=1000, after=None, deadline=soon())]
 
 
@@ -48,7 +48,7 @@ def someone(name: str, number: int, token: str | None = None) -> Claim:
     return a_claim(name, token=token, user=True, password_hash=password_hash)
 
 
-def test_one_of_many_threads_wins(stores: list[SqlStore]) -> None:
+def test_one_of_many_threads_wins(stores: list[NameStore]) -> None:
     """Twenty-four threads, ten names, one winner each, and one user."""
     winners = []
     for name in "abcdefghij":
@@ -57,7 +57,7 @@ def test_one_of_many_threads_wins(stores: list[SqlStore]) -> None:
     assert users_of(stores[0]) == by_id(winners)
 
 
-def test_one_of_many_processes_wins(url: str, store: SqlStore) -> None:
+def test_one_of_many_processes_wins(url: str, store: NameStore) -> None:
     """Nothing that one process keeps in memory decides."""
     names = [f"n{i}" for i in range(40)]
     answers = claim_from_processes(url, names, processes=4)
@@ -65,13 +65,13 @@ def test_one_of_many_processes_wins(url: str, store: SqlStore) -> None:
     assert users_of(store) == by_id(winners)
 
 
-def test_one_spelling_wins(stores: list[SqlStore]) -> None:
+def test_one_spelling_wins(stores: list[NameStore]) -> None:
     """Twelve spellings of one name are one name."""
     outcomes = claim_at_once(stores, [a_claim(parse(spelling)) for spelling in SPELLINGS])
     assert assert_one_winner(outcomes).display in SPELLINGS
 
 
-def test_one_request_sent_many_times_at_once_wins_every_time(stores: list[SqlStore]) -> None:
+def test_one_request_sent_many_times_at_once_wins_every_time(stores: list[NameStore]) -> None:
     """One token, one owner, one user, whichever copy came first."""
     token = "one-request"
     copies = [someone("ada", i, token) for i in range(12)]
@@ -81,7 +81,7 @@ def test_one_request_sent_many_times_at_once_wins_every_time(stores: list[SqlSto
     assert users_of(stores[0]) == [outcomes[0].row.owner]
 
 
-def test_batches_in_opposite_orders_do_not_deadlock(stores: list[SqlStore]) -> None:
+def test_batches_in_opposite_orders_do_not_deadlock(stores: list[NameStore]) -> None:
     """Everybody is answered, and each name has one winner."""
     keys = [f"n{i:03}" for i in range(60)]
     orders = [keys, keys[::-1], keys[30:] + keys[:30], keys[1::2] + keys[::2]]
@@ -96,7 +96,7 @@ def test_batches_in_opposite_orders_do_not_deadlock(stores: list[SqlStore]) -> N
         assert_one_winner([o for answer in answers for o in settled(answer) if o.row.key == key])
 
 
-def test_an_expired_hold_is_taken_over_once(stores: list[SqlStore]) -> None:
+def test_an_expired_hold_is_taken_over_once(stores: list[NameStore]) -> None:
     """Thirty-two want it the moment it is free."""
     put(stores[0], a_row("ada", "held", owner="old", expires_in_ms=-1))
     row = assert_one_winner(claim_at_once(stores, [a_claim("ada") for _ in range(32)]))
@@ -104,7 +104,7 @@ def test_an_expired_hold_is_taken_over_once(stores: list[SqlStore]) -> None:
     assert look_up(stores[0], "ada") == row
 
 
-def test_release_against_claim(stores: list[SqlStore]) -> None:
+def test_release_against_claim(stores: list[NameStore]) -> None:
     """Whoever comes after the release may win, at most one, and never together with the owner."""
     for name in "abcdefgh":
         owner = a_claim(name)

@@ -12,7 +12,7 @@ import pytest
 
 from dibs.names import parse
 from dibs.store import Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.histories import assert_history
 from tests.race.harness import at_once, claim_at_once, in_processes
 from tests.race.lives import Worker, expire
@@ -24,7 +24,7 @@ ROUNDS = 5
 PROCESSES = 2
 
 
-def test_processes_take_an_expired_hold_over_once(store: SqlStore, tmp_path: Path) -> None:
+def test_processes_take_an_expired_hold_over_once(store: NameStore, tmp_path: Path) -> None:
     """Two of them with sixteen threads each: nothing that one keeps in memory decides."""
     url = store.engine.url.render_as_string(hide_password=False)
     keys = [f"name{i}" for i in range(2)]
@@ -48,7 +48,7 @@ def take_over(url: str, keys: list[str], folder: Path) -> None:
     (folder / str(os.getpid())).write_text("\n".join(won))
 
 
-def test_processes_rename_each_other(store: SqlStore) -> None:
+def test_processes_rename_each_other(store: NameStore) -> None:
     """Who wants the others' names from two processes at once is refused or served, never lost."""
     url = store.engine.url.render_as_string(hide_password=False)
     for i in range(3):

@@ -9,7 +9,7 @@ import pytest
 
 from dibs.names import parse
 from dibs.store import Budget, Claim, Lost, NewUser, Won
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import open_store
 from tests.race.harness import at_once
 from tests.support.contract import soon
@@ -31,7 +31,7 @@ def wish(name: str) -> Claim:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
+def store(url: str) -> Iterator[NameStore]:
     """With a connection for each, and time enough on a busy disk."""
     store = open_store(url, pool_size=2 * EACH, budget=Budget(20))
     yield store
@@ -39,7 +39,7 @@ def store(url: str) -> Iterator[SqlStore]:
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_lookalikes_at_once_are_one_account(store: SqlStore, pair: tuple[str, str]) -> None:
+def test_lookalikes_at_once_are_one_account(store: NameStore, pair: tuple[str, str]) -> None:
     """Sixteen start together, half of them for either spelling; one wins."""
     claims = [wish(name) for name in pair for _ in range(EACH)]
     asks = [lambda c=c: store.claim_many([c], deadline=soon())[0] for c in claims]

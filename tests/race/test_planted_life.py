@@ -16,15 +16,14 @@ import pytest
 from dibs.registry.holds import Held, Holds
 from dibs.signals import NameChange, announce
 from dibs.store import Claim, Won
-from dibs.store.database.dialects import Dialect, Run
+from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import Inserted
 from dibs.store.database.dialects.postgresql import PostgreSQL
-from dibs.store.database.dialects.sqlite import insert_returning
-from dibs.store.database.statements import DriverRun
+from dibs.store.database.transactions import DriverRun
 from dibs.store.names import claims, releases, renames
 from dibs.store.names import store as changing
 from dibs.store.names.releases import end_row
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import MARIADB, POSTGRESQL
 from tests.histories import announced, assert_announced, assert_history
 from tests.race.harness import PATIENCE_S, assert_one_winner, at_once, claim_at_once
@@ -44,19 +43,19 @@ def worker(url: str) -> Iterator[Worker]:
 
 
 @on_postgresql
-def test_a_take_over_of_whatever_is_there(store: SqlStore, monkeypatch: Any) -> None:
+def test_a_take_over_of_whatever_is_there(store: NameStore, monkeypatch: Any) -> None:
     """All have read that the hold is over before the first one takes it."""
     win(store, a_claim("ada", lasts=AN_HOUR_MS))
     expire(store, "ada")
     all_have_read = threading.Barrier(4, timeout=PATIENCE_S)
-    original = store._dialect.take_over
+    original = store.transactions.dialect.take_over
 
     def take_over(*, when_free: bool) -> str:
         all_have_read.wait()
         sql = original(when_free=False)
         return sql.replace(" AND version = :version", "")
 
-    monkeypatch.setattr(store._dialect, "take_over", take_over)
+    monkeypatch.setattr(store.transactions.dialect, "take_over", take_over)
     outcomes = claim_at_once([store], [a_claim("ada") for _ in range(4)])
     with pytest.raises((AssertionError, ValueError)):
         assert_one_winner(outcomes)
@@ -65,11 +64,11 @@ def test_a_take_over_of_whatever_is_there(store: SqlStore, monkeypatch: Any) -> 
 
 
 @on_servers
-def test_a_rename_that_locks_nobody(store: SqlStore, monkeypatch: Any) -> None:
+def test_a_rename_that_locks_nobody(store: NameStore, monkeypatch: Any) -> None:
     """Two of one user have both taken a new name before either gives up the old one."""
     old = win(store, a_claim("ada", user=True))
     both_have_taken = threading.Barrier(2, timeout=PATIENCE_S)
-    original = store._dialect.let_go
+    original = store.transactions.dialect.let_go
 
     def slowly(*args: Any, **options: Any) -> Any:
         both_have_taken.wait()
@@ -78,7 +77,7 @@ def test_a_rename_that_locks_nobody(store: SqlStore, monkeypatch: Any) -> None:
     monkeypatch.setattr(renames, "lock_user", lambda *_: True)
     monkeypatch.setattr(renames, "end_row", slowly)
     blind = original().replace(" AND version = :version", "")
-    monkeypatch.setattr(store._dialect, "let_go", lambda: blind)
+    monkeypatch.setattr(store.transactions.dialect, "let_go", lambda: blind)
     wishes = [a_rename(old, name) for name in ("eve", "eva")]
     outcomes = at_once([partial(store.rename, wish, deadline=soon()) for wish in wishes])
     assert [type(outcome) for outcome in outcomes] == [Won, Won]
@@ -87,7 +86,7 @@ def test_a_rename_that_locks_nobody(store: SqlStore, monkeypatch: Any) -> None:
         assert_history(store)
 
 
-def test_a_change_that_is_not_made(store: SqlStore, monkeypatch: Any) -> None:
+def test_a_change_that_is_not_made(store: NameStore, monkeypatch: Any) -> None:
     """Two names for one: the history says that the old one was given up, its row does not."""
     old = win(store, a_claim("ada", user=True))
     monkeypatch.setattr(releases, "_write", lambda *_: None)
@@ -97,14 +96,15 @@ def test_a_change_that_is_not_made(store: SqlStore, monkeypatch: Any) -> None:
 
 
 def without_its_line(
-    cls: type[Dialect], run: Run, claim: Claim, new: NameChange, *, told: bool
+    cls: type[PostgreSQL], run: Run, claim: Claim, new: NameChange, *, told: bool
 ) -> Inserted:
     """What PostgreSQL does in one statement, but for the history."""
-    return insert_returning(cls, run, [claim], [new], told=told)._replace(whole=True)
+    plain = super(PostgreSQL, cls).insert_names(run, [claim], [new], told=told, patient=True)
+    return plain._replace(whole=True)
 
 
 @pytest.mark.parametrize("module", [claims, changing, renames])
-def test_a_change_that_is_not_written_down(store: SqlStore, module: Any, monkeypatch: Any) -> None:
+def test_a_change_that_is_not_written_down(store: NameStore, module: Any, monkeypatch: Any) -> None:
     """The versions have a gap, or end too early, whichever it is."""
     old = win(store, a_claim("ada", user=True))
     monkeypatch.setattr(module, "append", lambda *_: None)
@@ -116,14 +116,14 @@ def test_a_change_that_is_not_written_down(store: SqlStore, module: Any, monkeyp
         assert_history(store)
 
 
-def test_a_change_that_is_announced_too_early(store: SqlStore, monkeypatch: Any) -> None:
+def test_a_change_that_is_announced_too_early(store: NameStore, monkeypatch: Any) -> None:
     """Who loses a rename has told of it all the same."""
     monkeypatch.setattr(DriverRun, "note", lambda _, changes: announce(changes))
     with announced() as news:
         win(store, a_claim("ada"))
         with pytest.raises(ZeroDivisionError):
             store.transactions.write(
-                lambda run: claims.decide(run, store._dialect, [a_claim("eve")]) and 1 / 0,
+                lambda run: claims.decide(run, [a_claim("eve")]) and 1 / 0,
                 changed=bool,
                 deadline=soon(),
             )

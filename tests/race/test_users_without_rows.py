@@ -22,7 +22,7 @@ from dibs.store import NameRow, Won
 from dibs.store.accounts.users import Users
 from dibs.store.database.dialects import Run
 from dibs.store.models import users
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.histories import assert_history
 from tests.race.harness import at_once
 from tests.support.contract import AN_HOUR_MS, a_claim, a_rename, soon, win
@@ -31,24 +31,24 @@ pytestmark = pytest.mark.race
 ROUNDS = 15
 
 
-def only_named(store: SqlStore) -> NameRow:
+def only_named(store: NameStore) -> NameRow:
     """Somebody who has a name and no row."""
     row = win(store, a_claim(uuid4().hex, user=True))
     assert rows(store, row) == 0
     return row
 
 
-def rows(store: SqlStore, row: NameRow) -> int:
+def rows(store: NameStore, row: NameRow) -> int:
     with store.engine.connect() as connection:
         counted = select(func.count()).select_from(users).where(users.c.id == row.owner)
         return int(connection.execute(counted).scalar_one())
 
 
-def names(store: SqlStore, row: NameRow) -> list[str]:
+def names(store: NameStore, row: NameRow) -> list[str]:
     return [one.key for one in store.names_of("user", str(row.owner), deadline=soon())]
 
 
-def renaming(store: SqlStore, row: NameRow, to: str = "") -> Callable[[], object]:
+def renaming(store: NameStore, row: NameRow, to: str = "") -> Callable[[], object]:
     """Its outcome, or what was raised."""
     wish = a_rename(row, to or uuid4().hex)
 
@@ -61,7 +61,7 @@ def renaming(store: SqlStore, row: NameRow, to: str = "") -> Callable[[], object
     return rename
 
 
-def test_two_renames(store: SqlStore) -> None:
+def test_two_renames(store: NameStore) -> None:
     """One is done, and the other finds that the name has changed."""
     for _ in range(ROUNDS):
         row = only_named(store)
@@ -73,7 +73,7 @@ def test_two_renames(store: SqlStore) -> None:
     assert_history(store)
 
 
-def test_a_rename_beside_the_end(store: SqlStore) -> None:
+def test_a_rename_beside_the_end(store: NameStore) -> None:
     """Whichever is first, nothing is left of them."""
     accounts = Users(store.transactions, "default")
     for _ in range(ROUNDS):
@@ -88,7 +88,7 @@ def test_a_rename_beside_the_end(store: SqlStore) -> None:
     assert_history(store)
 
 
-def test_two_ends(store: SqlStore) -> None:
+def test_two_ends(store: NameStore) -> None:
     """Only one of them can say that there was such a user."""
     accounts = Users(store.transactions, "default")
     for _ in range(ROUNDS):
@@ -98,7 +98,7 @@ def test_two_ends(store: SqlStore) -> None:
         assert rows(store, row) == 0
 
 
-def test_a_role_beside_keeping_out(store: SqlStore) -> None:
+def test_a_role_beside_keeping_out(store: NameStore) -> None:
     """Both are done, to one row."""
     accounts = Users(store.transactions, "default")
     for _ in range(ROUNDS):
@@ -114,7 +114,7 @@ def test_a_role_beside_keeping_out(store: SqlStore) -> None:
         assert accounts.disabled([user_id], deadline=soon()).keys() == {user_id}
 
 
-def test_a_rename_beside_keeping_out(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rename_beside_keeping_out(store: NameStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits for the row that the other one has just made, and then finds them kept out."""
     row, accounts = only_named(store), Users(store.transactions, "default")
     made, answers = threading.Event(), list[object]()
@@ -145,7 +145,7 @@ def test_a_rename_beside_keeping_out(store: SqlStore, monkeypatch: pytest.Monkey
     assert names(store, row) == [row.key]
 
 
-def test_what_is_known_of_them_stays(store: SqlStore) -> None:
+def test_what_is_known_of_them_stays(store: NameStore) -> None:
     """Since when they are users, through a row of their own and another name."""
     row = only_named(store)
     user_id = str(row.owner)
@@ -158,7 +158,7 @@ def test_what_is_known_of_them_stays(store: SqlStore) -> None:
     assert (after.username, after.created_at) == ("eve", before.created_at)
 
 
-def test_nobody_is_made_a_user(store: SqlStore) -> None:
+def test_nobody_is_made_a_user(store: NameStore) -> None:
     """Who was never registered: a host's owner of the same kind, and nobody at all."""
     host = win(store, a_claim("ada"))
     accounts = Users(store.transactions, "default")

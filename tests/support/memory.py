@@ -8,9 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dibs.context import Deadline
+from dibs.context import Budget, Deadline
 from dibs.errors import RenamedTooOften, UserNotFound
+from dibs.store import NameStore
 from dibs.store.names.claims import Place, owned, place
+from dibs.store.names.listing import Listing
 from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.names.renames import Pace, Rename, Transfer
 from dibs.store.records import (
@@ -27,8 +29,11 @@ from dibs.store.records import (
 )
 
 
-class MemoryStore:
-    """A dict behind one lock. Nothing outlives the process."""
+class MemoryStore(NameStore):
+    """A dict behind one lock. Nothing outlives the process.
+
+    All that a `NameStore` does is done anew here; a test sees to it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,13 +45,13 @@ class MemoryStore:
         self._secret = secrets.token_hex(32)
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
-        """See `dibs.store.Store.claim`."""
+        """See `dibs.store.NameStore.claim`."""
         (outcome,) = self.claim_many([claim], deadline=deadline)
         assert not isinstance(outcome, Failed)
         return outcome
 
     def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
-        """See `dibs.store.Store.claim_many`."""
+        """See `dibs.store.NameStore.claim_many`."""
         del deadline
         with self._lock:
             return [self._claim(claim) for claim in claims]
@@ -77,7 +82,7 @@ class MemoryStore:
     def find(
         self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
     ) -> Mapping[str, NameRow]:
-        """See `dibs.store.Store.find`."""
+        """See `dibs.store.NameStore.find`."""
         del deadline
         with self._lock:
             rows = {key: self._seen((namespace, key)) for key in keys}
@@ -93,7 +98,7 @@ class MemoryStore:
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> bool:
-        """See `dibs.store.names.store.Changing.release`."""
+        """See `dibs.store.NameStore.release`."""
         del deadline
         with self._lock:
             row = self._names.get((namespace, key))
@@ -127,7 +132,7 @@ class MemoryStore:
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> bool:
-        """See `dibs.store.names.store.Changing.free`."""
+        """See `dibs.store.NameStore.free`."""
         del deadline
         with self._lock:
             row = self._names.get((namespace, key))
@@ -139,7 +144,7 @@ class MemoryStore:
             return True
 
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
-        """See `dibs.store.names.store.Changing.rename`."""
+        """See `dibs.store.NameStore.rename`."""
         del deadline
         claim, old = wish.claim, wish.old
         with self._lock:
@@ -164,7 +169,7 @@ class MemoryStore:
             return outcome
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
-        """See `dibs.store.names.store.Changing.transfer`."""
+        """See `dibs.store.NameStore.transfer`."""
         del deadline
         name, theirs = wish.name, wish.theirs
         with self._lock:
@@ -198,7 +203,7 @@ class MemoryStore:
         namespace: str | None = None,
         deadline: Deadline,
     ) -> list[NameRow]:
-        """See `dibs.store.names.store.Changing.names_of`."""
+        """See `dibs.store.NameStore.names_of`."""
         del deadline
         with self._lock:
             rows = [row for at in sorted(self._names) if (row := self._seen(at))]
@@ -210,14 +215,14 @@ class MemoryStore:
         ]
 
     def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
-        """See `dibs.store.Store.reserved`."""
+        """See `dibs.store.NameStore.reserved`."""
         del deadline
         with self._lock:
             rows = [row for at, row in self._names.items() if at[0] == namespace]
         return sorted((r for r in rows if r.state == "reserved"), key=lambda row: row.key)
 
     def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
-        """See `dibs.store.Store.set_role`."""
+        """See `dibs.store.NameStore.set_role`."""
         del deadline
         if user_id not in self._users:
             return False
@@ -227,7 +232,7 @@ class MemoryStore:
     def user(
         self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
     ) -> UserRow | None:
-        """See `dibs.store.Store.user`."""
+        """See `dibs.store.NameStore.user`."""
         del deadline
         return next((u for u in self._listed(namespace) if u.id == user_id), None)
 
@@ -239,7 +244,7 @@ class MemoryStore:
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> list[UserRow]:
-        """See `dibs.store.Store.users`."""
+        """See `dibs.store.NameStore.users`."""
         del deadline
         return [user for user in self._listed(namespace) if user.id > (after or "")][:limit]
 
@@ -261,46 +266,55 @@ class MemoryStore:
         """Always as needed."""
 
     def secret(self, *, deadline: Deadline) -> str:
-        """See `dibs.store.Store.secret`."""
+        """See `dibs.store.NameStore.secret`."""
         del deadline
         return self._secret
 
-    def moment(self, *, deadline: Deadline) -> tuple[int, str]:
-        """See `dibs.store.names.listing.Listing.moment`."""
+    def clock(self, *, deadline: Deadline) -> int:
+        """See `dibs.store.NameStore.clock`."""
         del deadline
-        return _now(), self._secret
-
-    def keys(self, *, after: str, limit: int, namespace: str, deadline: Deadline) -> list[str]:
-        """See `dibs.store.names.listing.Listing.keys`."""
-        del deadline
-        with self._lock:
-            keys = sorted(key for where, key in self._names if where == namespace and key > after)
-        return keys[:limit]
-
-    def count_keys(
-        self, *, after: str, limit: int, namespace: str, deadline: Deadline
-    ) -> tuple[int, str]:
-        """See `dibs.store.names.listing.Listing.count_keys`."""
-        keys = self.keys(after=after, limit=limit, namespace=namespace, deadline=deadline)
-        return len(keys), keys[-1] if keys else after
-
-    def new_keys(
-        self,
-        *,
-        since: int,
-        after: str,
-        limit: int,
-        namespace: str,
-        deadline: Deadline,
-    ) -> list[tuple[int, str]]:
-        """See `dibs.store.names.listing.Listing.new_keys`."""
-        del deadline
-        with self._lock:
-            made = [(self._made.get(at, 0), at[1]) for at in self._names if at[0] == namespace]
-        return sorted(one for one in made if one > (since, after))[:limit]
+        return _now()
 
     def close(self) -> None:
         """Nothing to give back."""
+
+    def is_empty(self, *, deadline: Deadline) -> bool:
+        """There is nothing to create."""
+        del deadline
+        return False
+
+
+class MemoryListing(Listing):
+    """The keys of a store in memory."""
+
+    def __init__(self, store: MemoryStore, namespace: str = DEFAULT_NAMESPACE) -> None:
+        self.store = store
+        self._namespace = namespace
+
+    def moment(self) -> tuple[int, str]:
+        return _now(), self.store._secret
+
+    def keys(self, *, after: str, limit: int) -> list[str]:
+        with self.store._lock:
+            rows = sorted(self.store._names)
+        return [key for where, key in rows if where == self._namespace and key > after][:limit]
+
+    def count(self, *, after: str, limit: int) -> tuple[int, str]:
+        keys = self.keys(after=after, limit=limit)
+        return len(keys), keys[-1] if keys else after
+
+    def new_keys(self, *, since: int, after: str, limit: int) -> list[tuple[int, str]]:
+        with self.store._lock:
+            places = [at for at in self.store._names if at[0] == self._namespace]
+            made = [(self.store._made.get(at, 0), at[1]) for at in places]
+        return sorted(one for one in made if one > (since, after))[:limit]
+
+
+def a_feed(store: NameStore, namespace: str = DEFAULT_NAMESPACE) -> Listing:
+    """The keys of any store."""
+    if isinstance(store, MemoryStore):
+        return MemoryListing(store, namespace)
+    return Listing(store.transactions, namespace, Budget())
 
 
 def _now() -> int:

@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from dibs.registry.holds import Holds
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from tests.backends import SQLITE
 from tests.web.people import newcomer
 from tests.web.site import PASSWORD, Site, problem
@@ -235,17 +235,17 @@ def test_so_many_at_a_time(make_site):
 def test_of_two_that_come_at_once_neither_sneaks_past(make_site, monkeypatch):
     """Both counted before either was there: who counts again finds one too many, and ends it."""
     site = make_site(holds="1")
-    count = SqlStore.names_of
+    count = NameStore.names_of
     sneaked: list[int] = []
 
-    def names_of(self: SqlStore, *args: Any, **kwargs: Any) -> Any:
+    def names_of(self: NameStore, *args: Any, **kwargs: Any) -> Any:
         found = count(self, *args, **kwargs)
         if not sneaked:
             sneaked.append(1)
             sneaked.append(hold(site, "eve").status_code)
         return found
 
-    monkeypatch.setattr(SqlStore, "names_of", names_of)
+    monkeypatch.setattr(NameStore, "names_of", names_of)
     problem(hold(site, "ada"), 429, "too_many_holds")
     assert sneaked == [1, 201]
     assert site.get("/usernames/ada").get_json()["available"] is True

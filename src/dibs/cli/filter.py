@@ -16,7 +16,7 @@ from dibs.wiring import filter_parts
 if TYPE_CHECKING:
     from dibs.cache.filter.bloom import BloomFilter, FilterKey
     from dibs.cache.filter.file import FilterFile, Unlock
-    from dibs.store.names.listing import NamespaceFeed
+    from dibs.store.names.listing import Listing
 
 PROBES = 100_000
 PAGE = 10_000
@@ -68,7 +68,7 @@ def status() -> None:
     click.echo(f"{shelf.path}, {known.size / 2**20:.1f} MiB")
 
 
-def _open() -> tuple[NamespaceFeed, FilterKey, FilterFile, int]:
+def _open() -> tuple[Listing, FilterKey, FilterFile, int]:
     settings, parts = ready_parts()
     feed, make_recipe, shelf = filter_parts(settings, parts.store, parts.budget)
     clock, secret = feed.moment()
@@ -83,7 +83,7 @@ def _lock(shelf: FilterFile) -> Unlock:
     return unlock
 
 
-def _build(feed: NamespaceFeed, recipe: FilterKey, clock: int) -> BloomFilter:
+def _build(feed: Listing, recipe: FilterKey, clock: int) -> BloomFilter:
     from dibs.cache.filter.build import Build  # an extra; without it a sentence was said before
 
     build = Build(feed, recipe, as_of=clock, page=PAGE)

@@ -7,6 +7,7 @@ from dibs.config import Settings
 from dibs.errors import DibsError, StoreUnavailable
 from dibs.observe import root_of
 from dibs.store import schema
+from dibs.store.database.dialects import UPGRADE
 from dibs.wiring import Parts, build
 
 JOINERS = "\u200c\u200d"
@@ -24,7 +25,7 @@ def ready_parts() -> tuple[Settings, Parts]:
         StoreUnavailable: The database cannot answer.
     """
     settings = find_settings()
-    upgrade = schema.UPGRADE if host_app() is None else f"flask {schema.UPGRADE}"
+    upgrade = UPGRADE if host_app() is None else f"flask {UPGRADE}"
     schema.require_file(settings.resolved_database_url, upgrade)
     parts = build(settings)
     parts.store.verify(deadline=parts.budget.start())

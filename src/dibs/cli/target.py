@@ -16,6 +16,7 @@ from dibs.config.namespaces import NONE, Namespaces
 from dibs.errors import ConfigError
 from dibs.state import state_of
 from dibs.store import schema
+from dibs.store.database.dialects import UPGRADE
 from dibs.wiring import create_tables, open_store
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _of_host(app: Flask, dibs: Dibs) -> Target:
             ) from error
 
     def verify() -> None:
-        schema.require_file(engine.url, f"flask {schema.UPGRADE}")
+        schema.require_file(engine.url, f"flask {UPGRADE}")
         with engine.connect() as connection:
             host_connection.verify(connection, dibs.rules_version)
 

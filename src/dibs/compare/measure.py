@@ -17,7 +17,7 @@ from dibs.compare.http import serving
 from dibs.compare.place import fill, private_place, redis_version, wait_for_filter, wait_for_redis
 from dibs.config import Settings
 from dibs.store import measuring as databases
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 from dibs.wiring import Parts, build, make_parser, open_store
 
 ROUNDS = 7
@@ -138,8 +138,8 @@ def _wait(parts: Parts) -> None:
         wait_for_filter(parts.filter, settings.namespace)
 
 
-def _store(parts: Parts) -> SqlStore:
-    if not isinstance(parts.store, SqlStore):
+def _store(parts: Parts) -> NameStore:
+    if not isinstance(parts.store, NameStore):
         raise TypeError("statements are counted on a database")
     return parts.store
 

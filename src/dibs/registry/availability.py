@@ -13,7 +13,7 @@ from dibs.names import RESERVED, Parser, Username
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import MIXED
 from dibs.registry.refusals import found_against, refusal
-from dibs.store import Deadline, NameRow, Store
+from dibs.store import Deadline, NameRow, NameStore
 from dibs.strategies import Holder, Strategy
 
 # Names like the one that is wanted are often taken too; so many are asked for at once.
@@ -34,7 +34,9 @@ class Asking:
         parser: Reads names by the rules alone: whose they are, it does not ask.
     """
 
-    def __init__(self, store: Store, strategy: Strategy, *, parser: Parser, namespace: str) -> None:
+    def __init__(
+        self, store: NameStore, strategy: Strategy, *, parser: Parser, namespace: str
+    ) -> None:
         self._store = store
         self._strategy = strategy
         self.namespace = namespace

@@ -13,7 +13,7 @@ from dibs.store import (
     Claim,
     Deadline,
     NameRow,
-    Store,
+    NameStore,
 )
 from dibs.store.names.releases import Quarantine
 from dibs.strategies import Strategy
@@ -33,7 +33,7 @@ class Registry(Asking):
 
     def __init__(
         self,
-        store: Store,
+        store: NameStore,
         strategy: Strategy,
         *,
         parser: Parser,

@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from dibs.cache import NameFilter, NoFilter, TakenNames
 from dibs.context import Deadline
-from dibs.store import Lost, NameRow, Outcome, Store
+from dibs.store import Lost, NameRow, NameStore, Outcome
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Rename, Transfer
 
@@ -36,7 +36,7 @@ class Coherence:
     """
 
     def __init__(
-        self, store: Store, cache: TakenNames | None = None, filter_: NameFilter | None = None
+        self, store: NameStore, cache: TakenNames | None = None, filter_: NameFilter | None = None
     ) -> None:
         self._store = store
         self._cache = cache or TakenNames()
@@ -74,12 +74,12 @@ class Coherence:
         )
 
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
-        """See `Store.rename`; a taken name costs no transaction."""
+        """See `NameStore.rename`; a taken name costs no transaction."""
         lost = self._prepare(wish, deadline=deadline)
         return lost or self._store.rename(wish, deadline=deadline)
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
-        """See `Store.transfer`; a taken name costs no transaction."""
+        """See `NameStore.transfer`; a taken name costs no transaction."""
         given_up = Rename(wish.instead, wish.name, wish.rest)
         lost = self._prepare(given_up, wish.theirs, deadline=deadline)
         return lost or self._store.transfer(wish, deadline=deadline)

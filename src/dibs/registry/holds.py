@@ -17,7 +17,7 @@ from dibs.names import Username
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.secret import claim_token
-from dibs.store import Claim, NameRow, Store
+from dibs.store import Claim, NameRow, NameStore
 
 KIND = "hold"
 DAY_SECONDS = 86_400
@@ -110,7 +110,7 @@ class Holds:
     def __init__(
         self,
         registry: Registry,
-        store: Store,
+        store: NameStore,
         coherence: Coherence,
         *,
         secret: Callable[[Deadline], str],

@@ -11,7 +11,7 @@ from dibs.names import Username
 from dibs.registry import Registry, won
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import HoldToken
-from dibs.store import Claim, NameRow, Store
+from dibs.store import Claim, NameRow, NameStore
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Pace, Rename, Transfer
 
@@ -42,7 +42,7 @@ class Renames:
     def __init__(
         self,
         registry: Registry,
-        store: Store,
+        store: NameStore,
         coherence: Coherence,
         *,
         quarantine: int | None,

@@ -1,7 +1,7 @@
 """The one part that says yes."""
 
 from dibs.context import Budget, Deadline
-from dibs.store.names.protocol import Store
+from dibs.store.names.store import NameStore
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,
@@ -23,10 +23,10 @@ __all__ = [
     "Failed",
     "Lost",
     "NameRow",
+    "NameStore",
     "NewTeam",
     "NewUser",
     "Outcome",
-    "Store",
     "UserRow",
     "Won",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,12 +10,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from dibs.context import Budget, Deadline
-from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import plain
+from dibs.store.database.dialects import Run, dialect_for
+from dibs.store.database.dialects.base import listed, plain
 from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
 
-NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite"}
 PATIENCE_S = 60.0
 BATCH = 500
 
@@ -30,12 +28,7 @@ def watched(engine: Engine, seen: Callable[[str], None]) -> Iterator[None]:
 
     def watch(connection: Any, record: object) -> None:
         del record
-        if isinstance(connection, sqlite3.Connection):
-            connection.set_trace_callback(seen)
-        elif hasattr(connection, "cursor_factory"):  # psycopg
-            connection.cursor_factory = _telling(connection.cursor_factory, seen)
-        else:  # PyMySQL
-            connection.cursorclass = _telling(connection.cursorclass, seen)
+        dialect_for(engine.dialect.name).show_statements(connection, seen)
 
     event.listen(engine, "connect", watch)
     try:
@@ -44,20 +37,11 @@ def watched(engine: Engine, seen: Callable[[str], None]) -> Iterator[None]:
         event.remove(engine, "connect", watch)
 
 
-def _telling(cursor_class: type[Any], seen: Callable[[str], None]) -> type[Any]:
-    class Telling(cursor_class):  # type: ignore[misc]  # whichever the driver's is
-        def execute(self, sql: str, *args: Any, **options: Any) -> Any:
-            seen(sql)
-            return super().execute(sql, *args, **options)
-
-    return Telling
-
-
 def version(engine: Engine) -> str:
     """Which database this is, for people to read; an engine that has been in use."""
     number = engine.dialect.server_version_info or ()
-    name = "mariadb" if getattr(engine.dialect, "is_mariadb", False) else engine.dialect.name
-    return " ".join([NAMES[name], ".".join(str(part) for part in number if part != "MariaDB")])
+    name = dialect_for(engine.dialect.name).product(engine)
+    return " ".join([name, ".".join(str(part) for part in number if part != name)])
 
 
 def erase(url: str, namespace: str) -> list[str]:
@@ -115,22 +99,17 @@ def _erase_some(run: Run, namespace: str) -> list[str]:
     rows = [plain(row) for row in found]
     owners = [row[1] for row in rows if row[2] == "user"]
     if owners:
-        listed, params = _listed(owners)
-        run.change(f"DELETE FROM dibs_users WHERE id IN ({listed})", params)
+        places, params = listed(owners)
+        run.change(f"DELETE FROM dibs_users WHERE id IN ({places})", params)
     keys = [row[0] for row in rows]
     if keys:
-        listed, params = _listed(keys)
+        places, params = listed(keys)
         run.change(
-            f"DELETE FROM dibs_history WHERE namespace = :namespace AND name_key IN ({listed})",
+            f"DELETE FROM dibs_history WHERE namespace = :namespace AND name_key IN ({places})",
             {"namespace": namespace, **params},
         )
         run.change(
-            f"DELETE FROM dibs_names WHERE namespace = :namespace AND name_key IN ({listed})",
+            f"DELETE FROM dibs_names WHERE namespace = :namespace AND name_key IN ({places})",
             {"namespace": namespace, **params},
         )
     return keys
-
-
-def _listed(values: list[str]) -> tuple[str, dict[str, object]]:
-    params: dict[str, object] = {f"value_{i}": value for i, value in enumerate(values)}
-    return ", ".join(f":{name}" for name in params), params

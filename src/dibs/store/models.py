@@ -23,11 +23,11 @@ from sqlalchemy import (
     Table,
     event,
 )
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from dibs.errors import ConfigError
 from dibs.names import MAX_KEY_BYTES
+from dibs.store.database.dialects import dialect_or_base
 from dibs.store.records import MAX_OWNER
 
 MAX_TOKEN = 64
@@ -51,16 +51,11 @@ class ByteText(TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
-        name = dialect.name
         length = self.impl_instance.length  # type: ignore[attr-defined]
-        if name == "postgresql":
-            return postgresql.VARCHAR(length, collation="C")
-        if name in ("mysql", "mariadb"):
-            return mysql.VARBINARY(length)  # type: ignore[return-value]
-        return sqlite.VARCHAR(length, collation="BINARY")
+        return dialect_or_base(dialect.name).byte_text(length)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:
-        return value.encode() if value and dialect.name in ("mysql", "mariadb") else value
+        return dialect_or_base(dialect.name).encode(value) if value else value
 
     def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> str | None:
         del dialect

@@ -14,19 +14,16 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from dibs.context import Budget
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION
-from dibs.store.database.dialects import SQLite, dialect_for
+from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
 from dibs.store.database.engine import parse_url
-from dibs.store.database.violations import Kind, classify
 from dibs.store.models import meta, metadata, names
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 VERSION_TABLE = "dibs_alembic_version"
-UPGRADE = "dibs db upgrade"
 EMPTY_META = f"The table {meta.name} is empty: run `{UPGRADE}`."
 UPGRADE_TRIES = 6
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -54,7 +51,7 @@ def verify(connection: Connection, rules_version: int = RULES_VERSION) -> None:
 
 
 def require_file(url: str | URL, mending: str = UPGRADE) -> None:
-    """See that an SQLite database has its file: to look for it in there would make one.
+    """See that a database that is a file has it: to look for tables in there would make one.
 
     Args:
         url: The database's address.
@@ -64,10 +61,7 @@ def require_file(url: str | URL, mending: str = UPGRADE) -> None:
         SchemaError: It has none.
     """
     parsed = parse_url(url) if isinstance(url, str) else url
-    file = parsed.database or ":memory:"
-    if parsed.get_backend_name() != "sqlite" or file == ":memory:" or file.startswith("file:"):
-        return
-    if not Path(file).exists():
+    if file := dialect_for(parsed.get_backend_name()).missing_file(parsed):
         raise SchemaError(f"The file {file} does not exist: run `{mending}`.")
 
 
@@ -105,21 +99,11 @@ def _verify_collation(connection: Connection) -> None:
     dialect = dialect_for(connection.dialect.name)
     for column, collation in dialect.collations(connection).items():
         if not dialect.is_bytewise(collation):
+            kind = names.c[column].type.compile(connection.dialect)
             raise SchemaError(
                 f"The column {names.name}.{column} is compared as {collation}, not byte by"
-                f" byte. Mend it with: {_mend_collation(connection, column)}"
+                f" byte. Mend it with: {dialect.mend_collation(column, kind)}"
             )
-
-
-def _mend_collation(connection: Connection, column: str) -> str:
-    kind = names.c[column].type.compile(connection.dialect)
-    match connection.dialect.name:
-        case "postgresql":
-            return f"ALTER TABLE {names.name} ALTER COLUMN {column} TYPE {kind};"
-        case "sqlite":  # has no ALTER COLUMN
-            return f"copy the rows to a new file that `{UPGRADE}` made."
-        case _:
-            return f"ALTER TABLE {names.name} MODIFY {column} {kind} NOT NULL;"
 
 
 def _verify_migration(connection: Connection) -> None:
@@ -173,9 +157,11 @@ def upgrade(url: str, rules_version: int = RULES_VERSION) -> None:
         StoreUnavailable: The database cannot answer.
     """
     # Not the service's own engine: a migration may take longer than a request.
-    engine = create_engine(parse_url(url), poolclass=NullPool)
-    if engine.dialect.name == "sqlite":
-        SQLite.listen(engine, Budget())  # a file is WAL from its first day
+    parsed = parse_url(url)
+    dialect = dialect_for(parsed.get_backend_name())
+    dialect.refuse_no_folder(parsed)
+    engine = create_engine(parsed, poolclass=NullPool)
+    dialect.listen_unbounded(engine)
     try:
         upgrade_engine(engine, rules_version)
     finally:
@@ -201,7 +187,7 @@ def upgrade_engine(engine: Engine, rules_version: int = RULES_VERSION) -> None:
             if last:
                 raise
         except DBAPIError as error:
-            if classify(error) is Kind.AWAY:
+            if dialect_for(engine.dialect.name).classify(error) is Kind.AWAY:
                 raise StoreUnavailable from error
             if last:
                 raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dibs.cache import Entry, NameFilter, TakenNames
-from dibs.store import Claim, Deadline, NameRow, Outcome, Store
+from dibs.store import Claim, Deadline, NameRow, NameStore, Outcome
 
 Holder = NameRow | Entry
 """Who has a name: the row, or what a cache remembers of it."""
@@ -17,7 +17,7 @@ Holder = NameRow | Entry
 class Sources:
     """What a strategy may ask."""
 
-    store: Store
+    store: NameStore
     cache: TakenNames
     filter: NameFilter
 

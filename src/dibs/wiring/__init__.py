@@ -20,12 +20,12 @@ from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds
 from dibs.registry.renames import Renames
-from dibs.store import Budget, Deadline, Store
-from dibs.store.database.engine import connect, parse_url, refuse_no_folder
+from dibs.store import Budget, Deadline, NameStore
+from dibs.store.database.engine import connect
+from dibs.store.database.transactions import Transactions
 from dibs.store.names.history import History
-from dibs.store.names.listing import NamespaceFeed
+from dibs.store.names.listing import Listing
 from dibs.store.names.renames import Pace
-from dibs.store.names.store import SqlStore
 from dibs.store.schema import upgrade
 from dibs.strategies import STRATEGIES, Sources
 from dibs.wiring.accounts import Accounts, make_accounts, secret_of
@@ -65,7 +65,7 @@ class Parts:
 
     settings: Settings
     budget: Budget
-    store: SqlStore
+    store: NameStore
     cache: TakenNames
     filter: NameFilter
     coherence: Coherence
@@ -150,7 +150,7 @@ def _registry(settings: Settings, sources: Sources, coherence: Coherence) -> Reg
     )
 
 
-def _holds(settings: Settings, registry: Registry, store: SqlStore, coherence: Coherence) -> Holds:
+def _holds(settings: Settings, registry: Registry, store: NameStore, coherence: Coherence) -> Holds:
     return Holds(
         registry,
         store,
@@ -161,7 +161,9 @@ def _holds(settings: Settings, registry: Registry, store: SqlStore, coherence: C
     )
 
 
-def _renames(settings: Settings, registry: Registry, store: Store, coherence: Coherence) -> Renames:
+def _renames(
+    settings: Settings, registry: Registry, store: NameStore, coherence: Coherence
+) -> Renames:
     return Renames(
         registry,
         store,
@@ -232,7 +234,7 @@ def _in_redis(
     )
 
 
-def _filter(settings: Settings, store: Store, budget: Budget, counters: Counters) -> NameFilter:
+def _filter(settings: Settings, store: NameStore, budget: Budget, counters: Counters) -> NameFilter:
     if settings.resolved_strategy != "membership_filter":
         return NoFilter()
     feed, recipe, shelf = filter_parts(settings, store, budget)
@@ -249,8 +251,8 @@ def _filter(settings: Settings, store: Store, budget: Budget, counters: Counters
 
 
 def filter_parts(
-    settings: Settings, store: Store, budget: Budget
-) -> tuple[NamespaceFeed, Callable[[str], FilterKey], FilterFile]:
+    settings: Settings, store: NameStore, budget: Budget
+) -> tuple[Listing, Callable[[str], FilterKey], FilterFile]:
     """What a filter is made of: the names, what makes its recipe, and where it is kept.
 
     Raises:
@@ -265,13 +267,13 @@ def filter_parts(
         ) from error
     rules = rules_version(settings.lookalikes)
     return (
-        NamespaceFeed(store, budget, settings.namespace),
+        Listing(store.transactions, settings.namespace, budget),
         partial(FilterKey, namespace=settings.namespace, rules=rules),
         FilterFile(Path(settings.home).absolute(), settings.namespace),
     )
 
 
-def open_store(settings: Settings) -> tuple[SqlStore, Budget]:
+def open_store(settings: Settings) -> tuple[NameStore, Budget]:
     """The store that the settings name, and what starts a deadline for it.
 
     Raises:
@@ -281,7 +283,7 @@ def open_store(settings: Settings) -> tuple[SqlStore, Budget]:
     _make_home(settings)
     engine = connect(settings.resolved_database_url, budget=budget, pool_size=settings.pool_size)
     version = rules_version(settings.lookalikes)
-    return SqlStore(engine, budget, rules_version=version), budget
+    return NameStore(Transactions(engine, budget), rules_version=version), budget
 
 
 def create_tables(settings: Settings) -> None:
@@ -292,7 +294,6 @@ def create_tables(settings: Settings) -> None:
         StoreUnavailable: The database cannot answer.
     """
     _make_home(settings)
-    refuse_no_folder(parse_url(settings.resolved_database_url))
     upgrade(settings.resolved_database_url, rules_version(settings.lookalikes))
 
 

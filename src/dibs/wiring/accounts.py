@@ -27,7 +27,7 @@ from dibs.store.accounts.idempotency import Requests
 from dibs.store.accounts.sessions import Sessions
 from dibs.store.accounts.teams import Teams
 from dibs.store.accounts.users import Users
-from dibs.store.names.store import SqlStore
+from dibs.store.names.store import NameStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Accounts:
 
 def make_accounts(
     settings: Settings,
-    store: SqlStore,
+    store: NameStore,
     registry: Registry,
     renames: Renames,
     coherence: Coherence,
@@ -95,7 +95,7 @@ def make_accounts(
     )
 
 
-def secret_of(settings: Settings, store: SqlStore, deadline: Deadline) -> str:
+def secret_of(settings: Settings, store: NameStore, deadline: Deadline) -> str:
     """The service's secret: DIBS_SECRET_KEY, or else the one in the database.
 
     Raises:
@@ -105,7 +105,7 @@ def secret_of(settings: Settings, store: SqlStore, deadline: Deadline) -> str:
 
 
 def _repeats(
-    settings: Settings, store: SqlStore, secret: Callable[[Deadline], str]
+    settings: Settings, store: NameStore, secret: Callable[[Deadline], str]
 ) -> IdempotentRequests:
     patience_ms = round(1000 * (settings.deadline + SLACK_SECONDS))
     rows = Requests(store.transactions, patience_ms=patience_ms)
@@ -141,7 +141,7 @@ def _passwords(settings: Settings) -> Passwords:
 
 def _logins(
     settings: Settings,
-    store: SqlStore,
+    store: NameStore,
     users: Users,
     passwords: Passwords,
     parser: Parser,

@@ -17,9 +17,9 @@ from dibs.store import (
     Failed,
     Lost,
     NameRow,
+    NameStore,
     NewUser,
     Outcome,
-    Store,
     Won,
 )
 from dibs.store.names.releases import FREE, Quarantine
@@ -129,7 +129,7 @@ def soon() -> Deadline:
     return Deadline.after(PATIENCE_S)
 
 
-def claim(store: Store, wanted: Claim, *, deadline: Deadline | None = None) -> Outcome | Failed:
+def claim(store: NameStore, wanted: Claim, *, deadline: Deadline | None = None) -> Outcome | Failed:
     """The outcome of a claim, also where it is an error."""
     try:
         return store.claim(wanted, deadline=deadline or soon())
@@ -137,27 +137,27 @@ def claim(store: Store, wanted: Claim, *, deadline: Deadline | None = None) -> O
         return Failed(error)
 
 
-def win(store: Store, wanted: Claim) -> NameRow:
+def win(store: NameStore, wanted: Claim) -> NameRow:
     """The row of a claim that must be won."""
     outcome = claim(store, wanted)
     assert isinstance(outcome, Won), outcome
     return outcome.row
 
 
-def lose(store: Store, wanted: Claim) -> NameRow:
+def lose(store: NameStore, wanted: Claim) -> NameRow:
     """The row that stood in the way of a claim that must be lost."""
     outcome = claim(store, wanted)
     assert isinstance(outcome, Lost), outcome
     return outcome.row
 
 
-def look_up(store: Store, key: str, *, namespace: str = DEFAULT_NAMESPACE) -> NameRow | None:
+def look_up(store: NameStore, key: str, *, namespace: str = DEFAULT_NAMESPACE) -> NameRow | None:
     """The row of one key."""
     return store.find([key], namespace=namespace, deadline=soon()).get(key)
 
 
 def release(
-    store: Store,
+    store: NameStore,
     key: str,
     owner: str,
     *,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from dibs.store import NameRow, Store
+from dibs.store import NameRow, NameStore
 from dibs.store.names.releases import Quarantine
 from dibs.store.records import State
 from tests.support.contract.helpers import (
@@ -27,10 +27,10 @@ class LifeContract:
 
     # --- holds -------------------------------------------------------------
 
-    def test_a_hold_ends_when_the_store_says(self, store: Store) -> None:
+    def test_a_hold_ends_when_the_store_says(self, store: NameStore) -> None:
         """By the store's own clock, of which the row tells both the moment and what is left."""
         row = win(store, a_claim("ada", lasts=AN_HOUR_MS))
-        now, _ = store.moment(deadline=soon())
+        now = store.clock(deadline=soon())
         assert (row.state, row.free, row.version) == ("held", False, 1)
         assert row.expires_at is not None
         assert 0 <= now + AN_HOUR_MS - row.expires_at < 1000 * PATIENCE_S
@@ -38,14 +38,14 @@ class LifeContract:
         assert 0 < row.expires_in <= AN_HOUR_MS
         assert look_up(store, "ada") == row
 
-    def test_a_hold_asked_for_again_is_the_same_hold(self, store: Store) -> None:
+    def test_a_hold_asked_for_again_is_the_same_hold(self, store: NameStore) -> None:
         """Its end does not move."""
         wanted = a_claim("ada", lasts=AN_HOUR_MS)
         row = win(store, wanted)
         assert win(store, wanted) == row
         assert row.won_by(wanted.token)
 
-    def test_nobody_else_gets_what_is_held(self, store: Store) -> None:
+    def test_nobody_else_gets_what_is_held(self, store: NameStore) -> None:
         """Neither to own nor to hold it, nor with another hold's token."""
         row = win(store, a_claim("ada", lasts=AN_HOUR_MS))
         other = win(store, a_claim("bob", lasts=AN_HOUR_MS))
@@ -57,7 +57,7 @@ class LifeContract:
         ):
             assert lose(store, wanted) == row
 
-    def test_a_hold_becomes_a_name_by_its_token(self, store: Store) -> None:
+    def test_a_hold_becomes_a_name_by_its_token(self, store: NameStore) -> None:
         """Whoever shows it owns the name from then on, without an end."""
         hold = win(store, a_claim("ada", lasts=AN_HOUR_MS))
         wanted = a_claim("ada", hold=str(hold.claim_token))
@@ -67,7 +67,7 @@ class LifeContract:
         assert win(store, wanted) == row == look_up(store, "ada")
         assert lose(store, a_claim("ada", hold=str(hold.claim_token))) == row
 
-    def test_a_hold_that_is_over_is_anybodys(self, store: Store) -> None:
+    def test_a_hold_that_is_over_is_anybodys(self, store: NameStore) -> None:
         """Its own token is no success any more, and opens nothing that another has by now."""
         wanted = a_claim("ada", lasts=0)
         over = win(store, wanted)
@@ -78,7 +78,7 @@ class LifeContract:
         assert lose(store, a_claim("ada", hold=wanted.token)) == row
         assert lose(store, wanted) == row
 
-    def test_the_token_of_a_hold_that_is_over_is_no_hindrance(self, store: Store) -> None:
+    def test_the_token_of_a_hold_that_is_over_is_no_hindrance(self, store: NameStore) -> None:
         """Nobody took the name meanwhile, so the late one has it after all."""
         over = win(store, a_claim("ada", lasts=0))
         assert win(store, a_claim("ada", hold=str(over.claim_token))).state == "owned"
@@ -87,7 +87,7 @@ class LifeContract:
         assert (again.state, again.free) == ("held", False)
         assert again.version == over.version + 1
 
-    def test_a_hold_is_ended_early_by_its_token_alone(self, store: Store) -> None:
+    def test_a_hold_is_ended_early_by_its_token_alone(self, store: NameStore) -> None:
         """Once; then the name is free."""
         row = win(store, a_claim("ada", lasts=AN_HOUR_MS))
         assert not _free(store, "ada", token=uuid.uuid4().hex)
@@ -99,7 +99,7 @@ class LifeContract:
         assert not _free(store, "ada", token=row.claim_token)
         assert win(store, a_claim("ada")).version == 3
 
-    def test_what_is_owned_is_no_hold(self, store: Store) -> None:
+    def test_what_is_owned_is_no_hold(self, store: NameStore) -> None:
         """The token that claimed it frees nothing."""
         row = win(store, a_claim("ada"))
         for state in ("held", "quarantined", "reserved"):
@@ -108,7 +108,7 @@ class LifeContract:
 
     # --- quarantine ----------------------------------------------------------
 
-    def test_a_resting_name_is_nobodys(self, store: Store) -> None:
+    def test_a_resting_name_is_nobodys(self, store: NameStore) -> None:
         """For as long as was said, by the store's own clock; its last owner is forgotten."""
         first = a_claim("ada")
         win(store, first)
@@ -116,13 +116,13 @@ class LifeContract:
         row = look_up(store, "ada")
         _assert_gone(row, "quarantined", version=2)
         assert row is not None
-        now, _ = store.moment(deadline=soon())
+        now = store.clock(deadline=soon())
         assert row.expires_at is not None
         assert 0 <= now + AN_HOUR_MS - row.expires_at < 1000 * PATIENCE_S
         for wanted in (a_claim("ada"), a_claim("ada", owner=first.owner), first):
             assert lose(store, wanted) == row
 
-    def test_a_name_may_rest_for_ever(self, store: Store) -> None:
+    def test_a_name_may_rest_for_ever(self, store: NameStore) -> None:
         """There is no end that could come."""
         first = a_claim("ada")
         win(store, first)
@@ -130,7 +130,7 @@ class LifeContract:
         row = lose(store, a_claim("ada"))
         assert (row.state, row.free, row.expires_at) == ("quarantined", False, None)
 
-    def test_who_is_remembered_takes_her_own_back(self, store: Store) -> None:
+    def test_who_is_remembered_takes_her_own_back(self, store: NameStore) -> None:
         """And nobody else, whose identity may be the same in another kind."""
         for key, lasts in (("ada", AN_HOUR_MS), ("bob", None)):
             first = a_claim(key)
@@ -142,7 +142,7 @@ class LifeContract:
             back = win(store, a_claim(key, owner=first.owner))
             assert (back.state, back.version, back.expires_at) == ("owned", 3, None)
 
-    def test_a_rest_that_is_over_keeps_nobody_out(self, store: Store) -> None:
+    def test_a_rest_that_is_over_keeps_nobody_out(self, store: NameStore) -> None:
         """Until somebody comes, its last owner is found by it."""
         first = a_claim("ada")
         win(store, first)
@@ -153,7 +153,7 @@ class LifeContract:
         second = win(store, a_claim("ada"))
         assert lose(store, a_claim("ada", owner=first.owner)) == second
 
-    def test_a_quarantine_is_ended_by_staff(self, store: Store) -> None:
+    def test_a_quarantine_is_ended_by_staff(self, store: NameStore) -> None:
         """Whether it would end by itself or never."""
         for key, lasts in (("ada", AN_HOUR_MS), ("bob", None)):
             first = a_claim(key)
@@ -164,7 +164,7 @@ class LifeContract:
             _assert_gone(look_up(store, key), "free", version=3)
             assert win(store, a_claim(key)).version == 4
 
-    def test_staff_give_away_what_is_kept_back(self, store: Store) -> None:
+    def test_staff_give_away_what_is_kept_back(self, store: NameStore) -> None:
         """Held, resting or reserved, but never owned."""
         first = a_claim("resting")
         win(store, first)
@@ -177,7 +177,7 @@ class LifeContract:
             assert win(store, replace(a_claim(key), by_staff=True)).state == "owned"
         assert lose(store, replace(a_claim("owned"), by_staff=True)) == owned
 
-    def test_a_release_of_what_has_changed_does_nothing(self, store: Store) -> None:
+    def test_a_release_of_what_has_changed_does_nothing(self, store: NameStore) -> None:
         """What was read is not what is there."""
         row = win(store, a_claim("ada"))
         owner = str(row.owner)
@@ -187,7 +187,7 @@ class LifeContract:
 
 
 def _free(
-    store: Store,
+    store: NameStore,
     key: str,
     *,
     state: State = "held",

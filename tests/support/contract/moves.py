@@ -11,7 +11,7 @@ import pytest
 
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.names import Username
-from dibs.store import Lost, NameRow, Outcome, Store, Won
+from dibs.store import Lost, NameRow, NameStore, Outcome, Won
 from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.names.renames import Pace, Rename, Transfer
 from tests.support.contract.helpers import (
@@ -33,7 +33,7 @@ class MoveContract:
 
     # --- renames -----------------------------------------------------------
 
-    def test_a_rename_gives_one_and_takes_one(self, store: Store) -> None:
+    def test_a_rename_gives_one_and_takes_one(self, store: NameStore) -> None:
         """The old name rests, and its owner is found by it."""
         old = _user(store, "ada")
         wish = a_rename(old, "eve")
@@ -49,7 +49,7 @@ class MoveContract:
         assert user is not None
         assert user.username == "eve"
 
-    def test_a_refused_rename_changes_neither(self, store: Store) -> None:
+    def test_a_refused_rename_changes_neither(self, store: NameStore) -> None:
         """Whatever it is that is in the way."""
         old, other = _user(store, "ada"), _user(store, "eve")
         held = win(store, a_claim("held", lasts=AN_HOUR_MS))
@@ -58,14 +58,14 @@ class MoveContract:
             assert look_up(store, row.key) == row
             assert look_up(store, "ada") == old
 
-    def test_a_rename_sent_twice_is_one(self, store: Store) -> None:
+    def test_a_rename_sent_twice_is_one(self, store: NameStore) -> None:
         """Its own token is found on the new name."""
         wish = a_rename(_user(store, "ada"), "eve")
         row = _renamed(store, wish)
         assert _renamed(store, wish) == row
         assert [_version(store, key) for key in ("ada", "eve")] == [2, 1]
 
-    def test_another_spelling_is_changed_in_place(self, store: Store) -> None:
+    def test_another_spelling_is_changed_in_place(self, store: NameStore) -> None:
         """Nothing is given up, and it takes no time."""
         old = _user(store, "ada")
         wish = a_rename(old, a_name("ada", display="Ada"), pace=Pace(most=0))
@@ -74,7 +74,7 @@ class MoveContract:
         assert (row.owner, row.expires_at) == (old.owner, None)
         assert look_up(store, "ada") == row == _renamed(store, wish)
 
-    def test_an_old_name_is_taken_back(self, store: Store) -> None:
+    def test_an_old_name_is_taken_back(self, store: NameStore) -> None:
         """By who had it; anybody else is refused."""
         first = _user(store, "ada")
         second = _renamed(store, a_rename(first, "eve"))
@@ -86,13 +86,13 @@ class MoveContract:
         assert _version(store, "eve") == 2
         assert _keys(store, first) == ["ada"]
 
-    def test_a_held_name_is_taken_by_its_token(self, store: Store) -> None:
+    def test_a_held_name_is_taken_by_its_token(self, store: NameStore) -> None:
         """As in a registration."""
         hold = win(store, a_claim("eve", lasts=AN_HOUR_MS))
         wish = a_rename(_user(store, "ada"), "eve", hold=str(hold.claim_token))
         assert _renamed(store, wish).version == 2
 
-    def test_a_rename_of_what_has_changed_is_none(self, store: Store) -> None:
+    def test_a_rename_of_what_has_changed_is_none(self, store: NameStore) -> None:
         """Somebody was quicker; nothing is done, and the caller reads again."""
         old = _user(store, "ada")
         _renamed(store, a_rename(old, "eve"))
@@ -101,13 +101,13 @@ class MoveContract:
         assert look_up(store, "bob") is None
         assert _version(store, "ada") == 2
 
-    def test_a_rename_without_rest_frees_the_old_name(self, store: Store) -> None:
+    def test_a_rename_without_rest_frees_the_old_name(self, store: NameStore) -> None:
         """At once, for anybody."""
         old = _user(store, "ada")
         _renamed(store, replace(a_rename(old, "eve"), rest=FREE))
         assert win(store, a_claim("ada")).version == 3
 
-    def test_nobody_who_is_not_there_is_renamed(self, store: Store) -> None:
+    def test_nobody_who_is_not_there_is_renamed(self, store: NameStore) -> None:
         """A name without its user, if the service has users of its own."""
         old = win(store, a_claim("ada"))
         with pytest.raises(UserNotFound):
@@ -116,7 +116,7 @@ class MoveContract:
         assert look_up(store, "eve") is None
         assert _renamed(store, replace(a_rename(old, "eve"), user=False)).owner == old.owner
 
-    def test_the_next_rename_has_to_wait(self, store: Store) -> None:
+    def test_the_next_rename_has_to_wait(self, store: NameStore) -> None:
         """For the pause, of which the answer tells the rest; and nothing is changed."""
         row = _renamed(store, a_rename(_user(store, "ada"), "eve"))
         with pytest.raises(RenamedTooOften) as refused:
@@ -125,7 +125,7 @@ class MoveContract:
         assert (look_up(store, "eve"), look_up(store, "bob")) == (row, None)
         _renamed(store, a_rename(row, "bob"))
 
-    def test_there_are_so_many_renames_in_a_period(self, store: Store) -> None:
+    def test_there_are_so_many_renames_in_a_period(self, store: NameStore) -> None:
         """Those of everybody else do not count, nor those before it, nor refused ones."""
         row = _user(store, "a0")
         pace = Pace(most=2, period=AN_HOUR_MS)
@@ -138,7 +138,7 @@ class MoveContract:
         assert 3500 <= (refused.value.retry_after or 0) <= 3600
         _renamed(store, a_rename(row, "a3", pace=Pace(most=3, period=AN_HOUR_MS)))
 
-    def test_the_pause_counts_past_the_period(self, store: Store) -> None:
+    def test_the_pause_counts_past_the_period(self, store: NameStore) -> None:
         """A period of nothing forgives no pause."""
         row = _renamed(store, a_rename(_user(store, "ada"), "eve"))
         with pytest.raises(RenamedTooOften):
@@ -146,7 +146,7 @@ class MoveContract:
 
     # --- transfers ---------------------------------------------------------
 
-    def test_a_transfer_leaves_nobody_without_a_name(self, store: Store) -> None:
+    def test_a_transfer_leaves_nobody_without_a_name(self, store: NameStore) -> None:
         """Three names change in one."""
         name, theirs = _user(store, "ada"), _user(store, "eve")
         wish = _transfer_of(name, theirs, instead="ada-2")
@@ -161,21 +161,21 @@ class MoveContract:
         assert (_keys(store, name), _keys(store, theirs)) == (["ada-2"], ["ada"])
         assert store.transfer(wish, deadline=soon()) == outcome
 
-    def test_a_token_is_no_success_after_a_transfer(self, store: Store) -> None:
+    def test_a_token_is_no_success_after_a_transfer(self, store: NameStore) -> None:
         """The late retry of who had the name is told that another has it."""
         first = a_claim("ada", user=True)
         name, theirs = win(store, first), _user(store, "eve")
         store.transfer(_transfer_of(name, theirs, instead="ada-2"), deadline=soon())
         assert lose(store, first).owner == theirs.owner
 
-    def test_a_refused_transfer_changes_nothing(self, store: Store) -> None:
+    def test_a_refused_transfer_changes_nothing(self, store: NameStore) -> None:
         """Not a single one of the three."""
         name, theirs, other = (_user(store, key) for key in ("ada", "eve", "bob"))
         outcome = store.transfer(_transfer_of(name, theirs, instead="bob"), deadline=soon())
         assert outcome == Lost(other)
         assert [look_up(store, row.key) for row in (name, theirs, other)] == [name, theirs, other]
 
-    def test_a_transfer_of_what_has_changed_is_none(self, store: Store) -> None:
+    def test_a_transfer_of_what_has_changed_is_none(self, store: NameStore) -> None:
         """Of either of the two names."""
         name, theirs = _user(store, "ada"), _user(store, "eve")
         for stale in (
@@ -186,7 +186,7 @@ class MoveContract:
         assert [look_up(store, row.key) for row in (name, theirs)] == [name, theirs]
         assert look_up(store, "bob") is None
 
-    def test_a_transfer_is_between_users(self, store: Store) -> None:
+    def test_a_transfer_is_between_users(self, store: NameStore) -> None:
         """A name whose user is gone has nobody to pass it on, or to take it."""
         name, theirs = _user(store, "ada"), win(store, a_claim("eve"))
         for one, other in ((name, theirs), (theirs, name)):
@@ -196,7 +196,7 @@ class MoveContract:
 
     # --- names of an owner -------------------------------------------------
 
-    def test_an_owners_names_are_those_that_are_hers_now(self, store: Store) -> None:
+    def test_an_owners_names_are_those_that_are_hers_now(self, store: NameStore) -> None:
         """In order; what is over is hers no more, and another kind is somebody else."""
         owner = str(uuid.uuid4())
         for namespace, key in (("x", "b"), ("x", "a"), ("a", "z")):
@@ -212,7 +212,7 @@ class MoveContract:
         here = store.names_of("user", owner, namespace="x", deadline=soon())
         assert [row.key for row in here] == ["a", "b"]
 
-    def test_what_an_owner_holds_or_had_is_asked_for_by_its_state(self, store: Store) -> None:
+    def test_what_an_owner_holds_or_had_is_asked_for_by_its_state(self, store: NameStore) -> None:
         """Only while it lasts."""
         owner = str(uuid.uuid4())
         for key, lasts in (("held", AN_HOUR_MS), ("over", 0)):
@@ -246,26 +246,26 @@ def _transfer_of(name: NameRow, theirs: NameRow, *, instead: str) -> Transfer:
     return Transfer(name, a_claim(instead, owner=str(name.owner)), theirs, RESTING)
 
 
-def _user(store: Store, key: str) -> NameRow:
+def _user(store: NameStore, key: str) -> NameRow:
     return win(store, a_claim(key, user=True))
 
 
-def _rename(store: Store, wish: Rename) -> Outcome | None:
+def _rename(store: NameStore, wish: Rename) -> Outcome | None:
     return store.rename(wish, deadline=soon())
 
 
-def _renamed(store: Store, wish: Rename) -> NameRow:
+def _renamed(store: NameStore, wish: Rename) -> NameRow:
     outcome = _rename(store, wish)
     assert isinstance(outcome, Won), outcome
     return outcome.row
 
 
-def _version(store: Store, key: str) -> int:
+def _version(store: NameStore, key: str) -> int:
     row = look_up(store, key)
     assert row is not None
     return row.version
 
 
-def _keys(store: Store, owner: NameRow) -> list[str]:
+def _keys(store: NameStore, owner: NameRow) -> list[str]:
     rows = store.names_of("user", str(owner.owner), deadline=soon())
     return [row.key for row in rows]

@@ -9,9 +9,8 @@ from typing import Literal
 from dibs.context import Deadline
 from dibs.errors import OutcomeUnknown, StoreUnavailable
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import listed, plain
-from dibs.store.database.statements import RowVanished
-from dibs.store.database.transactions import Transactions
+from dibs.store.database.dialects.base import plain
+from dibs.store.database.transactions import RowVanished, Transactions, delete_some
 from dibs.store.models import MAX_ANSWER, MAX_LANGUAGE, MAX_LOCATION
 
 KEPT_MS = 24 * 3_600_000
@@ -226,14 +225,11 @@ class Requests:
         old = f"created_at <= (SELECT {self._clock} - {KEPT_MS})"
         oldest = f"SELECT id FROM dibs_requests WHERE {old} ORDER BY created_at LIMIT :limit"
 
-        def work(run: Run) -> int:
-            # Listed first: MariaDB takes no LIMIT in a subquery, nor PostgreSQL in a DELETE.
-            places, params = listed([plain(row)[0] for row in run.rows(oldest, {"limit": limit})])
-            if not params:
-                return 0
-            return run.change(f"DELETE FROM dibs_requests WHERE id IN ({places}) AND {old}", params)
-
-        return self._transactions.write(work, changed=bool, deadline=deadline)
+        return self._transactions.write(
+            lambda run: delete_some(run, "dibs_requests", oldest, {"limit": limit}, still=old),
+            changed=bool,
+            deadline=deadline,
+        )
 
 
 _STILL_MINE = "id = :id AND attempt = :token AND state = 'running'"

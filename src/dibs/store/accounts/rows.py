@@ -8,7 +8,7 @@ renames, transfers, passwords, roles, keeping them out, sessions, teams and thei
 
 from __future__ import annotations
 
-from dibs.store.database.dialects import Dialect, Run
+from dibs.store.database.dialects import Run
 
 ONLY_NAMED = (
     "{0}owner_kind = 'user' AND {0}state = 'owned' AND {0}registered = 1 AND {0}updated_at = 0"
@@ -23,7 +23,6 @@ HAS_NAME = """EXISTS (
 
 def change_user(
     run: Run,
-    dialect: type[Dialect],
     user_id: str,
     what: str,
     where: str = "1 = 1",
@@ -33,7 +32,6 @@ def change_user(
 
     Args:
         run: Sends the statements.
-        dialect: The database's way of saying them.
         user_id: Whose.
         what: What stands after SET.
         where: What else must be true of the row.
@@ -47,19 +45,17 @@ def change_user(
     if run.change(sql, values) == 1:
         return True
     make = f"INSERT INTO dibs_users (id, created_at) SELECT owner, created_at {NAME_OF}"
-    run.change(f"{make} {dialect.pass_over('id')}", {"id": user_id})
+    run.change(f"{make} {run.dialect.pass_over('id')}", {"id": user_id})
     # It may have waited for another transaction, which made the row, or deleted the user: then
     # it has made a row of nobody's, which is undone with the rest.
     return run.change(f"{sql} AND {HAS_NAME}", values) == 1
 
 
-def lock_user(
-    run: Run, dialect: type[Dialect], user_id: str, where: str = "1 = 1", **params: object
-) -> bool:
+def lock_user(run: Run, user_id: str, where: str = "1 = 1", **params: object) -> bool:
     """Keep a user as they are until the end of this transaction; see `change_user`.
 
     An UPDATE that changes nothing locks a row everywhere; `SELECT ... FOR UPDATE` is not SQL that
     SQLite knows. Whoever locks a team too takes the user first, so that two transactions cannot
     wait for each other in a circle.
     """
-    return change_user(run, dialect, user_id, "created_at = created_at", where, **params)
+    return change_user(run, user_id, "created_at = created_at", where, **params)

@@ -9,8 +9,8 @@ from typing import Literal
 from dibs.context import Deadline
 from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import listed, plain
-from dibs.store.database.transactions import Transactions
+from dibs.store.database.dialects.base import plain
+from dibs.store.database.transactions import Transactions, delete_some
 
 GRACE_MS = 10_000
 """How long a client whose reply was lost may come once more with the token before."""
@@ -99,8 +99,7 @@ class Sessions:
         def work(run: Run) -> bool:
             # Locked, or a password that is changed at this moment would leave a session behind.
             same = "password_hash = :hash AND disabled_at IS NULL"
-            dialect = self._transactions.dialect
-            if not lock_user(run, dialect, user_id, same, hash=password_hash):
+            if not lock_user(run, user_id, same, hash=password_hash):
                 return False
             run.change(self._insert, {**params, "device": device, "ms": ms})
             _end_further(run, row_id, user_id, most)
@@ -244,20 +243,13 @@ class Sessions:
             StoreUnavailable: The database cannot answer; nothing waits for it.
         """
         # In a subquery the clock is read once; else PostgreSQL compares it with every session.
-        oldest = (
-            f"SELECT id FROM dibs_sessions WHERE expires_at <= (SELECT {self._clock})"
-            " ORDER BY expires_at LIMIT :limit"
+        over = f"expires_at <= (SELECT {self._clock})"
+        oldest = f"SELECT id FROM dibs_sessions WHERE {over} ORDER BY expires_at LIMIT :limit"
+        return self._transactions.write(
+            lambda run: delete_some(run, "dibs_sessions", oldest, {"limit": limit}, still=over),
+            changed=bool,
+            deadline=deadline,
         )
-
-        def work(run: Run) -> int:
-            # Listed first: MariaDB takes no LIMIT in a subquery, nor PostgreSQL in a DELETE.
-            places, params = listed([plain(row)[0] for row in run.rows(oldest, {"limit": limit})])
-            if not params:
-                return 0
-            where = f"id IN ({places}) AND expires_at <= {self._clock}"
-            return run.change(f"DELETE FROM dibs_sessions WHERE {where}", params)
-
-        return self._transactions.write(work, changed=bool, deadline=deadline)
 
     def _delete(self, sql: str, params: Mapping[str, object], deadline: Deadline) -> int:
         return self._transactions.write(
@@ -267,12 +259,9 @@ class Sessions:
 
 def _end_further(run: Run, row_id: str, user_id: str, most: int) -> None:
     """End what a user, who is locked, has beyond so many sessions, this one included."""
-    # Listed first: MariaDB takes no LIMIT in a subquery, nor PostgreSQL in a DELETE.
-    further = run.rows(
+    further = (
         "SELECT id FROM dibs_sessions WHERE user_id = :user_id AND id <> :id"
-        " ORDER BY used_at DESC, id LIMIT :limit OFFSET :others",
-        {"user_id": user_id, "id": row_id, "limit": MOST_ENDED, "others": most - 1},
+        " ORDER BY used_at DESC, id LIMIT :limit OFFSET :others"
     )
-    places, params = listed([plain(row)[0] for row in further])
-    if params:
-        run.change(f"DELETE FROM dibs_sessions WHERE id IN ({places})", params)
+    params = {"user_id": user_id, "id": row_id, "limit": MOST_ENDED, "others": most - 1}
+    delete_some(run, "dibs_sessions", further, params)

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from dibs.context import Deadline
 from dibs.errors import LastOwner, NotAllowed, SessionEnded
 from dibs.store.accounts.rows import lock_user
-from dibs.store.database.dialects import Dialect, Run
+from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import listed, plain
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.releases import release_for_good
@@ -221,8 +221,7 @@ class Teams:
 
         def work(run: Run) -> bool:
             # The user too, or one who is deleted at this moment would stay as an owner.
-            dialect = self._transactions.dialect
-            if not (lock_user(run, dialect, user_id) and lock_team(run, team_id)):
+            if not (lock_user(run, user_id) and lock_team(run, team_id)):
                 return False
             refuse_strangers(run, team_id, by)
             if role != "owner":
@@ -281,7 +280,7 @@ class Teams:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        dialect, params = self._transactions.dialect, {"id": team_id}
+        params = {"id": team_id}
         attempts = count()
 
         def work(run: Run) -> bool:
@@ -291,7 +290,7 @@ class Teams:
                 return repeated  # perhaps by our earlier self, and gone in any case
             refuse_strangers(run, team_id, by)
             run.change("DELETE FROM dibs_members WHERE team_id = :id", params)
-            release_for_good(run, dialect, OF_TEAM, params, quarantine)
+            release_for_good(run, OF_TEAM, params, quarantine)
             return run.change("DELETE FROM dibs_teams WHERE id = :id", params) == 1
 
         def recall(run: Run) -> bool | None:
@@ -308,7 +307,7 @@ class Teams:
         return [plain(row) for row in rows]
 
 
-def insert_team(run: Run, dialect: type[Dialect], team: NewTeam) -> None:
+def insert_team(run: Run, team: NewTeam) -> None:
     """Write a new team and its first owner; for the transaction that claims its name.
 
     What exists was written by this claim's earlier self.
@@ -316,9 +315,9 @@ def insert_team(run: Run, dialect: type[Dialect], team: NewTeam) -> None:
     Raises:
         SessionEnded: The owner was deleted or disabled since the token was checked.
     """
-    if not lock_user(run, dialect, team.owner, "disabled_at IS NULL"):
+    if not lock_user(run, team.owner, "disabled_at IS NULL"):
         raise SessionEnded
-    params = {"id": team.id, "owner": team.owner}
+    dialect, params = run.dialect, {"id": team.id, "owner": team.owner}
     run.change(
         f"INSERT INTO dibs_teams (id, version, created_at) VALUES (:id, 1, {dialect.clock})"
         f" {dialect.pass_over('id')}",

@@ -107,14 +107,14 @@ class Users:
             OutcomeUnknown: Whether it was is not known.
         """
         was = "password_hash IS NULL" if old is None else "password_hash = :old"
-        dialect, params = self._transactions.dialect, {"old": old, "new": new}
+        params = {"old": old, "new": new}
 
         def is_new(run: Run) -> bool:
             rows = run.rows("SELECT password_hash FROM dibs_users WHERE id = :id", {"id": user_id})
             return bool(rows) and plain(rows[0])[0] == new  # salted, so nobody else's
 
         def work(run: Run) -> bool:
-            if not change_user(run, dialect, user_id, "password_hash = :new", was, **params):
+            if not change_user(run, user_id, "password_hash = :new", was, **params):
                 return is_new(run)
             run.change("DELETE FROM dibs_sessions WHERE user_id = :id", {"id": user_id})
             return True
@@ -133,7 +133,7 @@ class Users:
         since = f"COALESCE(disabled_at, {dialect.clock})" if disabled else "NULL"
 
         def work(run: Run) -> bool:
-            if not change_user(run, dialect, user_id, f"disabled_at = {since}"):
+            if not change_user(run, user_id, f"disabled_at = {since}"):
                 return False
             if disabled:
                 run.change("DELETE FROM dibs_sessions WHERE user_id = :id", {"id": user_id})
@@ -170,18 +170,18 @@ class Users:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        dialect, params = self._transactions.dialect, {"id": user_id}
+        params = {"id": user_id}
         attempts = count()
 
         def work(run: Run) -> bool:
             repeated = next(attempts) > 0
-            if not lock_user(run, dialect, user_id):
+            if not lock_user(run, user_id):
                 if repeated:  # perhaps by our earlier self, and gone in any case
                     run.change("DELETE FROM dibs_users WHERE id = :id", params)
                 return repeated
             leave_all(run, user_id)
             run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
-            release_for_good(run, dialect, _HERS, params, quarantine)
+            release_for_good(run, _HERS, params, quarantine)
             return run.change("DELETE FROM dibs_users WHERE id = :id", params) == 1
 
         def recall(run: Run) -> bool | None:

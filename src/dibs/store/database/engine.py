@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
@@ -11,15 +9,9 @@ from sqlalchemy.pool import QueuePool
 
 from dibs.context import Budget
 from dibs.errors import ConfigError
-from dibs.store.database.dialects import dialect_for
+from dibs.store.database.dialects import DIALECTS, dialect_for
 
-DRIVERS = {
-    "postgresql": "postgresql+psycopg",
-    "postgres": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mysql+pymysql",
-    "mariadb+pymysql": "mysql+pymysql",
-}
+DRIVERS = {begins: driver for one in DIALECTS for begins, driver in one.drivers.items()}
 
 
 def parse_url(url: str) -> URL:
@@ -38,28 +30,8 @@ def parse_url(url: str) -> URL:
     if "@" in (parsed.host or ""):  # where the rest of the password is, for all to read
         raise ConfigError("DIBS_DATABASE_URL has an @ in its user or password; write it as %40")
     parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
-    dialect_for(parsed.get_backend_name())
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ConfigError(
-            "DIBS_DATABASE_URL names an SQLite database in memory, which workers"
-            " cannot share; give it a file, as in sqlite:///dibs.db"
-        )
+    dialect_for(parsed.get_backend_name()).refuse_unshared(parsed)
     return parsed
-
-
-def refuse_no_folder(url: URL) -> None:
-    """See that SQLite can make its file: it makes no folder, and would say 503 for ever.
-
-    Raises:
-        ConfigError: There is no such folder.
-    """
-    file = url.database or ""
-    if url.get_backend_name() == "sqlite" and not file.startswith("file:"):
-        folder = Path(file).absolute().parent
-        if not folder.is_dir():
-            raise ConfigError(
-                f"DIBS_DATABASE_URL names a file in {folder}, and there is no such folder; make it"
-            )
 
 
 def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
@@ -73,7 +45,7 @@ def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
     """
     parsed = parse_url(url)
     dialect = dialect_for(parsed.get_backend_name())
-    refuse_no_folder(parsed)
+    dialect.refuse_no_folder(parsed)
     try:
         engine = create_engine(
             parsed,
@@ -87,9 +59,9 @@ def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
             **dialect.engine_options(budget),
         )
     except ModuleNotFoundError as missing:
-        extra = "postgresql" if parsed.get_backend_name() == "postgresql" else "mysql"
         raise ConfigError(
-            f"the driver {missing.name} is not installed; install dibs with its extra `{extra}`"
+            f"the driver {missing.name} is not installed; install dibs with its"
+            f" extra `{dialect.extra}`"
         ) from missing
     dialect.listen(engine, budget)
     return engine

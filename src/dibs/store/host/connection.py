@@ -1,26 +1,28 @@
-"""The connection of a host's transaction, and whether its database is as dibs needs it."""
+"""The connection of a host's transaction: its waits, its errors, and the state of its tables."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from weakref import WeakSet
 
-from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy import Connection, CursorResult, Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import Pool
 
-from dibs.errors import ConfigError, SchemaError, StoreUnavailable
+from dibs.errors import ConfigError, SchemaError, StoreUnavailable, TransactionMustRestart
 from dibs.store import schema
-from dibs.store.database.dialects import Dialect, dialect_for
-from dibs.store.database.violations import Kind, classify
+from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
+from dibs.store.database.transactions import RowVanished
 from dibs.store.host.owners import bind_of, session_of, state_of
-from dibs.store.host.statements import UPGRADE, bounded, translated_errors
 from dibs.store.models import meta, names
+
+HOST_UPGRADE = f"flask {UPGRADE}"
 
 AnySession = Session | scoped_session[Any]
 Bind = Mapping[str, Any]
@@ -83,7 +85,8 @@ def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = 
     except PoolTimeout as error:
         raise StoreUnavailable from error
     except DBAPIError as error:
-        if classify(error) is not Kind.AWAY:
+        dialect = dialect_or_base(engine_of(session, bind).dialect.name)
+        if dialect.classify(error) is not Kind.AWAY:
             raise
         raise StoreUnavailable from error
     if connection.engine.pool not in _verified:
@@ -101,7 +104,7 @@ def verify(connection: Connection, rules_version: int) -> None:
     try:
         schema.verify(connection, rules_version)
     except SchemaError as error:
-        raise SchemaError(str(error).replace(f"`{schema.UPGRADE}`", f"`{UPGRADE}`")) from error
+        raise SchemaError(str(error).replace(f"`{UPGRADE}`", f"`{HOST_UPGRADE}`")) from error
 
 
 def engine_of(session: AnySession, bind: Bind) -> Engine:
@@ -162,10 +165,88 @@ def _lacks_rules(connection: Connection) -> bool:
 def _write_rules(connection: Connection, rules_version: int) -> None:
     sql = "INSERT INTO dibs_meta (id, rules_version, secret) VALUES (1, :version, :secret) "
     params = {"version": rules_version, "secret": secrets.token_hex(32)}
-    with bounded(connection) as run:
-        run.change(sql + dialect_of(connection).pass_over("id"), params)
+    with lock_timeout(connection) as run:
+        run.change(sql + run.dialect.pass_over("id"), params)
 
 
-def dialect_of(connection: Connection) -> type[Dialect]:
-    """How its database says things."""
-    return dialect_for(connection.dialect.name)
+class HostRun(Run):
+    """Sends statements on a host's connection, whichever driver it uses."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(dialect_for(connection.dialect.name))
+        self._connection = connection
+
+    def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
+        return self._execute(sql, params).all()
+
+    def change(self, sql: str, params: Mapping[str, object]) -> int:
+        return self._execute(sql, params).rowcount
+
+    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+        sql, params = self.dialect.host_statement(sql, params)
+        return self._connection.execute(text(sql), params)
+
+
+@contextmanager
+def lock_timeout(connection: Connection) -> Iterator[HostRun]:
+    """Statements that wait at most a second for a lock, and leave no time-out behind.
+
+    Where the wait is the driver's own affair, it is as the host has set it.
+    """
+    run = HostRun(connection)
+    with run.dialect.host_lock_timeout(run):
+        yield run
+
+
+@contextmanager
+def translated_errors(connection: Connection) -> Iterator[None]:
+    """Turn what the driver says into what it means.
+
+    Raises:
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer; only a rollback is accepted.
+        SchemaError: A table is missing; only a rollback is accepted.
+    """
+    try:
+        yield
+    except RowVanished as error:
+        _only_rollback(connection)
+        raise TransactionMustRestart from error
+    except DBAPIError as error:
+        _give_up(connection, error)
+
+
+def _give_up(connection: Connection, error: DBAPIError) -> NoReturn:
+    kind = dialect_or_base(connection.dialect.name).classify(error)
+    if kind is Kind.SCHEMA:
+        _only_rollback(connection)
+        raise SchemaError(
+            f"A table of dibs is missing or too old: run `{HOST_UPGRADE}`."
+        ) from error
+    if kind is Kind.AWAY or error.connection_invalidated:
+        _only_rollback(connection)
+        raise StoreUnavailable from error
+    if kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT):
+        _only_rollback(connection)
+        raise TransactionMustRestart from error
+    raise error
+
+
+def _only_rollback(connection: Connection) -> None:
+    """Undo the transaction, and let SQLAlchemy refuse whatever is not a rollback.
+
+    The databases would let a host go on: MariaDB after a deadlock in a new
+    transaction, SQLite in the old one, and PostgreSQL answers COMMIT with a
+    silent ROLLBACK. So the transaction is put into the state in which
+    SQLAlchemy has it after a COMMIT that failed: inactive and still in place.
+    Unlike `Connection.invalidate` this keeps the connection, which for an
+    SQLite database in memory is the database.
+    """
+    transaction = connection.get_transaction()
+    if transaction is None or connection.invalidated:
+        return  # SQLAlchemy refuses everything already
+    try:
+        connection.connection.rollback()
+    except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
+        connection.invalidate()
+    transaction.is_active = False

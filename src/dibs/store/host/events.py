@@ -11,10 +11,8 @@ from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 
 from dibs.config.namespaces import Namespaces
 from dibs.signals import NameChange, announce
-from dibs.store.database.dialects import dialect_for
-from dibs.store.host.connection import has_names
+from dibs.store.host.connection import HostRun, has_names, translated_errors
 from dibs.store.host.owners import bind_of, identity_of, kind_of
-from dibs.store.host.statements import HostStatements, translated_errors
 from dibs.store.names.releases import release_for_good
 from dibs.store.records import NameRow
 
@@ -148,13 +146,13 @@ def _release(
     with translated_errors(connection):
         if not has_names(connection):
             return  # a database in which nothing is ever claimed
-        # Not `bounded`: the DELETE has waited for this owner's locks already,
+        # Without `lock_timeout`: the DELETE has waited for this owner's locks already,
         # and every deletion in the app would pay for two statements more.
-        run, dialect = HostStatements(connection), dialect_for(connection.dialect.name)
+        run = HostRun(connection)
         ids = sorted(identity_of(state).id for state in gone)
         for start in range(0, len(ids), MAX_BATCH):
             where, params = _owned_by(kind, ids[start : start + MAX_BATCH], namespaces)
-            freed(session, release_for_good(run, dialect, where, params, quarantine))
+            freed(session, release_for_good(run, where, params, quarantine))
         announce_later(session, run.noted)
 
 

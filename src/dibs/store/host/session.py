@@ -12,18 +12,19 @@ import secrets
 from dataclasses import replace
 
 from dibs.names import Username
-from dibs.store.database.statements import RowVanished
+from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,
+    HostRun,
     NameTable,
     connect,
-    dialect_of,
     enter,
+    lock_timeout,
     plain_session,
+    translated_errors,
 )
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import Owner, identify
-from dibs.store.host.statements import HostStatements, bounded, translated_errors
 from dibs.store.names.claims import decide, read
 from dibs.store.names.releases import OF_OWNER, Quarantine, release_where
 from dibs.store.names.renames import Rename, apply_rename
@@ -55,8 +56,8 @@ def claim_in_session(
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
     claim = _claim(username, identify(owner, kind), table)
-    with translated_errors(connection), bounded(connection) as run:
-        outcome = decide(run, dialect_of(connection), [claim])[0]
+    with translated_errors(connection), lock_timeout(connection) as run:
+        outcome = decide(run, [claim])[0]
         announce_later(session, run.noted)
         return outcome
 
@@ -72,7 +73,7 @@ def find_in_session(session: AnySession, key: str, *, table: NameTable) -> NameR
     connection = connect(plain_session(session), table.bind, table.rules_version, writes=False)
     place = (table.namespace, key)
     with translated_errors(connection):
-        found = read(HostStatements(connection), dialect_of(connection), {place})
+        found = read(HostRun(connection), {place})
     return found.get(place)
 
 
@@ -99,11 +100,11 @@ def rename_in_session(
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
     claim, place = _claim(username, identify(owner, kind), table), (table.namespace, old.key)
-    with translated_errors(connection), bounded(connection) as run:
-        row = read(run, dialect_of(connection), {place}).get(place)
+    with translated_errors(connection), lock_timeout(connection) as run:
+        row = read(run, {place}).get(place)
         if row is None or not _owns(claim, row, old):
             return None
-        outcome = apply_rename(run, dialect_of(connection), Rename(claim, row, rest))
+        outcome = apply_rename(run, Rename(claim, row, rest))
         if outcome is None:
             raise RowVanished(old.key)
         announce_later(session, run.noted)
@@ -134,8 +135,8 @@ def release_in_session(
     session, connection = enter(session, owner=owner, kind=kind, table=table)
     who = None if owner is None else identify(owner, kind)
     where, params = _chosen(username, who, table)
-    with translated_errors(connection), bounded(connection) as run:
-        rows = release_where(run, dialect_of(connection), where, params, rest)
+    with translated_errors(connection), lock_timeout(connection) as run:
+        rows = release_where(run, where, params, rest)
         announce_later(session, run.noted)
     freed(session, rows)
     return len(rows)

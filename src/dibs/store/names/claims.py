@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from dibs.signals import NameChange
-from dibs.store.database.dialects.base import Dialect, Run, claim_params, key_params, name_row
-from dibs.store.database.statements import RowVanished
+from dibs.store.database.dialects.base import Run, claim_params, key_params, name_row
+from dibs.store.database.transactions import RowVanished
 from dibs.store.names.history import ACTIONS, Step, append, changed
 from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, Won
 
@@ -21,7 +21,6 @@ Place = tuple[str, str]
 
 def decide(
     run: Run,
-    dialect: type[Dialect],
     claims: Sequence[Claim],
     *,
     patient: bool = True,
@@ -34,7 +33,6 @@ def decide(
 
     Args:
         run: Sends the statements.
-        dialect: The database's way of saying them.
         claims: In any order; worked on in the order of their keys, so that two
             batches cannot wait for each other in a circle.
         patient: Whether to wait long for another transaction's locks.
@@ -46,21 +44,21 @@ def decide(
     ordered = sorted(claims, key=place)
     firsts = [_news(claim, owned(claim, version=1), was) for claim in ordered]
     told = was is not None
-    won, rows, whole = dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
+    won, rows, whole = run.dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
-    rows |= read(run, dialect, {place(c) for c in missing})
-    settled = {c.token: _settle(run, dialect, c, c.token in won, rows) for c in ordered}
+    rows |= read(run, {place(c) for c in missing})
+    settled = {c.token: _settle(run, c, c.token in won, rows) for c in ordered}
     if whole and won:
         run.note(firsts)
     else:
         new = [(c, row) for c in ordered if (row := _new_row(c, settled[c.token]))]
         steps = [Step(settled[c.token].before, _news(c, row, was)) for c, row in new]
-        append(run, dialect, steps)
-        insert_users(run, dialect, [c.user for c, row in new if c.user and _needs_row(c.user, row)])
+        append(run, steps)
+        insert_users(run, [c.user for c, row in new if c.user and _needs_row(c.user, row)])
     return [settled[claim.token].outcome for claim in claims]
 
 
-def claim_at_once(run: Run, dialect: type[Dialect], claim: Claim) -> list[Outcome] | None:
+def claim_at_once(run: Run, claim: Claim) -> list[Outcome] | None:
     """Take a name that has no row yet, in the one statement of a dialect that is `whole`.
 
     Returns:
@@ -69,7 +67,7 @@ def claim_at_once(run: Run, dialect: type[Dialect], claim: Claim) -> list[Outcom
     row = owned(claim, version=1)
     news = [_news(claim, row, None)]
     run.note(news)  # beforehand: it may be carried out and its reply lost
-    won = dialect.insert_names(run, [claim], news, told=False, patient=True).won
+    won = run.dialect.insert_names(run, [claim], news, told=False, patient=True).won
     return [Won(row)] if won else None
 
 
@@ -108,13 +106,13 @@ def _needs_row(user: NewUser, row: NameRow) -> bool:
     return user.password_hash is not None or row.version > 1
 
 
-def insert_users(run: Run, dialect: type[Dialect], users: Sequence[NewUser]) -> None:
+def insert_users(run: Run, users: Sequence[NewUser]) -> None:
     """Write the users of claims that won, for the transaction that claims their names."""
     if users:
         params: dict[str, object] = {}
         for i, user in enumerate(users):
             params |= {f"id_{i}": user.id, f"password_hash_{i}": user.password_hash}
-        run.change(dialect.insert_users(len(users)), params)
+        run.change(run.dialect.insert_users(len(users)), params)
 
 
 def place(claim: Claim) -> Place:
@@ -122,22 +120,20 @@ def place(claim: Claim) -> Place:
     return claim.namespace, claim.username.key
 
 
-def read(run: Run, dialect: type[Dialect], places: set[Place]) -> dict[Place, NameRow]:
+def read(run: Run, places: set[Place]) -> dict[Place, NameRow]:
     """The rows at these places, one statement a namespace."""
     rows: dict[Place, NameRow] = {}
     for namespace, group in groupby(sorted(places), key=lambda place: place[0]):
         keys = [key for _, key in group]
-        found = run.rows(dialect.select(len(keys)), key_params(namespace, keys))
+        found = run.rows(run.dialect.select(len(keys)), key_params(namespace, keys))
         rows |= {(namespace, row.key): row for row in map(name_row, found)}
     return rows
 
 
-def _settle(
-    run: Run, dialect: type[Dialect], claim: Claim, won: bool, rows: Mapping[Place, NameRow]
-) -> Settled:
+def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) -> Settled:
     row = rows.get(place(claim))
     if won:
-        return Settled(Won(row or _written(run, dialect, claim, version=1)), is_new=True)
+        return Settled(Won(row or _written(run, claim, version=1)), is_new=True)
     for _ in range(TAKE_OVER_ROUNDS):
         if row is None:  # somebody deleted the row by hand between two statements
             raise RowVanished(claim.username.key)
@@ -145,19 +141,19 @@ def _settle(
             return Settled(Won(row))
         if not row.open_to(claim):
             return Settled(Lost(row))
-        sql = dialect.take_over(when_free=row.free)
+        sql = run.dialect.take_over(when_free=row.free)
         if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
-            now = _written(run, dialect, claim, version=row.version + 1)
+            now = _written(run, claim, version=row.version + 1)
             return Settled(Won(now), is_new=True, before=row)
-        row = read(run, dialect, {place(claim)}).get(place(claim))
+        row = read(run, {place(claim)}).get(place(claim))
     raise RowVanished(claim.username.key)
 
 
-def _written(run: Run, dialect: type[Dialect], claim: Claim, *, version: int) -> NameRow:
+def _written(run: Run, claim: Claim, *, version: int) -> NameRow:
     """The row as this claim has just written it; only the database knows when a hold ends."""
     if claim.lasts is None:
         return owned(claim, version=version)
-    return read(run, dialect, {place(claim)})[place(claim)]
+    return read(run, {place(claim)})[place(claim)]
 
 
 def owned(claim: Claim, *, version: int) -> NameRow:

@@ -12,7 +12,6 @@ from dibs.names import Username
 from dibs.signals import Action, NameChange
 from dibs.store.database.dialects.base import (
     HISTORY_COLUMNS,
-    Dialect,
     Run,
     history_params,
     listed,
@@ -154,7 +153,7 @@ class Step(NamedTuple):
     change: NameChange
 
 
-def append(run: Run, dialect: type[Dialect], steps: Sequence[Step]) -> None:
+def append(run: Run, steps: Sequence[Step]) -> None:
     """Write changes down, and have them announced after COMMIT.
 
     One that is there already was written by this transaction's earlier self, whose COMMIT
@@ -165,7 +164,7 @@ def append(run: Run, dialect: type[Dialect], steps: Sequence[Step]) -> None:
     for i, one in enumerate(lines):
         params |= history_params(i, one.change) | {f"at_{i}": one.at}
     if lines:
-        run.change(dialect.insert_history(len(lines)), params)
+        run.change(run.dialect.insert_history(len(lines)), params)
     run.note([step.change for step in steps])
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dibs.signals import Action
-from dibs.store.database.dialects.base import Dialect, Run, name_row
-from dibs.store.database.statements import RowVanished
+from dibs.store.database.dialects.base import Run, name_row
+from dibs.store.database.transactions import RowVanished
 from dibs.store.names.history import Step, append, changed
 from dibs.store.records import NameRow
 
@@ -46,7 +46,6 @@ class EndedName:
 
 def end_row(
     run: Run,
-    dialect: type[Dialect],
     row: NameRow,
     rest: Quarantine = FREE,
     *,
@@ -57,7 +56,6 @@ def end_row(
 
     Args:
         run: Sends the statements.
-        dialect: The database's way of saying them.
         row: As it was read in this transaction.
         rest: What comes next.
         action: What the history calls it.
@@ -79,13 +77,13 @@ def end_row(
         free=rest.lasts == 0,
         first=None,
     )
-    _write(run, dialect, after, None if rest.none else rest.lasts)
+    _write(run, after, None if rest.none else rest.lasts)
     who = replace(after, owner_kind=row.owner_kind, owner=row.owner)
     return EndedName(after, Step(row, changed(who, action, was=row.display, became=became)))
 
 
 def release_where(
-    run: Run, dialect: type[Dialect], where: str, params: Mapping[str, object], rest: Quarantine
+    run: Run, where: str, params: Mapping[str, object], rest: Quarantine
 ) -> list[NameRow]:
     """Release the owned names that `where` chooses, and lock nothing but those.
 
@@ -99,15 +97,14 @@ def release_where(
     Raises:
         RowVanished: One has changed meanwhile; the transaction is to be run again.
     """
-    found = locked(run, dialect, f"state = 'owned' AND {where}", params)
-    gone = [end_row(run, dialect, row, rest, action="released") for row in found]
-    append(run, dialect, [one.step for one in gone])
+    found = locked(run, f"state = 'owned' AND {where}", params)
+    gone = [end_row(run, row, rest, action="released") for row in found]
+    append(run, [one.step for one in gone])
     return [one.row for one in gone]
 
 
 def release_for_good(
     run: Run,
-    dialect: type[Dialect],
     where: str,
     params: Mapping[str, object],
     lasts: int | None,
@@ -124,28 +121,26 @@ def release_for_good(
     """
     gone: list[NameRow] = []
     steps: list[Step] = []
-    for row in locked(run, dialect, f"state IN ('owned', 'quarantined') AND {where}", params):
+    for row in locked(run, f"state IN ('owned', 'quarantined') AND {where}", params):
         if row.state == "owned":
-            released = end_row(run, dialect, row, Quarantine(lasts), action="released")
+            released = end_row(run, row, Quarantine(lasts), action="released")
             gone.append(released.row)
             steps.append(released.step)
             continue
         after = replace(row, owner_kind=None, owner=None, version=row.version + 1)
-        _write(run, dialect, after, row.expires_in)
+        _write(run, after, row.expires_in)
         steps.append(Step(row, changed(after, "forgotten", was=row.display)))
-    append(run, dialect, steps)
+    append(run, steps)
     return gone
 
 
-def locked(
-    run: Run, dialect: type[Dialect], where: str, params: Mapping[str, object]
-) -> list[NameRow]:
+def locked(run: Run, where: str, params: Mapping[str, object]) -> list[NameRow]:
     """The rows that are about to be changed, in the order in which everybody locks them."""
-    rows = [name_row(row) for row in run.rows(dialect.lock_where(where), params)]
+    rows = [name_row(row) for row in run.rows(run.dialect.lock_where(where), params)]
     return sorted(rows, key=lambda row: (row.namespace, row.key))
 
 
-def _write(run: Run, dialect: type[Dialect], after: NameRow, lasts: int | None) -> None:
+def _write(run: Run, after: NameRow, lasts: int | None) -> None:
     params = {
         "namespace": after.namespace,
         "key": after.key,
@@ -155,5 +150,5 @@ def _write(run: Run, dialect: type[Dialect], after: NameRow, lasts: int | None) 
         "owner": after.owner,
         "lasts": lasts,
     }
-    if run.change(dialect.let_go(), params) != 1:
+    if run.change(run.dialect.let_go(), params) != 1:
         raise RowVanished(after.key)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.signals import Action
 from dibs.store.accounts.rows import lock_user
-from dibs.store.database.dialects.base import Dialect, Run, claim_params, plain
-from dibs.store.database.statements import RowVanished
+from dibs.store.database.dialects.base import Run, claim_params, plain
+from dibs.store.database.transactions import RowVanished
 from dibs.store.names.claims import decide, place, read
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.releases import Quarantine, end_row
@@ -76,7 +76,7 @@ class Rename:
         return self.in_place and self.claim.username.canonical == self.old.canonical
 
 
-def apply_rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | None:
+def apply_rename(run: Run, wish: Rename) -> Outcome | None:
     """Take the new name and give up the old one.
 
     Runs inside the caller's transaction, which alone makes it true.
@@ -90,10 +90,10 @@ def apply_rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | No
         RowVanished: A row kept changing; the transaction is to be run again.
     """
     claim, old = wish.claim, wish.old
-    if wish.user and not lock_user(run, dialect, claim.owner, "disabled_at IS NULL"):
+    if wish.user and not lock_user(run, claim.owner, "disabled_at IS NULL"):
         raise UserNotFound
     here, there = (old.namespace, old.key), place(claim)
-    rows = read(run, dialect, {here, there})
+    rows = read(run, {here, there})
     row = rows.get(there)
     if row is not None and row.won_by(claim.token):
         return Won(row)  # our earlier self, whose COMMIT went unanswered
@@ -101,20 +101,20 @@ def apply_rename(run: Run, dialect: type[Dialect], wish: Rename) -> Outcome | No
     if seen is None or seen != old:
         return None
     if wish.pace and not wish.is_spelling:
-        _refuse_haste(run, dialect, claim, wish.pace)
+        _refuse_haste(run, claim, wish.pace)
     if wish.in_place:
-        return Won(_respell(run, dialect, wish, seen))
-    outcome = decide(run, dialect, [claim], was=old.display)[0]
+        return Won(_respell(run, wish, seen))
+    outcome = decide(run, [claim], was=old.display)[0]
     if isinstance(outcome, Won):
         new = outcome.row.display
-        gone = end_row(run, dialect, seen, wish.rest, action="left", became=new)
-        append(run, dialect, [gone.step])
+        gone = end_row(run, seen, wish.rest, action="left", became=new)
+        append(run, [gone.step])
     return outcome
 
 
-def _respell(run: Run, dialect: type[Dialect], wish: Rename, old: NameRow) -> NameRow:
+def _respell(run: Run, wish: Rename, old: NameRow) -> NameRow:
     claim = wish.claim
-    sql = dialect.take_over(when_free=False)
+    sql = run.dialect.take_over(when_free=False)
     if run.change(sql, claim_params([claim]) | {"version": old.version}) != 1:
         raise RowVanished(old.key)
     name = claim.username
@@ -128,20 +128,20 @@ def _respell(run: Run, dialect: type[Dialect], wish: Rename, old: NameRow) -> Na
         first=None,
     )
     action: Action = "respelled" if wish.is_spelling else "renamed"
-    append(run, dialect, [Step(old, changed(row, action, was=old.display, became=row.display))])
+    append(run, [Step(old, changed(row, action, was=old.display, became=row.display))])
     return row
 
 
-def _refuse_haste(run: Run, dialect: type[Dialect], claim: Claim, pace: Pace) -> None:
+def _refuse_haste(run: Run, claim: Claim, pace: Pace) -> None:
     """Count this owner's renames in the history; their row is locked, so none comes in between.
 
     Raises:
         RenamedTooOften: There were too many, or the last one was too short a time ago.
     """
     sql = (
-        f"SELECT {dialect.clock} - at FROM dibs_history"
+        f"SELECT {run.dialect.clock} - at FROM dibs_history"
         " WHERE owner = :owner AND owner_kind = :owner_kind AND action = 'renamed'"
-        f" AND namespace = :namespace AND at > {dialect.clock} - :period ORDER BY at DESC"
+        f" AND namespace = :namespace AND at > {run.dialect.clock} - :period ORDER BY at DESC"
     )
     params = {
         "owner": claim.owner,
@@ -171,7 +171,7 @@ class Transfer:
     rest: Quarantine
 
 
-def apply_transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome | None:
+def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
     """Pass the name on, and give its owner until now the other one.
 
     Runs inside the caller's transaction, which alone makes it true.
@@ -185,30 +185,30 @@ def apply_transfer(run: Run, dialect: type[Dialect], wish: Transfer) -> Outcome 
     """
     name, theirs = wish.name, wish.theirs
     for user_id in sorted({str(name.owner), str(theirs.owner)}):
-        if not lock_user(run, dialect, user_id):
+        if not lock_user(run, user_id):
             raise UserNotFound
     seen = {(row.namespace, row.key): row for row in (name, theirs)}
-    rows = read(run, dialect, {*seen, place(wish.instead)})
+    rows = read(run, {*seen, place(wish.instead)})
     new = rows.get(place(wish.instead))
     if new is not None and new.won_by(wish.instead.token):
         return Won(new)  # our earlier self, whose COMMIT went unanswered
     if any(rows.get(where) != row for where, row in seen.items()):
         return None
     name, theirs = (rows[row.namespace, row.key] for row in (name, theirs))
-    outcome = decide(run, dialect, [wish.instead], was=name.display)[0]
+    outcome = decide(run, [wish.instead], was=name.display)[0]
     if isinstance(outcome, Won):
-        passed = _pass_on(run, dialect, name, str(theirs.owner))
-        gone = end_row(run, dialect, theirs, wish.rest, action="left", became=name.display)
+        passed = _pass_on(run, name, str(theirs.owner))
+        gone = end_row(run, theirs, wish.rest, action="left", became=name.display)
         now = changed(passed, "transferred", was=name.display, became=name.display)
-        append(run, dialect, [Step(name, now), gone.step])
+        append(run, [Step(name, now), gone.step])
     return outcome
 
 
-def _pass_on(run: Run, dialect: type[Dialect], row: NameRow, owner: str) -> NameRow:
+def _pass_on(run: Run, row: NameRow, owner: str) -> NameRow:
     sql = (
         # Without the token of who registered it, whose late retry would be told another's success.
         "UPDATE dibs_names SET owner = :owner, claim_token = NULL, version = version + 1,"
-        f" updated_at = {dialect.clock}"
+        f" updated_at = {run.dialect.clock}"
         " WHERE namespace = :namespace AND name_key = :key AND version = :version"
     )
     params = {

@@ -5,11 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
 
-from sqlalchemy.engine import Engine
-
-from dibs.context import Budget, Deadline
+from dibs.context import Deadline
 from dibs.errors import SchemaError, StoreError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.signals import Action, NameChange
@@ -17,11 +14,10 @@ from dibs.store import schema
 from dibs.store.accounts.rows import change_user
 from dibs.store.accounts.teams import insert_team
 from dibs.store.accounts.users import IS_USER, USERS
-from dibs.store.database.dialects import Dialect, Run
+from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import name_row, plain
 from dibs.store.database.outage import HEARSAY
 from dibs.store.database.transactions import Restart, Transactions
-from dibs.store.names import listing
 from dibs.store.names.claims import claim_at_once, decide, place, read
 from dibs.store.names.history import append, written
 from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locked
@@ -44,8 +40,150 @@ ENDS: dict[State, Action] = {
 }
 
 
-class Changing(Protocol):
-    """Ends and renames; see `dibs.store.Store`."""
+# A user's name is their only owned row; one name a user is what registration makes. Which of
+# them is said of both tables, or PostgreSQL reads one from its first row on: 0.8 s, not 1 ms.
+LISTED = f"""
+    SELECT n.owner, n.display, COALESCE(u.created_at, n.created_at), u.role
+    FROM {USERS} AND u.id {{which}}
+    WHERE {IS_USER} AND {{namespace}} = :namespace AND n.owner {{which}}
+    ORDER BY n.owner LIMIT :limit
+"""
+# SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
+MAX_BATCH = 500
+
+
+class NameStore:
+    """The one part that says yes: names, and users by their names.
+
+    Args:
+        transactions: On the service's database.
+        rules_version: The one that names are parsed by.
+    """
+
+    def __init__(self, transactions: Transactions, *, rules_version: int = RULES_VERSION) -> None:
+        self.transactions = transactions
+        self.engine = transactions.engine
+        self._rules_version = rules_version
+        self._secret = ""
+        self._verified = -1
+        self._verifying = threading.Lock()
+
+    def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
+        """Try to take the name.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was stored is not known.
+        """
+        return self._write([claim], deadline, insist=True)[0]
+
+    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
+        """Try to take each name.
+
+        Returns:
+            One outcome a claim, in the order of the claims. A name that another
+            transaction keeps locked fails alone.
+        """
+        outcomes: list[Outcome | Failed] = []
+        for start in range(0, len(claims), MAX_BATCH):
+            batch = claims[start : start + MAX_BATCH]
+            try:
+                outcomes += self._write(batch, deadline, insist=len(batch) == 1)
+            except Restart:
+                outcomes += self._claim_singly(batch, deadline)
+            except StoreError as error:
+                outcomes += [Failed(error)] * len(batch)
+        return outcomes
+
+    def _claim_singly(self, claims: Sequence[Claim], deadline: Deadline) -> list[Outcome | Failed]:
+        """Serve those that nobody blocks first; then wait for the rest."""
+        outcomes: dict[int, Outcome | Failed] = {}
+        for i, claim in enumerate(claims):
+            try:
+                outcomes[i] = self._write([claim], deadline, insist=False)[0]
+            except Restart:
+                continue
+            except StoreError as error:
+                outcomes[i] = Failed(error)
+        return [
+            outcomes[i] if i in outcomes else self.claim_many([claim], deadline=deadline)[0]
+            for i, claim in enumerate(claims)
+        ]
+
+    def _write(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
+        self._verify_once(deadline)
+
+        def work(run: Run) -> list[Outcome]:
+            outcomes = decide(run, claims, patient=insist)
+            self._insert_teams(run, claims, outcomes)
+            return outcomes
+
+        def recall(run: Run) -> list[Outcome] | None:
+            rows = read(run, {place(claim) for claim in claims})
+            found = [(claim, rows.get(place(claim))) for claim in claims]
+            won = [Won(row) for claim, row in found if row and row.won_by(claim.token)]
+            return list(won) if len(won) == len(claims) else None
+
+        return self.transactions.write(
+            work,
+            at_once=self._at_once(claims) if insist else None,
+            changed=_any_won,
+            recall=recall,
+            deadline=deadline,
+            insist=insist,
+        )
+
+    def _at_once(self, claims: Sequence[Claim]) -> Callable[[Run], list[Outcome] | None] | None:
+        """How one statement does it, for a user who has had their password hashed.
+
+        Their name was free and the server was there a moment ago. For others BEGIN is what
+        finds out whether it is: of a statement that is a transaction of its own nobody
+        knows what became of it when the server stands still.
+        """
+        (user,) = [claim.user for claim in claims] if len(claims) == 1 else [None]
+        if not self.transactions.dialect.whole or user is None or user.password_hash is None:
+            return None
+        return partial(claim_at_once, claim=claims[0])
+
+    def _verify_once(self, deadline: Deadline) -> None:
+        """Grant nothing in a database that was never seen to keep names unique.
+
+        Again after each loss of the server: it may have come back as another one.
+        """
+        if self._verified == self.transactions.generation:
+            return
+        # One looks for all: it takes some twenty queries, and all come at once after a loss.
+        while not self._verifying.acquire(timeout=HEARSAY):
+            if self.transactions.is_silent or not deadline.allows(HEARSAY):
+                raise StoreUnavailable
+        try:
+            generation = self.transactions.generation
+            if self._verified != generation:
+                self.verify(deadline=deadline)
+                self._verified = generation
+        finally:
+            self._verifying.release()
+
+    def _insert_teams(self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
+        for claim, outcome in zip(claims, outcomes, strict=True):
+            # An earlier request with this token wrote its own.
+            if claim.team and isinstance(outcome, Won) and outcome.row.owner == claim.owner:
+                insert_team(run, claim.team)
+
+    def find(
+        self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
+    ) -> Mapping[str, NameRow]:
+        """The rows of these keys, by key; a key that was never claimed is left out.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        places = {(namespace, key) for key in keys}
+
+        def work(run: Run) -> Mapping[str, NameRow]:
+            return {row.key: row for row in read(run, places).values()}
+
+        return self.transactions.read(work, deadline=deadline)
 
     def release(
         self,
@@ -66,7 +204,8 @@ class Changing(Protocol):
         Raises:
             StoreUnavailable: It is not known to be released; asking again is safe.
         """
-        ...
+        where = {"state": "owned", "owner": owner, "version": version}
+        return self._end(namespace, key, where, rest, "released", deadline)
 
     def free(
         self,
@@ -88,87 +227,6 @@ class Changing(Protocol):
         Raises:
             StoreUnavailable: It is not known to be free; asking again is safe.
         """
-        ...
-
-    def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
-        """Take a new name and give up the old one: both or neither.
-
-        Returns:
-            Who has the new name; None if the old row has changed since it was read.
-
-        Raises:
-            UserNotFound: There is no such user, or they may not come in.
-            RenamedTooOften: It is too early for yet another name.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
-        """
-        ...
-
-    def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
-        """Pass a name on from one user to another: all of it or nothing.
-
-        Returns:
-            Who has the name that was wanted instead; None if a row has changed meanwhile.
-
-        Raises:
-            UserNotFound: One of the two is no user any more.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known.
-        """
-        ...
-
-    def names_of(
-        self,
-        owner_kind: str,
-        owner: str,
-        *,
-        state: State = "owned",
-        namespace: str | None = None,
-        deadline: Deadline,
-    ) -> list[NameRow]:
-        """What this owner has, in the order of namespaces and keys.
-
-        Args:
-            state: Of the rows; what is over by now is left out.
-            namespace: The only one to look at.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        ...
-
-
-class SqlChanging:
-    """The same on a database."""
-
-    _transactions: Transactions
-    _dialect: type[Dialect]
-
-    def release(
-        self,
-        key: str,
-        *,
-        owner: str,
-        version: int | None = None,
-        rest: Quarantine = FREE,
-        namespace: str = DEFAULT_NAMESPACE,
-        deadline: Deadline,
-    ) -> bool:
-        """See `Changing.release`."""
-        where = {"state": "owned", "owner": owner, "version": version}
-        return self._end(namespace, key, where, rest, "released", deadline)
-
-    def free(
-        self,
-        key: str,
-        *,
-        state: State,
-        version: int | None = None,
-        token: str | None = None,
-        namespace: str = DEFAULT_NAMESPACE,
-        deadline: Deadline,
-    ) -> bool:
-        """See `Changing.free`."""
         where = {"state": state, "claim_token": token, "version": version}
         return self._end(namespace, key, where, FREE, ENDS[state], deadline)
 
@@ -189,15 +247,15 @@ class SqlChanging:
         sent: list[NameChange] = []
 
         def work(run: Run) -> bool:
-            rows = locked(run, self._dialect, sql, known)
+            rows = locked(run, sql, known)
             if not rows:
                 return written(run, sent)  # by our earlier self, whose COMMIT went unanswered
-            gone = [end_row(run, self._dialect, row, rest, action=action) for row in rows]
-            append(run, self._dialect, [one.step for one in gone])
+            gone = [end_row(run, row, rest, action=action) for row in rows]
+            append(run, [one.step for one in gone])
             sent[:] = [one.step.change for one in gone]
             return True
 
-        return self._transactions.write(
+        return self.transactions.write(
             work,
             changed=bool,
             recall=lambda run: written(run, sent) or None,
@@ -205,14 +263,31 @@ class SqlChanging:
         )
 
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
-        """See `Changing.rename`."""
-        return self._move(wish.claim, lambda run: apply_rename(run, self._dialect, wish), deadline)
+        """Take a new name and give up the old one: both or neither.
+
+        Returns:
+            Who has the new name; None if the old row has changed since it was read.
+
+        Raises:
+            UserNotFound: There is no such user, or they may not come in.
+            RenamedTooOften: It is too early for yet another name.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known; asking again is safe.
+        """
+        return self._move(wish.claim, lambda run: apply_rename(run, wish), deadline)
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
-        """See `Changing.transfer`."""
-        return self._move(
-            wish.instead, lambda run: apply_transfer(run, self._dialect, wish), deadline
-        )
+        """Pass a name on from one user to another: all of it or nothing.
+
+        Returns:
+            Who has the name that was wanted instead; None if a row has changed meanwhile.
+
+        Raises:
+            UserNotFound: One of the two is no user any more.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known.
+        """
+        return self._move(wish.instead, lambda run: apply_transfer(run, wish), deadline)
 
     def _move(
         self, claim: Claim, work: Callable[[Run], Outcome | None], deadline: Deadline
@@ -220,10 +295,10 @@ class SqlChanging:
         place = claim.namespace, claim.username.key
 
         def recall(run: Run) -> Outcome | None:
-            row = read(run, self._dialect, {place}).get(place)
+            row = read(run, {place}).get(place)
             return Won(row) if row is not None and row.won_by(claim.token) else None
 
-        return self._transactions.write(
+        return self.transactions.write(
             work,
             changed=lambda outcome: isinstance(outcome, Won),
             recall=recall,
@@ -239,175 +314,46 @@ class SqlChanging:
         namespace: str | None = None,
         deadline: Deadline,
     ) -> list[NameRow]:
-        """See `Changing.names_of`."""
-        where = f"{OF_OWNER} AND state = :state"
+        """The rows that this owner has, in the order of namespaces and keys.
+
+        Args:
+            state: Of the rows; what is over by now is left out.
+            namespace: The only one to look at.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        dialect, where = self.transactions.dialect, f"{OF_OWNER} AND state = :state"
         params = {"owner_kind": owner_kind, "owner": owner, "state": state}
         if namespace is not None:
-            where = f"{where} AND {self._dialect.unindexed('namespace')} = :namespace"
+            where = f"{where} AND {dialect.unindexed('namespace')} = :namespace"
             params["namespace"] = namespace
-        rows = self._transactions.read(
-            lambda run: run.rows(self._dialect.select_where(where), params), deadline=deadline
-        )
+        sql = dialect.select_where(where)
+        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         found = [row for row in map(name_row, rows) if not row.free]
         return sorted(found, key=lambda row: (row.namespace, row.key))
 
-
-# A user's name is their only owned row; one name a user is what registration makes. Which of
-# them is said of both tables, or PostgreSQL reads one from its first row on: 0.8 s, not 1 ms.
-LISTED = f"""
-    SELECT n.owner, n.display, COALESCE(u.created_at, n.created_at), u.role
-    FROM {USERS} AND u.id {{which}}
-    WHERE {IS_USER} AND {{namespace}} = :namespace AND n.owner {{which}}
-    ORDER BY n.owner LIMIT :limit
-"""
-# SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
-MAX_BATCH = 500
-
-
-class SqlStore(SqlChanging):
-    """Names and users on SQLite, PostgreSQL, MariaDB or MySQL."""
-
-    def __init__(
-        self, engine: Engine, budget: Budget, *, rules_version: int = RULES_VERSION
-    ) -> None:
-        self.engine = engine
-        self.transactions = self._transactions = Transactions(engine, budget)
-        self._dialect = self._transactions.dialect
-        self._rules_version = rules_version
-        self._secret = ""
-        self._verified = -1
-        self._verifying = threading.Lock()
-
-    def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
-        """See `dibs.store.Store.claim`."""
-        return self._write([claim], deadline, insist=True)[0]
-
-    def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
-        """See `dibs.store.Store.claim_many`."""
-        if len(claims) == 1:
-            return [self._claim_alone(claims[0], deadline)]
-        outcomes: list[Outcome | Failed] = []
-        for start in range(0, len(claims), MAX_BATCH):
-            outcomes += self._claim_batch(claims[start : start + MAX_BATCH], deadline)
-        return outcomes
-
-    def _claim_batch(
-        self, claims: Sequence[Claim], deadline: Deadline
-    ) -> Sequence[Outcome | Failed]:
-        try:
-            return self._write(claims, deadline, insist=False)
-        except Restart:
-            return self._claim_singly(claims, deadline)
-        except StoreError as error:
-            return [Failed(error)] * len(claims)
-
-    def _claim_singly(
-        self, claims: Sequence[Claim], deadline: Deadline
-    ) -> Sequence[Outcome | Failed]:
-        """Serve those that nobody blocks first; then wait for the rest."""
-        outcomes: dict[int, Outcome | Failed] = {}
-        for i, claim in enumerate(claims):
-            try:
-                outcomes[i] = self._write([claim], deadline, insist=False)[0]
-            except Restart:
-                continue
-            except StoreError as error:
-                outcomes[i] = Failed(error)
-        return [
-            outcomes[i] if i in outcomes else self._claim_alone(claim, deadline)
-            for i, claim in enumerate(claims)
-        ]
-
-    def _claim_alone(self, claim: Claim, deadline: Deadline) -> Outcome | Failed:
-        try:
-            return self.claim(claim, deadline=deadline)
-        except StoreError as error:
-            return Failed(error)
-
-    def _write(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
-        self._verify_once(deadline)
-
-        def work(run: Run) -> list[Outcome]:
-            outcomes = decide(run, self._dialect, claims, patient=insist)
-            self._insert_teams(run, claims, outcomes)
-            return outcomes
-
-        def recall(run: Run) -> list[Outcome] | None:
-            rows = read(run, self._dialect, {place(claim) for claim in claims})
-            found = [(claim, rows.get(place(claim))) for claim in claims]
-            won = [Won(row) for claim, row in found if row and row.won_by(claim.token)]
-            return list(won) if len(won) == len(claims) else None
-
-        return self._transactions.write(
-            work,
-            at_once=self._at_once(claims) if insist else None,
-            changed=_any_won,
-            recall=recall,
-            deadline=deadline,
-            insist=insist,
-        )
-
-    def _at_once(self, claims: Sequence[Claim]) -> Callable[[Run], list[Outcome] | None] | None:
-        """How one statement does it, for a user who has had their password hashed.
-
-        Their name was free and the server was there a moment ago. For others BEGIN is what
-        finds out whether it is: of a statement that is a transaction of its own nobody
-        knows what became of it when the server stands still.
-        """
-        (user,) = [claim.user for claim in claims] if len(claims) == 1 else [None]
-        if not self._dialect.whole or user is None or user.password_hash is None:
-            return None
-        return partial(claim_at_once, dialect=self._dialect, claim=claims[0])
-
-    def _verify_once(self, deadline: Deadline) -> None:
-        """Grant nothing in a database that was never seen to keep names unique.
-
-        Again after each loss of the server: it may have come back as another one.
-        """
-        if self._verified == self._transactions.generation:
-            return
-        # One looks for all: it takes some twenty queries, and all come at once after a loss.
-        while not self._verifying.acquire(timeout=HEARSAY):
-            if self._transactions.is_silent or not deadline.allows(HEARSAY):
-                raise StoreUnavailable
-        try:
-            generation = self._transactions.generation
-            if self._verified != generation:
-                self.verify(deadline=deadline)
-                self._verified = generation
-        finally:
-            self._verifying.release()
-
-    def _insert_teams(self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
-        for claim, outcome in zip(claims, outcomes, strict=True):
-            # An earlier request with this token wrote its own.
-            if claim.team and isinstance(outcome, Won) and outcome.row.owner == claim.owner:
-                insert_team(run, self._dialect, claim.team)
-
-    def find(
-        self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
-    ) -> Mapping[str, NameRow]:
-        """See `dibs.store.Store.find`."""
-        places = {(namespace, key) for key in keys}
-
-        def work(run: Run) -> Mapping[str, NameRow]:
-            return {row.key: row for row in read(run, self._dialect, places).values()}
-
-        return self._transactions.read(work, deadline=deadline)
-
     def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
-        """See `dibs.store.Store.reserved`."""
-        sql = self._dialect.select_where("namespace = :namespace AND state = 'reserved'")
-        rows = self._transactions.read(
-            lambda run: run.rows(f"{sql} ORDER BY name_key", {"namespace": namespace}),
-            deadline=deadline,
+        """Every reserved name, in the order of their keys.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        where = "namespace = :namespace AND state = 'reserved' ORDER BY name_key"
+        sql = self.transactions.dialect.select_where(where)
+        rows = self.transactions.read(
+            lambda run: run.rows(sql, {"namespace": namespace}), deadline=deadline
         )
         return [name_row(row) for row in rows]
 
     def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
-        """See `dibs.store.Store.set_role`."""
-        return self._transactions.write(
-            lambda run: change_user(run, self._dialect, user_id, "role = :role", role=role),
+        """Give a user this role, or none, and say whether there is such a user.
+
+        Raises:
+            StoreUnavailable: It is not known to be done; asking again is safe.
+        """
+        return self.transactions.write(
+            lambda run: change_user(run, user_id, "role = :role", role=role),
             changed=bool,
             deadline=deadline,
         )
@@ -415,9 +361,13 @@ class SqlStore(SqlChanging):
     def user(
         self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
     ) -> UserRow | None:
-        """See `dibs.store.Store.user`."""
+        """The user with this id, if their name is in this namespace.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
         params = {"namespace": namespace, "id": user_id, "limit": 1}
-        found = self._users("= :id", params, deadline)
+        found = self._read_users("= :id", params, deadline)
         return found[0] if found else None
 
     def users(
@@ -428,18 +378,30 @@ class SqlStore(SqlChanging):
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> list[UserRow]:
-        """See `dibs.store.Store.users`."""
-        params = {"namespace": namespace, "after": after or "", "limit": limit}
-        return self._users("> :after", params, deadline)
+        """Up to `limit` users of a namespace in the order of their ids, past the id `after`.
 
-    def _users(self, which: str, params: Mapping[str, object], deadline: Deadline) -> list[UserRow]:
-        sql = LISTED.format(which=which, namespace=self._dialect.unindexed("n.namespace"))
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        params = {"namespace": namespace, "after": after or "", "limit": limit}
+        return self._read_users("> :after", params, deadline)
+
+    def _read_users(
+        self, which: str, params: Mapping[str, object], deadline: Deadline
+    ) -> list[UserRow]:
+        namespace = self.transactions.dialect.unindexed("n.namespace")
+        sql = LISTED.format(which=which, namespace=namespace)
+        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         return [UserRow(*plain(row)) for row in rows]
 
     def verify(self, *, deadline: Deadline) -> None:
-        """See `dibs.store.Store.verify`."""
-        self._transactions.inspect(
+        """See that tables, constraint, collation and rules version are as needed.
+
+        Raises:
+            SchemaError: They are not; the message names the command that mends it.
+            StoreUnavailable: The database cannot answer.
+        """
+        self.transactions.inspect(
             lambda connection: schema.verify(connection, self._rules_version), deadline=deadline
         )
 
@@ -449,58 +411,36 @@ class SqlStore(SqlChanging):
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        return self._transactions.inspect(schema.is_empty, deadline=deadline)
+        return self.transactions.inspect(schema.is_empty, deadline=deadline)
 
     def secret(self, *, deadline: Deadline) -> str:
-        """See `dibs.store.Store.secret`."""
+        """The random secret that all servers on this database share.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
         if not self._secret:
             sql = "SELECT secret FROM dibs_meta WHERE id = 1"
-            rows = self._transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
+            rows = self.transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
             if not rows:
                 raise SchemaError(schema.EMPTY_META)
             self._secret = plain(rows[0])[0]
         return self._secret
 
-    def moment(self, *, deadline: Deadline) -> tuple[int, str]:
-        """See `dibs.store.names.listing.Listing.moment`."""
-        sql = listing.moment_sql(self._dialect)
-        rows = self._transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
+    def clock(self, *, deadline: Deadline) -> int:
+        """The database's own time in milliseconds since 1970.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        sql = f"SELECT {self.transactions.dialect.clock} FROM dibs_meta WHERE id = 1"
+        rows = self.transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
         if not rows:
             raise SchemaError(schema.EMPTY_META)
-        clock, secret = plain(rows[0])
-        return clock, secret
-
-    def keys(self, *, after: str, limit: int, namespace: str, deadline: Deadline) -> list[str]:
-        """See `dibs.store.names.listing.Listing.keys`."""
-        work = partial(listing.read_keys, after=after, limit=limit, namespace=namespace)
-        return self._transactions.read(work, deadline=deadline)
-
-    def count_keys(
-        self, *, after: str, limit: int, namespace: str, deadline: Deadline
-    ) -> tuple[int, str]:
-        """See `dibs.store.names.listing.Listing.count_keys`."""
-        work = partial(listing.read_count, after=after, limit=limit, namespace=namespace)
-        return self._transactions.read(work, deadline=deadline)
-
-    def new_keys(
-        self,
-        *,
-        since: int,
-        after: str,
-        limit: int,
-        namespace: str,
-        deadline: Deadline,
-    ) -> list[tuple[int, str]]:
-        """See `dibs.store.names.listing.Listing.new_keys`."""
-        return self._transactions.read(
-            lambda run: listing.read_new_keys(
-                run, self._dialect, since=since, after=after, limit=limit, namespace=namespace
-            ),
-            deadline=deadline,
-        )
+        return int(rows[0][0])
 
     def close(self) -> None:
-        """See `dibs.store.Store.close`."""
+        """Give back every connection."""
         self.engine.dispose()
 
 

@@ -184,7 +184,7 @@ def figures() -> Figures:
     Raises:
         StoreUnavailable: The database cannot answer.
     """
-    now, _ = parts().store.moment(deadline=deadline())
+    now = parts().store.clock(deadline=deadline())
     since = first_day(now)
     counts = parts().history.registrations(since=since, width=HOUR_MS, deadline=deadline())
     counted, scope = _counted()

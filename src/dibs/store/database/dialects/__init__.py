@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dibs.errors import ConfigError
-from dibs.store.database.dialects.base import Dialect, Row, Run
+from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind, Row, Run
 from dibs.store.database.dialects.mysql import MySQL
 from dibs.store.database.dialects.postgresql import PostgreSQL
 from dibs.store.database.dialects.sqlite import SQLite
 
-__all__ = ["Dialect", "MySQL", "PostgreSQL", "Row", "Run", "SQLite", "dialect_for"]
+__all__ = [
+    "DIALECTS",
+    "UPGRADE",
+    "Dialect",
+    "Kind",
+    "Row",
+    "Run",
+    "dialect_for",
+    "dialect_or_base",
+]
 
-BY_NAME: dict[str, type[Dialect]] = {
-    "sqlite": SQLite,
-    "postgresql": PostgreSQL,
-    "mysql": MySQL,
-    "mariadb": MySQL,
-}
+DIALECTS: tuple[type[Dialect], ...] = (SQLite, PostgreSQL, MySQL)
+BY_NAME = {name: dialect for dialect in DIALECTS for name in dialect.names}
 
 
 def dialect_for(name: str) -> type[Dialect]:
@@ -30,3 +35,11 @@ def dialect_for(name: str) -> type[Dialect]:
         raise ConfigError(
             f"dibs does not know the database {name!r}; it knows {', '.join(BY_NAME)}"
         ) from None
+
+
+def dialect_or_base(name: str) -> type[Dialect]:
+    """The same, and of a database that dibs does not know, what it knows of all.
+
+    A host may have others beside its names, and SQLAlchemy prints a table without any.
+    """
+    return BY_NAME.get(name, Dialect)

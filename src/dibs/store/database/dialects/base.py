@@ -1,11 +1,16 @@
-"""The statements of a claim, and what each database says differently."""
+"""The statements of a claim, and all that a database may say or do differently."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import String
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.types import TypeEngine
 
 from dibs.context import Budget
 from dibs.signals import NameChange
@@ -15,20 +20,44 @@ Params = Mapping[str, object]
 Row = Sequence[Any]
 
 
-class Run(Protocol):
-    """Sends statements inside one transaction; `:name` marks a parameter."""
+UPGRADE = "dibs db upgrade"
+"""The command that makes the tables, or mends them."""
 
+
+class Kind(Enum):
+    """What a driver's error means for a transaction."""
+
+    UNIQUE = "a unique constraint refused a row"
+    RESTART = "the transaction lost against another and may be run again"
+    TIMEOUT = "the server ended a statement that took too long"
+    AWAY = "the server cannot answer; the connection is not to be used again"
+    SCHEMA = "a table or column is missing"
+    OTHER = "a bug, of ours or of the host"
+
+
+class Run(ABC):
+    """Sends statements inside one transaction; `:name` marks a parameter.
+
+    Attributes:
+        dialect: The database's way of saying them.
+        noted: What is to be announced if the transaction commits.
+    """
+
+    def __init__(self, dialect: type[Dialect]) -> None:
+        self.dialect = dialect
+        self.noted: list[NameChange] = []
+
+    @abstractmethod
     def rows(self, sql: str, params: Params) -> Sequence[Row]:
         """The rows the statement returns."""
-        ...
 
+    @abstractmethod
     def change(self, sql: str, params: Params) -> int:
         """How many rows the statement changed."""
-        ...
 
     def note(self, changes: Sequence[NameChange]) -> None:
         """Keep what is to be announced if the transaction commits."""
-        ...
+        self.noted += changes
 
 
 NAME_COLUMNS = (
@@ -66,6 +95,9 @@ class Dialect:
     """One database's way of saying it.
 
     Attributes:
+        names: SQLAlchemy's, for the databases that speak like this.
+        drivers: What addresses begin with that do not name the driver that dibs uses.
+        extra: That of dibs which installs the driver.
         clock: SQL for the database's own time in integer milliseconds since 1970.
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
@@ -73,10 +105,37 @@ class Dialect:
         whole: Whether one name, with its line of the history and its user, is one statement.
     """
 
-    clock: str
-    begin = "BEGIN"
-    whole = False
-    one_writer = False
+    names: ClassVar[tuple[str, ...]]
+    drivers: ClassVar[Mapping[str, str]] = {}
+    extra: ClassVar[str] = ""
+    clock: ClassVar[str]
+    begin: ClassVar[str] = "BEGIN"
+    whole: ClassVar[bool] = False
+    one_writer: ClassVar[bool] = False
+
+    # --- addresses ---------------------------------------------------------
+
+    @staticmethod
+    def refuse_unshared(url: URL) -> None:
+        """See that the workers of a service can share the database at this address.
+
+        Raises:
+            ConfigError: Each would have one of its own.
+        """
+
+    @staticmethod
+    def refuse_no_folder(url: URL) -> None:
+        """See that there is a folder for the database's file, if it is one.
+
+        Raises:
+            ConfigError: There is none.
+        """
+
+    @staticmethod
+    def missing_file(url: URL) -> str | None:
+        """The file that the database is to be, where it does not exist yet."""
+        del url
+        return None
 
     # --- connections -------------------------------------------------------
 
@@ -88,6 +147,59 @@ class Dialect:
     @staticmethod
     def listen(engine: Engine, budget: Budget) -> None:
         """Prepare every new connection of this engine."""
+
+    @classmethod
+    def listen_unbounded(cls, engine: Engine) -> None:
+        """The same for migrations, which may take longer than a request."""
+
+    @staticmethod
+    def release_locks(connection: Any) -> None:
+        """Give up what a driver's connection holds, which is about to be closed."""
+
+    @staticmethod
+    def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
+        """Show every statement to `seen`, just before this driver's connection sends it."""
+        raise NotImplementedError
+
+    # --- errors ------------------------------------------------------------
+
+    @classmethod
+    def classify(cls, error: BaseException) -> Kind:
+        """What an error means. By code, never by message text.
+
+        Args:
+            error: The driver's own exception, or SQLAlchemy's around it.
+        """
+        return cls.meaning(getattr(error, "orig", None) or error)
+
+    @classmethod
+    def meaning(cls, error: BaseException) -> Kind:
+        """What a driver's own exception means."""
+        del error
+        return Kind.OTHER
+
+    @staticmethod
+    def has_undone(error: BaseException | None) -> bool:
+        """Whether the transaction whose COMMIT was answered with this error is rolled back."""
+        del error
+        return False
+
+    # --- a host's transaction ----------------------------------------------
+
+    @staticmethod
+    def host_statement(sql: str, params: Params) -> tuple[str, Params]:
+        """How a statement is sent on a host's own connection."""
+        return sql, params
+
+    @classmethod
+    @contextmanager
+    def host_lock_timeout(cls, run: Run) -> Iterator[None]:
+        """Have a host's transaction wait a second for a lock at most, and put its own bound back.
+
+        A host that waits less on its own connections goes on doing so.
+        """
+        del run
+        yield
 
     # --- statements --------------------------------------------------------
 
@@ -222,7 +334,7 @@ class Dialect:
         told: bool,
         patient: bool,
     ) -> Inserted:
-        """Try to insert every claim.
+        """Try to insert every claim, and learn from the same statement whose rows are there.
 
         Args:
             news: What the history is to say of each, if its name is new.
@@ -230,15 +342,27 @@ class Dialect:
             patient: Whether to wait for another transaction as long as the
                 connection's lock time-out says, or 200 ms at most.
         """
+        del patient
+        sql = cls.insert(len(claims), told=told) + " RETURNING claim_token"
+        params = insert_params(claims, news, told=told)
+        return Inserted({row[0] for row in run.rows(sql, params)}, {})
+
+    # --- state of the database ---------------------------------------------
+
+    @staticmethod
+    def product(engine: Engine) -> str:
+        """What the database is called, for people to read; an engine that has been in use."""
         raise NotImplementedError
 
     @staticmethod
-    def has_undone(error: BaseException | None) -> bool:
-        """Whether the transaction whose COMMIT was answered with this error is rolled back."""
-        del error
-        return False
+    def byte_text(length: int) -> TypeEngine[Any]:
+        """The type of a column of text that is compared byte by byte."""
+        return String(length)
 
-    # --- state of the database ---------------------------------------------
+    @staticmethod
+    def encode(text: str) -> str | bytes:
+        """A text as such a column takes it."""
+        return text
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:
@@ -249,6 +373,31 @@ class Dialect:
     def is_bytewise(collation: str) -> bool:
         """Whether this way of comparing looks at bytes alone."""
         raise NotImplementedError
+
+    @staticmethod
+    def mend_collation(column: str, kind: str) -> str:
+        """What makes a column of the primary key be of this type, for people to run."""
+        raise NotImplementedError
+
+
+def without_code(error: BaseException) -> Kind:
+    """What an error means to which the driver gives no code of the server's: it may be gone.
+
+    DB-API's class says that much: https://peps.python.org/pep-0249/#operationalerror
+    """
+    lost = {"OperationalError", "InterfaceError"}
+    return Kind.AWAY if lost & {c.__name__ for c in type(error).__mro__} else Kind.OTHER
+
+
+def telling(cursor_class: type[Any], seen: Callable[[str], None]) -> type[Any]:
+    """This class of a driver's, but that every statement is shown to `seen` first."""
+
+    class Telling(cursor_class):  # type: ignore[misc]  # whichever the driver's is
+        def execute(self, sql: str, *args: Any, **options: Any) -> Any:
+            seen(sql)
+            return super().execute(sql, *args, **options)
+
+    return Telling
 
 
 def insert_params(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import event, text
+from sqlalchemy.dialects.mysql import VARBINARY
 from sqlalchemy.engine import Connection, Engine
 
 from dibs.context import Budget
@@ -16,10 +17,14 @@ from dibs.signals import NameChange
 from dibs.store.database.dialects.base import (
     Dialect,
     Inserted,
+    Kind,
+    Params,
     Run,
     insert_params,
     key_params,
     name_row,
+    telling,
+    without_code,
 )
 from dibs.store.records import Claim, NameRow
 
@@ -27,6 +32,67 @@ if TYPE_CHECKING:
     import ssl
 
     from pymysql.connections import Connection as PyMySQLConnection
+
+# MariaDB: https://mariadb.com/kb/en/mariadb-error-code-reference/
+# MySQL: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+#     and https://dev.mysql.com/doc/mysql-errors/8.0/en/client-error-reference.html
+MEANINGS = {
+    1062: Kind.UNIQUE,  # ER_DUP_ENTRY
+    1205: Kind.RESTART,  # ER_LOCK_WAIT_TIMEOUT
+    1213: Kind.RESTART,  # ER_LOCK_DEADLOCK; on Galera also at COMMIT
+    1020: Kind.RESTART,  # ER_CHECKREAD: innodb_snapshot_isolation, default from MariaDB 11.6.2
+    1146: Kind.SCHEMA,  # ER_NO_SUCH_TABLE
+    1054: Kind.SCHEMA,  # ER_BAD_FIELD_ERROR
+    1048: Kind.SCHEMA,  # ER_BAD_NULL_ERROR: the same
+    1364: Kind.SCHEMA,  # ER_NO_DEFAULT_FOR_FIELD: a column that is not ours
+    1406: Kind.SCHEMA,  # ER_DATA_TOO_LONG: a column is too short
+    1142: Kind.AWAY,  # ER_TABLEACCESS_DENIED_ERROR: somebody is working on the rights
+    1143: Kind.AWAY,  # ER_COLUMNACCESS_DENIED_ERROR
+    1227: Kind.AWAY,  # ER_SPECIFIC_ACCESS_DENIED_ERROR
+    1820: Kind.AWAY,  # ER_MUST_CHANGE_PASSWORD
+    1862: Kind.AWAY,  # ER_MUST_CHANGE_PASSWORD_LOGIN
+    4151: Kind.AWAY,  # ER_ACCOUNT_HAS_BEEN_LOCKED (MariaDB)
+    0: Kind.AWAY,  # PyMySQL: the connection is closed
+    1021: Kind.AWAY,  # ER_DISK_FULL
+    1037: Kind.AWAY,  # ER_OUTOFMEMORY
+    1040: Kind.AWAY,  # ER_CON_COUNT_ERROR
+    1044: Kind.AWAY,  # ER_DBACCESS_DENIED_ERROR
+    1045: Kind.AWAY,  # ER_ACCESS_DENIED_ERROR
+    1047: Kind.AWAY,  # ER_UNKNOWN_COM_ERROR: a Galera node outside the primary component
+    1049: Kind.AWAY,  # ER_BAD_DB_ERROR
+    1053: Kind.AWAY,  # ER_SERVER_SHUTDOWN
+    1077: Kind.AWAY,  # ER_NORMAL_SHUTDOWN
+    1079: Kind.AWAY,  # ER_SHUTDOWN_COMPLETE
+    1114: Kind.AWAY,  # ER_RECORD_FILE_FULL
+    1129: Kind.AWAY,  # ER_HOST_IS_BLOCKED
+    1152: Kind.AWAY,  # ER_ABORTING_CONNECTION
+    1158: Kind.AWAY,  # ER_NET_READ_ERROR
+    1159: Kind.AWAY,  # ER_NET_READ_INTERRUPTED
+    1160: Kind.AWAY,  # ER_NET_ERROR_ON_WRITE
+    1161: Kind.AWAY,  # ER_NET_WRITE_INTERRUPTED
+    1180: Kind.AWAY,  # ER_ERROR_DURING_COMMIT: Galera without a quorum
+    1184: Kind.AWAY,  # ER_NEW_ABORTING_CONNECTION
+    1203: Kind.AWAY,  # ER_TOO_MANY_USER_CONNECTIONS
+    1226: Kind.AWAY,  # ER_USER_LIMIT_REACHED
+    1290: Kind.AWAY,  # ER_OPTION_PREVENTS_STATEMENT: read_only
+    1317: Kind.AWAY,  # ER_QUERY_INTERRUPTED
+    1836: Kind.AWAY,  # ER_READ_ONLY_MODE
+    1927: Kind.AWAY,  # ER_CONNECTION_KILLED
+    1969: Kind.TIMEOUT,  # ER_STATEMENT_TIMEOUT (MariaDB)
+    3024: Kind.TIMEOUT,  # ER_QUERY_TIMEOUT (MySQL)
+    4031: Kind.AWAY,  # ER_CLIENT_INTERACTION_TIMEOUT (MySQL)
+    2002: Kind.AWAY,  # CR_CONNECTION_ERROR
+    2003: Kind.AWAY,  # CR_CONN_HOST_ERROR
+    2005: Kind.AWAY,  # CR_UNKNOWN_HOST
+    2006: Kind.AWAY,  # CR_SERVER_GONE_ERROR
+    2012: Kind.AWAY,  # CR_SERVER_HANDSHAKE_ERR
+    2013: Kind.AWAY,  # CR_SERVER_LOST
+    2055: Kind.AWAY,  # CR_SERVER_LOST_EXTENDED
+}
+
+HOST_BOUND = (
+    "/*M! SET STATEMENT innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, 1) FOR */ "
+)
 
 
 class MySQL(Dialect):
@@ -36,6 +102,9 @@ class MySQL(Dialect):
     (https://mariadb.com/kb/en/comment-syntax/#executable-comment-syntax).
     """
 
+    names = ("mysql", "mariadb")
+    drivers: ClassVar = dict.fromkeys(("mysql", "mariadb", "mariadb+pymysql"), "mysql+pymysql")
+    extra = "mysql"
     # Not UNIX_TIMESTAMP(NOW()): it goes through local time, and is an hour ahead while the
     # clocks are about to go back.
     clock = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
@@ -71,6 +140,23 @@ class MySQL(Dialect):
             del record
             with connection.cursor() as cursor:
                 cursor.execute(statement)
+
+    @staticmethod
+    def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
+        connection.cursorclass = telling(connection.cursorclass, seen)
+
+    @classmethod
+    def meaning(cls, error: BaseException) -> Kind:
+        """By errno, from PyMySQL or mysqlclient; the SQLSTATE says less: HY000."""
+        if error.args and isinstance(error.args[0], int):
+            return MEANINGS.get(error.args[0], Kind.OTHER)
+        return without_code(error)
+
+    @classmethod
+    def host_statement(cls, sql: str, params: Params) -> tuple[str, Params]:
+        """With a bound on its waits, and texts as bytes, whatever the connection's charset is."""
+        encoded = {k: cls.encode(v) if isinstance(v, str) else v for k, v in params.items()}
+        return HOST_BOUND + sql, encoded
 
     @staticmethod
     def pass_over(primary_key: str) -> str:
@@ -116,6 +202,18 @@ class MySQL(Dialect):
         return Inserted(won, rows)
 
     @staticmethod
+    def product(engine: Engine) -> str:
+        return "MariaDB" if getattr(engine.dialect, "is_mariadb", False) else "MySQL"
+
+    @staticmethod
+    def byte_text(length: int) -> VARBINARY:
+        return VARBINARY(length)
+
+    @staticmethod
+    def encode(text: str) -> bytes:
+        return text.encode()
+
+    @staticmethod
     def collations(connection: Connection) -> dict[str, str]:
         query = """
             SELECT column_name, COALESCE(collation_name, data_type)
@@ -128,6 +226,10 @@ class MySQL(Dialect):
     @staticmethod
     def is_bytewise(collation: str) -> bool:
         return collation in ("varbinary", "binary")
+
+    @staticmethod
+    def mend_collation(column: str, kind: str) -> str:
+        return f"ALTER TABLE dibs_names MODIFY {column} {kind} NOT NULL;"
 
 
 @cache

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import event, text
+from sqlalchemy import VARCHAR, event, text
 from sqlalchemy.engine import Connection, Engine
 
 from dibs.context import Budget
@@ -15,18 +16,50 @@ from dibs.store.database.dialects.base import (
     HISTORY_COLUMNS,
     Dialect,
     Inserted,
+    Kind,
     Run,
     history_params,
     history_values,
     insert_params,
+    telling,
+    without_code,
 )
-from dibs.store.database.dialects.sqlite import insert_returning
 from dibs.store.records import Claim
 
 if TYPE_CHECKING:
     import psycopg
 
+# Exact codes first, then the two-character class (SQL standard, table 35):
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+MEANINGS = {
+    "23505": Kind.UNIQUE,  # unique_violation
+    "40001": Kind.RESTART,  # serialization_failure
+    "40P01": Kind.RESTART,  # deadlock_detected
+    "55P03": Kind.RESTART,  # lock_not_available: our lock_timeout
+    "57014": Kind.TIMEOUT,  # query_canceled: our statement_timeout
+    "25006": Kind.AWAY,  # read_only_sql_transaction: a standby, mid-failover
+    "25P03": Kind.AWAY,  # idle_in_transaction_session_timeout
+    "42501": Kind.AWAY,  # insufficient_privilege: somebody is working on the rights
+    "42P01": Kind.SCHEMA,  # undefined_table
+    "42P10": Kind.SCHEMA,  # invalid_column_reference: there is no such primary key
+    "22001": Kind.SCHEMA,  # string_data_right_truncation: a column is too short
+    "23502": Kind.SCHEMA,  # not_null_violation: a column that is not ours
+    "42703": Kind.SCHEMA,  # undefined_column
+    "3D000": Kind.AWAY,  # invalid_catalog_name: the database is being restored
+    "08": Kind.AWAY,  # connection_exception
+    "28": Kind.AWAY,  # invalid_authorization_specification
+    "53": Kind.AWAY,  # insufficient_resources: disk, memory, connections
+    "57": Kind.AWAY,  # operator_intervention: shutdown, starting up
+    "58": Kind.AWAY,  # system_error: I/O
+}
+
 IMPATIENT_MS = 200
+HOST_BOUND = """
+    SELECT current_setting('lock_timeout'), set_config('lock_timeout',
+        CASE WHEN CAST(current_setting('lock_timeout') AS interval) BETWEEN '1 ms' AND '1 s'
+             THEN current_setting('lock_timeout') ELSE '1s' END, true)
+"""
+PUT_BACK = "SELECT set_config('lock_timeout', :theirs, true)"
 
 GONE = ("08", "57P")
 """Classes of SQLSTATE: a connection that was lost, and a server that is shut down."""
@@ -50,20 +83,11 @@ class PostgreSQL(Dialect):
     answers are the same.
     """
 
+    names = ("postgresql",)
+    drivers: ClassVar = dict.fromkeys(("postgresql", "postgres"), "postgresql+psycopg")
+    extra = "postgresql"
     whole = True
     clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
-
-    @staticmethod
-    def has_undone(error: BaseException | None) -> bool:
-        """It is, after an ERROR; the server or a pooler that goes away may have committed.
-
-        https://www.postgresql.org/docs/current/protocol-flow.html and
-        https://www.postgresql.org/docs/current/runtime-config-logging.html (levels)
-        """
-        diagnostics = getattr(error, "diag", None)
-        if diagnostics is None or diagnostics.severity_nonlocalized != "ERROR":
-            return False
-        return not (diagnostics.sqlstate or "").startswith(GONE)
 
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
@@ -89,6 +113,37 @@ class PostgreSQL(Dialect):
             # After the address's own, which may say in which schema the tables are.
             kwargs["options"] = f"{kwargs.get('options', '')} {ours}".strip()
             return connection_class.connect(*args, **kwargs)
+
+    @staticmethod
+    def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
+        connection.cursor_factory = telling(connection.cursor_factory, seen)
+
+    @classmethod
+    def meaning(cls, error: BaseException) -> Kind:
+        """By SQLSTATE, where psycopg 3 or psycopg2 has it."""
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        if state is None:  # libpq's own failures: refused, reset, timed out
+            return without_code(error)
+        return MEANINGS.get(state) or MEANINGS.get(state[:2], Kind.OTHER)
+
+    @staticmethod
+    def has_undone(error: BaseException | None) -> bool:
+        """It is, after an ERROR; the server or a pooler that goes away may have committed.
+
+        https://www.postgresql.org/docs/current/protocol-flow.html and
+        https://www.postgresql.org/docs/current/runtime-config-logging.html (levels)
+        """
+        diagnostics = getattr(error, "diag", None)
+        if diagnostics is None or diagnostics.severity_nonlocalized != "ERROR":
+            return False
+        return not (diagnostics.sqlstate or "").startswith(GONE)
+
+    @classmethod
+    @contextmanager
+    def host_lock_timeout(cls, run: Run) -> Iterator[None]:
+        theirs = run.rows(HOST_BOUND, {})[0][0]
+        yield
+        run.rows(PUT_BACK, {"theirs": theirs})  # not after an error: the rollback does it
 
     @classmethod
     def among(cls, count: int) -> str:
@@ -116,7 +171,7 @@ class PostgreSQL(Dialect):
         if not patient:
             run.rows("SELECT set_config('lock_timeout', :ms, true)", {"ms": f"{IMPATIENT_MS}ms"})
         if len(claims) > 1:
-            return insert_returning(cls, run, claims, news, told=told)
+            return super().insert_names(run, claims, news, told=told, patient=patient)
         return cls._insert_whole(run, claims[0], news[0], told=told)
 
     @classmethod
@@ -141,6 +196,15 @@ class PostgreSQL(Dialect):
         return Inserted({row[0] for row in run.rows(sql, params)}, {}, whole=True)
 
     @staticmethod
+    def product(engine: Engine) -> str:
+        del engine
+        return "PostgreSQL"
+
+    @staticmethod
+    def byte_text(length: int) -> VARCHAR:
+        return VARCHAR(length, collation="C")
+
+    @staticmethod
     def collations(connection: Connection) -> dict[str, str]:
         query = """
             SELECT a.attname, COALESCE(c.collname, '')
@@ -152,6 +216,10 @@ class PostgreSQL(Dialect):
     @staticmethod
     def is_bytewise(collation: str) -> bool:
         return collation in ("C", "POSIX", "ucs_basic")
+
+    @staticmethod
+    def mend_collation(column: str, kind: str) -> str:
+        return f"ALTER TABLE dibs_names ALTER COLUMN {column} TYPE {kind};"
 
 
 def _bounded(silence: float) -> type[psycopg.Connection[Any]]:

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, text
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import VARCHAR, event, text
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from dibs.context import Budget
-from dibs.signals import NameChange
-from dibs.store.database.dialects.base import Dialect, Inserted, Run, insert_params
-from dibs.store.records import Claim
+from dibs.errors import ConfigError
+from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind
+
+# Extended codes first, then the primary code in the low byte: https://www.sqlite.org/rescode.html
+MEANINGS = {
+    # SQLITE_ERROR, the answer to a statement that does not fit the tables. Ours are
+    # fixed and tested, so the tables are what is missing or too old.
+    1: Kind.SCHEMA,
+    1299: Kind.SCHEMA,  # SQLITE_CONSTRAINT_NOTNULL: a column that is not ours
+    2067: Kind.UNIQUE,  # SQLITE_CONSTRAINT_UNIQUE
+    1555: Kind.UNIQUE,  # SQLITE_CONSTRAINT_PRIMARYKEY
+    5: Kind.RESTART,  # SQLITE_BUSY
+    6: Kind.RESTART,  # SQLITE_LOCKED
+    7: Kind.AWAY,  # SQLITE_NOMEM
+    8: Kind.AWAY,  # SQLITE_READONLY
+    9: Kind.AWAY,  # SQLITE_INTERRUPT
+    10: Kind.AWAY,  # SQLITE_IOERR
+    11: Kind.AWAY,  # SQLITE_CORRUPT
+    13: Kind.AWAY,  # SQLITE_FULL
+    14: Kind.AWAY,  # SQLITE_CANTOPEN
+    15: Kind.RESTART,  # SQLITE_PROTOCOL: a lost race for the WAL's lock
+    26: Kind.AWAY,  # SQLITE_NOTADB
+}
 
 
 class SQLite(Dialect):
-    """One file, one writer at a time, many readers."""
+    """One file, one writer at a time, many readers; who is in there waits for no row's lock."""
 
+    names = ("sqlite",)
     # unixepoch('subsec') would be plainer and needs 3.42; Debian 12 has 3.40.
     clock = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
     # A transaction that begins as a reader and then writes fails at once when
@@ -29,10 +52,29 @@ class SQLite(Dialect):
     one_writer = True
 
     @staticmethod
-    def has_undone(error: BaseException | None) -> bool:
-        """Always: what it refuses at COMMIT, for instance on a full disk, is not there."""
-        del error
-        return True
+    def refuse_unshared(url: URL) -> None:
+        if url.database in (None, "", ":memory:"):
+            raise ConfigError(
+                "DIBS_DATABASE_URL names an SQLite database in memory, which workers"
+                " cannot share; give it a file, as in sqlite:///dibs.db"
+            )
+
+    @staticmethod
+    def refuse_no_folder(url: URL) -> None:
+        """It makes a file and no folder, and would say 503 for ever."""
+        file = url.database or ""
+        folder = Path(file).absolute().parent
+        if not file.startswith("file:") and not folder.is_dir():
+            raise ConfigError(
+                f"DIBS_DATABASE_URL names a file in {folder}, and there is no such folder; make it"
+            )
+
+    @staticmethod
+    def missing_file(url: URL) -> str | None:
+        file = url.database or ":memory:"
+        if file == ":memory:" or file.startswith("file:") or Path(file).exists():
+            return None
+        return file
 
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
@@ -66,6 +108,35 @@ class SQLite(Dialect):
             if record.info["file"] != _file_at(path):
                 raise DisconnectionError
 
+    @classmethod
+    def listen_unbounded(cls, engine: Engine) -> None:
+        cls.listen(engine, Budget())  # a file is WAL from its first day
+
+    @staticmethod
+    def release_locks(connection: Any) -> None:
+        # A closed connection is kept, locks and all, until its last cursor is gone
+        # (https://www.sqlite.org/c3ref/close.html), and the error that is raised holds one.
+        if isinstance(connection, sqlite3.Connection):
+            with suppress(sqlite3.Error):
+                connection.rollback()
+
+    @staticmethod
+    def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
+        connection.set_trace_callback(seen)
+
+    @classmethod
+    def meaning(cls, error: BaseException) -> Kind:
+        code = getattr(error, "sqlite_errorcode", None)
+        if not isinstance(code, int):
+            return Kind.OTHER
+        return MEANINGS.get(code) or MEANINGS.get(code & 0xFF, Kind.OTHER)
+
+    @staticmethod
+    def has_undone(error: BaseException | None) -> bool:
+        """Always: what it refuses at COMMIT, for instance on a full disk, is not there."""
+        del error
+        return True
+
     @staticmethod
     def unindexed(column: str) -> str:
         # Else the primary key is chosen, for its first column, and all of a namespace is read
@@ -78,18 +149,14 @@ class SQLite(Dialect):
         # in between; this writes, and changes nothing.
         return f"UPDATE dibs_names SET version = version WHERE {where} RETURNING {cls.seen()}"
 
-    @classmethod
-    def insert_names(
-        cls,
-        run: Run,
-        claims: Sequence[Claim],
-        news: Sequence[NameChange],
-        *,
-        told: bool,
-        patient: bool,
-    ) -> Inserted:
-        del patient  # there are no row locks: who is in here writes alone
-        return insert_returning(cls, run, claims, news, told=told)
+    @staticmethod
+    def product(engine: Engine) -> str:
+        del engine
+        return "SQLite"
+
+    @staticmethod
+    def byte_text(length: int) -> VARCHAR:
+        return VARCHAR(length, collation="BINARY")
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:
@@ -104,6 +171,11 @@ class SQLite(Dialect):
     def is_bytewise(collation: str) -> bool:
         return collation == "BINARY"
 
+    @staticmethod
+    def mend_collation(column: str, kind: str) -> str:
+        del column, kind  # there is no ALTER COLUMN
+        return f"copy the rows to a new file that `{UPGRADE}` made."
+
 
 def _file_at(path: str) -> tuple[int, int] | None:
     try:
@@ -111,17 +183,3 @@ def _file_at(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def insert_returning(
-    dialect: type[Dialect],
-    run: Run,
-    claims: Sequence[Claim],
-    news: Sequence[NameChange],
-    *,
-    told: bool,
-) -> Inserted:
-    """Insert and learn from the same statement whose rows they are."""
-    sql = dialect.insert(len(claims), told=told) + " RETURNING claim_token"
-    params = insert_params(claims, news, told=told)
-    return Inserted({row[0] for row in run.rows(sql, params)}, {})

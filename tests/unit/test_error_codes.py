@@ -11,7 +11,10 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from dibs.store.database.violations import MYSQL, POSTGRESQL, SQLITE, Kind, classify
+from dibs.store.database.dialects import DIALECTS, Kind, dialect_for, mysql, postgresql, sqlite
+from dibs.store.database.dialects.mysql import MySQL
+from dibs.store.database.dialects.postgresql import PostgreSQL
+from dibs.store.database.dialects.sqlite import SQLite
 from tests.backends import POSTGRESQL as POSTGRESQL_SERVER
 from tests.backends import Backend
 
@@ -42,7 +45,7 @@ def mysql_error(code: int) -> pymysql.err.Error:
 
 
 EXACT: list[tuple[str | None, Kind]] = [
-    (state, kind) for state, kind in POSTGRESQL.items() if len(state) == 5
+    (state, kind) for state, kind in postgresql.MEANINGS.items() if len(state) == 5
 ]
 CLASSES: list[tuple[str | None, Kind]] = [
     ("08006", Kind.AWAY),
@@ -66,18 +69,18 @@ CLASSES: list[tuple[str | None, Kind]] = [
 def test_postgresql(state: str | None, kind: Kind) -> None:
     """By SQLSTATE, from psycopg 3 and from psycopg2; no state at all is a lost connection."""
     with suppress(KeyError):  # psycopg does not know every state
-        assert classify(psycopg_error(state)) is kind
-    assert classify(psycopg2_error(state)) is kind
+        assert PostgreSQL.classify(psycopg_error(state)) is kind
+    assert PostgreSQL.classify(psycopg2_error(state)) is kind
 
 
 MYSQL_OTHERS = [(1364, Kind.SCHEMA), (1406, Kind.SCHEMA), (1064, Kind.OTHER), (1452, Kind.OTHER)]
 
 
-@pytest.mark.parametrize(("code", "kind"), [*MYSQL.items(), *MYSQL_OTHERS])
+@pytest.mark.parametrize(("code", "kind"), [*mysql.MEANINGS.items(), *MYSQL_OTHERS])
 def test_mysql(code: int, kind: Kind) -> None:
     """By errno, from PyMySQL and from mysqlclient."""
-    assert classify(mysql_error(code)) is kind
-    assert classify(OperationalError(code, "text that decides nothing")) is kind
+    assert MySQL.classify(mysql_error(code)) is kind
+    assert MySQL.classify(OperationalError(code, "text that decides nothing")) is kind
 
 
 SQLITE_EXTENDED = [
@@ -92,10 +95,10 @@ SQLITE_EXTENDED = [
 ]
 
 
-@pytest.mark.parametrize(("code", "kind"), [*SQLITE.items(), *SQLITE_EXTENDED])
+@pytest.mark.parametrize(("code", "kind"), [*sqlite.MEANINGS.items(), *SQLITE_EXTENDED])
 def test_sqlite(code: int, kind: Kind) -> None:
     """By the extended code, then by the primary one."""
-    assert classify(sqlite_error(code)) is kind
+    assert SQLite.classify(sqlite_error(code)) is kind
 
 
 @pytest.mark.parametrize(
@@ -103,29 +106,33 @@ def test_sqlite(code: int, kind: Kind) -> None:
 )
 def test_what_is_no_drivers_error_is_a_bug(error: Exception) -> None:
     """Never 'taken', and never 'ask again'."""
-    assert classify(error) is Kind.OTHER
+    assert {dialect.classify(error) for dialect in DIALECTS} == {Kind.OTHER}
 
 
 def test_the_error_inside_sqlalchemys_decides() -> None:
     """A host's connection wraps the driver's errors."""
     wrapped = DBAPIError("INSERT", {}, psycopg_error("23505"))
-    assert classify(wrapped) is Kind.UNIQUE
+    assert PostgreSQL.classify(wrapped) is Kind.UNIQUE
 
 
 def test_every_code_has_one_meaning() -> None:
     """Codes of the design, spelled out."""
-    assert [POSTGRESQL[code] for code in ("23505", "40001", "40P01")] == [
+    assert [postgresql.MEANINGS[code] for code in ("23505", "40001", "40P01")] == [
         Kind.UNIQUE,
         Kind.RESTART,
         Kind.RESTART,
     ]
-    assert [MYSQL[code] for code in (1062, 1213, 1205)] == [
+    assert [mysql.MEANINGS[code] for code in (1062, 1213, 1205)] == [
         Kind.UNIQUE,
         Kind.RESTART,
         Kind.RESTART,
     ]
-    assert [MYSQL[code] for code in (2003, 2006, 2013, 1047)] == [Kind.AWAY] * 4
-    assert [SQLITE[code] for code in (2067, 1555, 5)] == [Kind.UNIQUE, Kind.UNIQUE, Kind.RESTART]
+    assert [mysql.MEANINGS[code] for code in (2003, 2006, 2013, 1047)] == [Kind.AWAY] * 4
+    assert [sqlite.MEANINGS[code] for code in (2067, 1555, 5)] == [
+        Kind.UNIQUE,
+        Kind.UNIQUE,
+        Kind.RESTART,
+    ]
 
 
 # --- errors as the drivers really raise them -----------------------------------
@@ -153,6 +160,10 @@ def raised(connection: Connection, sql: str) -> BaseException:
     return caught.value.orig
 
 
+def meaning(connection: Connection, sql: str) -> Kind:
+    return dialect_for(connection.dialect.name).classify(raised(connection, sql))
+
+
 REAL = [
     ("INSERT INTO t VALUES (1, 1)", Kind.UNIQUE),
     ("INSERT INTO t VALUES (2, NULL)", Kind.SCHEMA),
@@ -163,21 +174,21 @@ REAL = [
 def test_a_real_error(engine: Engine, sql: str, kind: Kind) -> None:
     """A unique violation is one; a column that wants a value is not ours."""
     with engine.connect() as connection:
-        assert classify(raised(connection, sql)) is kind
+        assert meaning(connection, sql) is kind
 
 
 @pytest.mark.parametrize("sql", ["SELECT * FROM missing", "SELECT missing FROM t"])
 def test_a_missing_table_or_column(engine: Engine, sql: str) -> None:
     """On SQLite by its general code: our statements are fixed, so the tables must be wrong."""
     with engine.connect() as connection:
-        assert classify(raised(connection, sql)) is Kind.SCHEMA
+        assert meaning(connection, sql) is Kind.SCHEMA
 
 
 def test_a_real_lock(engine: Engine) -> None:
     """Who waits too long for another transaction may try again."""
     with engine.connect() as first, engine.connect() as second:
         first.execute(text("UPDATE t SET m = 2 WHERE n = 1"))
-        assert classify(raised(second, "UPDATE t SET m = 3 WHERE n = 1")) is Kind.RESTART
+        assert meaning(second, "UPDATE t SET m = 3 WHERE n = 1") is Kind.RESTART
 
 
 @pytest.mark.parametrize("backend", [POSTGRESQL_SERVER], ids=str, indirect=True)
@@ -188,7 +199,7 @@ def test_a_real_serialization_failure(engine: Engine) -> None:
         second.execute(text("SELECT * FROM t"))
         first.execute(text("UPDATE t SET m = 2 WHERE n = 1"))
         first.commit()
-        assert classify(raised(second, "UPDATE t SET m = 3 WHERE n = 1")) is Kind.RESTART
+        assert meaning(second, "UPDATE t SET m = 3 WHERE n = 1") is Kind.RESTART
 
 
 def test_a_connection_that_is_gone(backend: Backend, engine: Engine) -> None:
@@ -197,7 +208,7 @@ def test_a_connection_that_is_gone(backend: Backend, engine: Engine) -> None:
         missing = create_engine("sqlite:////missing/folder/file.db", poolclass=NullPool)
         with pytest.raises(DBAPIError) as caught:
             missing.connect()
-        assert classify(caught.value) is Kind.AWAY
+        assert SQLite.classify(caught.value) is Kind.AWAY
         return
     own, end = {
         "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
@@ -207,5 +218,5 @@ def test_a_connection_that_is_gone(backend: Backend, engine: Engine) -> None:
         session = connection.execute(text(own)).scalar_one()
         url = engine.url.render_as_string(hide_password=False)
         backend.execute(end.format(session), url)
-        assert classify(raised(connection, "SELECT 1")) is Kind.AWAY
+        assert meaning(connection, "SELECT 1") is Kind.AWAY
         connection.invalidate()
