@@ -259,7 +259,11 @@ _WHEN: dict[Rule, Suspicion] = {
     bidi: Suspicion.RIGHT_TO_LEFT,
     unstable: Suspicion.ANYTHING,
 }
-"""Every rule for new names, in the order in which reasons are given, and the doubt it settles."""
+"""Every rule for new names, in the order in which reasons are given, and the doubt it settles.
+
+A new rule that an ordinary ASCII name can break must be known to `Parser.parse` too, which asks
+most of them nothing; tests/unit/test_names_properties.py fails while it is not.
+"""
 
 RULES = tuple(_WHEN)
 
