@@ -8,9 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
-Use = Literal["claim", "refresh", "csrf", "cache", "limits", "filter"]
+from dibs.context import Deadline
+
+Use = Literal["claim", "hold", "refresh", "csrf", "cache", "limits", "filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSecret:
+    """Tells the service's secret when it is called, before a deadline.
+
+    Attributes:
+        chosen: DIBS_SECRET_KEY, or nothing.
+        in_database: Asks for the one that the database has for want of that.
+    """
+
+    chosen: str
+    in_database: Callable[[Deadline], str]
+
+    def __call__(self, deadline: Deadline) -> str:
+        """The secret.
+
+        Raises:
+            StoreUnavailable: It is in the database, which cannot answer.
+        """
+        return self.chosen or self.in_database(deadline)
 
 
 def key_of(use: Use, secret: str) -> bytes:
@@ -23,8 +48,8 @@ def key_of(use: Use, secret: str) -> bytes:
     """
     text = secret.encode()
     match use:
-        case "claim":
-            return text  # its messages are digests: no other use has such
+        case "claim" | "hold":
+            return text  # digests are the messages of the one, texts of the other begin "hold"
         case "refresh" | "csrf":
             return hashlib.sha256(f"dibs {use}\0".encode() + text).digest()
         case "cache" | "limits" | "filter":

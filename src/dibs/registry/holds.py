@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -16,7 +15,7 @@ from dibs.errors import HoldNotFound, HoldOfAnotherName, TooManyHolds
 from dibs.names import Username
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
-from dibs.secret import claim_token
+from dibs.secret import claim_token, key_of, mac
 from dibs.store import Claim, NameRow, NameStore
 
 KIND = "hold"
@@ -217,4 +216,4 @@ class Holds:
 def _digest(source: str, secret: str) -> str:
     """Who holds, for the cap alone: nobody can tell an address from it, nor follow it for days."""
     text = f"hold\0{int(time.time() // DAY_SECONDS)}\0{source}"
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
+    return mac(key_of("hold", secret), text.encode()).hex()[:32]

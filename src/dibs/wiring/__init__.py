@@ -20,6 +20,7 @@ from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds
 from dibs.registry.renames import Renames
+from dibs.secret import ServiceSecret
 from dibs.store import Budget, Deadline, NameStore
 from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
@@ -28,7 +29,7 @@ from dibs.store.names.listing import Listing
 from dibs.store.names.renames import Pace
 from dibs.store.schema import upgrade
 from dibs.strategies import STRATEGIES, Sources
-from dibs.wiring.accounts import Accounts, make_accounts, secret_of
+from dibs.wiring.accounts import Accounts, make_accounts
 
 if TYPE_CHECKING:
     from dibs.cache.filter.bloom import FilterKey
@@ -74,6 +75,7 @@ class Parts:
     renames: Renames
     history: History
     accounts: Accounts
+    secret: ServiceSecret
     redis: InRedis | None = None
 
     @property
@@ -85,10 +87,6 @@ class Parts:
     def parser(self) -> Parser:
         """Reads names: which there can be, and which are one."""
         return self.registry.parser
-
-    def secret(self, deadline: Deadline) -> str:
-        """See `secret_of`."""
-        return secret_of(self.settings, self.store, deadline)
 
     def close(self) -> None:
         """Give back every connection, and let the threads end."""
@@ -109,14 +107,15 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     """
     store, budget = open_store(settings)
     counters = Counters()
-    redis = _in_redis(settings, lambda ends: store.secret(deadline=ends), counters)
+    secret = ServiceSecret(settings.secret_key, lambda ends: store.secret(deadline=ends))
+    redis = _in_redis(settings, secret, counters)
     cache = TakenNames(redis.taken if redis else None, counters)
     filter_ = _filter(settings, store, budget, counters)
     coherence = Coherence(store, cache, filter_)
     registry = _registry(settings, Sources(store, cache, filter_), coherence)
     renames = _renames(settings, registry, store, coherence)
-    holds = _holds(settings, registry, store, coherence)
-    accounts = make_accounts(settings, store, registry, renames, coherence, reading)
+    holds = _holds(settings, registry, store, coherence, secret)
+    accounts = make_accounts(settings, store, registry, renames, coherence, secret, reading)
     history = History(store.transactions, settings.namespace)
     return Parts(
         settings,
@@ -130,6 +129,7 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
         renames,
         history,
         accounts,
+        secret,
         redis,
     )
 
@@ -150,12 +150,18 @@ def _registry(settings: Settings, sources: Sources, coherence: Coherence) -> Reg
     )
 
 
-def _holds(settings: Settings, registry: Registry, store: NameStore, coherence: Coherence) -> Holds:
+def _holds(
+    settings: Settings,
+    registry: Registry,
+    store: NameStore,
+    coherence: Coherence,
+    secret: ServiceSecret,
+) -> Holds:
     return Holds(
         registry,
         store,
         coherence,
-        secret=partial(secret_of, settings, store),
+        secret=secret,
         seconds=settings.hold_seconds,
         most=settings.holds,
     )
@@ -183,13 +189,13 @@ def open_cache(settings: Settings) -> TakenNames:
     counters = Counters()
     store, _ = open_store(settings)
 
-    def secret(deadline: Deadline) -> str:
+    def in_database(deadline: Deadline) -> str:
         try:
             return store.secret(deadline=deadline)
         finally:
             store.close()  # asked once: nothing else is wanted of it
 
-    redis = _in_redis(settings, secret, counters)
+    redis = _in_redis(settings, ServiceSecret(settings.secret_key, in_database), counters)
     return TakenNames(redis.taken if redis else None, counters)
 
 
@@ -208,10 +214,8 @@ def redis_address(settings: Settings) -> Address | None:
     return Address(settings.redis_url)
 
 
-def _in_redis(
-    settings: Settings, secret: Callable[[Deadline], str], counters: Counters
-) -> InRedis | None:
-    """What is in Redis, if it is used; the secret is the database's."""
+def _in_redis(settings: Settings, secret: ServiceSecret, counters: Counters) -> InRedis | None:
+    """What is in Redis, if it is used."""
     address = redis_address(settings)
     if address is None:
         return None
@@ -224,10 +228,10 @@ def _in_redis(
     # one that finds none free is counted by its own process alone.
     link = RedisBreaker(address, connections=2 * settings.pool_size, counters=counters)
     return InRedis(
-        RedisCache(link, secret=secret, counters=counters),
+        RedisCache(link, secret=secret.in_database, counters=counters),
         RedisCounts(
             link,
-            secret=lambda ends: settings.secret_key or secret(ends),
+            secret=secret,
             namespace=settings.namespace,
         ),
         SharedCounters(link, counters, namespace=settings.namespace),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from dibs.accounts.idempotency import SLACK_SECONDS, IdempotentRequests
 from dibs.accounts.keys import KeyRing
@@ -17,12 +15,12 @@ from dibs.accounts.teams import TeamAccounts
 from dibs.accounts.tokens import AccessTokens
 from dibs.config import Settings
 from dibs.config.secrets import refuse_weak_secret
-from dibs.context import Deadline
 from dibs.errors import ConfigError
 from dibs.names import Parser
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.registry.renames import Renames
+from dibs.secret import ServiceSecret
 from dibs.store.accounts.idempotency import Requests
 from dibs.store.accounts.sessions import Sessions
 from dibs.store.accounts.teams import Teams
@@ -49,6 +47,7 @@ def make_accounts(
     registry: Registry,
     renames: Renames,
     coherence: Coherence,
+    secret: ServiceSecret,
     reading: Reading | None = None,
 ) -> Accounts:
     """Put them together; nothing is read yet.
@@ -59,13 +58,13 @@ def make_accounts(
         registry: Where names are claimed.
         renames: Gives users other names.
         coherence: Tells the caches of names that go with them.
+        secret: Of the service.
         reading: Who may read what.
 
     Raises:
         ConfigError: A setting cannot be used.
     """
     refuse_weak_secrets(settings)
-    secret = partial(secret_of, settings, store)
     passwords, reading = _passwords(settings), reading or Reading()
     users, hashes = Users(store.transactions, settings.namespace), settings.hashes
     logins = _logins(settings, store, users, passwords, registry.parser, secret)
@@ -95,18 +94,7 @@ def make_accounts(
     )
 
 
-def secret_of(settings: Settings, store: NameStore, deadline: Deadline) -> str:
-    """The service's secret: DIBS_SECRET_KEY, or else the one in the database.
-
-    Raises:
-        StoreUnavailable: It is in the database, which cannot answer.
-    """
-    return settings.secret_key or store.secret(deadline=deadline)
-
-
-def _repeats(
-    settings: Settings, store: NameStore, secret: Callable[[Deadline], str]
-) -> IdempotentRequests:
+def _repeats(settings: Settings, store: NameStore, secret: ServiceSecret) -> IdempotentRequests:
     patience_ms = round(1000 * (settings.deadline + SLACK_SECONDS))
     rows = Requests(store.transactions, patience_ms=patience_ms)
     return IdempotentRequests(rows, namespace=settings.namespace, secret=secret)
@@ -145,7 +133,7 @@ def _logins(
     users: Users,
     passwords: Passwords,
     parser: Parser,
-    secret: Callable[[Deadline], str],
+    secret: ServiceSecret,
 ) -> Logins:
     access = AccessTokens(
         KeyRing(settings.resolved_keys_file),
