@@ -84,6 +84,7 @@ def register_blueprints(
         ConfigError: A setting cannot be used.
         TypeError: A route does not say what it is.
     """
+    hosts = set(app.view_functions)
     further = {f"{names.blueprint.name}-{i}": one for i, one in enumerate((checks or {}).items())}
     names.init_checks(
         app, parts, check_token, {name: place for name, (_, place) in further.items()}
@@ -98,7 +99,7 @@ def register_blueprints(
     if "pages" in mounted:
         register_pages(app, url_prefix=url_prefix, front="front" in mounted)
     app.register_blueprint(component.blueprint, url_prefix=url_prefix or None)
-    refuse_silent(app.view_functions)
+    refuse_silent({at: view for at, view in app.view_functions.items() if at not in hosts})
     init_proofs(app, parts.settings.check)
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)
