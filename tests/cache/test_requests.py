@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dibs.accounts.registration import Registration
+from dibs.accounts.passwords import Passwords
 from tests.backends import SQLITE, Backend
 from tests.caches import PATIENCE_S
 from tests.fault.helpers import eventually
@@ -56,7 +56,7 @@ def test_a_known_name_costs_neither_sql_nor_a_hash(
 ) -> None:
     site.register("ada")
     hashed: list[str] = []
-    monkeypatch.setattr(Registration, "_hash", lambda *a: hashed.append("one"))
+    monkeypatch.setattr(Passwords, "hash", lambda *a, **k: hashed.append("one"))
     site.sql.clear()
     told = [
         site.client.post("/register?suggestions=0", json={"username": "Ada"} | more)

@@ -232,7 +232,7 @@ def test_a_name_is_passed_on(ready: Terminal, service: Service) -> None:
         ("ada", "eve", "bob", "already exists"),
         ("ada", "eve", "eve", "already exists"),
         ("ada", "eve", "ada", "already exists"),
-        ("ada", "ada", "lovelace", "has this name already"),
+        ("ada", "ada", "lovelace", "already has this name"),
         ("ada", "eve", "a b", "username"),
         ("ada", "eve", "admin", "reserved"),
     ],

@@ -180,6 +180,7 @@ class Tour:
     def lists(self) -> None:
         feed = a_feed(self.store)
         now, _ = feed.moment()
+        self.store.clock(deadline=soon())
         middle = self.store.users(limit=3, after=f"{7:x}", deadline=soon())
         self.store.users(limit=100, after=middle[-1].id, deadline=soon())
         self.store.user(middle[0].id, deadline=soon())

@@ -295,13 +295,16 @@ class MemoryListing(Listing):
         return _now(), self.store._secret
 
     def keys(self, *, after: str, limit: int) -> list[str]:
-        with self.store._lock:
-            rows = sorted(self.store._names)
-        return [key for where, key in rows if where == self._namespace and key > after][:limit]
+        return self._past(after)[:limit]
 
     def count(self, *, after: str, limit: int) -> tuple[int, str]:
-        keys = self.keys(after=after, limit=limit)
+        keys = self._past(after)[:limit]
         return len(keys), keys[-1] if keys else after
+
+    def _past(self, after: str) -> list[str]:
+        with self.store._lock:
+            rows = sorted(self.store._names)
+        return [key for where, key in rows if where == self._namespace and key > after]
 
     def new_keys(self, *, since: int, after: str, limit: int) -> list[tuple[int, str]]:
         with self.store._lock:

@@ -83,11 +83,13 @@ class FirstClaim:
         at: Milliseconds of the database's clock since 1970.
         actor: Who acted.
         request_id: By which request.
+        registered: Whether it made a user who has no row of their own yet.
     """
 
     at: int
     actor: str | None
     request_id: str | None
+    registered: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,19 @@ def change_user(
     values = {"id": user_id, **params}
     if run.change(sql, values) == 1:
         return True
-    make = f"INSERT INTO dibs_users (id, created_at) SELECT owner, created_at {NAME_OF}"
-    run.change(f"{make} {run.dialect.pass_over('id')}", {"id": user_id})
+    make_row(run, user_id)
     # It may have waited for another transaction, which made the row, or deleted the user: then
     # it has made a row of nobody's, which is undone with the rest.
     return run.change(f"{sql} AND {HAS_NAME}", values) == 1
+
+
+def make_row(run: Run, user_id: str) -> None:
+    """Make the row of a user who has none: before their name's own row says no more that they are.
+
+    For another kind of owner, and for nobody's id, nothing is made.
+    """
+    make = f"INSERT INTO dibs_users (id, created_at) SELECT owner, created_at {NAME_OF}"
+    run.change(f"{make} {run.dialect.pass_over('id')}", {"id": user_id})
 
 
 def lock_user(run: Run, user_id: str, where: str = "1 = 1", **params: object) -> bool:

@@ -11,7 +11,7 @@ from dibs.errors import SchemaError, StoreError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.signals import Action, NameChange
 from dibs.store import schema
-from dibs.store.accounts.rows import change_user
+from dibs.store.accounts.rows import change_user, make_row
 from dibs.store.accounts.teams import insert_team
 from dibs.store.accounts.users import IS_USER, USERS
 from dibs.store.database.dialects import Run
@@ -250,6 +250,9 @@ class NameStore:
             rows = locked(run, sql, known)
             if not rows:
                 return written(run, sent)  # by our earlier self, whose COMMIT went unanswered
+            for row in rows:
+                if row.state == "owned" and row.first is not None and row.first.registered:
+                    make_row(run, str(row.owner))
             gone = [end_row(run, row, rest, action=action) for row in rows]
             append(run, [one.step for one in gone])
             sent[:] = [one.step.change for one in gone]

@@ -64,7 +64,7 @@ NAME_COLUMNS = (
     "namespace, name_key, canonical, display, rules_version, state,"
     " owner_kind, owner, claim_token, expires_at, version"
 )
-FIRST_COLUMNS = "created_at, updated_at, actor, request_id"
+FIRST_COLUMNS = "created_at, updated_at, actor, request_id, registered"
 """What a row says of its first claim while `updated_at` is 0."""
 
 HISTORY_COLUMNS = (
@@ -269,7 +269,7 @@ class Dialect:
             for i in range(count)
         )
         return (
-            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS}, registered)"
+            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})"
             f" VALUES {rows} {cls.pass_over('namespace, name_key')}"
         )
 
@@ -459,6 +459,8 @@ def listed(values: Sequence[str]) -> tuple[str, dict[str, object]]:
 
 def name_row(row: Row) -> NameRow:
     """The value of a row of `Dialect.select`."""
-    *values, created_at, updated_at, actor, request_id, is_free, expires_in = plain(row)
-    first = FirstClaim(created_at, actor, request_id) if updated_at == 0 else None
+    *values, created_at, updated_at, actor, request_id, registered, is_free, expires_in = plain(row)
+    first = None
+    if updated_at == 0:
+        first = FirstClaim(created_at, actor, request_id, registered=registered == 1)
     return NameRow(*[*values, bool(is_free), expires_in, first])
