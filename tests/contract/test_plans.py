@@ -19,13 +19,14 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from dibs.names import parse
-from dibs.store import Claim, NewTeam, Won
+from dibs.store import Budget, Claim, NewTeam, Won
 from dibs.store.accounts.idempotency import Answer, Attempt, Requests
 from dibs.store.accounts.sessions import Sessions
 from dibs.store.accounts.teams import Teams
 from dibs.store.accounts.users import Users
 from dibs.store.database.transactions import DriverRun
 from dibs.store.names.history import History
+from dibs.store.names.listing import Listing
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Pace, Transfer
 from dibs.store.names.store import NameStore
@@ -33,7 +34,6 @@ from tests.backends import MARIADB, POSTGRESQL, Backend, open_store
 from tests.conftest import missing
 from tests.services import ServiceMissing
 from tests.support.contract import AN_HOUR_MS, a_claim, a_rename, release, soon, win
-from tests.support.memory import a_feed
 
 ROWS = 200_000
 FEW = ROWS // 10
@@ -155,6 +155,16 @@ class Tour:
         self.users, self.teams = Users(run, "default"), Teams(run, "default")
         self.sessions, self.history = Sessions(run), History(run, "default")
         self.requests = Requests(run, patience_ms=1000)
+        self.listing = Listing(run, "default", Budget())
+        self.parts = (
+            store,
+            self.users,
+            self.teams,
+            self.sessions,
+            self.history,
+            self.requests,
+            self.listing,
+        )
         self._names = (f"tour{i}" for i in count())
 
     def user(self) -> Any:
@@ -178,15 +188,14 @@ class Tour:
         self.store.find([claim.username.key for claim in many], deadline=soon())
 
     def lists(self) -> None:
-        feed = a_feed(self.store)
-        now, _ = feed.moment()
-        self.store.clock(deadline=soon())
+        now, _ = self.listing.moment()
+        assert self.store.clock(deadline=soon()) >= now
         middle = self.store.users(limit=3, after=f"{7:x}", deadline=soon())
         self.store.users(limit=100, after=middle[-1].id, deadline=soon())
         self.store.user(middle[0].id, deadline=soon())
-        feed.keys(after="name8", limit=100)
-        feed.count(after="name8", limit=100)
-        feed.new_keys(since=now - 1000, after="name8", limit=100)
+        self.listing.keys(after="name8", limit=100)
+        self.listing.count(after="name8", limit=100)
+        self.listing.new_keys(since=now - 1000, after="name8", limit=100)
         self.teams.page(limit=100, after=f"{7:x}", deadline=soon())
         self.history.names_now([one.id for one in middle], deadline=soon())
         self.history.of_name(parse(middle[0].username), limit=20, deadline=soon())
@@ -271,7 +280,7 @@ def test_nothing_is_read_that_is_not_shown(backend: Backend, full: str, sent: Se
     asked = asked_of(store, tour := Tour(store), sent)
     surface = {
         f"{type(part).__name__}.{name}"
-        for part in (store, tour.users, tour.teams, tour.sessions, tour.history, tour.requests)
+        for part in tour.parts
         for name in dir(part)
         if not name.startswith("_") and callable(getattr(part, name)) and name not in SKIPPED
     }
@@ -288,7 +297,7 @@ def test_nothing_is_read_that_is_not_shown(backend: Backend, full: str, sent: Se
 def asked_of(store: NameStore, tour: Tour, sent: Sent) -> set[str]:
     """Take the tour; returns the methods that it called."""
     called: set[str] = set()
-    for part in (store, tour.users, tour.teams, tour.sessions, tour.history, tour.requests):
+    for part in tour.parts:
         for name in dir(part):
             method = getattr(part, name)
             if not name.startswith("_") and callable(method):
