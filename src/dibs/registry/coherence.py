@@ -2,6 +2,9 @@
 
 Caches are told before COMMIT: afterwards none may refuse a name that is free. They are told the
 version that the row is about to get, so that nothing read before the commit outlives it.
+
+A host's transaction may outlast what caches remember of that: its names are told again after
+COMMIT (`dibs.store.host.events`), through `invalidate`.
 """
 
 from __future__ import annotations
