@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
+from sqlalchemy.orm import Mapper
 
 from dibs.cache import TakenNames
 from dibs.config import Settings, load
@@ -14,7 +15,8 @@ from dibs.context import CACHE_SECONDS, Deadline
 from dibs.errors import ConfigError
 from dibs.registry.coherence import invalidate
 from dibs.state import current_state
-from dibs.store.host.events import FreedName, on_freed, release_deleted_owners
+from dibs.store.host.events import Fate, FreedName, on_freed, release_deleted_owners
+from dibs.store.host.guard import guards_of
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
@@ -120,6 +122,14 @@ def _url_of(app: Flask, dibs: Dibs) -> str:
             ) from error
 
 
+def _fate(mapper: Mapper[Any]) -> Fate:
+    """By the app of the guard; in other models by the current app."""
+    if guards := guards_of(mapper):
+        return guards[0].rules.fate()
+    state = current_state()
+    return Fate(state.namespaces, state.quarantine)
+
+
 # Once for all sessions, so that it also holds in a process that never claimed a name.
-release_deleted_owners(lambda: current_state().namespaces, lambda: current_state().quarantine)
+release_deleted_owners(_fate)
 on_freed(_tell_cache)

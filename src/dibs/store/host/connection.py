@@ -15,11 +15,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import Pool
 
-from dibs.errors import ConfigError, SchemaError, StoreUnavailable, TransactionMustRestart
+from dibs.errors import (
+    ConfigError,
+    OwnerWithoutIdentity,
+    SchemaError,
+    StoreUnavailable,
+    TransactionMustRestart,
+)
 from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
 from dibs.store.database.transactions import RowVanished
-from dibs.store.host.owners import bind_of, session_of, state_of
+from dibs.store.host.owners import bind_of, instance_state, session_of, state_of
+from dibs.store.host.pending import come_back
 from dibs.store.models import meta, names
 
 HOST_UPGRADE = f"flask {UPGRADE}"
@@ -50,7 +57,7 @@ class NameTable:
 def enter(
     session: AnySession, *, owner: object | None, kind: str | None, table: NameTable
 ) -> tuple[Session, Connection]:
-    """The session that writes the owner's own row, flushed, and the connection of its transaction.
+    """The session that writes the owner's own row, and the connection of its transaction.
 
     Raises:
         OwnerWithoutIdentity: The owner was never added to a session.
@@ -58,17 +65,14 @@ def enter(
         SchemaError: The database is not set up for dibs.
     """
     here, bind = _at(session, owner, kind, table.bind)
-    connection = connect(here, bind, table.rules_version)
-    # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
-    here.flush()
-    return here, connection
+    return here, connect(here, bind, table.rules_version)
 
 
 def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = True) -> Connection:
     """The connection of the host's transaction, to a database known to be set up.
 
-    It is asked for before the host's flush, so that a server that is away is
-    told as what it is.
+    It is asked for before anything of the host's, so that a server that is away
+    is told as what it is.
 
     Args:
         session: The host's.
@@ -124,6 +128,8 @@ def _at(
     session: AnySession, owner: object | None, kind: str | None, bind: Bind
 ) -> tuple[Session, Bind]:
     """The session and the database in which the owner's own row lives."""
+    if (returning := instance_state(owner)) is not None:
+        come_back(returning)
     state = state_of(owner, kind) if owner is not None else None
     here = session_of(state) or plain_session(session)
     if state is None:
@@ -206,12 +212,16 @@ def translated_errors(connection: Connection) -> Iterator[None]:
         TransactionMustRestart: The transaction lost; only a rollback is accepted.
         StoreUnavailable: The database cannot answer; only a rollback is accepted.
         SchemaError: A table is missing; only a rollback is accepted.
+        OwnerWithoutIdentity: Only a rollback is accepted.
     """
     try:
         yield
     except RowVanished as error:
         _only_rollback(connection)
         raise TransactionMustRestart from error
+    except OwnerWithoutIdentity:
+        _only_rollback(connection)  # a name of theirs may be written already
+        raise
     except DBAPIError as error:
         _give_up(connection, error)
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
 from dibs.names import Username
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
@@ -24,11 +27,12 @@ from dibs.store.host.connection import (
     translated_errors,
 )
 from dibs.store.host.events import announce_later, freed
-from dibs.store.host.owners import Owner, identify
+from dibs.store.host.owners import Owner, identify, instance_state
+from dibs.store.host.pending import PendingName, owner_of, write_owners
 from dibs.store.names.claims import decide, read
 from dibs.store.names.releases import OF_OWNER, Quarantine, release_where
 from dibs.store.names.renames import Rename, apply_rename
-from dibs.store.records import Claim, NameRow, Outcome
+from dibs.store.records import Claim, NameRow, Outcome, Won
 
 
 def claim_in_session(
@@ -40,6 +44,8 @@ def claim_in_session(
     table: NameTable,
 ) -> Outcome:
     """Try to take the name in the host's transaction, which goes on whatever the answer is.
+
+    An owner who is not in the database yet is flushed if they get the name.
 
     Args:
         session: Used unless the owner lives in another one.
@@ -55,11 +61,24 @@ def claim_in_session(
         SchemaError: The database is not set up for dibs.
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
-    claim = _claim(username, identify(owner, kind), table)
+    if session.deleted:
+        session.flush()  # whoever goes may leave this very name
+    state = instance_state(owner)
+    new = state if state and not state.has_identity else None
+    claim = _claim(username, owner_of(new) if new else identify(owner, kind), table)
     with translated_errors(connection), lock_timeout(connection) as run:
         outcome = decide(run, [claim])[0]
-        announce_later(session, run.noted)
-        return outcome
+    if new and isinstance(outcome, Won):
+        _flush(session, run, PendingName(new, outcome.row), connection)
+    announce_later(session, run.noted)
+    return outcome
+
+
+def _flush(session: Session, run: HostRun, name: PendingName, connection: Connection) -> None:
+    # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
+    session.flush()
+    with translated_errors(connection):
+        write_owners(run, [name])
 
 
 def find_in_session(session: AnySession, key: str, *, table: NameTable) -> NameRow | None:
@@ -99,6 +118,7 @@ def rename_in_session(
         SchemaError: The database is not set up for dibs.
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
+    _have_identity(session, owner)
     claim, place = _claim(username, identify(owner, kind), table), (table.namespace, old.key)
     with translated_errors(connection), lock_timeout(connection) as run:
         row = read(run, {place}).get(place)
@@ -133,6 +153,7 @@ def release_in_session(
         SchemaError: The database is not set up for dibs.
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
+    _have_identity(session, owner)
     who = None if owner is None else identify(owner, kind)
     where, params = _chosen(username, who, table)
     with translated_errors(connection), lock_timeout(connection) as run:
@@ -140,6 +161,12 @@ def release_in_session(
         announce_later(session, run.noted)
     freed(session, rows)
     return len(rows)
+
+
+def _have_identity(session: Session, owner: object) -> None:
+    state = instance_state(owner)
+    if state is not None and not state.has_identity:
+        session.flush()
 
 
 def _claim(username: Username, who: Owner, table: NameTable) -> Claim:

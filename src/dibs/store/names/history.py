@@ -147,10 +147,15 @@ def changed(
 
 
 class Step(NamedTuple):
-    """A change, and the row as it was read before it; None if there was none."""
+    """A change, and the row as it was read before it; None if there was none.
+
+    Attributes:
+        told: Whether a new row leaves this line to the history, and does not keep it itself.
+    """
 
     before: NameRow | None
     change: NameChange
+    told: bool = False
 
 
 def append(run: Run, steps: Sequence[Step]) -> None:
@@ -179,7 +184,7 @@ def _lines(step: Step) -> list[Line]:
     """What this change writes: nothing if its row says it all, or the first claim too."""
     row = step.before
     if row is None:
-        return [Line(step.change)] if step.change.was is not None else []
+        return [Line(step.change)] if step.told else []
     if row.first is None:
         return [Line(step.change)]
     first = NameChange(
