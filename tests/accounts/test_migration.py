@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from dibs.errors import SchemaError
 from dibs.names import RULES_VERSION
-from dibs.store.models import metadata
+from dibs.store.database.dialects.base import plain
 from dibs.store.schema import _config, upgrade, verify
 
 NEW = {"dibs_sessions", "dibs_teams", "dibs_members", "dibs_history", "dibs_requests"}
@@ -63,8 +63,8 @@ def test_up_and_down(engine: Engine) -> None:
         assert columns(engine) == after
     with engine.connect() as connection:
         verify(connection)
-        (user,) = connection.execute(metadata.tables["dibs_users"].select()).all()
-    assert (user.id, user.password_hash, user.disabled_at) == (USER, "a hash", None)
+        found = connection.execute(text("SELECT id, password_hash, disabled_at FROM dibs_users"))
+        assert [plain(row) for row in found] == [[USER, "a hash", None]]
 
 
 def test_every_missing_column_is_named(engine: Engine) -> None:
@@ -83,13 +83,15 @@ def test_every_missing_column_is_named(engine: Engine) -> None:
 
 def test_ids_and_hashes_are_compared_by_bytes(engine: Engine) -> None:
     """Else the session of one id would be found by another."""
-    session = metadata.tables["dibs_sessions"]
     row = {"user_id": USER, "token_hash": "x", "repeats": 0, "device": "名 \U0001f600 é"}
-    times = {"created_at": 1, "used_at": 1, "expires_at": 1}
+    row |= {"created_at": 1, "used_at": 1, "expires_at": 1}
     ids = ["abc", "ABC", "abc ", "äbc"]
+    columns = ", ".join(["id", *row])
+    sql = f"INSERT INTO dibs_sessions ({columns}) VALUES (:{columns.replace(', ', ', :')})"
     with engine.begin() as connection:
-        connection.execute(session.insert(), [{**row, **times, "id": one} for one in ids])
+        connection.execute(text(sql), [{**row, "id": one} for one in ids])
+    find = text("SELECT id, device FROM dibs_sessions WHERE id = :id")
     with engine.connect() as connection:
         for one in ids:
-            found = connection.execute(session.select().where(session.c.id == one)).all()
-            assert [(row.id, row.device) for row in found] == [(one, "名 \U0001f600 é")]
+            found = connection.execute(find, {"id": one}).all()
+            assert [plain(row) for row in found] == [[one, "名 \U0001f600 é"]]

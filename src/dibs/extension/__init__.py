@@ -27,7 +27,7 @@ from dibs.store import Lost
 from dibs.store.host import session as host
 from dibs.store.host.connection import AnySession, NameTable, engine_of
 from dibs.store.host.owners import write_to
-from dibs.store.models import attach, names
+from dibs.store.models import ALL_TABLES, attach, names
 from dibs.store.names.releases import Quarantine
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class Dibs:
         session: Gives the session that is current. Default: that of
             Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
         metadata: Gets the tables of dibs, so that the app's own `create_all`
-            or migrations make them. Without it `flask dibs db upgrade` does.
+            or migrations make them: those of names here, and those of the service
+            where `init_app(api=True)` mounts it. Without it `flask dibs db upgrade` does.
         policy: What a new name may look like, with the app's own rules.
         lookalikes: Which names count as one because they look alike: chosen
             before the first name is stored, and kept.
@@ -91,6 +92,7 @@ class Dibs:
         self._namespace = namespace
         self._within: str | None = None
         self._root = self  # of copies for other namespaces too: the one that apps are told of
+        self.metadata = metadata
         self._table = attach(metadata, self.rules_version) if metadata is not None else names
 
     def init_app(
@@ -128,6 +130,8 @@ class Dibs:
         """
         mounted = mounted_parts(api=api, pages=pages, component=component)
         settings = load(app.config)
+        if api and self.metadata is not None:
+            attach(self.metadata, self.rules_version, ALL_TABLES)
         if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
         state = state_of(app)
@@ -292,7 +296,8 @@ class Dibs:
 
     def _name_table(self, *, writes: bool = True) -> NameTable:
         bind = write_to(self._table) if writes else {"clause": self._table}
-        return NameTable(self._namespace_here(), bind, self.rules_version)
+        here, owned = self._namespace_here(), self.metadata is not None
+        return NameTable(here, bind, self.rules_version, in_metadata=owned)
 
     def _settle(self, state: AppState, settings: Settings) -> str:
         """Be on one more app, and say in which namespace.

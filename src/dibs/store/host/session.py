@@ -70,7 +70,7 @@ def find_in_session(session: AnySession, key: str, *, table: NameTable) -> NameR
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    connection = connect(plain_session(session), table.bind, table.rules_version, writes=False)
+    connection = connect(plain_session(session), table.bind, table, writes=False)
     place = (table.namespace, key)
     with translated_errors(connection):
         found = read(HostRun(connection), {place})

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import String
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeEngine
 
@@ -356,13 +355,8 @@ class Dialect:
 
     @staticmethod
     def byte_text(length: int) -> TypeEngine[Any]:
-        """The type of a column of text that is compared byte by byte."""
-        return String(length)
-
-    @staticmethod
-    def encode(text: str) -> str | bytes:
-        """A text as such a column takes it."""
-        return text
+        """The type of a column of text that is compared byte by byte: one of SQLAlchemy's own."""
+        raise NotImplementedError
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:
