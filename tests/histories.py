@@ -43,7 +43,7 @@ def changes_in(store: NameStore, namespace: str = "default") -> list[NameChange]
     changes = [
         NameChange(*row) for row in _read(store, HISTORY_COLUMNS, "history", where, namespace)
     ]
-    untold = f"{where} AND updated_at = 0"
+    untold = f"{where} AND updated_at IS NULL"
     for row in _read(store, FIRST, "names", untold, namespace):
         place, (state, *rest) = row[:3], row[3:]
         changes.append(NameChange(*[*place, ACTIONS[state], None, *rest]))

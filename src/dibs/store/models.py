@@ -30,7 +30,7 @@ from dibs.names import MAX_KEY_BYTES
 from dibs.store.database.dialects import DIALECTS
 from dibs.store.records import MAX_OWNER
 
-MAX_TOKEN = 64
+MAX_TOKEN = 32
 MAX_REQUEST_ID = 64
 """Bytes of what a request is called in logs."""
 MAX_DEVICE = 512
@@ -57,30 +57,32 @@ def byte_text(length: int) -> String:
 
 metadata = MetaData()
 
+# What is always as long stands first: PostgreSQL fills up to multiples of eight before a BIGINT.
 names = Table(
     "dibs_names",
     metadata,
+    Column("created_at", BigInteger, nullable=False),
+    # NULL while the row is as its first claim left it. That claim has no line in the history: it
+    # is this row, with who acted and by which request. The first change writes both lines.
+    Column("updated_at", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("version", Integer, nullable=False),
+    Column("rules_version", SmallInteger, nullable=False),
+    # 1 if that claim registered a user who has no row of their own: there is nothing to say of
+    # them but their name. See `dibs.store.accounts.rows`.
+    Column("registered", SmallInteger),
     Column("namespace", byte_text(64), primary_key=True),
     Column("name_key", byte_text(MAX_KEY_BYTES), primary_key=True),
-    Column("canonical", byte_text(MAX_KEY_BYTES), nullable=False),
+    # NULL where it is the key, as it mostly is.
+    Column("canonical", byte_text(MAX_KEY_BYTES)),
     Column("display", byte_text(MAX_KEY_BYTES), nullable=False),
-    Column("rules_version", Integer, nullable=False),
     Column("state", byte_text(16), nullable=False),
     Column("owner_kind", byte_text(4 * MAX_OWNER)),
     Column("owner", byte_text(4 * MAX_OWNER)),
     Column("claim_token", byte_text(MAX_TOKEN)),
-    Column("expires_at", BigInteger),
-    Column("version", BigInteger, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    # 0 while the row is as its first claim left it. That claim has no line in the history: it
-    # is this row, with who acted and by which request. The first change writes both lines.
-    Column("updated_at", BigInteger, nullable=False),
     Column("actor", byte_text(4 * MAX_OWNER)),
     Column("request_id", byte_text(MAX_REQUEST_ID)),
-    # 1 if that claim registered a user who has no row of their own: there is nothing to say of
-    # them but their name. See `dibs.store.accounts.rows`.
-    Column("registered", SmallInteger),
-    Index("dibs_names_owner", "owner", "owner_kind"),
+    Index("dibs_names_owner", "owner_kind", "owner"),
     # Not by namespace first: before the first ANALYZE PostgreSQL would take this one to look
     # up a key, and read the whole namespace.
     Index("dibs_names_created", "created_at"),
@@ -91,9 +93,10 @@ names = Table(
 history = Table(
     "dibs_history",
     metadata,
+    Column("at", BigInteger, nullable=False),
     Column("namespace", byte_text(64), primary_key=True),
     Column("name_key", byte_text(MAX_KEY_BYTES), primary_key=True),
-    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
     Column("action", byte_text(16), nullable=False),
     Column("was", byte_text(MAX_KEY_BYTES)),
     Column("became", byte_text(MAX_KEY_BYTES)),
@@ -101,7 +104,6 @@ history = Table(
     Column("owner", byte_text(4 * MAX_OWNER)),
     Column("actor", byte_text(4 * MAX_OWNER)),
     Column("request_id", byte_text(MAX_REQUEST_ID)),
-    Column("at", BigInteger, nullable=False),
     Index("dibs_history_owner", "owner", "owner_kind"),
     Index("dibs_history_at", "at"),
 )
@@ -109,11 +111,11 @@ history = Table(
 users = Table(
     "dibs_users",
     metadata,
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
     Column("id", byte_text(36), primary_key=True),
     Column("password_hash", byte_text(512)),
     Column("role", byte_text(16)),
-    Column("disabled_at", BigInteger),
-    Column("created_at", BigInteger, nullable=False),
 )
 
 sessions = Table(
@@ -157,6 +159,15 @@ meta = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("rules_version", Integer, nullable=False),
     Column("secret", byte_text(64), nullable=False),
+)
+
+# How many users registered in an hour that is over; see `dibs.store.names.history`.
+figures = Table(
+    "dibs_figures",
+    metadata,
+    Column("namespace", byte_text(64), primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("registered", Integer, nullable=False),
 )
 
 requests = Table(

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "dibs_alembic_version"
 EMPTY_META = f"The table {meta.name} is empty: run `{UPGRADE}`."
+LAST_BEFORE_RELEASE = "0008"
+"""The last migration that was never released: its tables are converted, not migrated."""
+
 UPGRADE_TRIES = 6
 MIGRATIONS = Path(__file__).parent / "migrations"
 PRIMARY_KEY = ["namespace", "name_key"]
@@ -235,6 +238,12 @@ def _upgrade(connection: Connection, rules_version: int) -> None:
     config = _config(connection, rules_version)
     revision = _revision(connection)
     if _is_ahead(revision):
+        return
+    if revision == LAST_BEFORE_RELEASE:
+        from dibs.store.prerelease import convert
+
+        convert(connection)
+        command.stamp(config, "head", purge=True)
         return
     made_elsewhere = revision is None and not is_empty(connection)
     if made_elsewhere:

@@ -12,6 +12,7 @@ import secrets
 from dataclasses import replace
 
 from dibs.names import Username
+from dibs.store.database.dialects.base import CANONICAL
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,
@@ -143,7 +144,7 @@ def release_in_session(
 
 
 def _claim(username: Username, who: Owner, table: NameTable) -> Claim:
-    return Claim(username, who.kind, who.id, secrets.token_hex(16), table.namespace)
+    return Claim(username, who.kind, who.id, secrets.token_urlsafe(12), table.namespace)
 
 
 def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
@@ -158,7 +159,7 @@ def _chosen(
     where, params = "namespace = :namespace", dict[str, object](namespace=table.namespace)
     if username is not None:
         # The key says whether a name is free, never whose it is.
-        where += " AND name_key = :key AND canonical = :canonical"
+        where += f" AND name_key = :key AND {CANONICAL.format('')} = :canonical"
         params |= {"key": username.key, "canonical": username.canonical}
     if who is not None:
         where += f" AND {OF_OWNER}"

@@ -28,6 +28,7 @@ from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locke
 from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
+    STAFF,
     Claim,
     Failed,
     NameRow,
@@ -354,12 +355,12 @@ class NameStore:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        where = "namespace = :namespace AND state = 'reserved' ORDER BY name_key"
-        sql = self.transactions.dialect.select_where(where)
-        rows = self.transactions.read(
-            lambda run: run.rows(sql, {"namespace": namespace}), deadline=deadline
-        )
-        return [name_row(row) for row in rows]
+        # By their owner: of the other names of a namespace nothing is read.
+        dialect, params = self.transactions.dialect, {"namespace": namespace, "kind": STAFF}
+        where = f"{dialect.unindexed('namespace')} = :namespace AND state = 'reserved'"
+        sql = dialect.select_where(f"owner_kind = :kind AND {where}")
+        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return sorted(map(name_row, rows), key=lambda row: row.key)
 
     def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
         """Give a user this role, or none, and say whether there is such a user.

@@ -168,10 +168,6 @@ class MySQL(Dialect):
         # Else MariaDB chooses the primary key for its first column, and sorts a whole namespace.
         return f"COALESCE({column}, '')"
 
-    @staticmethod
-    def span(column: str, width: int) -> str:
-        return f"{column} DIV {width} * {width}"
-
     @classmethod
     def insert_names(
         cls,
