@@ -9,9 +9,8 @@ from collections.abc import Callable
 import click
 
 from dibs.cli.ready import ready_parts
-from dibs.cli.target import extension_of, host_app
+from dibs.cli.target import has_own_users
 from dibs.config import Settings
-from dibs.state import state_of
 
 Command = Callable[..., None]
 
@@ -64,8 +63,7 @@ def register_user(
 
 def _refuse_users_of_the_host() -> None:
     """An app with users of its own would not know who was made here."""
-    app = host_app()
-    if app is not None and extension_of(app) is not None and state_of(app).parts is None:
+    if has_own_users():
         raise click.ClickException(
             "this app has users of its own and would not know one that is made here. Create users"
             " in the app, where `dibs.claim` takes the name. (With init_app(app, api=True) dibs"

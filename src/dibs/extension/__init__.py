@@ -30,6 +30,7 @@ from dibs.store.host import constraint as _constraint  # noqa: F401  # hears of 
 from dibs.store.host import session as host
 from dibs.store.host.connection import AnySession
 from dibs.store.host.guard import Rules, add_guard
+from dibs.store.models import ALL_TABLES, attach
 from dibs.store.names.releases import FREE, Quarantine
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class Dibs(HostNames):
         session: Gives the session that is current. Default: that of
             Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
         metadata: Gets the tables of dibs, so that the app's own `create_all`
-            or migrations make them. Without it `flask dibs db upgrade` does.
+            or migrations make them: those of names here, and those of the service
+            where `init_app(api=True)` mounts it. Without it `flask dibs db upgrade` does.
         policy: What a new name may look like, with the app's own rules.
         lookalikes: Which names count as one because they look alike: chosen
             before the first name is stored, and kept.
@@ -127,6 +129,8 @@ class Dibs(HostNames):
         """
         mounted = mounted_parts(api=api, pages=pages, component=component)
         settings = load(app.config)
+        if api and self.metadata is not None:
+            attach(self.metadata, self.rules_version, ALL_TABLES)
         if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
         state = state_of(app)
@@ -175,7 +179,7 @@ class Dibs(HostNames):
             existing=parser.existing,
             refusal=refusal,
             namespace=lambda one: self._namespace_here(namespace(one) if namespace else None),
-            rules_version=self.rules_version,
+            table=self._name_table,
             rest=(lambda: FREE) if lenient else self._rest,
             fate=lambda: self._fate(at_once=lenient),
             touched=note_session,

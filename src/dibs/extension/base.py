@@ -44,6 +44,7 @@ class HostNames:
         self._root = self  # of copies for other namespaces too: the one that apps are told of
         self._apps: WeakSet[Flask] = WeakSet()
         self.guards: list[GuardedColumn] = []
+        self.metadata = metadata
         self._table = attach(metadata, self.rules_version) if metadata is not None else names
 
     @property
@@ -58,7 +59,8 @@ class HostNames:
 
     def _name_table(self, *, writes: bool = True) -> NameTable:
         bind = write_to(self._table) if writes else {"clause": self._table}
-        return NameTable(self._namespace_here(), bind, self.rules_version)
+        here, owned = self._namespace_here(), self.metadata is not None
+        return NameTable(here, bind, self.rules_version, in_metadata=owned)
 
     @contextmanager
     def _refusing(self, owner: object) -> Iterator[None]:

@@ -17,6 +17,7 @@ from dibs.registry.coherence import invalidate
 from dibs.state import current_state
 from dibs.store.host.events import Fate, FreedName, on_freed, release_deleted_owners
 from dibs.store.host.guard import guards_of
+from dibs.store.models import ALL_TABLES, NAME_TABLES
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
@@ -69,9 +70,10 @@ def mount_routes(app: Flask, dibs: Dibs, routes: Routes, **checking: Any) -> Non
     from dibs.wiring import build
 
     settings = replace(service_settings(app, dibs), namespace=routes.namespace)
+    tables = ALL_TABLES if "api" in routes.mounted else NAME_TABLES
     register_blueprints(
         app,
-        build(settings, reading=routes.reading),
+        build(settings, reading=routes.reading, tables=tables),
         url_prefix=routes.url_prefix,
         mounted=routes.all_mounted,
         **checking,

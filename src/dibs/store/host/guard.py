@@ -19,7 +19,13 @@ from sqlalchemy.orm import InstanceState, Mapper, Session, UOWTransaction
 from dibs.errors import ConfigError, InvalidName, NameTaken
 from dibs.names import Username
 from dibs.store.host.columns import guarded_column
-from dibs.store.host.connection import HostRun, connect, lock_timeout, translated_errors
+from dibs.store.host.connection import (
+    HostRun,
+    NameTable,
+    connect,
+    lock_timeout,
+    translated_errors,
+)
 from dibs.store.host.events import Fate, announce_later, freed
 from dibs.store.host.owners import bind_of, instance_state
 from dibs.store.host.pending import PendingName, filled, is_sql, owner_of, write_owners
@@ -41,7 +47,7 @@ class Rules:
         existing: Reads a name that somebody has; raises `InvalidName`.
         refusal: Why a name cannot be had, by the row that was there and the canonical form.
         namespace: In which the names of an instance are unique.
-        rules_version: The one that names are parsed by.
+        table: Where names are kept, here and now.
         rest: What a name is between its owner and the next one.
         fate: What becomes of the names of owners who are deleted.
         touched: Is told of a session whose flush dibs takes part in.
@@ -53,7 +59,7 @@ class Rules:
     existing: Callable[[str], Username]
     refusal: Callable[[NameRow, str], NameTaken]
     namespace: Callable[[object], str]
-    rules_version: int
+    table: Callable[[], NameTable]
     rest: Callable[[], Quarantine]
     fate: Callable[[], Fate]
     touched: Callable[[Session], None]
@@ -170,7 +176,7 @@ def _begin(session: Session, flush: UOWTransaction, instances: object) -> None:
     guarded = {one.mapper for one in map(instance_state, [*session.new, *session.dirty]) if one}
     for mapper in guarded:
         for guard in guards_of(mapper)[:1]:
-            connect(session, bind_of(mapper), guard.rules.rules_version)
+            connect(session, bind_of(mapper), guard.rules.table())
             guard.rules.touched(session)
     session.info[FLUSH] = NameFlush(session, flush)
 
@@ -328,8 +334,8 @@ class NameFlush:
             old = wish.move.old
             if wish.is_gone and (old is None or (old.namespace, old.key) not in gained):
                 continue
-            bind, version = bind_of(wish.state.mapper), wish.guard.rules.rules_version
-            connection = connect(self.session, bind, version)
+            bind, table = bind_of(wish.state.mapper), wish.guard.rules.table()
+            connection = connect(self.session, bind, table)
             groups.setdefault(connection, []).append(wish)
         return groups
 

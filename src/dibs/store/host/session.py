@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from dibs.names import Username
+from dibs.store.database.dialects.base import CANONICAL
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,
@@ -89,7 +90,7 @@ def find_in_session(session: AnySession, key: str, *, table: NameTable) -> NameR
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    connection = connect(plain_session(session), table.bind, table.rules_version, writes=False)
+    connection = connect(plain_session(session), table.bind, table, writes=False)
     place = (table.namespace, key)
     with translated_errors(connection):
         found = read(HostRun(connection), {place})
@@ -170,7 +171,7 @@ def _have_identity(session: Session, owner: object) -> None:
 
 
 def _claim(username: Username, who: Owner, table: NameTable) -> Claim:
-    return Claim(username, who.kind, who.id, secrets.token_hex(16), table.namespace)
+    return Claim(username, who.kind, who.id, secrets.token_urlsafe(12), table.namespace)
 
 
 def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
@@ -185,7 +186,7 @@ def _chosen(
     where, params = "namespace = :namespace", dict[str, object](namespace=table.namespace)
     if username is not None:
         # The key says whether a name is free, never whose it is.
-        where += " AND name_key = :key AND canonical = :canonical"
+        where += f" AND name_key = :key AND {CANONICAL.format('')} = :canonical"
         params |= {"key": username.key, "canonical": username.canonical}
     if who is not None:
         where += f" AND {OF_OWNER}"
