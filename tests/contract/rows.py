@@ -13,5 +13,5 @@ def put(store: NameStore, row: NameRow) -> None:
     """Writes a row as it is, past every rule."""
     values = asdict(row) | {"name_key": row.key, "created_at": 0, "updated_at": 1}
     del values["key"], values["free"], values["expires_in"], values["first"]
-    with store.engine.connect() as connection:
+    with store.engine.begin() as connection:
         connection.execute(insert(names).values(values))

@@ -18,6 +18,7 @@ from dibs.extension.mounting import (
     answer_errors,
     mount_routes,
     mounted_parts,
+    routes_engine,
     shared_cache,
 )
 from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy, Parser, Username
@@ -135,7 +136,7 @@ class Dibs:
         if settings.redis_url and not mounted and state.cache is None:
             state.cache = shared_cache(app, self)
         if mounted:
-            routes = Routes(mounted, url_prefix, namespace, reading)
+            routes = Routes(mounted, url_prefix, namespace, reading, self._parser)
             mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
         elif error_handlers:
             answer_errors(app, settings.locale)
@@ -292,7 +293,8 @@ class Dibs:
 
     def _name_table(self, *, writes: bool = True) -> NameTable:
         bind = write_to(self._table) if writes else {"clause": self._table}
-        return NameTable(self._namespace_here(), bind, self.rules_version)
+        routes = routes_engine(state_of(current_app), self._root) if writes else None
+        return NameTable(self._namespace_here(), bind, self.rules_version, routes)
 
     def _settle(self, state: AppState, settings: Settings) -> str:
         """Be on one more app, and say in which namespace.

@@ -24,6 +24,7 @@ from dibs.store.models import meta, names
 
 HOST_UPGRADE = f"flask {UPGRADE}"
 
+AnyEngine = Engine
 AnySession = Session | scoped_session[Any]
 Bind = Mapping[str, Any]
 
@@ -40,11 +41,29 @@ class NameTable:
         namespace: Names are unique within one.
         bind: `bind_arguments` that choose the database.
         rules_version: The one that names are parsed by.
+        routes: The engine of the routes that write to the same names, where some are mounted.
     """
 
     namespace: str
     bind: Bind
     rules_version: int
+    routes: Engine | None = None
+
+    def connect(self, session: Session, bind: Bind) -> Connection:
+        """The connection of the host's transaction, about to write names.
+
+        Raises:
+            ConfigError: Routes of the same app write these names elsewhere.
+            StoreUnavailable: The database cannot answer.
+            SchemaError: The database is not set up for dibs.
+        """
+        if self.routes is not None and engine_of(session, bind).pool is not self.routes.pool:
+            raise ConfigError(
+                "This session writes to another database than the routes that dibs mounted in"
+                " this app, so that a name could have two owners: give Dibs(session=...) one that"
+                " leads to the same engine, also outside of a request"
+            )
+        return connect(session, bind, self.rules_version)
 
 
 def enter(
@@ -58,7 +77,7 @@ def enter(
         SchemaError: The database is not set up for dibs.
     """
     here, bind = _at(session, owner, kind, table.bind)
-    connection = connect(here, bind, table.rules_version)
+    connection = table.connect(here, bind)
     # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
     here.flush()
     return here, connection
@@ -89,10 +108,25 @@ def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = 
         if dialect.classify(error) is not Kind.AWAY:
             raise
         raise StoreUnavailable from error
+    refuse_translated(connection)
     if connection.engine.pool not in _verified:
         with translated_errors(connection):
-            _verify(connection, rules_version, writes)
+            set_up(connection, rules_version, writes=writes)
     return connection
+
+
+def refuse_translated(connection: Connection) -> None:
+    """See that SQLAlchemy puts the host's tables into no other schema than the connection's own.
+
+    Raises:
+        ConfigError: Then the tables of dibs would not be where the host has made them.
+    """
+    translated = connection.get_execution_options().get("schema_translate_map") or {}
+    if translated.get(None) is not None:
+        raise ConfigError(
+            "dibs reads no schema_translate_map; put the schema into the connection's own"
+            " search path instead: connect_args={'options': '-csearch_path=...'}"
+        )
 
 
 def verify(connection: Connection, rules_version: int) -> None:
@@ -129,7 +163,8 @@ def _at(
     if state is None:
         return here, bind
     theirs = bind_of(state.mapper)
-    if here.get_bind(**theirs).engine.url != here.get_bind(**bind).engine.url:
+    # The address alone does not say: `creator=`, or two databases in memory.
+    if engine_of(here, theirs).pool is not engine_of(here, bind).pool:
         raise ConfigError(
             f"{state.mapper.class_.__name__} lives in another database than the names, and one"
             " constraint cannot span two: give Dibs the metadata of the owners' database"
@@ -142,8 +177,19 @@ def plain_session(session: AnySession) -> Session:
     return session() if isinstance(session, scoped_session) else session
 
 
-def _verify(connection: Connection, rules_version: int, writes: bool) -> None:
-    """On the host's own connection: a second one could be the same one, as in StaticPool."""
+def set_up(connection: Connection, rules_version: int, *, writes: bool = True) -> None:
+    """See that the database is as dibs needs it, and put in the row that migrations do not write.
+
+    On the host's own connection: a second one could be the same one, as in StaticPool.
+
+    Args:
+        connection: The host's.
+        rules_version: The one that names are parsed by.
+        writes: Whether something may be written.
+
+    Raises:
+        SchemaError: It is not; the message names the command that mends it.
+    """
     empty = _lacks_rules(connection)
     if empty and not writes:
         return  # nothing was ever claimed here
