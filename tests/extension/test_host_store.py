@@ -41,10 +41,15 @@ class OnHostsEngine:
     """On an engine with these options."""
 
     options: Mapping[str, Any] = MappingProxyType({})
+    driver: str | None = None
 
     @pytest.fixture
     def store(self, url: str) -> Iterator[NameStore]:
-        engine = create_engine(parse_url(url), **self.options)
+        address = parse_url(url)
+        if self.driver is not None:
+            pytest.importorskip(self.driver.partition("+")[2])
+            address = address.set(drivername=self.driver)
+        engine = create_engine(address, **self.options)
         self.prepare(engine)
         yield host_store(engine)
         engine.dispose()
@@ -73,6 +78,17 @@ class TestAutocommit(OnHostsEngine, ClaimContract):
 @pytest.mark.parametrize("backend", [POSTGRESQL, MARIADB], ids=str, indirect=True)
 class TestStrictestIsolation(OnHostsEngine, ClaimContract):
     options = MappingProxyType({"isolation_level": "SERIALIZABLE"})
+
+
+@pytest.mark.parametrize("backend", [POSTGRESQL], ids=str, indirect=True)
+class TestPsycopg2(OnHostsEngine, StoreContract):
+    driver = "postgresql+psycopg2"
+
+
+@pytest.mark.parametrize("backend", [POSTGRESQL], ids=str, indirect=True)
+class TestPsycopg2Autocommit(OnHostsEngine, ClaimContract):
+    driver = "postgresql+psycopg2"
+    options = MappingProxyType({"isolation_level": "AUTOCOMMIT"})
 
 
 SEEN = {
