@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,11 +22,12 @@ from dibs.extension.mounting import (
     shared_cache,
 )
 from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy, Parser, Username
+from dibs.names.reserved import RESERVED
 from dibs.registry import refusal
 from dibs.state import AppState, state_of
 from dibs.store import Lost
 from dibs.store.host import session as host
-from dibs.store.host.connection import AnySession, NameTable, engine_of
+from dibs.store.host.connection import AnySession, NameTable, engine_of, session_source
 from dibs.store.host.owners import write_to
 from dibs.store.models import attach, names
 from dibs.store.names.releases import Quarantine
@@ -63,31 +64,34 @@ class Dibs:
     An owner that a session deletes within an app context frees its names.
 
     Args:
-        session: Gives the session that is current. Default: that of
-            Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
+        session: Gives the session that is current, or the `db` of Flask-SQLAlchemy or
+            Flask-SQLAlchemy-Lite. Default: that of the app.
         metadata: Gets the tables of dibs, so that the app's own `create_all`
             or migrations make them. Without it `flask dibs db upgrade` does.
         policy: What a new name may look like, with the app's own rules.
         lookalikes: Which names count as one because they look alike: chosen
             before the first name is stored, and kept.
+        reserved: Further names that nobody can register, beside those that dibs knows.
         namespace: Names are unique within one. Default: `DIBS_NAMESPACE` of
             the app's config.
 
     Raises:
-        ConfigError: The namespace or the metadata cannot be used.
+        ConfigError: The session, the reserved names or the metadata cannot be used.
     """
 
     def __init__(
         self,
-        session: Callable[[], AnySession] | None = None,
+        session: Callable[[], AnySession] | object | None = None,
         *,
         metadata: MetaData | None = None,
         policy: NamePolicy = DEFAULT_POLICY,
         lookalikes: Lookalikes = "standard",
+        reserved: Iterable[str] = (),
         namespace: str | None = None,
     ) -> None:
-        self._session = session or flask_sqlalchemy_session
-        self._parser = Parser(policy=policy, lookalikes=lookalikes)
+        self._session = session_source(session) if session is not None else flask_sqlalchemy_session
+        words = RESERVED.with_own(reserved)
+        self._parser = Parser(policy=policy, reserved=words, lookalikes=lookalikes)
         self.lookalikes = lookalikes
         self._namespace = namespace
         self._within: str | None = None

@@ -125,6 +125,11 @@ def service_settings(app: Flask, dibs: Dibs) -> Settings:
             " SQLAlchemy first, and have Dibs(session=...) give a session in any app context;"
             " an app without one sets DIBS_DATABASE_URL"
         )
+    if engine.dialect.is_async:
+        raise ConfigError(
+            "The routes need an engine that is not for asyncio; put them into an app, or a"
+            " process, of their own, with DIBS_DATABASE_URL"
+        )
     if settings.database_url and not is_at(engine, settings.database_url):
         raise ConfigError(
             "DIBS_DATABASE_URL names another database than the app's own, in which a name could"

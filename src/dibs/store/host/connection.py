@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -12,8 +12,9 @@ from weakref import WeakSet
 from sqlalchemy import Connection, CursorResult, Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import Pool
+from sqlalchemy.util.concurrency import in_greenlet
 
 from dibs.errors import ConfigError, SchemaError, StoreUnavailable, TransactionMustRestart
 from dibs.store import schema
@@ -96,9 +97,15 @@ def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = 
         writes: Whether something may be written.
 
     Raises:
+        ConfigError: The session is one for asyncio, and is not run by it.
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
+    if engine_of(session, bind).dialect.is_async and not in_greenlet():
+        raise ConfigError(
+            "With an AsyncSession, call dibs as in: await session.run_sync(lambda _:"
+            " dibs.claim(name, owner=user))"
+        )
     try:
         connection = session.connection(bind_arguments=dict(bind))
     except PoolTimeout as error:
@@ -172,9 +179,39 @@ def _at(
     return here, theirs
 
 
+def session_source(given: object) -> Callable[[], AnySession]:
+    """What gives the current session.
+
+    Args:
+        given: A function that gives it, or the `db` of a Flask extension that has it.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if callable(given) and not isinstance(given, sessionmaker):
+        return given
+    # Not asked for now: some have it in an app context alone.
+    if hasattr(type(given), "session") or "session" in getattr(given, "__dict__", {}):
+        return lambda: given.session  # type: ignore[attr-defined,no-any-return]
+    raise ConfigError(
+        f"Dibs(session=...) takes what gives the current session, as in lambda: db.session, or"
+        f" the db of Flask-SQLAlchemy; {type(given).__name__} is neither"
+    )
+
+
 def plain_session(session: AnySession) -> Session:
-    """The session itself, where a host gives the registry of its sessions."""
-    return session() if isinstance(session, scoped_session) else session
+    """The session itself, where a host gives the registry of its sessions, or one for asyncio.
+
+    Raises:
+        ConfigError: It is no session of SQLAlchemy's.
+    """
+    found: object = session() if isinstance(session, scoped_session) else session
+    found = getattr(found, "sync_session", found)
+    if not isinstance(found, Session):
+        raise ConfigError(
+            f"Dibs(session=...) gave a {type(found).__name__}, which is no session of SQLAlchemy's"
+        )
+    return found
 
 
 def set_up(connection: Connection, rules_version: int, *, writes: bool = True) -> None:
