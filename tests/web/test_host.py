@@ -128,7 +128,7 @@ def test_requests_in_one_app_context_do_not_share_a_user(make_app):
 def test_without_the_routes_there_are_no_logins():
     """Said in words to who wrote the app."""
     app = Flask(__name__)
-    Dibs(lambda: None).init_app(app)  # type: ignore[arg-type, return-value]
+    Dibs(lambda: None).init_app(app)
     app.testing = True
     add_views(app)
     with pytest.raises(RuntimeError, match="api=True"):

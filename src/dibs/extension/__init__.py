@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,7 +28,6 @@ from dibs.state import APPS, AppState, state_of
 from dibs.store import Lost
 from dibs.store.host import constraint as _constraint  # noqa: F401  # hears of every engine
 from dibs.store.host import session as host
-from dibs.store.host.connection import AnySession
 from dibs.store.host.guard import Rules, add_guard
 from dibs.store.models import ALL_TABLES, attach
 from dibs.store.names.releases import FREE, Quarantine
@@ -68,31 +67,33 @@ class Dibs(HostNames):
     An owner that a session deletes within an app context frees its names.
 
     Args:
-        session: Gives the session that is current. Default: that of
-            Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
+        session: Gives the session that is current, or the `db` of Flask-SQLAlchemy or
+            Flask-SQLAlchemy-Lite. Default: that of the app.
         metadata: Gets the tables of dibs, so that the app's own `create_all`
             or migrations make them: those of names here, and those of the service
             where `init_app(api=True)` mounts it. Without it `flask dibs db upgrade` does.
         policy: What a new name may look like, with the app's own rules.
         lookalikes: Which names count as one because they look alike: chosen
             before the first name is stored, and kept.
+        reserved: Further names that nobody can register, beside those that dibs knows.
         namespace: Names are unique within one. Default: `DIBS_NAMESPACE` of
             the app's config.
 
     Raises:
-        ConfigError: The namespace or the metadata cannot be used.
+        ConfigError: The session, the reserved names or the metadata cannot be used.
     """
 
     def __init__(
         self,
-        session: Callable[[], AnySession] | None = None,
+        session: object | None = None,
         *,
         metadata: MetaData | None = None,
         policy: NamePolicy = DEFAULT_POLICY,
         lookalikes: Lookalikes = "standard",
+        reserved: Iterable[str] = (),
         namespace: str | None = None,
     ) -> None:
-        super().__init__(session, metadata, policy, lookalikes, namespace)
+        super().__init__(session, metadata, policy, lookalikes, reserved, namespace)
 
     def init_app(
         self,
@@ -140,7 +141,7 @@ class Dibs(HostNames):
         if settings.redis_url and not mounted and state.cache is None:
             state.cache = shared_cache(app, self)
         if mounted:
-            routes = Routes(mounted, url_prefix, namespace, reading)
+            routes = Routes(mounted, url_prefix, namespace, reading, self._parser)
             mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
         elif error_handlers:
             answer_errors(app, settings.locale)

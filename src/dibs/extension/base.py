@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -12,9 +12,17 @@ from sqlalchemy import Engine, MetaData
 
 from dibs.errors import ConfigError, InvalidName, NameNotOwned, NameTaken
 from dibs.extension.escaped import note_session
+from dibs.extension.mounting import routes_engine
 from dibs.names import Lookalikes, NamePolicy, Parser
+from dibs.names.reserved import RESERVED
 from dibs.state import AppState, state_of
-from dibs.store.host.connection import AnySession, NameTable, engine_of, plain_session
+from dibs.store.host.connection import (
+    AnySession,
+    NameTable,
+    engine_of,
+    plain_session,
+    session_source,
+)
 from dibs.store.host.events import Fate
 from dibs.store.host.owners import instance_state, session_of, write_to
 from dibs.store.host.pending import leave_out
@@ -30,14 +38,16 @@ class HostNames:
 
     def __init__(
         self,
-        session: Callable[[], AnySession] | None,
+        session: object | None,
         metadata: MetaData | None,
         policy: NamePolicy,
         lookalikes: Lookalikes,
+        reserved: Iterable[str],
         namespace: str | None,
     ) -> None:
-        self._session = session or flask_sqlalchemy_session
-        self._parser = Parser(policy=policy, lookalikes=lookalikes)
+        self._session = session_source(session) if session is not None else flask_sqlalchemy_session
+        words = RESERVED.with_own(reserved)
+        self._parser = Parser(policy=policy, reserved=words, lookalikes=lookalikes)
         self.lookalikes = lookalikes
         self._namespace = namespace
         self._within: str | None = None
@@ -60,7 +70,8 @@ class HostNames:
     def _name_table(self, *, writes: bool = True) -> NameTable:
         bind = write_to(self._table) if writes else {"clause": self._table}
         here, owned = self._namespace_here(), self.metadata is not None
-        return NameTable(here, bind, self.rules_version, in_metadata=owned)
+        routes = routes_engine(self._state(), self._root) if writes else None
+        return NameTable(here, bind, self.rules_version, in_metadata=owned, routes=routes)
 
     @contextmanager
     def _refusing(self, owner: object) -> Iterator[None]:

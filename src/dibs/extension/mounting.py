@@ -11,17 +11,21 @@ from sqlalchemy.orm import Mapper
 
 from dibs.cache import TakenNames
 from dibs.config import Settings, load
-from dibs.context import CACHE_SECONDS, Deadline
+from dibs.context import CACHE_SECONDS, Budget, Deadline
 from dibs.errors import ConfigError
+from dibs.names import Parser
 from dibs.registry.coherence import invalidate
-from dibs.state import current_state
+from dibs.state import AppState, current_state
+from dibs.store.database.engine import is_at
+from dibs.store.host.connection import AnyEngine, NameTable
 from dibs.store.host.events import Fate, FreedName, on_freed, release_deleted_owners
 from dibs.store.host.guard import guards_of
-from dibs.store.models import ALL_TABLES, NAME_TABLES
+from dibs.store.models import ALL_TABLES, NAME_TABLES, Tables
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
     from dibs.extension import Dibs
+    from dibs.wiring import Opened
 
 
 def answer_errors(app: Flask, locale: str) -> None:
@@ -41,6 +45,7 @@ class Routes:
     url_prefix: str
     namespace: str
     reading: Reading | None
+    parser: Parser
 
     @property
     def all_mounted(self) -> tuple[str, ...]:
@@ -71,20 +76,36 @@ def mount_routes(app: Flask, dibs: Dibs, routes: Routes, **checking: Any) -> Non
 
     settings = replace(service_settings(app, dibs), namespace=routes.namespace)
     tables = ALL_TABLES if "api" in routes.mounted else NAME_TABLES
+    parts = build(
+        settings,
+        reading=routes.reading,
+        tables=tables,
+        parser=routes.parser,
+        opened=_opened(app, dibs, settings, tables),
+    )
     register_blueprints(
         app,
-        build(settings, reading=routes.reading, tables=tables),
+        parts,
         url_prefix=routes.url_prefix,
         mounted=routes.all_mounted,
         **checking,
     )
 
 
+def routes_engine(state: AppState, dibs: object) -> AnyEngine | None:
+    """The engine of the routes that write to the same names as this `Dibs`, if there are any."""
+    parts = state.parts
+    if parts is None or state.names.get(parts.settings.namespace) is not dibs:
+        return None
+    return parts.store.engine
+
+
 def shared_cache(app: Flask, dibs: Dibs) -> TakenNames:
     """The caches of an app without routes, which are told of names that its own views free."""
     from dibs.wiring import open_cache
 
-    return open_cache(service_settings(app, dibs))
+    settings = service_settings(app, dibs)
+    return open_cache(settings, _opened(app, dibs, settings, NAME_TABLES))
 
 
 def _tell_cache(names: Sequence[FreedName]) -> None:
@@ -103,25 +124,48 @@ def service_settings(app: Flask, dibs: Dibs) -> Settings:
         ConfigError: A setting cannot be used, or the database cannot be told.
     """
     settings = replace(load(app.config), lookalikes=dibs.lookalikes)
-    if settings.database_url:
+    engine = _engine_of(app, dibs)
+    if engine is None and settings.database_url:
         return settings
-    return replace(settings, database_url=_url_of(app, dibs))
+    if engine is None:
+        raise ConfigError(
+            "init_app(api=True) needs to know the app's database: initialise the app's"
+            " SQLAlchemy first, and have Dibs(session=...) give a session in any app context;"
+            " an app without one sets DIBS_DATABASE_URL"
+        )
+    if engine.dialect.is_async:
+        raise ConfigError(
+            "The routes need an engine that is not for asyncio; put them into an app, or a"
+            " process, of their own, with DIBS_DATABASE_URL"
+        )
+    if settings.database_url and not is_at(engine, settings.database_url):
+        raise ConfigError(
+            "DIBS_DATABASE_URL names another database than the app's own, in which a name could"
+            " get a second owner; leave it out"
+        )
+    return replace(settings, database_url=engine.url.render_as_string(hide_password=False))
 
 
-def _url_of(app: Flask, dibs: Dibs) -> str:
-    """The address of the app's own database: routes and claims share one table, or nothing holds.
+def _opened(app: Flask, dibs: Dibs, settings: Settings, tables: Tables) -> Opened | None:
+    """A store on the app's own engine: routes and claims share one table, or nothing holds."""
+    engine = _engine_of(app, dibs)
+    if engine is None:
+        return None
+    from dibs.store.host.transactions import HostStore, HostTransactions
 
-    Raises:
-        ConfigError: It cannot be told before the first request.
-    """
+    budget = Budget(settings.deadline)
+    in_metadata = dibs.metadata is not None
+    table = NameTable("", {}, dibs.rules_version, in_metadata=in_metadata)
+    return HostStore(HostTransactions(engine, budget), table, tables=tables), budget
+
+
+def _engine_of(app: Flask, dibs: Dibs) -> AnyEngine | None:
+    """That of the app's session; None where there is none before the first request."""
     with app.app_context():
         try:
-            return dibs.engine.url.render_as_string(hide_password=False)
-        except (AttributeError, LookupError, RuntimeError) as error:
-            raise ConfigError(
-                "init_app(api=True) needs to know the app's database: initialise the app's"
-                " SQLAlchemy first, or set DIBS_DATABASE_URL to the same one"
-            ) from error
+            return dibs.engine
+        except (AttributeError, LookupError, RuntimeError):
+            return None
 
 
 def _fate(mapper: Mapper[Any]) -> Fate:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dibs.errors import EmptyName, NameReserved
 
+NOT_TEXT = "%(field)s must be a string."
 ENCODING = "A username must be valid UTF-8. Please type it again or save it as UTF-8."
 TOO_SHORT = (
     "A username needs at least %(min)s characters, or %(dense)s in Chinese, Japanese, Korean,"

@@ -10,11 +10,15 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import product
 from math import prod
 
+from dibs.errors import ConfigError
 from dibs.names.canonical import normalise
 from dibs.names.skeleton import STRICT, key_of
 
 ROUTES = "routes"
 """The group of the first parts of the service's own addresses."""
+
+OWN = "own"
+"""The group of the words that an app reserves for itself."""
 
 ROLES = ("roles", "mailboxes")
 """The groups of names that people would take for the service's own."""
@@ -112,8 +116,27 @@ class Reserved(Container[str]):
         Args:
             words: For instance `login` for /login; what is no name does no harm.
         """
-        routes = {normalise(word): ROUTES for word in words}
-        return Reserved({**routes, **self._words}, self._variants, self._free)
+        return self._with(words, ROUTES)
+
+    def with_own(self, words: Iterable[str]) -> Reserved:
+        """Return these names and those that an app keeps for itself.
+
+        Args:
+            words: As many as it likes; what is no name does no harm.
+
+        Raises:
+            ConfigError: They are one text, or not all of them are texts.
+        """
+        listed = list(words)
+        if isinstance(words, str) or not all(isinstance(word, str) for word in listed):
+            raise ConfigError('Reserved names are a list of words: Dibs(reserved=["acme", "shop"])')
+        return self._with(listed, OWN) if listed else self
+
+    def _with(self, words: Iterable[str], group: str) -> Reserved:
+        found = {normalise(word): group for word in words}
+        # What they reserve, they do not leave free for looking like another word.
+        free = self._free - found.keys()
+        return Reserved({**found, **self._words}, self._variants, free)
 
 
 class _Index:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dibs.errors import EmptyName, InvalidName, Reason
 from dibs.names.canonical import settle
 from dibs.names.canonical import too_new as young
-from dibs.names.messages import CONTROL, ENCODING, RESERVED, UNSTABLE
+from dibs.names.messages import CONTROL, ENCODING, NOT_TEXT, RESERVED, UNSTABLE
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy
 from dibs.names.reserved import RESERVED as BUILT_IN
 from dibs.names.reserved import Reserved
@@ -191,6 +191,11 @@ class Parser:
         """Return a parser of the same policy and mode that refuses these names instead."""
         return Parser(policy=self.policy, reserved=reserved, lookalikes=self._lookalikes)
 
+    def with_routes(self, words: Iterable[str]) -> Parser:
+        """Return a parser that refuses the first parts of a service's addresses too."""
+        reserved = self._reserved if isinstance(self._reserved, Reserved) else BUILT_IN
+        return self.with_reserved(reserved.with_routes(words))
+
     def without_memory(self) -> Parser:
         """Return a parser that knows what this one has seen, and adds nothing to it.
 
@@ -286,9 +291,11 @@ def parse_existing(raw: str | bytes, *, lookalikes: Lookalikes = "standard") -> 
 
 
 def _decoded(raw: str | bytes, policy: NamePolicy) -> str:
-    if not isinstance(raw, bytes):
+    if isinstance(raw, str):
         # A subclass of str may have its own lower() and its own adapter in a database driver.
         return str.__str__(raw)
+    if not isinstance(raw, bytes):  # a number or a list, as JSON brings them
+        raise InvalidName((Reason("not_text", NOT_TEXT, {"field": "username"}),))
     # One byte too many is still too long after decoding: U+FFFD takes three bytes and
     # replaces at most three (Unicode 3.9, maximal subparts).
     if len(raw) > policy.max_bytes:

@@ -9,7 +9,7 @@ from copy import copy
 from typing import Self
 
 from dibs.errors import InvalidName, NameTaken, StoreUnavailable
-from dibs.names import RESERVED, Parser, Username
+from dibs.names import Parser, Username
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import MIXED
 from dibs.registry.refusals import found_against, refusal
@@ -55,7 +55,7 @@ class Asking:
 
         For start-up, before the first name is parsed.
         """
-        self.parser = self.parser.with_reserved(RESERVED.with_routes(words))
+        self.parser = self.parser.with_routes(words)
 
     def admit(self, raw: str, *, deadline: Deadline) -> Username:
         """Parse what somebody wants to be called; of mixed scripts, the database is asked too.

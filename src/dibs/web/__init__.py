@@ -9,9 +9,11 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
+from dibs.names import NamePolicy
 from dibs.state import CheckToken, Place, state_of
 from dibs.web import component
 from dibs.web.api import health, holds, names, registration, sessions, teams, users
+from dibs.web.api.schemas import NAME_FORMAT, name_limits
 from dibs.web.http import cookies
 from dibs.web.http.auth import init_proofs
 from dibs.web.http.blueprint import Blueprint
@@ -130,17 +132,27 @@ def _api(app: Flask, parts: Parts, url_prefix: str, *, password: str | None) -> 
     app.config.setdefault("OPENAPI_VERSION", "3.1.0")
     app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
     app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
+    finish = partial(_finish, policy=parts.parser.policy, password=password)
     plugins = [Refusals(app), Proofs(app, parts.settings.check)]
-    return DibsApi(app, partial(_finish, password=password), tags=TAGS, extra_plugins=plugins)
+    return DibsApi(app, finish, tags=TAGS, extra_plugins=plugins)
 
 
-def _finish(spec: Any, *, password: str | None) -> None:
+def _finish(spec: Any, *, policy: NamePolicy, password: str | None) -> None:
     """What no blueprint says; DIBS_PASSWORD is None where there is none of the API's bodies."""
+    _say_names(spec, policy)
     for name, scheme in SECURITY.items():
         spec.components.security_scheme(name, scheme)
     if password is not None:
         _say_password(spec, password)
         _say_one_change(spec, password)
+
+
+def _say_names(spec: Any, policy: NamePolicy) -> None:
+    """Names by the app's own policy."""
+    for schema in spec.components.schemas.values():
+        for field in schema.get("properties", {}).values():
+            if field.get("format") == NAME_FORMAT:
+                field |= name_limits(policy)
 
 
 def _say_password(spec: Any, mode: str) -> None:

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from dibs.cache.redis.totals import SharedCounters
 
 
+Opened = tuple[NameStore, Budget]
+"""A store, and what starts a deadline for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class InRedis:
     """What a service has in Redis, all reached by one link, which `taken` closes.
@@ -101,6 +105,8 @@ def build(
     *,
     reading: Reading | None = None,
     tables: Tables = ALL_TABLES,
+    parser: Parser | None = None,
+    opened: Opened | None = None,
 ) -> Parts:
     """Put the parts together; no connection is opened yet.
 
@@ -108,18 +114,21 @@ def build(
         settings: What can be set.
         reading: Who may read what; safe by default.
         tables: Those that must be there.
+        parser: Reads names by an app's own rules.
+        opened: A store that is there already: that of an app's own database.
 
     Raises:
         ConfigError: The database's address cannot be used.
     """
-    store, budget = open_store(settings, tables)
+    store, budget = opened or open_store(settings, tables)
+    parser = parser or make_parser(settings)
     counters = Counters()
     secret = ServiceSecret(settings.secret_key, lambda ends: store.secret(deadline=ends))
     redis = _in_redis(settings, secret, counters)
     cache = TakenNames(redis.taken if redis else None, counters)
     filter_ = _filter(settings, store, budget, counters)
     coherence = Coherence(store, cache, filter_)
-    registry = _registry(settings, Sources(store, cache, filter_), coherence)
+    registry = _registry(settings, Sources(store, cache, filter_), coherence, parser)
     renames = _renames(settings, registry, store, coherence)
     holds = _holds(settings, registry, store, coherence, secret)
     accounts = make_accounts(settings, store, registry, renames, coherence, secret, reading)
@@ -146,11 +155,13 @@ def make_parser(settings: Settings) -> Parser:
     return Parser(lookalikes=settings.lookalikes)
 
 
-def _registry(settings: Settings, sources: Sources, coherence: Coherence) -> Registry:
+def _registry(
+    settings: Settings, sources: Sources, coherence: Coherence, parser: Parser
+) -> Registry:
     return Registry(
         sources.store,
         STRATEGIES[settings.resolved_strategy](sources),
-        parser=make_parser(settings),
+        parser=parser,
         coherence=coherence,
         namespace=settings.namespace,
         quarantine=settings.quarantine_ms,
@@ -187,14 +198,18 @@ def _renames(
     )
 
 
-def open_cache(settings: Settings) -> TakenNames:
+def open_cache(settings: Settings, opened: Opened | None = None) -> TakenNames:
     """The caches alone, for who frees names elsewhere; the database is asked for its secret.
+
+    Args:
+        settings: What can be set.
+        opened: A store that is there already.
 
     Raises:
         ConfigError: An address cannot be used.
     """
     counters = Counters()
-    store, _ = open_store(settings)
+    store, _ = opened or open_store(settings)
 
     def in_database(deadline: Deadline) -> str:
         try:
@@ -284,7 +299,7 @@ def filter_parts(
     )
 
 
-def open_store(settings: Settings, tables: Tables = ALL_TABLES) -> tuple[NameStore, Budget]:
+def open_store(settings: Settings, tables: Tables = ALL_TABLES) -> Opened:
     """The store that the settings name, and what starts a deadline for it.
 
     Raises:

@@ -101,7 +101,7 @@ def test_the_field_alone(make_app):
 
 def test_pages_need_the_routes():
     with pytest.raises(ConfigError, match="api=True"):
-        Dibs(lambda: None).init_app(Flask(__name__), pages=True)  # type: ignore[arg-type, return-value]
+        Dibs(lambda: None).init_app(Flask(__name__), pages=True)
 
 
 def test_templates_of_the_app_s_own_go_first(make_app, tmp_path):

@@ -34,6 +34,17 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def is_at(engine: Engine, url: str) -> bool:
+    """Whether an engine leads to the database at this address, by whichever driver.
+
+    Raises:
+        ConfigError: It is no address, or one of the two is a database that dibs does not know.
+    """
+    ours, theirs = parse_url(url), engine.url
+    kinds = {dialect_for(one.get_backend_name()) for one in (ours, theirs)}
+    return len(kinds) == 1 and ours == theirs.set(drivername=ours.drivername)
+
+
 def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
     """An engine whose every connection, statement and wait is bounded.
 

@@ -6,6 +6,7 @@ import random
 import re
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,8 +52,39 @@ class OutOfTime(Exception):
     """A statement was not sent, because its answer might have come too late."""
 
 
-class DriverRun(Run):
-    """Sends statements straight through the driver.
+class AttemptRun(Run):
+    """Sends the statements of one attempt, on a connection that is its own until it ends."""
+
+    def prepare(self) -> None:
+        """Bound every wait, before anything else is sent."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Open a transaction that will write."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Keep what was written."""
+
+    @abstractmethod
+    def roll_back(self) -> None:
+        """Undo what was written."""
+
+    @abstractmethod
+    def give_back(self) -> None:
+        """Return the connection, on which no transaction of ours is open any more."""
+
+    @abstractmethod
+    def undo(self) -> None:
+        """Undo what was sent, and return the connection."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Undo what was sent, whatever state the connection is in: nobody is to use it again."""
+
+
+class DriverRun(AttemptRun):
+    """Sends statements straight through the driver, on a connection of dibs' own.
 
     SQLAlchemy's Core costs four times as much for a claim, its ORM eight times
     (788, 413 and 96 µs of Python for one INSERT, psycopg 3, PostgreSQL 15).
@@ -61,7 +93,7 @@ class DriverRun(Run):
     def __init__(
         self,
         dialect: type[Dialect],
-        connection: Any,
+        connection: PoolProxiedConnection,
         named: bool,
         deadline: Deadline,
         silence: float,
@@ -70,17 +102,41 @@ class DriverRun(Run):
 
         Args:
             dialect: The database's way of saying things.
-            connection: The driver's own.
+            connection: From the pool.
             named: Whether the driver reads `:name` itself.
             deadline: When the caller stops waiting.
             silence: Seconds that one statement may take at most.
         """
         super().__init__(dialect)
-        # One cursor for all of them: a new one for each costs some 10 µs more a statement.
-        self._cursor = connection.cursor()
+        self._connection = connection
+        self._cursor: Any = None
         self._named = named
         self._deadline = deadline
         self._silence = silence
+
+    def prepare(self) -> None:
+        # One cursor for all of them: a new one for each costs some 10 µs more a statement.
+        self._cursor = self._connection.driver_connection.cursor()  # type: ignore[union-attr]
+
+    def begin(self) -> None:
+        self.change(self.dialect.begin, {})
+
+    def commit(self) -> None:
+        self.change("COMMIT", {})
+
+    def roll_back(self) -> None:
+        self.change("ROLLBACK", {})
+
+    def give_back(self) -> None:
+        self._connection.close()
+
+    def undo(self) -> None:
+        undo(self._connection)
+
+    def drop(self) -> None:
+        # A closed connection is a rolled-back one, whatever state it was in.
+        self.dialect.release_locks(self._connection.dbapi_connection)
+        self._connection.invalidate()
 
     def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
         self._execute(sql, params)
@@ -104,10 +160,8 @@ def _pyformat(sql: str) -> str:
     return re.sub(r":(\w+)", r"%(\1)s", sql)
 
 
-def roll_back(connection: PoolProxiedConnection | None) -> None:
+def undo(connection: PoolProxiedConnection | Connection) -> None:
     """Undo what was sent, and give the connection back."""
-    if connection is None:
-        return
     try:
         connection.rollback()
     except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
@@ -124,7 +178,7 @@ MAX_LOST = 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
 
 
-def _no_memory(run: Run) -> None:
+def no_memory(run: Run) -> None:
     """Recall nothing: for work that may simply be done twice."""
     del run
 
@@ -149,7 +203,6 @@ class Unit(Generic[T]):
         changed: Whether the result of `work` is something to commit.
         at_once: Does all of it in one statement, if it can; None says that it changed nothing.
         recall: Looks whether a COMMIT that went unanswered was carried out.
-        begin: Opens a transaction in this database.
         sent: How far the last attempt got.
         is_in_doubt: Whether some attempt's COMMIT went unanswered.
         news: What to announce in the end.
@@ -159,13 +212,12 @@ class Unit(Generic[T]):
     changed: Callable[[T], bool]
     at_once: Callable[[Run], T | None] | None
     recall: Callable[[Run], T | None]
-    begin: str
     sent: Sent = Sent.NOTHING
     is_in_doubt: bool = False
     news: list[NameChange] = field(default_factory=list)
     _noted: list[NameChange] = field(default_factory=list)
 
-    def send(self, run: DriverRun) -> T:
+    def send(self, run: AttemptRun) -> T:
         """One attempt, from its first statement to the reply to its last."""
         self.sent, self._noted = Sent.NOTHING, run.noted
         if self.at_once is not None:
@@ -176,14 +228,14 @@ class Unit(Generic[T]):
                 return result
             run.noted.clear()
             self.sent = Sent.NOTHING
-        run.change(self.begin, {})
+        run.begin()
         result = self.work(run)
         if self.changed(result):
             self.sent = Sent.COMMIT
-            run.change("COMMIT", {})
+            run.commit()
             self._remember()
         else:
-            run.change("ROLLBACK", {})
+            run.roll_back()
             self.news = []  # what an earlier self had done is no news
         self.sent = Sent.SETTLED
         return result
@@ -198,7 +250,13 @@ class Unit(Generic[T]):
 
 
 class Transactions:
-    """Runs units of work on an engine, again where that is safe, and never past the deadline."""
+    """Runs units of work on an engine, again where that is safe, and never past the deadline.
+
+    Attributes:
+        mending: The command that makes the tables, or mends them.
+    """
+
+    mending = UPGRADE
 
     def __init__(self, engine: Engine, budget: Budget) -> None:
         self.engine = engine
@@ -208,8 +266,15 @@ class Transactions:
         self._silence = OutageGate()
         self._writer = threading.Lock() if self.dialect.one_writer else None
         self.generation = 0
-        event.listen(engine, "connect", self._born)
-        event.listen(engine, "checkout", self._refuse_the_old)
+        self._listen()
+
+    def _listen(self) -> None:
+        event.listen(self.engine, "connect", self._born)
+        event.listen(self.engine, "checkout", self._refuse_the_old)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
 
     @property
     def is_silent(self) -> bool:
@@ -247,7 +312,7 @@ class Transactions:
         changed: Callable[[T], bool],
         deadline: Deadline,
         at_once: Callable[[Run], T | None] | None = None,
-        recall: Callable[[Run], T | None] = _no_memory,
+        recall: Callable[[Run], T | None] = no_memory,
         insist: bool = True,
     ) -> T:
         """Run a transaction, and run it again when it lost or its COMMIT went unanswered.
@@ -268,7 +333,7 @@ class Transactions:
             OutcomeUnknown: COMMIT was sent and its fate is not known.
             Restart: It lost, nothing was changed, and the caller did not insist.
         """
-        unit = Unit(work, changed, at_once, recall, self.dialect.begin)
+        unit = Unit(work, changed, at_once, recall)
         result = self._persist(partial(self._settle, unit, deadline), deadline, insist=insist)
         announce(unit.news)
         return result
@@ -283,7 +348,8 @@ class Transactions:
             with self._turn(deadline):
                 return self._attempt(unit.send, deadline)
         except (Away, TimedOut) as lost:
-            if unit.sent is not Sent.COMMIT or self.dialect.has_undone(lost.__cause__):
+            theirs = getattr(lost.__cause__, "orig", lost.__cause__)
+            if unit.sent is not Sent.COMMIT or self.dialect.has_undone(theirs):
                 raise
             unit.doubt()
             raise CommitLost from lost
@@ -299,7 +365,7 @@ class Transactions:
             started = time.monotonic()
             with self._silence.ask():
                 try:
-                    with self.engine.connect() as connection:
+                    with self._connect() as connection:
                         found = work(connection)
                 except (DBAPIError, PoolTimeout) as error:
                     self._give_up(None, error, time.monotonic() - started)
@@ -307,6 +373,9 @@ class Transactions:
                 return found
 
         return self._persist(attempt, deadline)
+
+    def _connect(self) -> Connection:
+        return self.engine.connect()
 
     @contextmanager
     def _turn(self, deadline: Deadline) -> Iterator[None]:
@@ -321,46 +390,49 @@ class Transactions:
         finally:
             self._writer.release()
 
-    def _attempt(self, work: Callable[[DriverRun], T], deadline: Deadline) -> T:
+    def _attempt(self, work: Callable[[AttemptRun], T], deadline: Deadline) -> T:
         with self._silence.ask():
             if not deadline.allows(self._budget.connect):
                 raise StoreUnavailable
             started = time.monotonic()
-            connection = None
+            run = None
             try:
-                connection = self.engine.raw_connection()
-                driver = connection.driver_connection
-                run = DriverRun(self.dialect, driver, self._named, deadline, self._budget.silence)
+                run = self._open(deadline)
+                run.prepare()
                 result = work(run)
             except BaseException as error:  # noqa: BLE001  # it always raises again
-                self._give_up(connection, error, time.monotonic() - started)
-            connection.close()
+                self._give_up(run, error, time.monotonic() - started)
+            run.give_back()
             self._silence.heard()
             return result
 
-    def _give_up(
-        self, connection: PoolProxiedConnection | None, error: BaseException, seconds: float
-    ) -> NoReturn:
+    def _open(self, deadline: Deadline) -> AttemptRun:
+        """Take a connection; nothing is sent yet."""
+        connection = self.engine.raw_connection()
+        return DriverRun(self.dialect, connection, self._named, deadline, self._budget.silence)
+
+    def _give_up(self, run: AttemptRun | None, error: BaseException, seconds: float) -> NoReturn:
         """End what is left of an attempt and say what its failure means."""
-        if isinstance(error, DibsError) and not isinstance(error, StoreError):
-            roll_back(connection)  # an answer of ours: nothing is wrong with the connection
-            raise error
         kind = self._kind(error)
+        # After an answer of ours nothing is wrong with the connection.
+        is_answer = isinstance(error, DibsError) and not isinstance(error, StoreError)
+        if run is not None:
+            is_usable = is_answer or kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT)
+            run.undo() if is_usable else run.drop()
+        if is_answer:
+            raise error
         if kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT):
-            roll_back(connection)
             raise (TimedOut if kind is Kind.TIMEOUT else Restart) from error
-        if connection is not None:
-            # A closed connection is a rolled-back one, whatever state it was in.
-            self.dialect.release_locks(connection.dbapi_connection)
-            connection.invalidate()
         if kind is Kind.AWAY:
-            if connection is not None:
+            if run is not None:
                 self.generation += 1  # its siblings in the pool are as dead
             if seconds >= 0.9 * self._budget.silence:
                 self._silence.lost()
             raise Away from error
         if kind is Kind.SCHEMA:
-            raise SchemaError(f"A table of dibs is missing or too old: run `{UPGRADE}`.") from error
+            raise SchemaError(
+                f"A table of dibs is missing or too old: run `{self.mending}`."
+            ) from error
         if isinstance(error, OutOfTime | PoolTimeout):
             raise StoreUnavailable from error
         raise error

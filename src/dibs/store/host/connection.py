@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -11,8 +11,9 @@ from weakref import WeakSet
 from sqlalchemy import Connection, CursorResult, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import Pool
+from sqlalchemy.util.concurrency import in_greenlet
 
 from dibs.errors import (
     ConfigError,
@@ -31,6 +32,7 @@ from dibs.store.models import NAME_TABLES, Tables, first_row, names
 HOST_UPGRADE = f"flask {UPGRADE}"
 YOUR_MIGRATION = "run your app's migration"
 
+AnyEngine = Engine
 AnySession = Session | scoped_session[Any]
 Bind = Mapping[str, Any]
 
@@ -48,12 +50,30 @@ class NameTable:
         bind: `bind_arguments` that choose the database.
         rules_version: The one that names are parsed by.
         in_metadata: Whether the host has the tables in its own metadata.
+        routes: The engine of the routes that write to the same names, where some are mounted.
     """
 
     namespace: str
     bind: Bind
     rules_version: int
     in_metadata: bool = False
+    routes: Engine | None = None
+
+    def connect(self, session: Session, bind: Bind) -> Connection:
+        """The connection of the host's transaction, about to write names.
+
+        Raises:
+            ConfigError: Routes of the same app write these names elsewhere.
+            StoreUnavailable: The database cannot answer.
+            SchemaError: The database is not set up for dibs.
+        """
+        if self.routes is not None and engine_of(session, bind).pool is not self.routes.pool:
+            raise ConfigError(
+                "This session writes to another database than the routes that dibs mounted in"
+                " this app, so that a name could have two owners: give Dibs(session=...) one that"
+                " leads to the same engine, also outside of a request"
+            )
+        return connect(session, bind, self)
 
 
 def enter(
@@ -67,7 +87,7 @@ def enter(
         SchemaError: The database is not set up for dibs.
     """
     here, bind = _at(session, owner, kind, table.bind)
-    return here, connect(here, bind, table)
+    return here, table.connect(here, bind)
 
 
 def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = True) -> Connection:
@@ -83,9 +103,15 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
         writes: Whether something may be written.
 
     Raises:
+        ConfigError: The session is one for asyncio, and is not run by it.
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
+    if engine_of(session, bind).dialect.is_async and not in_greenlet():
+        raise ConfigError(
+            "With an AsyncSession, call dibs as in: await session.run_sync(lambda _:"
+            " dibs.claim(name, owner=user))"
+        )
     try:
         connection = session.connection(bind_arguments=dict(bind))
     except PoolTimeout as error:
@@ -95,10 +121,25 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
         if dialect.classify(error) is not Kind.AWAY:
             raise
         raise StoreUnavailable from error
+    refuse_translated(connection)
     if connection.engine.pool not in _verified:
         with translated_errors(connection):
-            _verify(connection, table, writes)
+            set_up(connection, table, writes=writes)
     return connection
+
+
+def refuse_translated(connection: Connection) -> None:
+    """See that SQLAlchemy puts the host's tables into no other schema than the connection's own.
+
+    Raises:
+        ConfigError: Then the tables of dibs would not be where the host has made them.
+    """
+    translated = connection.get_execution_options().get("schema_translate_map") or {}
+    if translated.get(None) is not None:
+        raise ConfigError(
+            "dibs reads no schema_translate_map; put the schema into the connection's own"
+            " search path instead: connect_args={'options': '-csearch_path=...'}"
+        )
 
 
 def verify(connection: Connection, table: NameTable, *, tables: Tables = NAME_TABLES) -> None:
@@ -148,7 +189,8 @@ def _at(
     if state is None:
         return here, bind
     theirs = bind_of(state.mapper)
-    if here.get_bind(**theirs).engine.url != here.get_bind(**bind).engine.url:
+    # The address alone does not say: `creator=`, or two databases in memory.
+    if engine_of(here, theirs).pool is not engine_of(here, bind).pool:
         raise ConfigError(
             f"{state.mapper.class_.__name__} lives in another database than the names, and one"
             " constraint cannot span two: give Dibs the metadata of the owners' database"
@@ -156,19 +198,67 @@ def _at(
     return here, theirs
 
 
+def session_source(given: object) -> Callable[[], AnySession]:
+    """What gives the current session.
+
+    Args:
+        given: A function that gives it, or the `db` of a Flask extension that has it.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if callable(given) and not isinstance(given, sessionmaker):
+        return given
+    # Not asked for now: some have it in an app context alone.
+    if hasattr(type(given), "session") or "session" in getattr(given, "__dict__", {}):
+        return lambda: given.session  # type: ignore[attr-defined]
+    raise ConfigError(
+        f"Dibs(session=...) takes what gives the current session, as in lambda: db.session, or"
+        f" the db of Flask-SQLAlchemy; {type(given).__name__} is neither"
+    )
+
+
 def plain_session(session: AnySession) -> Session:
-    """The session itself, where a host gives the registry of its sessions."""
-    return session() if isinstance(session, scoped_session) else session
+    """The session itself, where a host gives the registry of its sessions, or one for asyncio.
+
+    Raises:
+        ConfigError: It is no session of SQLAlchemy's.
+    """
+    found: object = session() if isinstance(session, scoped_session) else session
+    found = getattr(found, "sync_session", found)
+    if not isinstance(found, Session):
+        raise ConfigError(
+            f"Dibs(session=...) gave a {type(found).__name__}, which is no session of SQLAlchemy's"
+        )
+    return found
 
 
-def _verify(connection: Connection, table: NameTable, writes: bool) -> None:
-    """On the host's own connection: a second one could be the same one, as in StaticPool."""
+def set_up(
+    connection: Connection,
+    table: NameTable,
+    *,
+    tables: Tables = NAME_TABLES,
+    writes: bool = True,
+) -> None:
+    """See that the database is as dibs needs it, and put in the row that migrations do not write.
+
+    On the host's own connection: a second one could be the same one, as in StaticPool.
+
+    Args:
+        connection: The host's.
+        table: Where names are kept.
+        tables: Those that are needed.
+        writes: Whether something may be written.
+
+    Raises:
+        SchemaError: It is not; the message says what mends it.
+    """
     empty = schema.lacks_rules(connection)
     if empty and not writes:
         return  # nothing was ever claimed here
     if empty:
         _write_rules(connection, table.rules_version)
-    verify(connection, table)
+    verify(connection, table, tables=tables)
     if not empty:  # or it may be rolled back
         _verified.add(connection.engine.pool)
         _holding.add(connection.engine.pool)

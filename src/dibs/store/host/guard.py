@@ -22,7 +22,6 @@ from dibs.store.host.columns import guarded_column
 from dibs.store.host.connection import (
     HostRun,
     NameTable,
-    connect,
     lock_timeout,
     translated_errors,
 )
@@ -176,7 +175,7 @@ def _begin(session: Session, flush: UOWTransaction, instances: object) -> None:
     guarded = {one.mapper for one in map(instance_state, [*session.new, *session.dirty]) if one}
     for mapper in guarded:
         for guard in guards_of(mapper)[:1]:
-            connect(session, bind_of(mapper), guard.rules.table())
+            guard.rules.table().connect(session, bind_of(mapper))
             guard.rules.touched(session)
     session.info[FLUSH] = NameFlush(session, flush)
 
@@ -335,7 +334,7 @@ class NameFlush:
             if wish.is_gone and (old is None or (old.namespace, old.key) not in gained):
                 continue
             bind, table = bind_of(wish.state.mapper), wish.guard.rules.table()
-            connection = connect(self.session, bind, table)
+            connection = table.connect(self.session, bind)
             groups.setdefault(connection, []).append(wish)
         return groups
 

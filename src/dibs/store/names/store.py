@@ -463,7 +463,7 @@ class NameStore:
 
     def close(self) -> None:
         """Give back every connection."""
-        self.engine.dispose()
+        self.transactions.close()
 
 
 def _any_won(outcomes: Sequence[Outcome]) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
-from dibs.names import DEFAULT_POLICY
+from dibs.names import DEFAULT_POLICY, NamePolicy
 from dibs.web.http.bodies import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names, Number
 
 
@@ -20,12 +21,20 @@ class Done(Schema):
 NAME_FORMAT = "dibs-username"
 """Names by all their rules, which no JSON Schema can say; `docs/names.md` does."""
 
+
+def name_limits(policy: NamePolicy) -> dict[str, Any]:
+    """What JSON Schema can say of a policy."""
+    return {
+        "maxLength": policy.max_code_points,
+        "description": f"{policy.min_length} to {policy.max_length}"
+        " characters as a reader counts them.",
+    }
+
+
 NAME = {
     "minLength": 1,
-    "maxLength": DEFAULT_POLICY.max_code_points,
     "format": NAME_FORMAT,
-    "description": f"{DEFAULT_POLICY.min_length} to {DEFAULT_POLICY.max_length}"
-    " characters as a reader counts them.",
+    **name_limits(DEFAULT_POLICY),
     "examples": ["ada"],
 }
 PASSWORD = {

@@ -13,10 +13,10 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from dibs.errors import DibsError, EmptyName, Reason
+from dibs.names.messages import NOT_TEXT
 
 MAX_BODY = 64 * 1024
 
-NOT_TEXT = "%(field)s must be a string."
 NOT_A_NUMBER = "%(field)s must be a whole number from 1 to 100."
 REQUIRED = "The field %(field)s is required."
 REPEATED = "%(field)s can only be given once."

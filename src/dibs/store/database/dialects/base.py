@@ -204,6 +204,42 @@ class Dialect:
         del run
         yield
 
+    # --- a transaction of dibs' own, on a connection of a host's -----------
+
+    @classmethod
+    @contextmanager
+    def bounded(cls, connection: Connection, budget: Budget) -> Iterator[None]:
+        """Have every wait of one transaction end, and leave nothing of that on the connection.
+
+        A host that waits less goes on doing so.
+        """
+        del connection, budget
+        yield
+
+    @classmethod
+    def bounded_statement(cls, sql: str, params: Params, budget: Budget) -> tuple[str, Params]:
+        """How a statement is sent there."""
+        del budget
+        return cls.host_statement(sql, params)
+
+    @staticmethod
+    def begin_on(connection: Connection) -> None:
+        """Open a transaction that will write; SQLAlchemy or the driver may have opened one."""
+        if not connection.in_transaction():
+            connection.begin()
+
+    @staticmethod
+    def commits_at_once(connection: Any) -> bool:
+        """Whether each statement on this driver's connection is a transaction, left alone."""
+        del connection
+        return False
+
+    @staticmethod
+    def is_lent(connection: Any) -> bool:
+        """Whether somebody else is in a transaction on this driver's connection."""
+        del connection
+        return False
+
     # --- statements --------------------------------------------------------
 
     @staticmethod

@@ -93,6 +93,7 @@ MEANINGS = {
 HOST_BOUND = (
     "/*M! SET STATEMENT innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, 1) FOR */ "
 )
+BOUND = HOST_BOUND.replace("FOR", ", max_statement_time = {ms:.3f} FOR")
 
 
 class MySQL(Dialect):
@@ -155,8 +156,21 @@ class MySQL(Dialect):
     @staticmethod
     def host_statement(sql: str, params: Params) -> tuple[str, Params]:
         """With a bound on its waits, and texts as bytes, whatever the connection's charset is."""
-        encoded = {k: v.encode() if isinstance(v, str) else v for k, v in params.items()}
-        return HOST_BOUND + sql, encoded
+        return HOST_BOUND + sql, _encoded(params)
+
+    @staticmethod
+    def bounded_statement(sql: str, params: Params, budget: Budget) -> tuple[str, Params]:
+        """The same with a bound on how long it may take, all of it for this statement alone."""
+        return BOUND.format(ms=budget.statement) + sql, _encoded(params)
+
+    @staticmethod
+    def commits_at_once(connection: Any) -> bool:
+        return bool(connection.get_autocommit())
+
+    @staticmethod
+    def begin_on(connection: Connection) -> None:
+        # Of the next transaction alone; it must be sent before that begins.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
     @staticmethod
     def pass_over(primary_key: str) -> str:
@@ -222,6 +236,10 @@ class MySQL(Dialect):
     @staticmethod
     def mend_collation(column: str, kind: str) -> str:
         return f"ALTER TABLE dibs_names MODIFY {column} {kind} NOT NULL;"
+
+
+def _encoded(params: Params) -> Params:
+    return {k: v.encode() if isinstance(v, str) else v for k, v in params.items()}
 
 
 @cache

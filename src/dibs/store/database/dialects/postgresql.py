@@ -61,6 +61,11 @@ HOST_BOUND = """
 """
 PUT_BACK = "SELECT set_config('lock_timeout', :theirs, true)"
 
+BOUND = (
+    "set_config('{key}', CASE WHEN CAST(current_setting('{key}') AS interval)"
+    " BETWEEN '1 ms' AND '{ms} ms' THEN current_setting('{key}') ELSE '{ms}ms' END, true)"
+)
+
 GONE = ("08", "57P")
 """Classes of SQLSTATE: a connection that was lost, and a server that is shut down."""
 
@@ -99,13 +104,7 @@ class PostgreSQL(Dialect):
     @staticmethod
     def listen(engine: Engine, budget: Budget) -> None:
         connection_class = _bounded(budget.silence)
-        limits = {
-            "statement_timeout": budget.statement,
-            "lock_timeout": budget.lock,
-            # A worker that hangs between two statements must not keep a name locked.
-            "idle_in_transaction_session_timeout": budget.deadline,
-        }
-        ours = " ".join(f"-c {key}={round(1000 * value)}" for key, value in limits.items())
+        ours = " ".join(f"-c {key}={ms}" for key, ms in _limits(budget).items())
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
@@ -144,6 +143,18 @@ class PostgreSQL(Dialect):
         theirs = run.rows(HOST_BOUND, {})[0][0]
         yield
         run.rows(PUT_BACK, {"theirs": theirs})  # not after an error: the rollback does it
+
+    @classmethod
+    @contextmanager
+    def bounded(cls, connection: Connection, budget: Budget) -> Iterator[None]:
+        bounds = [BOUND.format(key=key, ms=ms) for key, ms in _limits(budget).items()]
+        # Until the end of the transaction.
+        connection.exec_driver_sql(f"SELECT {', '.join(bounds)}")
+        yield
+
+    @staticmethod
+    def commits_at_once(connection: Any) -> bool:
+        return bool(connection.autocommit)
 
     @classmethod
     def among(cls, count: int) -> str:
@@ -220,6 +231,17 @@ class PostgreSQL(Dialect):
     @staticmethod
     def mend_collation(column: str, kind: str) -> str:
         return f"ALTER TABLE dibs_names ALTER COLUMN {column} TYPE {kind};"
+
+
+def _limits(budget: Budget) -> dict[str, int]:
+    """The server's own time-outs in milliseconds."""
+    limits = {
+        "statement_timeout": budget.statement,
+        "lock_timeout": budget.lock,
+        # A worker that hangs between two statements must not keep a name locked.
+        "idle_in_transaction_session_timeout": budget.deadline,
+    }
+    return {key: round(1000 * value) for key, value in limits.items()}
 
 
 def _bounded(silence: float) -> type[psycopg.Connection[Any]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,40 @@ class SQLite(Dialect):
         """Always: what it refuses at COMMIT, for instance on a full disk, is not there."""
         del error
         return True
+
+    @classmethod
+    @contextmanager
+    def bounded(cls, connection: Connection, budget: Budget) -> Iterator[None]:
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, sqlite3.Connection):
+            yield
+            return
+        # Past SQLAlchemy, for which that would be a transaction.
+        theirs, ours = (
+            driver.execute("PRAGMA busy_timeout").fetchone()[0],
+            round(1000 * budget.lock),
+        )
+        driver.execute(f"PRAGMA busy_timeout = {min(theirs, ours)}").close()
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):  # it may be closed by now
+                driver.execute(f"PRAGMA busy_timeout = {theirs}").close()
+
+    @staticmethod
+    def begin_on(connection: Connection) -> None:
+        driver = connection.connection.driver_connection
+        if not connection.in_transaction():
+            connection.begin()
+        if isinstance(driver, sqlite3.Connection) and driver.in_transaction:
+            # A host's own listener has begun, as SQLAlchemy's documentation has it, and a
+            # transaction that begins as a reader fails when another one wrote in between.
+            driver.rollback()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @staticmethod
+    def is_lent(connection: Any) -> bool:
+        return isinstance(connection, sqlite3.Connection) and connection.in_transaction
 
     @staticmethod
     def unindexed(column: str) -> str:

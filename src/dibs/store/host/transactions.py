@@ -1,0 +1,146 @@
+"""Transactions of dibs' own on a host's engine: for the routes that are mounted in an app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, text
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
+
+from dibs.context import Budget, Deadline
+from dibs.errors import StoreUnavailable
+from dibs.store.database.dialects import Run
+from dibs.store.database.transactions import AttemptRun, OutOfTime, Restart, Transactions, no_memory
+from dibs.store.host.connection import (
+    HOST_UPGRADE,
+    HostRun,
+    NameTable,
+    refuse_translated,
+    set_up,
+)
+from dibs.store.models import Tables
+from dibs.store.names.store import NameStore
+
+T = TypeVar("T")
+
+
+class HostStore(NameStore):
+    """The store of names on a host's engine.
+
+    Args:
+        transactions: On that engine.
+        table: Where names are kept.
+        tables: Those that must be there.
+    """
+
+    def __init__(self, transactions: HostTransactions, table: NameTable, *, tables: Tables) -> None:
+        super().__init__(transactions, rules_version=table.rules_version, tables=tables)
+        self._table = table
+
+    def verify(self, *, deadline: Deadline) -> None:
+        def work(connection: Connection) -> None:
+            set_up(connection, self._table, tables=self.tables)
+            connection.commit()
+
+        self.transactions.inspect(work, deadline=deadline)
+
+
+class HostTransactions(Transactions):
+    """The same on a host's engine: by its connections, its driver, its events, its pool.
+
+    Nothing is changed about the engine, and a connection goes back as it came: what dibs needs
+    of one is asked for by each transaction. Only how long the host's pool is waited for, and a
+    driver whose server is silent, is as the host has it.
+    """
+
+    mending = HOST_UPGRADE
+
+    def _listen(self) -> None:
+        """Leave a host's engine alone."""
+
+    def close(self) -> None:
+        """Leave the connections to the host."""
+
+    def write(
+        self,
+        work: Callable[[Run], T],
+        *,
+        changed: Callable[[T], bool],
+        deadline: Deadline,
+        at_once: Callable[[Run], T | None] | None = None,
+        recall: Callable[[Run], T | None] = no_memory,
+        insist: bool = True,
+    ) -> T:
+        """See `Transactions`; no statement is a transaction of its own here."""
+        del at_once
+        return super().write(work, changed=changed, deadline=deadline, recall=recall, insist=insist)
+
+    def _connect(self) -> Connection:
+        pool = self.engine.pool
+        if isinstance(pool, StaticPool) and self.dialect.is_lent(pool.connection.dbapi_connection):
+            # There is one connection for all, and whoever returns it undoes what others have
+            # not committed yet.
+            raise StoreUnavailable
+        return self.engine.connect()
+
+    def _open(self, deadline: Deadline) -> AttemptRun:
+        return RouteRun(self._connect(), deadline, self._budget)
+
+
+class RouteRun(HostRun, AttemptRun):
+    """Sends statements on a host's connection, in a transaction of dibs' own."""
+
+    def __init__(self, connection: Connection, deadline: Deadline, budget: Budget) -> None:
+        super().__init__(connection)
+        self._deadline = deadline
+        self._budget = budget
+        self._is_lent = False
+        self._bounds = ExitStack()
+
+    def prepare(self) -> None:
+        driver = self._connection.connection.driver_connection
+        self._is_lent = self.dialect.is_lent(driver)
+        if self._is_lent:  # by the session of this thread, as in SingletonThreadPool
+            raise Restart
+        refuse_translated(self._connection)
+        if self.dialect.commits_at_once(driver):
+            usual = self._connection.default_isolation_level
+            self._connection = self._connection.execution_options(isolation_level=usual)
+        self._bounds.enter_context(self.dialect.bounded(self._connection, self._budget))
+
+    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+        if not self._deadline.allows(self._budget.silence):
+            raise OutOfTime
+        sql, params = self.dialect.bounded_statement(sql, params, self._budget)
+        return self._connection.execute(text(sql), params)
+
+    def begin(self) -> None:
+        self.dialect.begin_on(self._connection)
+
+    def commit(self) -> None:
+        self._connection.commit()
+
+    def roll_back(self) -> None:
+        self._connection.rollback()
+
+    def give_back(self) -> None:
+        self._bounds.close()
+        self._connection.close()
+
+    def undo(self) -> None:
+        self._bounds.close()
+        try:
+            if not self._is_lent:
+                self._connection.rollback()
+        except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
+            self._connection.invalidate()
+        self._connection.close()
+
+    def drop(self) -> None:
+        # For SQLite in memory the connection is the database.
+        if not isinstance(self._connection.engine.pool, StaticPool | SingletonThreadPool):
+            self.dialect.release_locks(self._connection.connection.driver_connection)
+            self._connection.invalidate()
+        self.undo()
