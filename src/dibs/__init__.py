@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         StoreUnavailable,
         TransactionMustRestart,
     )
-    from dibs.extension import Availability, Dibs
+    from dibs.extension import Dibs
+    from dibs.extension.questions import Availability, NameOwner
     from dibs.names import NamePolicy
     from dibs.web.http.auth import current_user, login_optional, login_required
 
@@ -42,6 +43,7 @@ __all__ = [
     "NameHeld",
     "NameLookalike",
     "NameNotOwned",
+    "NameOwner",
     "NamePolicy",
     "NameQuarantined",
     "NameReserved",
@@ -60,8 +62,9 @@ __all__ = [
 
 _HOMES = {
     "acting_as": "dibs.context",
-    "Availability": "dibs.extension",
+    "Availability": "dibs.extension.questions",
     "Dibs": "dibs.extension",
+    "NameOwner": "dibs.extension.questions",
     "NamePolicy": "dibs.names",
     "Reading": "dibs.accounts.policy",
     "current_user": "dibs.web.http.auth",

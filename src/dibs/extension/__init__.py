@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from flask import Flask
@@ -12,8 +11,8 @@ from sqlalchemy import MetaData
 
 from dibs.config import Settings, load
 from dibs.config.namespaces import LONGEST_NAMESPACE, only, parse_namespaces
-from dibs.errors import ConfigError, InvalidName, NameNotOwned, Reason
-from dibs.extension.base import HostNames
+from dibs.errors import ConfigError
+from dibs.extension.changes import Changes
 from dibs.extension.escaped import answer_escaped, note_session
 from dibs.extension.mounting import (
     Routes,
@@ -22,15 +21,13 @@ from dibs.extension.mounting import (
     mounted_parts,
     shared_cache,
 )
-from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy, Username
+from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy
 from dibs.registry import refusal
 from dibs.state import APPS, AppState, state_of
-from dibs.store import Lost
 from dibs.store.host import constraint as _constraint  # noqa: F401  # hears of every engine
-from dibs.store.host import session as host
 from dibs.store.host.guard import Rules, add_guard
 from dibs.store.models import ALL_TABLES, attach
-from dibs.store.names.releases import FREE, Quarantine
+from dibs.store.names.releases import FREE
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
@@ -40,26 +37,7 @@ NewNames = Literal["all", "same-name"]
 """What is asked of a new name: every rule, or only whether somebody has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """Advice about a name, never a promise: only a claim decides.
-
-    Attributes:
-        name: As it was asked for.
-        canonical: Its canonical form; None when it is not valid.
-        available: Whether a claim would have won at that moment.
-        reason: Why not: the `code` of the error a claim would have raised.
-        reasons: Every rule that an invalid name breaks.
-    """
-
-    name: str
-    canonical: str | None
-    available: bool
-    reason: str | None = None
-    reasons: tuple[Reason, ...] = ()
-
-
-class Dibs(HostNames):
+class Dibs(Changes):
     """Names for the users of a Flask app, each with one holder at most.
 
     Everything happens in the transaction of the app's own SQLAlchemy session:
@@ -201,134 +179,6 @@ class Dibs(HostNames):
         other = copy(self)
         other._within = name
         return other
-
-    def check(self, name: str) -> Availability:
-        """Whether the name could be claimed now, as the current transaction sees it.
-
-        Raises:
-            TransactionMustRestart: The transaction lost; only a rollback is accepted.
-            StoreUnavailable: The database cannot answer.
-            SchemaError: The database is not set up for dibs.
-        """
-        table = self._name_table(writes=False)
-        try:
-            username = self._parser.parse(name)
-        except InvalidName as error:
-            return Availability(name, None, False, error.code, error.reasons)
-        row = host.find_in_session(self._session(), username.key, table=table)
-        if row is None or row.free:
-            return Availability(name, username.canonical, True)
-        return Availability(name, username.canonical, False, refusal(row, username.canonical).code)
-
-    def claim(self, name: str, *, owner: object, kind: str | None = None) -> Username:
-        """Take the name for this owner; it is theirs when the app commits.
-
-        Flushes the session, so that a new owner has their primary key. What the
-        flush raises is the app's own. A name that is refused leaves the
-        transaction usable.
-
-        Args:
-            name: As its owner wrote it.
-            owner: A mapped instance that was added to its session, or a plain
-                id: at most 64 characters, not empty.
-            kind: What a plain id is of, `user` by default. A mapped instance's
-                kind is the name of its table.
-
-        Raises:
-            InvalidName: The name breaks a rule.
-            NameTaken: Somebody has the name; the subclass says how.
-            OwnerWithoutIdentity: The name would be nobody's.
-            TransactionMustRestart: The transaction lost; only a rollback is accepted.
-            StoreUnavailable: The database cannot answer; only a rollback is accepted.
-            SchemaError: The database is not set up for dibs.
-        """
-        table = self._name_table()
-        with self._refusing(owner):
-            username = self._parser.parse(name)
-            outcome = host.claim_in_session(
-                self._session(), username, owner=owner, kind=kind, table=table
-            )
-            if isinstance(outcome, Lost):
-                raise refusal(outcome.row, username.canonical)
-        return username
-
-    def rename(self, name: str, to: str, *, owner: object, kind: str | None = None) -> Username:
-        """Give an owner another name in place of one that is theirs, when the app commits.
-
-        The old name rests for DIBS_QUARANTINE, in which they may take it back. Another spelling
-        of the same name is no other name: it only changes how the name is shown.
-
-        Args:
-            name: The one they have.
-            to: The one they want.
-            owner: Whose it is; see `claim`.
-            kind: What a plain id is of.
-
-        Raises:
-            InvalidName: The new name breaks a rule.
-            NameTaken: Somebody has it; the subclass says how.
-            NameNotOwned: The old one is not this owner's.
-            OwnerWithoutIdentity: The name would be nobody's.
-            TransactionMustRestart: The transaction lost; only a rollback is accepted.
-            StoreUnavailable: The database cannot answer; only a rollback is accepted.
-            SchemaError: The database is not set up for dibs.
-        """
-        table = self._name_table()
-        rest = Quarantine(self._state().quarantine, remembered=True)
-        old = self._parser.existing(name)
-        with self._refusing(owner):
-            username = self._parser.parse(to)
-            outcome = host.rename_in_session(
-                self._session(), username, old, owner=owner, kind=kind, rest=rest, table=table
-            )
-            if outcome is None:
-                raise NameNotOwned
-            if isinstance(outcome, Lost):
-                raise refusal(outcome.row, username.canonical)
-        return username
-
-    def release(
-        self,
-        name: str | None = None,
-        *,
-        owner: object | None = None,
-        kind: str | None = None,
-        at_once: bool = False,
-    ) -> int:
-        """End the ownership of one name, or of all names of an owner, when the app commits.
-
-        Before somebody else can have them they rest for DIBS_QUARANTINE, in which their last
-        owner may take them back.
-
-        Args:
-            name: The one to release; without it all that the owner has.
-            owner: Releases what this owner holds and nothing else; see `claim`.
-            kind: What a plain id is of.
-            at_once: Whether anybody may have them without a quarantine.
-
-        Returns:
-            How many names were released.
-
-        Raises:
-            InvalidName: The name breaks a rule.
-            OwnerWithoutIdentity: The owner has no identity.
-            TransactionMustRestart: The transaction lost; only a rollback is accepted.
-            StoreUnavailable: The database cannot answer; only a rollback is accepted.
-            SchemaError: The database is not set up for dibs.
-        """
-        table = self._name_table()
-        if name is None and owner is None:
-            raise TypeError("release() needs a name, an owner, or both")
-        # A name that newer rules would refuse can still be given back.
-        username = None if name is None else self._parser.existing(name)
-        return host.release_in_session(
-            self._session(),
-            username,
-            owner=owner,
-            kind=kind,
-            rest=self._rest(at_once=at_once),
-            table=table,
-        )
 
     def _settle(self, state: AppState, settings: Settings) -> str:
         """Be on one more app, and say in which namespace.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from flask import Flask, current_app, has_app_context
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine, MetaData, inspect
+from sqlalchemy.orm import Mapper
 
 from dibs.errors import ConfigError, InvalidName, NameNotOwned, NameTaken
 from dibs.extension.escaped import note_session
@@ -24,7 +25,7 @@ from dibs.store.host.connection import (
     session_source,
 )
 from dibs.store.host.events import Fate
-from dibs.store.host.owners import instance_state, session_of, write_to
+from dibs.store.host.owners import instance_state, kind_of, session_of, write_to
 from dibs.store.host.pending import leave_out
 from dibs.store.models import attach, names
 from dibs.store.names.releases import Quarantine
@@ -79,12 +80,28 @@ class HostNames:
         try:
             yield
         except (NameTaken, NameNotOwned, InvalidName):
-            state = instance_state(owner)
-            session = session_of(state) or plain_session(self._session())
-            note_session(session)
-            if state is not None:
-                leave_out(state)
+            self._leave_out(owner)
             raise
+
+    def _leave_out(self, owner: object) -> None:
+        state = instance_state(owner)
+        note_session(session_of(state) or plain_session(self._session()))
+        if state is not None:
+            leave_out(state)
+
+    def _kind(self, owner: object, kind: Any) -> str | None:
+        """What a plain id is of: one person is one owner, by id or as a mapped instance."""
+        if instance_state(owner) is not None:
+            return None if kind is None else str(kind)  # refused, if there is one
+        mapper = inspect(kind, raiseerr=False) if isinstance(kind, type) else None
+        if isinstance(mapper, Mapper):
+            return kind_of(mapper)
+        guarded = {
+            kind_of(one.mapper)
+            for one in self._root.guards
+            if one.rules.within == (self._root, self._within)
+        }
+        return next(iter(guarded)) if kind is None and len(guarded) == 1 else kind
 
     def _rest(self, *, at_once: bool = False) -> Quarantine:
         """What a name is between its owner and the next one."""

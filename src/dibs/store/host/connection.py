@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from weakref import WeakSet
 
 from sqlalchemy import Connection, CursorResult, Engine, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, UnboundExecutionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import Pool
@@ -17,6 +17,8 @@ from sqlalchemy.util.concurrency import in_greenlet
 
 from dibs.errors import (
     ConfigError,
+    InvalidName,
+    NameTaken,
     OwnerWithoutIdentity,
     SchemaError,
     StoreUnavailable,
@@ -319,6 +321,19 @@ def translated_errors(connection: Connection) -> Iterator[None]:
         raise
     except DBAPIError as error:
         _give_up(connection, error)
+
+
+def restarts(session: Session, error: Exception) -> bool:
+    """Whether this says that the session's transaction lost against another one."""
+    if isinstance(error, TransactionMustRestart):
+        return True
+    if not isinstance(error, DBAPIError) or isinstance(error, NameTaken | InvalidName):
+        return False
+    try:
+        name = session.get_bind().dialect.name
+    except UnboundExecutionError:
+        return False
+    return dialect_or_base(name).classify(error) is Kind.RESTART
 
 
 def _give_up(connection: Connection, error: DBAPIError) -> NoReturn:

@@ -9,51 +9,182 @@ accepts nothing but a rollback.
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Connection
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstanceState, Session
 
 from dibs.names import Username
 from dibs.store.database.dialects.base import CANONICAL
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,
-    HostRun,
     NameTable,
-    connect,
     enter,
     lock_timeout,
-    plain_session,
     translated_errors,
 )
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import Owner, identify, instance_state
-from dibs.store.host.pending import PendingName, owner_of, write_owners
+from dibs.store.host.pending import PendingName, leave_out, owner_of, write_owners
 from dibs.store.names.claims import decide, read
-from dibs.store.names.releases import OF_OWNER, Quarantine, release_where
+from dibs.store.names.history import append
+from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locked, release_where
 from dibs.store.names.renames import Rename, apply_rename
-from dibs.store.records import Claim, NameRow, Outcome, Won
+from dibs.store.records import Claim, NameRow, Outcome, Won, short_token
 
 
-def claim_in_session(
-    session: AnySession,
-    username: Username,
-    *,
-    owner: object,
-    kind: str | None,
-    table: NameTable,
-) -> Outcome:
-    """Try to take the name in the host's transaction, which goes on whatever the answer is.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One owner's wish for one name.
 
-    An owner who is not in the database yet is flushed if they get the name.
-
-    Args:
-        session: Used unless the owner lives in another one.
+    Attributes:
         username: The parsed name.
         owner: A mapped instance, or a plain id.
         kind: What a plain id is of.
+        by_staff: Whether a name may be had that is reserved, held or quarantined.
+        hold: The claim token of a hold of the name.
+    """
+
+    username: Username
+    owner: object
+    kind: str | None = None
+    by_staff: bool = False
+    hold: str = ""
+
+
+def claim_in_session(
+    session: AnySession, wishes: Sequence[Wish], *, table: NameTable
+) -> list[Outcome]:
+    """Try to take names in the host's transaction, which goes on whatever the answers are.
+
+    Owners who are not in the database yet are flushed if they get the name, and left out of the
+    session if not.
+
+    Args:
+        session: Used unless the owners live in another one.
+        wishes: Of owners of one session, in any order; one statement claims them all.
         table: Where names are kept; a mapped owner's own database goes before its `bind`.
+
+    Returns:
+        One outcome a wish, in the same order.
+
+    Raises:
+        OwnerWithoutIdentity: A name would be nobody's.
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    if not wishes:
+        return []
+    here, connection = next(
+        enter(session, owner=wish.owner, kind=wish.kind, table=table) for wish in wishes
+    )
+    if here.deleted:
+        here.flush()  # whoever goes may leave this very name
+    claims = [_claim_of(wish, table) for wish in wishes]
+    with translated_errors(connection), lock_timeout(connection) as run:
+        outcomes = decide(run, claims)
+    new: list[PendingName] = []
+    for wish, outcome in zip(wishes, outcomes, strict=True):
+        state = _unstored(wish.owner)
+        if state and isinstance(outcome, Won):
+            new.append(PendingName(state, outcome.row))
+        elif state:
+            leave_out(state)
+    if new:
+        # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
+        here.flush()
+        with translated_errors(connection):
+            write_owners(run, new)
+    announce_later(here, run.noted)
+    return outcomes
+
+
+def is_theirs(wish: Wish, outcome: Outcome) -> bool:
+    """Whether the name is this owner's, from before or from now on."""
+    row, name = outcome.row, wish.username
+    if isinstance(outcome, Won):
+        return True
+    if row.state != "owned" or row.canonical != name.canonical or _unstored(wish.owner):
+        return False
+    return row.is_of(*identify(wish.owner, wish.kind))
+
+
+def _unstored(owner: object) -> InstanceState[Any] | None:
+    """What SQLAlchemy knows of an owner who is not in the database yet."""
+    state = instance_state(owner)
+    return state if state is not None and not state.has_identity else None
+
+
+def _claim_of(wish: Wish, table: NameTable) -> Claim:
+    state = _unstored(wish.owner)
+    return Claim(
+        wish.username,
+        *(owner_of(state) if state else identify(wish.owner, wish.kind)),
+        secrets.token_hex(16),
+        table.namespace,
+        by_staff=wish.by_staff,
+        hold=wish.hold,
+    )
+
+
+def hold_in_session(
+    session: AnySession, username: Username, *, token: str, lasts: int, table: NameTable
+) -> Outcome:
+    """Keep a name back in the host's transaction, for whoever has the token.
+
+    Args:
+        session: The host's.
+        username: The parsed name.
+        token: The claim token by which the hold is found again.
+        lasts: Milliseconds.
+        table: Where names are kept.
+
+    Raises:
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    here, connection = enter(session, owner=None, kind=None, table=table)
+    claim = Claim(username, "hold", "host", token, table.namespace, state="held", lasts=lasts)
+    with translated_errors(connection), lock_timeout(connection) as run:
+        outcome = decide(run, [claim])[0]
+    announce_later(here, run.noted)
+    return outcome
+
+
+def end_hold_in_session(session: AnySession, key: str, *, token: str, table: NameTable) -> bool:
+    """End a hold early, and say whether there was one.
+
+    Raises:
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    here, connection = enter(session, owner=None, kind=None, table=table)
+    where = "namespace = :namespace AND name_key = :key AND state = 'held' AND claim_token = :token"
+    params = {"namespace": table.namespace, "key": key, "token": short_token(token)}
+    with translated_errors(connection), lock_timeout(connection) as run:
+        ended = [end_row(run, row, action="unheld") for row in locked(run, where, params)]
+        append(run, [one.step for one in ended])
+    announce_later(here, run.noted)
+    freed(here, [one.row for one in ended])
+    return bool(ended)
+
+
+def transfer_in_session(
+    session: AnySession, wish: Wish, old: OldName | None, *, table: NameTable
+) -> Outcome:
+    """Pass a name on to another owner, who may have others.
+
+    Args:
+        session: Used unless the owner lives in another one.
+        wish: Of the owner who gets it.
+        old: The name, with the owner who has it; None if nobody has.
+        table: Where names are kept.
 
     Raises:
         OwnerWithoutIdentity: The name would be nobody's.
@@ -61,40 +192,14 @@ def claim_in_session(
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    session, connection = enter(session, owner=owner, kind=kind, table=table)
-    if session.deleted:
-        session.flush()  # whoever goes may leave this very name
-    state = instance_state(owner)
-    new = state if state and not state.has_identity else None
-    claim = _claim(username, owner_of(new) if new else identify(owner, kind), table)
+    here, connection = enter(session, owner=wish.owner, kind=wish.kind, table=table)
+    _have_identity(here, wish.owner)
+    claim = _claim_of(wish, table)
+    moves = [Move(claim), *([Move(old=old)] if old else [])]
     with translated_errors(connection), lock_timeout(connection) as run:
-        outcome = decide(run, [claim])[0]
-    if new and isinstance(outcome, Won):
-        _flush(session, run, PendingName(new, outcome.row), connection)
-    announce_later(session, run.noted)
-    return outcome
-
-
-def _flush(session: Session, run: HostRun, name: PendingName, connection: Connection) -> None:
-    # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
-    session.flush()
-    with translated_errors(connection):
-        write_owners(run, [name])
-
-
-def find_in_session(session: AnySession, key: str, *, table: NameTable) -> NameRow | None:
-    """The row of this key as the host's transaction sees it.
-
-    Raises:
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
-    """
-    connection = connect(plain_session(session), table.bind, table, writes=False)
-    place = (table.namespace, key)
-    with translated_errors(connection):
-        found = read(HostRun(connection), {place})
-    return found.get(place)
+        moved = apply_moves(run, moves, FREE)
+    announce_later(here, run.noted)
+    return moved.outcomes[claim.token]
 
 
 def rename_in_session(
@@ -120,7 +225,7 @@ def rename_in_session(
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
     _have_identity(session, owner)
-    claim, place = _claim(username, identify(owner, kind), table), (table.namespace, old.key)
+    claim, place = _claim_of(Wish(username, owner, kind), table), (table.namespace, old.key)
     with translated_errors(connection), lock_timeout(connection) as run:
         row = read(run, {place}).get(place)
         if row is None or not _owns(claim, row, old):
@@ -165,13 +270,8 @@ def release_in_session(
 
 
 def _have_identity(session: Session, owner: object) -> None:
-    state = instance_state(owner)
-    if state is not None and not state.has_identity:
+    if _unstored(owner) is not None:
         session.flush()
-
-
-def _claim(username: Username, who: Owner, table: NameTable) -> Claim:
-    return Claim(username, who.kind, who.id, secrets.token_urlsafe(12), table.namespace)
 
 
 def _owns(claim: Claim, row: NameRow, old: Username) -> bool:

@@ -89,9 +89,10 @@ class History:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        params = {"namespace": self._namespace, "key": username.key, "limit": limit}
-        rows = self._transactions.read(lambda run: run.rows(OF_NAME, params), deadline=deadline)
-        return [PastChange(NameChange(*values[:-1]), values[-1]) for values in map(plain, rows)]
+        return self._transactions.read(
+            lambda run: read_history(run, self._namespace, username.key, limit=limit),
+            deadline=deadline,
+        )
 
     def names_now(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, str]:
         """What these users are called now, by id; who is nobody's id is left out.
@@ -158,6 +159,12 @@ class History:
 
     def _namespace_is(self) -> str:
         return f"{self._transactions.dialect.unindexed('namespace')} = :namespace"
+
+
+def read_history(run: Run, namespace: str, key: str, *, limit: int) -> list[PastChange]:
+    """The newest changes of a name and of those that look like it, newest first."""
+    rows = run.rows(OF_NAME, {"namespace": namespace, "key": key, "limit": limit})
+    return [PastChange(NameChange(*values[:-1]), values[-1]) for values in map(plain, rows)]
 
 
 def changed(

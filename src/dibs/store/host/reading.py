@@ -1,0 +1,63 @@
+"""What a host's transaction sees of names: who has one, what an owner has, what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from dibs.store.database.dialects.base import name_row
+from dibs.store.host.connection import (
+    AnySession,
+    HostRun,
+    NameTable,
+    connect,
+    plain_session,
+    translated_errors,
+)
+from dibs.store.host.owners import Owner
+from dibs.store.names.claims import read
+from dibs.store.names.history import PastChange, read_history
+from dibs.store.names.releases import OF_OWNER
+from dibs.store.records import NameRow
+
+
+@contextmanager
+def reading(session: AnySession, table: NameTable) -> Iterator[HostRun]:
+    """Sends statements that read, in the host's transaction.
+
+    Raises:
+        TransactionMustRestart: The transaction lost; only a rollback is accepted.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
+    """
+    connection = connect(plain_session(session), table.bind, table, writes=False)
+    with translated_errors(connection):
+        yield HostRun(connection)
+
+
+def rows_in_session(
+    session: AnySession, keys: Sequence[str], *, table: NameTable
+) -> Mapping[str, NameRow]:
+    """The rows of these keys, by key; a key that was never claimed is left out."""
+    if not keys:
+        return {}
+    with reading(session, table) as run:
+        found = read(run, {(table.namespace, key) for key in keys})
+    return {row.key: row for row in found.values()}
+
+
+def owned_in_session(session: AnySession, owner: Owner, *, table: NameTable) -> list[NameRow]:
+    """The rows of the names that this owner has, in the order of their keys."""
+    with reading(session, table) as run:
+        where = f"{OF_OWNER} AND state = 'owned' AND {run.dialect.unindexed('namespace')} = :place"
+        params = {"owner_kind": owner.kind, "owner": owner.id, "place": table.namespace}
+        found = map(name_row, run.rows(run.dialect.select_where(where), params))
+        return sorted(found, key=lambda row: row.key)
+
+
+def history_in_session(
+    session: AnySession, key: str, *, limit: int, table: NameTable
+) -> list[PastChange]:
+    """The newest changes of a name and of those that look like it, newest first."""
+    with reading(session, table) as run:
+        return read_history(run, table.namespace, key, limit=limit)
