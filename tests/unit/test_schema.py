@@ -178,6 +178,14 @@ def test_an_old_migration_is_refused(engine: Engine) -> None:
     assert "dibs db upgrade" in message
 
 
+def test_what_was_never_released_is_not_guessed_at(own_url: str, engine: Engine) -> None:
+    """Only the last migration before the release is known."""
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0005'"))
+    with pytest.raises(SchemaError, match="at migration 0005, which was never released"):
+        upgrade(own_url)
+
+
 # What a later dibs may do while this one serves: no statement of ours names what it adds.
 AHEAD = (
     f"UPDATE {VERSION_TABLE} SET version_num = '9999'",

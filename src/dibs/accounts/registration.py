@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -19,7 +20,7 @@ from dibs.names import Username
 from dibs.registry import Registry
 from dibs.registry.holds import HoldToken
 from dibs.secret import claim_token
-from dibs.store import Claim, Deadline, NewUser, new_id
+from dibs.store import Claim, Deadline, NewUser
 
 PasswordMode = Literal["required", "optional", "off"]
 
@@ -95,7 +96,7 @@ class Registration:
         """
         username = self._parse(name, password, deadline)
         held = HoldToken.redeemed(hold, username) if hold else ""
-        user = NewUser(new_id())
+        user = NewUser(str(uuid.uuid4()))
         claim = Claim(
             username,
             "user",

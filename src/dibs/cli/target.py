@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,11 +13,10 @@ from flask.cli import ScriptInfo
 from dibs.app import settings_from_environment
 from dibs.config import Settings, load
 from dibs.config.namespaces import NONE, Namespaces
-from dibs.errors import ConfigError
 from dibs.state import state_of
 from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE
-from dibs.store.models import ALL_TABLES, NAME_TABLES, Tables, meta, metadata
+from dibs.store.models import ALL_TABLES, NAME_TABLES, Tables
 from dibs.wiring import create_tables, open_store
 
 if TYPE_CHECKING:
@@ -111,7 +109,10 @@ def find_target() -> Target:
     app = host_app()
     dibs = None if app is None else extension_of(app)
     if app is not None and dibs is not None:
-        return _of_host(app, dibs)
+        from dibs.cli.host import HostDatabase
+
+        host = HostDatabase(app, dibs, needed_tables(), mending())
+        return Target(host.place, host.upgrade, host.verify, host.warning)
     settings = find_settings()
 
     def verify() -> None:
@@ -121,70 +122,6 @@ def find_target() -> Target:
         store.close()
 
     return Target(settings.shown_database_url, lambda: create_tables(settings), verify)
-
-
-def _of_host(app: Flask, dibs: Dibs) -> Target:
-    """The database in which a host app's extension writes its names."""
-    from dibs.store.host import connection as host_connection
-
-    with app.app_context():
-        try:
-            engine = dibs.engine
-        except (AttributeError, LookupError, RuntimeError) as error:
-            raise ConfigError(
-                "this app's session exists only during a request; let the app make the tables"
-                " itself: Dibs(session, metadata=...)"
-            ) from error
-
-    def verify() -> None:
-        schema.require_file(engine.url, mending())
-        with engine.connect() as connection:
-            host_connection.verify(connection, table, tables=needed_tables())
-
-    def upgrade() -> None:
-        with engine.connect() as connection:
-            if dibs.metadata is not None and schema.is_empty(connection):
-                raise ConfigError(
-                    "this app has the tables of dibs in its own metadata: make them by its own"
-                    " migrations, or by create_all"
-                )
-            if schema.made_by_host(connection):
-                schema.write_rules(connection, dibs.rules_version)
-                host_connection.verify(connection, table, tables=needed_tables())
-                return
-        schema.upgrade_engine(engine, dibs.rules_version)
-
-    table = host_connection.NameTable(
-        "", {}, dibs.rules_version, in_metadata=dibs.metadata is not None
-    )
-    place = engine.url.render_as_string(hide_password=True)
-
-    def warning() -> str | None:
-        known = {} if dibs.metadata is None else dibs.metadata.tables
-        with engine.connect() as connection:
-            strangers = schema.present(connection) - known.keys()
-        return _about_to_be_dropped(app, frozenset(strangers))
-
-    return Target(place, upgrade, verify, warning)
-
-
-def _about_to_be_dropped(app: Flask, strangers: frozenset[str]) -> str | None:
-    """What the app's next migration would do to tables that its metadata does not have."""
-    migrate = app.extensions.get("migrate")  # Flask-Migrate's; any other has an env.py alone
-    if migrate is None or not strangers:
-        return None
-    asked = migrate.configure_args.get("include_object")
-    kept = asked and not any(
-        asked(metadata.tables.get(name, meta), name, "table", True, None) for name in strangers
-    )
-    env = Path(migrate.directory, "env.py")
-    if kept or (env.is_file() and "dibs.migrations" in env.read_text(encoding="utf-8")):
-        return None
-    return (
-        f"The next `flask db migrate` would drop {', '.join(sorted(strangers))}. Keep them:"
-        " `from dibs.migrations import include_object`, and"
-        " Migrate(app, db, include_object=include_object)"
-    )
 
 
 Command = Callable[..., None]

@@ -14,7 +14,6 @@ from dibs.store.records import (
     Outcome,
     UserRow,
     Won,
-    new_id,
     short_token,
 )
 
@@ -33,6 +32,5 @@ __all__ = [
     "Outcome",
     "UserRow",
     "Won",
-    "new_id",
     "short_token",
 ]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Literal
-from uuid import UUID
 
 from dibs.errors import StoreError
 from dibs.names import Username
@@ -35,23 +32,12 @@ def short_token(token: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:TOKEN_BYTES]).decode()
 
 
-def new_id() -> str:
-    """An id for a user or a team: a UUIDv7 (RFC 9562), which begins with the time.
-
-    Ids that are made one after the other lie side by side in an index, and it stays full: by
-    chance, as in a UUIDv4, a third of it is empty.
-    """
-    at = time.time_ns() // 1_000_000
-    made = at << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
-    return str(UUID(int=made))
-
-
 @dataclass(frozen=True, slots=True)
 class NewUser:
     """The user row that a won claim writes in the same transaction.
 
     Attributes:
-        id: Made by `new_id`.
+        id: Random UUIDv4 in its 36-character form, made by the app.
         password_hash: PHC string, or None for an account without a password.
     """
 
@@ -64,7 +50,7 @@ class NewTeam:
     """The team row that a won claim writes in the same transaction, with its first owner.
 
     Attributes:
-        id: Made by `new_id`.
+        id: Random UUIDv4 in its 36-character form, made by the app.
         owner: The id of a user.
     """
 

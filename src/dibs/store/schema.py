@@ -245,6 +245,11 @@ def _upgrade(connection: Connection, rules_version: int) -> None:
         convert(connection)
         command.stamp(config, "head", purge=True)
         return
+    if revision is not None and revision < LAST_BEFORE_RELEASE:
+        raise SchemaError(
+            f"The database is at migration {revision}, which was never released: the dibs that made"
+            f" it brings it to {LAST_BEFORE_RELEASE}, and this one goes on from there."
+        )
     made_elsewhere = revision is None and not is_empty(connection)
     if made_elsewhere:
         _verify_like_newest(connection)
