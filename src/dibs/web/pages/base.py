@@ -8,13 +8,13 @@ from time import time
 from typing import Any, cast
 from urllib.parse import urlencode
 
-import regex
 from babel import Locale
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import format_timedelta
 from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
+from dibs.names.graphemes import graphemes
 from dibs.web.http import files
 from dibs.web.http.current import current, parts
 from dibs.web.http.route import Route, says
@@ -138,7 +138,7 @@ def isolated(name: str) -> Markup:
 
 def initial(name: str) -> str:
     """What a reader takes for the name's first letter, however many code points it is."""
-    return regex.findall(r"\X", name)[0].upper()  # type: ignore[no-any-return]
+    return graphemes(name)[0].upper()
 
 
 def ago(milliseconds: int) -> str:
