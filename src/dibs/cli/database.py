@@ -7,7 +7,6 @@ import click
 from dibs.cli.ready import explain
 from dibs.cli.target import find_settings, find_target
 from dibs.errors import DibsError
-from dibs.wiring import redis_address
 
 
 @click.group()
@@ -37,6 +36,8 @@ def check() -> None:
     except DibsError as error:
         raise click.ClickException(f"{target.place}: {explain(error)}") from error
     click.echo(f"All is well: {target.place}")
+    from dibs.wiring import redis_address
+
     address = redis_address(find_settings())
     if address is None:
         return

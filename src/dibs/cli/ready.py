@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dibs.cli.target import find_settings, host_app
 from dibs.config import Settings
 from dibs.errors import DibsError, StoreUnavailable
 from dibs.observe import root_of
-from dibs.store import schema
-from dibs.store.database.dialects import UPGRADE
-from dibs.wiring import Parts, build
+
+if TYPE_CHECKING:
+    from dibs.wiring import Parts
 
 JOINERS = "\u200c\u200d"
 
@@ -24,6 +26,10 @@ def ready_parts() -> tuple[Settings, Parts]:
         SchemaError: The database is not there, not up to date, or has names of other rules.
         StoreUnavailable: The database cannot answer.
     """
+    from dibs.store import schema
+    from dibs.store.database.dialects import UPGRADE
+    from dibs.wiring import build
+
     settings = find_settings()
     upgrade = UPGRADE if host_app() is None else f"flask {UPGRADE}"
     schema.require_file(settings.resolved_database_url, upgrade)

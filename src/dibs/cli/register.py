@@ -11,7 +11,6 @@ import click
 from dibs.cli.ready import ready_parts
 from dibs.cli.target import extension_of, host_app
 from dibs.config import Settings
-from dibs.state import state_of
 
 Command = Callable[..., None]
 
@@ -65,7 +64,11 @@ def register_user(
 def _refuse_users_of_the_host() -> None:
     """An app with users of its own would not know who was made here."""
     app = host_app()
-    if app is not None and extension_of(app) is not None and state_of(app).parts is None:
+    if app is None or extension_of(app) is None:
+        return
+    from dibs.state import state_of
+
+    if state_of(app).parts is None:
         raise click.ClickException(
             "this app has users of its own and would not know one that is made here. Create users"
             " in the app, where `dibs.claim` takes the name. (With init_app(app, api=True) dibs"

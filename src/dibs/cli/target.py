@@ -7,23 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
-from flask import Flask
-from flask.cli import ScriptInfo
 
-from dibs.app import settings_from_environment
 from dibs.config import Settings, load
+from dibs.config.extras import needs
 from dibs.config.namespaces import NONE, Namespaces
 from dibs.errors import ConfigError
-from dibs.state import state_of
-from dibs.store import schema
-from dibs.store.database.dialects import UPGRADE
-from dibs.wiring import create_tables, open_store
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from dibs.extension import Dibs
-
-
-# What is only for host apps is read where there is one: it brings SQLAlchemy's sessions along.
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +36,27 @@ class Target:
 
 def host_app() -> Flask | None:
     """The app of `flask dibs ...`; none when it is `dibs ...`."""
+    from flask.cli import ScriptInfo
+
     info = click.get_current_context().find_object(ScriptInfo)
     return info.load_app() if info else None
 
 
 def extension_of(app: Flask) -> Dibs | None:
     """The app's own Dibs, the first if it has several."""
+    from dibs.state import state_of
+
     return next(iter(state_of(app).names.values()), None)
 
 
 def host_namespaces() -> Namespaces:
     """Those that the host app's own names are in."""
     app = host_app()
-    return NONE if app is None else state_of(app).namespaces
+    if app is None:
+        return NONE
+    from dibs.state import state_of
+
+    return state_of(app).namespaces
 
 
 def find_settings() -> Settings:
@@ -66,6 +67,9 @@ def find_settings() -> Settings:
     """
     app = host_app()
     if app is None:
+        with needs("service", "`dibs` without an app"):
+            from dibs.app import settings_from_environment
+
         return settings_from_environment()
     dibs = extension_of(app)
     if dibs is None:
@@ -85,6 +89,9 @@ def find_target() -> Target:
     dibs = None if app is None else extension_of(app)
     if app is not None and dibs is not None:
         return _of_host(app, dibs)
+    from dibs.store import schema
+    from dibs.wiring import create_tables, open_store
+
     settings = find_settings()
 
     def verify() -> None:
@@ -98,6 +105,8 @@ def find_target() -> Target:
 
 def _of_host(app: Flask, dibs: Dibs) -> Target:
     """The database in which a host app's extension writes its names."""
+    from dibs.store import schema
+    from dibs.store.database.dialects import UPGRADE
     from dibs.store.host import connection as host_connection
 
     with app.app_context():

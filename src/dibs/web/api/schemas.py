@@ -8,7 +8,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from dibs.names import DEFAULT_POLICY
-from dibs.web.http.bodies import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names, Number
+from dibs.web.checks import MAX_CHECKED
+from dibs.web.http.fields import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names, Number
 
 
 class Done(Schema):
@@ -190,7 +191,6 @@ class Problem(Schema):
     message = fields.String(metadata={"description": "The detail again."})
 
 
-MAX_CHECKED = 100
 NAMESPACE = {
     "format": "dibs-namespace",
     "description": "The namespace; that of users and teams if left out.",

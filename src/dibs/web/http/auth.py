@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
+from importlib.util import find_spec
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, after_this_request, current_app, request
 
 from dibs.accounts.policy import STAFF
-from dibs.errors import HoldNotFound, InvalidToken, NotAllowed, Unauthenticated
+from dibs.errors import ConfigError, HoldNotFound, InvalidToken, NotAllowed, Unauthenticated
 from dibs.registry.holds import HoldToken
 from dibs.state import state_of
 from dibs.store.accounts.sessions import Living
@@ -101,7 +102,15 @@ def bearer() -> str | None:
     return found[1]
 
 
+@cache
+def _can_log_in() -> bool:
+    """Whether anybody can be logged in: what reads tokens comes with an extra."""
+    return find_spec("jwt") is not None
+
+
 def _authenticated() -> Living | None:
+    if not _can_log_in():
+        return None
     token = bearer()
     if token is not None:
         return parts().accounts.logins.who(token, deadline=deadline())
@@ -129,9 +138,15 @@ def _keep_private(response: Response) -> Response:
 
 
 def init_proofs(app: Flask, check: str) -> None:
-    """Let routes for askers be used by those whom DIBS_CHECK lets ask, before a body is read."""
+    """Let routes for askers be used by those whom DIBS_CHECK lets ask, before a body is read.
+
+    Raises:
+        ConfigError: Nobody could be one of them.
+    """
     if check not in ("token", "staff"):
         return  # everybody
+    if check == "staff" and not _can_log_in():
+        raise ConfigError("DIBS_CHECK=staff needs logins: pip install 'dibs[service]'")
     for endpoint, view in app.view_functions.items():
         route = route_of(view)
         if route is not None and route.admits == "asker":
