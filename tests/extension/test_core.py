@@ -72,8 +72,12 @@ def test_it_brings_two_packages_and_little_weight(core):
     assert sum(brought[name][0] for name in own) < 6_000_000
 
 
-def test_names_live_and_are_checked_in_it(core):
-    said = core.json(str(HOST))
+@pytest.mark.parametrize("name", [".venv-core", ".venv-lowest"])
+def test_names_live_and_are_checked_in_it(name, tmp_path):
+    """And at the oldest versions, with a marshmallow that dibs could not use."""
+    environment = Environment(name, tmp_path / "host.db")
+    assert environment.run("flask", "--app", str(HOST), "routes").returncode == 0
+    said = environment.json(str(HOST))
     assert {name: status for name, (status, _) in said.items()} == {
         "claim": 200,
         "taken": 409,
@@ -104,7 +108,7 @@ def test_the_commands_of_a_host(core):
         ("db", "upgrade"): "alembic, which is not installed: pip install 'dibs[migrations]'",
         ("keys", "list"): "which is not installed: pip install 'dibs[service]'",
         ("names", "show", "ada"): "",
-        ("register", "bob"): "this app has users of its own",
+        ("register", "bob", "--password", "correct horse"): "pip install 'dibs[service]'",
     }.items():
         said = core.run("flask", *flask, "dibs", *command)
         assert (said.returncode, what in said.stderr) == (1 if what else 0, True), said.stderr

@@ -60,6 +60,7 @@ def asked_for(
         ("dibs.cli", {"flask", "sqlalchemy", "marshmallow", "alembic", "granian", "jwt", "redis"}),
         ("dibs.extension", {"marshmallow", "flask_smorest", "babel", "alembic", "jwt", "argon2"}),
         ("dibs.web.http.problems", {"marshmallow", "flask_smorest", "babel", "jwt", "bcrypt"}),
+        ("dibs.web.http.problems", {"dibs.web.api", "dibs.wiring", "sqlalchemy.dialects.mysql"}),
     ],
 )
 def test_what_is_heavy_is_loaded_where_it_is_used(module, heavy):

@@ -47,13 +47,9 @@ def serve(host: str, port: int, workers: int) -> None:
         raise click.ClickException(
             "`flask dibs` works on your own app; `dibs serve` runs the service"
         )
-    try:
-        import granian  # noqa: F401  # an extra; a sentence goes before the database's tables
-    except ModuleNotFoundError as missing:
-        raise click.ClickException(
-            "the server is not installed; install dibs with its extra `service`"
-        ) from missing
     with needs("service", "`dibs serve`"):
+        import granian  # noqa: F401  # a sentence goes before the database's tables
+
         from dibs.app import settings_from_environment
     from dibs.store.database.engine import parse_url
 

@@ -156,6 +156,17 @@ def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
     )
 
 
+@lru_cache
+def has_accounts() -> bool:
+    """Whether anybody can be logged in: what reads tokens and passwords comes with an extra."""
+    try:
+        with needs("service", "Logging in"):
+            import dibs.wiring.accounts  # noqa: F401
+    except ConfigError:
+        return False
+    return True
+
+
 def make_parser(settings: Settings) -> Parser:
     """What reads the service's names."""
     return Parser(lookalikes=settings.lookalikes)

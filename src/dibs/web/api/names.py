@@ -47,7 +47,7 @@ def check_itself() -> Response:
 @says(ROUTE)
 def check_many() -> Response:
     """Say whether up to 100 names are available, in their order: advice, never a promise."""
-    names, namespace = _read(read_object(request))
+    names, namespace = read(read_object(request))
     asked = question(registry_for(namespace))
     count_more("check", len(names) - 1)
     return _sent(checks.check_many(names, asked))
@@ -121,7 +121,7 @@ def _was_utf8(name: str) -> bool:
     return True
 
 
-def _read(body: dict[str, Any]) -> tuple[list[str], str | None]:
+def read(body: dict[str, Any]) -> tuple[list[str], str | None]:
     """The names of a list, and their namespace if one is given.
 
     Raises:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache, wraps
-from importlib.util import find_spec
+from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, after_this_request, current_app, request
@@ -18,6 +17,7 @@ from dibs.store.accounts.sessions import Living
 from dibs.web.http import cookies
 from dibs.web.http.current import acts, current, deadline, parts
 from dibs.web.http.route import SAFE, route_of
+from dibs.wiring import has_accounts
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -102,23 +102,15 @@ def bearer() -> str | None:
     return found[1]
 
 
-@cache
-def _can_log_in() -> bool:
-    """Whether anybody can be logged in: what reads tokens comes with an extra."""
-    return find_spec("jwt") is not None
-
-
 def _authenticated() -> Living | None:
-    if not _can_log_in():
-        return None
     token = bearer()
+    sent = cookies.access_token() if token is None else token
+    if sent is None or not has_accounts():
+        return None
     if token is not None:
         return parts().accounts.logins.who(token, deadline=deadline())
-    token = cookies.access_token()
-    if token is None:
-        return None
     try:
-        living = parts().accounts.logins.who(token, deadline=deadline())
+        living = parts().accounts.logins.who(sent, deadline=deadline())
     except InvalidToken:
         return None  # a browser sends cookies unasked: those of a session that ended say nothing
     if request.method not in SAFE:
@@ -145,7 +137,7 @@ def init_proofs(app: Flask, check: str) -> None:
     """
     if check not in ("token", "staff"):
         return  # everybody
-    if check == "staff" and not _can_log_in():
+    if check == "staff" and not has_accounts():
         raise ConfigError("DIBS_CHECK=staff needs logins: pip install 'dibs[service]'")
     for endpoint, view in app.view_functions.items():
         route = route_of(view)
