@@ -2,8 +2,8 @@
 
     python -m benchmarks.bytes_a_name --names 20000
 
-Names of 6 to 14 letters are claimed as the service claims them, by requests that have an id. What
-is counted lies on disk afterwards: each file's size, by the number of names.
+Names of 6 to 14 letters are claimed as the service claims them, one by one, by requests that have
+an id. What is counted lies on disk afterwards: each file's size, by the number of names.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Iterator
-from uuid import uuid4
 
 import click
 
 from dibs.context import acting_as
 from dibs.names import RULES_VERSION, Username
-from dibs.store import Claim, NewUser
+from dibs.store import Claim, NewUser, new_id
 from tests.backends import POSTGRESQL, open_store
 from tests.support.contract import soon
 
-BATCH = 500
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "s" * 22 + "$" + "h" * 43
 SIZES = """
@@ -51,10 +49,9 @@ def stored(names: int, password_hash: str | None) -> Iterator[tuple[str, int]]:
     url = POSTGRESQL.migrated()
     store = open_store(url)
     dice = random.Random(1)
-    for _ in range(0, names, BATCH):
-        claims = [a_registration(dice, password_hash) for _ in range(BATCH)]
-        with acting_as(None, uuid4().hex):
-            store.claim_many(claims, deadline=soon())
+    for _ in range(names):
+        with acting_as(None, secrets.token_hex(8)):
+            store.claim(a_registration(dice, password_hash), deadline=soon())
     store.close()
     POSTGRESQL.execute("VACUUM ANALYZE", url)
     yield from POSTGRESQL.execute(SIZES, url)
@@ -64,7 +61,7 @@ def stored(names: int, password_hash: str | None) -> Iterator[tuple[str, int]]:
 def a_registration(dice: random.Random, password_hash: str | None) -> Claim:
     """As the service makes it, with the token of an idempotency key."""
     key = "".join(dice.choices(LETTERS, k=dice.randint(6, 14)))
-    owner = str(uuid4())
+    owner = new_id()
     user = NewUser(owner, password_hash)
     name = Username(key.capitalize(), key, key, RULES_VERSION)
     return Claim(name, "user", owner, secrets.token_hex(32), user=user)

@@ -18,6 +18,7 @@ from dibs.store.schema import upgrade
 from tests.services import MariaDBServer, PostgresServer, Server
 
 TABLES = (
+    "dibs_figures",
     "dibs_history",
     "dibs_members",
     "dibs_teams",

@@ -6,15 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-
-from sqlalchemy import Table, select
+from typing import Any
 
 from dibs.signals import SIGNALS, Action, NameChange
 from dibs.store import NameRow
-from dibs.store.models import history, names
+from dibs.store.database.dialects.base import HISTORY_COLUMNS, plain
 from dibs.store.names.history import ACTIONS
 from dibs.store.names.store import NameStore
 from tests.support.contract import soon
+
+FIRST = "namespace, name_key, version, state, display, owner_kind, owner, actor, request_id"
+"""What a row says of its first claim, in the order of a change."""
 
 BECOMES: dict[Action, str] = {
     "claimed": "owned",
@@ -37,42 +39,31 @@ def changes_in(store: NameStore, namespace: str = "default") -> list[NameChange]
 
     First claims too whose names have not changed since: their rows are what is written of them.
     """
-    columns = [column for column in history.c if column is not history.c.at]
-    untold = names.c.namespace == namespace, names.c.updated_at == 0
-    with store.engine.connect() as connection:
-        found = connection.execute(select(*columns).where(history.c.namespace == namespace))
-        changes = [NameChange(*row) for row in found]
-        for row in connection.execute(select(names).where(*untold)):
-            action = ACTIONS[row.state]
-            changes.append(
-                NameChange(
-                    row.namespace,
-                    row.name_key,
-                    row.version,
-                    action,
-                    None,
-                    row.display,
-                    row.owner_kind,
-                    row.owner,
-                    row.actor,
-                    row.request_id,
-                )
-            )
+    where = "namespace = :namespace"
+    changes = [
+        NameChange(*row) for row in _read(store, HISTORY_COLUMNS, "history", where, namespace)
+    ]
+    untold = f"{where} AND updated_at IS NULL"
+    for row in _read(store, FIRST, "names", untold, namespace):
+        place, (state, *rest) = row[:3], row[3:]
+        changes.append(NameChange(*[*place, ACTIONS[state], None, *rest]))
     return sorted(changes, key=lambda one: (one.key, one.version))
+
+
+def _read(
+    store: NameStore, columns: str, table: str, where: str, namespace: str
+) -> list[list[Any]]:
+    sql = f"SELECT {columns} FROM dibs_{table} WHERE {where}"
+    found = store.transactions.read(
+        lambda run: run.rows(sql, {"namespace": namespace}), deadline=soon()
+    )
+    return [plain(row) for row in found]
 
 
 def rows_in(store: NameStore, namespace: str = "default") -> dict[str, NameRow]:
     """Every row by its key."""
-    keys = _keys(store, names, namespace)
-    return dict(store.find(keys, namespace=namespace, deadline=soon()))
-
-
-def _keys(store: NameStore, table: Table, namespace: str) -> list[str]:
-    with store.engine.connect() as connection:
-        found = connection.execute(
-            select(table.c.name_key).where(table.c.namespace == namespace).distinct()
-        )
-        return [row[0] for row in found]
+    found = _read(store, "name_key", "names", "namespace = :namespace", namespace)
+    return dict(store.find([row[0] for row in found], namespace=namespace, deadline=soon()))
 
 
 def assert_history(store: NameStore, namespace: str = "default") -> list[NameChange]:

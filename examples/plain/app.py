@@ -27,6 +27,7 @@ def session() -> Session:
 
 
 dibs = Dibs(session, metadata=Base.metadata)
+dibs.guard(Member.name)
 
 
 def create_app(engine: Engine | None = None) -> Flask:
@@ -52,13 +53,12 @@ def create_app(engine: Engine | None = None) -> Flask:
     def join():
         member = Member(name=request.json["name"])
         session().add(member)
-        dibs.claim(member.name, owner=member)
         session().commit()
         return jsonify(id=member.id), 201
 
     @app.delete("/members/<member_id>")
     def leave(member_id: str):
-        session().delete(session().get_one(Member, member_id))  # and her name is free again
+        session().delete(session().get_one(Member, member_id))  # and their name is free again
         session().commit()
         return "", 204
 

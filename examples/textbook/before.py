@@ -2,8 +2,6 @@
 
 Two requests that look at the same moment both find nothing. The second INSERT
 then fails, which nobody catches: a 500. And `Ada` and `ada` are two users.
-
-It makes textbook.db; remove that before you start app.py, whose table has no UNIQUE of its own.
 """
 
 import os

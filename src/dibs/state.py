@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from flask import Flask, Request, current_app, has_app_context
 
@@ -39,6 +40,7 @@ class AppState:
         has_pages: Whether it has pages of ours, which go on without a script.
         locale: The language of answers to clients that ask for none of ours.
         offers_languages: Whether a reader's own choice of language counts in pages.
+        answers_escaped: Whether what views raise of dibs is answered before others see it.
         component: The module of `<dibs-username>`, once somebody has asked for it.
     """
 
@@ -53,6 +55,7 @@ class AppState:
     has_pages: bool = False
     locale: str = "en"
     offers_languages: bool = False
+    answers_escaped: bool = False
     component: bytes | None = None
 
 
@@ -64,9 +67,15 @@ def state_of(app: Flask) -> AppState:
     return found
 
 
+APPS: WeakSet[Flask] = WeakSet()
+"""Those of this process that have dibs."""
+
+
 def current_state() -> AppState:
-    """That of the current app; an empty one outside of every app."""
-    return state_of(current_app) if has_app_context() else AppState()
+    """That of the current app; outside of every app that of the only one, or an empty one."""
+    if has_app_context():
+        return state_of(current_app)
+    return state_of(next(iter(APPS))) if len(APPS) == 1 else AppState()
 
 
 def parts_of(app: Flask) -> Parts:

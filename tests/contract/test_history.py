@@ -49,11 +49,30 @@ def test_registrations_by_hour(store: NameStore) -> None:
     claimed(store, "elsewhere", namespace="other")
     now = store.clock(deadline=soon())
     history = History(store.transactions, "default")
-    found = history.registrations(since=now - HOUR_MS, width=HOUR_MS, deadline=soon())
+    found = history.registrations(since=now - HOUR_MS, now=now, deadline=soon())
     assert sum(found.values()) == 3
     assert all(start % HOUR_MS == 0 for start in found)
     assert all(now - 2 * HOUR_MS < start <= now for start in found)
-    assert history.registrations(since=now + HOUR_MS, width=HOUR_MS, deadline=soon()) == {}
+    later = now + 2 * HOUR_MS
+    assert history.registrations(since=now + HOUR_MS, now=later, deadline=soon()) == {}
+
+
+def test_an_hour_that_is_over_is_counted_once(store: NameStore) -> None:
+    """And its sum is kept; the one that goes on is counted each time."""
+    history = History(store.transactions, "default")
+    now = store.clock(deadline=soon())
+
+    def found(at: int) -> int:
+        counted = history.registrations(since=now - HOUR_MS, now=at, deadline=soon())
+        return sum(counted.values())
+
+    much_later = now + 3 * HOUR_MS
+    for number, name in enumerate(("ada", "grace"), start=1):
+        claimed(store, name)
+        assert found(now) == number
+    assert found(much_later) == 2
+    claimed(store, "barbara")
+    assert found(much_later) == 2
 
 
 def test_what_people_are_called_now(store: NameStore) -> None:
@@ -185,5 +204,5 @@ def test_a_taken_over_name_in_the_figures(store: NameStore) -> None:
     win(store, a_claim("ada"))
     now = store.clock(deadline=soon())
     history = History(store.transactions, "default")
-    found = history.registrations(since=now - HOUR_MS, width=HOUR_MS, deadline=soon())
+    found = history.registrations(since=now - HOUR_MS, now=now, deadline=soon())
     assert sum(found.values()) == 2

@@ -14,18 +14,17 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from sqlalchemy import update
 
 from dibs.errors import UserNotFound
 from dibs.signals import SIGNALS, NameChange
 from dibs.store import Lost, NameRow, NameStore, Outcome, Won
 from dibs.store.accounts.users import Users
-from dibs.store.models import names
 from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.names.renames import Rename
 from tests.backends import Backend
 from tests.contract.crashes import Crash, Fuse, fused
 from tests.contract.life_model import Model
+from tests.contract.rows import expire
 from tests.histories import announced, assert_history
 from tests.support.contract import AN_HOUR_MS, a_claim, a_name, claim, release, soon
 from tests.support.memory import MemoryStore
@@ -172,13 +171,7 @@ class LifeMachine(RuleBasedStateMachine):
                 over = replace(row, expires_at=row.expires_at - 2 * AN_HOUR_MS)
                 self.store._names[self.space, key] = over
             return
-        past = names.c.expires_at - 2 * AN_HOUR_MS
-        where = (names.c.namespace == self.space) & (names.c.name_key == key)
-        with self.store.engine.connect() as connection:
-            connection.execute(
-                update(names).where(where, names.c.expires_at.is_not(None)).values(expires_at=past)
-            )
-            connection.commit()
+        expire(self.store, key, namespace=self.space)
 
     @rule()
     def retry(self) -> None:

@@ -53,7 +53,7 @@ FILL = (
         "dibs_names (namespace, name_key, canonical, display, rules_version, state, owner_kind,"
         " owner, claim_token, version, created_at, updated_at, registered)"
         f" SELECT 'default', {{key}}, {{key}}, {{key}}, 1, 'owned', {KIND}, {ID},"
-        f" {{key}}, 1, {MADE}, CASE WHEN i % 3 = 0 THEN 0 ELSE {MADE} END,"
+        f" {{key}}, 1, {MADE}, CASE WHEN i % 3 = 0 THEN NULL ELSE {MADE} END,"
         " CASE WHEN i % 3 = 0 THEN 1 END",
         ROWS,
     ),
@@ -193,13 +193,14 @@ class Tour:
         middle = self.store.users(limit=3, after=f"{7:x}", deadline=soon())
         self.store.users(limit=100, after=middle[-1].id, deadline=soon())
         self.store.user(middle[0].id, deadline=soon())
+        self.store.reserved(deadline=soon())
         self.listing.keys(after="name8", limit=100)
         self.listing.count(after="name8", limit=100)
         self.listing.new_keys(since=now - 1000, after="name8", limit=100)
         self.teams.page(limit=100, after=f"{7:x}", deadline=soon())
         self.history.names_now([one.id for one in middle], deadline=soon())
         self.history.of_name(parse(middle[0].username), limit=20, deadline=soon())
-        self.history.registrations(since=now - AN_HOUR_MS, width=AN_HOUR_MS, deadline=soon())
+        self.history.registrations(since=now - 3 * AN_HOUR_MS, now=now, deadline=soon())
 
     def only_named(self) -> None:
         """Users without a row of their own."""

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, text
 
 from dibs import Dibs
 from tests.backends import Backend
+from tests.extension.guarded import Guarded, guarded_url, make_guarded
 
 
 @dataclass
@@ -112,3 +113,13 @@ def host(app_url: str) -> Iterator[Host]:
     with host.app.app_context():
         yield host
     close(host)
+
+
+@pytest.fixture
+def guarded(backend: Backend) -> Iterator[Guarded]:
+    """An app whose column is guarded, with an app context pushed."""
+    guarded = make_guarded(backend, guarded_url(backend))
+    with guarded.app.app_context():
+        yield guarded
+        guarded.db.session.remove()
+        guarded.db.engine.dispose()

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.local import LocalProxy
@@ -29,7 +29,7 @@ def test_claim_is_committed_with_the_owner(host: Host):
     assert (username.display, username.canonical) == ("Ada", "ada")
     assert host.names() == {}
     host.db.session.commit()
-    rows = host.committed("SELECT canonical, owner_kind, owner FROM dibs_names")
+    rows = host.committed("SELECT name_key, owner_kind, owner FROM dibs_names")
     assert [tuple(map(as_text, row)) for row in rows] == [("ada", "user", str(user.id))]
 
 
@@ -104,7 +104,6 @@ def test_expired_or_free_row_is_taken_over(host: Host, state, expires_at):
 
 
 def write_row(host: Host, **given: Any) -> None:
-    table = host.db.metadata.tables["dibs_names"]
     row: dict[str, Any] = {
         "namespace": "default",
         "name_key": "ada",
@@ -112,7 +111,10 @@ def write_row(host: Host, **given: Any) -> None:
         "display": "ada",
     }
     row |= {"rules_version": 1, "expires_at": 2**50, "version": 1, "created_at": 0, "updated_at": 1}
-    host.db.session.execute(table.insert().values(**row | given))
+    row |= given
+    columns = ", ".join(row)
+    sql = f"INSERT INTO dibs_names ({columns}) VALUES (:{columns.replace(', ', ', :')})"
+    host.db.session.execute(text(sql), row)
     host.db.session.commit()
 
 

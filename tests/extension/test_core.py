@@ -27,15 +27,17 @@ class Environment:
     Args:
         name: Of its folder.
         database: For the app.
+        variables: Of its processes, too.
     """
 
-    def __init__(self, name: str, database: Path) -> None:
+    def __init__(self, name: str, database: Path, **variables: str) -> None:
         self._bin = ROOT / name / "bin"
         if not self._bin.exists():
             missing(ServiceMissing(f"{name}: `make setup-test` makes it"))
         self._variables = {
             **{key: value for key, value in os.environ.items() if not key.startswith("DIBS_")},
             "HOST_DATABASE": f"sqlite:///{database}",
+            **variables,
         }
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -105,7 +107,7 @@ def test_the_commands_of_a_host(core):
     assert core.run("flask", *flask, "routes").returncode == 0
     assert "All is well" in core.run("flask", *flask, "dibs", "check").stdout
     for command, what in {
-        ("db", "upgrade"): "alembic, which is not installed: pip install 'dibs[migrations]'",
+        ("db", "upgrade"): "",
         ("keys", "list"): "which is not installed: pip install 'dibs[service]'",
         ("names", "show", "ada"): "",
         ("register", "bob", "--password", "correct horse"): "pip install 'dibs[service]'",
@@ -113,6 +115,15 @@ def test_the_commands_of_a_host(core):
         said = core.run("flask", *flask, "dibs", *command)
         assert (said.returncode, what in said.stderr) == (1 if what else 0, True), said.stderr
         assert "Traceback" not in said.stderr
+
+
+def test_tables_that_no_migration_of_the_host_makes(tmp_path):
+    host = Environment(".venv-core", tmp_path / "host.db", HOST_WITHOUT_TABLES="1")
+    said = host.run("flask", "--app", str(HOST), "dibs", "db", "upgrade")
+    assert said.returncode == 1
+    assert "alembic, which is not installed: pip install 'dibs[migrations]'" in said.stderr
+    host = Environment(".venv-lowest", tmp_path / "host.db", HOST_WITHOUT_TABLES="1")
+    assert host.run("flask", "--app", str(HOST), "dibs", "db", "upgrade").returncode == 0
 
 
 def test_the_service_says_what_it_needs(core):

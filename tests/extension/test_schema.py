@@ -7,11 +7,21 @@ import pytest
 from alembic.autogenerate import produce_migrations
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import event, text
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    event,
+    text,
+)
 
 from dibs.errors import SchemaError
 from dibs.names import RULES_VERSION
-from dibs.store.schema import upgrade
+from dibs.store.schema import unique_constraints, upgrade
 from tests.backends import SQLITE, Backend
 from tests.extension.conftest import Host, close, make_host
 
@@ -142,3 +152,38 @@ def test_the_look_at_the_tables_is_taken_once(host: Host):
     event.listen(host.db.engine, "before_cursor_execute", lambda c, u, sql, *_: sent.append(sql))
     host.dibs.check("Ada")
     assert len(sent) == 1
+
+
+def test_tables_that_only_the_service_uses_may_be_spoilt(bare: Host):
+    """Who only claims names never asks them."""
+    upgrade(bare.url)
+    bare.db.session.execute(text("DROP TABLE dibs_members"))
+    bare.db.session.execute(text("ALTER TABLE dibs_requests DROP COLUMN body"))
+    bare.db.session.commit()
+    bare.owned("Ada")
+    assert bare.names() == {"Ada": "owned"}
+
+
+def test_a_unique_column_of_the_hosts_is_found(empty_url: str, backend: Backend):
+    """Also one without a name, which SQLite keeps when a migration no longer has it."""
+    engine = create_engine(empty_url)
+    tables = MetaData()
+    Table("plain", tables, Column("name", String(80)), Column("email", String(80), unique=True))
+    Table("named", tables, Column("name", String(80)), UniqueConstraint("name", name="one_name"))
+    Table("indexed", tables, Column("name", String(80), unique=True, index=True))
+    Table("unnamed", tables, Column("name", String(80), unique=True))
+    Table("both", tables, Column("name", String(80)), Column("n", Integer)).append_constraint(
+        UniqueConstraint("name", "n")
+    )
+    tables.create_all(engine)
+    with engine.connect() as connection:
+        found = {table: unique_constraints(connection, table, "name") for table in tables.tables}
+    engine.dispose()
+    unnamed = {"sqlite": "UNIQUE (name)", "postgresql": "unnamed_name_key", "mariadb": "name"}
+    assert found == {
+        "plain": [],
+        "named": ["one_name"],
+        "indexed": ["ix_indexed_name"],
+        "unnamed": [unnamed[backend.name]],
+        "both": [],
+    }

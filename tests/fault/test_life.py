@@ -16,9 +16,9 @@ from dibs.store.database.transactions import Transactions
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Transfer
 from dibs.store.names.store import NameStore
+from tests.contract.rows import expire
 from tests.fault.helpers import BUDGET, ask, warm_up
 from tests.histories import announced, assert_history
-from tests.race.lives import expire
 from tests.services import FaultProxy
 from tests.services.proxy import When
 from tests.support.contract import AN_HOUR_MS, a_claim, a_name, a_rename, win

@@ -107,7 +107,6 @@ def test_the_models() -> None:
         ("dibs.cli", "group"),
         ("dibs.cli", "main"),
         ("dibs.signals", "name_claimed"),
-        ("dibs.store.models", "ByteText"),
         ("dibs.store.models", "attach"),
         ("dibs.store.models", "metadata"),
     ],

@@ -6,18 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Self
 
-from sqlalchemy import update
-
 from dibs.config import Settings
 from dibs.errors import DibsError
 from dibs.names import parse
 from dibs.registry.holds import Held
 from dibs.store import Deadline, NameRow
 from dibs.store.accounts.users import Users
-from dibs.store.models import names
 from dibs.store.names.store import NameStore
 from dibs.wiring import Parts, build
-from tests.support.contract import AN_HOUR_MS, a_claim, look_up, soon, win
+from tests.support.contract import a_claim, look_up, soon, win
 
 DAY_MS = 86_400_000
 # A disk that others keep busy is not what is counted here.
@@ -99,19 +96,6 @@ def told(ask: Callable[[], object]) -> str:
 def a_user(worker: Worker, name: str) -> NameRow:
     """A new user with this name."""
     return win(worker.store, a_claim(parse(name), user=True))
-
-
-def expire(store: NameStore, *keys: str) -> None:
-    """As if two hours had passed for these keys; the database's clock decides."""
-    sql = (
-        update(names)
-        .where(names.c.name_key.in_(keys))
-        .where(names.c.expires_at.is_not(None))
-        .values(expires_at=names.c.expires_at - 2 * AN_HOUR_MS)
-    )
-    with store.engine.connect() as connection:
-        connection.execute(sql)
-        connection.commit()
 
 
 def in_turn(workers: Sequence[Worker], number: int) -> list[Worker]:

@@ -14,9 +14,10 @@ import pytest
 from dibs.registry.holds import Held
 from dibs.store import Lost, Won
 from dibs.store.names.releases import Quarantine
+from tests.contract.rows import expire
 from tests.histories import announced, assert_announced, assert_history
 from tests.race.harness import assert_one_winner, at_once, claim_at_once
-from tests.race.lives import Worker, a_user, expire, in_turn
+from tests.race.lives import Worker, a_user, in_turn
 from tests.support.contract import AN_HOUR_MS, a_claim, look_up, lose, release, settled, soon, win
 
 pytestmark = pytest.mark.race

@@ -13,9 +13,10 @@ import pytest
 from dibs.names import parse
 from dibs.store import Won
 from dibs.store.names.store import NameStore
+from tests.contract.rows import expire
 from tests.histories import assert_history
 from tests.race.harness import at_once, claim_at_once, in_processes
-from tests.race.lives import Worker, expire
+from tests.race.lives import Worker
 from tests.support.contract import AN_HOUR_MS, a_claim, settled, soon, win
 
 pytestmark = pytest.mark.race

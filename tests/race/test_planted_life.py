@@ -25,9 +25,10 @@ from dibs.store.names import store as changing
 from dibs.store.names.releases import end_row
 from dibs.store.names.store import NameStore
 from tests.backends import MARIADB, POSTGRESQL
+from tests.contract.rows import expire
 from tests.histories import announced, assert_announced, assert_history
 from tests.race.harness import PATIENCE_S, assert_one_winner, at_once, claim_at_once
-from tests.race.lives import Worker, expire
+from tests.race.lives import Worker
 from tests.support.contract import AN_HOUR_MS, a_claim, a_rename, release, soon, win
 
 pytestmark = pytest.mark.race

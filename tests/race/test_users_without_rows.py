@@ -15,13 +15,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select
 
 from dibs.errors import UserNotFound
 from dibs.store import NameRow, Won
 from dibs.store.accounts.users import Users
 from dibs.store.database.dialects import Run
-from dibs.store.models import users
 from dibs.store.names.store import NameStore
 from tests.histories import assert_history
 from tests.race.harness import at_once
@@ -39,9 +37,9 @@ def only_named(store: NameStore) -> NameRow:
 
 
 def rows(store: NameStore, row: NameRow) -> int:
-    with store.engine.connect() as connection:
-        counted = select(func.count()).select_from(users).where(users.c.id == row.owner)
-        return int(connection.execute(counted).scalar_one())
+    sql = "SELECT COUNT(*) FROM dibs_users WHERE id = :id"
+    found = store.transactions.read(lambda run: run.rows(sql, {"id": row.owner}), deadline=soon())
+    return int(found[0][0])
 
 
 def names(store: NameStore, row: NameRow) -> list[str]:

@@ -36,6 +36,8 @@ def check() -> None:
     except DibsError as error:
         raise click.ClickException(f"{target.place}: {explain(error)}") from error
     click.echo(f"All is well: {target.place}")
+    if warning := target.warning():
+        click.echo(warning, err=True)
     from dibs.wiring import redis_address
 
     address = redis_address(find_settings())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dibs.cli.ready import printable, ready_parts
+from dibs.cli.target import has_own_users
 from dibs.context import acting_as
 from dibs.errors import UserNotFound
 
@@ -67,6 +68,7 @@ def history(name: str, limit: int, as_json: bool) -> None:
 @click.option("--user", required=True, help="The current name of the user.")
 def assign(name: str, user: str) -> None:
     """Give a user a name that nobody owns, even if it is reserved, held or quarantined."""
+    _refuse_users_of_the_host()
     _, parts = ready_parts()
     user_id = _user_id(parts, user)
     with acting_as(STAFF):
@@ -82,6 +84,7 @@ def assign(name: str, user: str) -> None:
 @click.option("--instead", required=True, help="A new name for the present owner.")
 def transfer(name: str, to: str, instead: str) -> None:
     """Transfer a user's name to another user, in one step; neither is ever without a name."""
+    _refuse_users_of_the_host()
     _, parts = ready_parts()
     with acting_as(STAFF):
         parts.renames.transfer(name, to=to, instead=instead, deadline=parts.budget.start())
@@ -108,6 +111,14 @@ def release(name: str) -> None:
     if not freed:
         raise click.ClickException(f"{printable(name)} changed hands a moment ago; look again")
     click.echo(f"{printable(name)}: free")
+
+
+def _refuse_users_of_the_host() -> None:
+    if has_own_users():
+        raise click.ClickException(
+            "this app has users of its own, and dibs only keeps their names: give a user another"
+            " name in the app, by `dibs.rename`"
+        )
 
 
 def _row(parts: Parts, name: str) -> NameRow | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dibs.cli.target import find_settings, host_app
+from dibs.cli.target import find_settings, mending, needed_tables
 from dibs.config import Settings
 from dibs.errors import DibsError, StoreUnavailable
 from dibs.observe import root_of
@@ -27,13 +27,11 @@ def ready_parts() -> tuple[Settings, Parts]:
         StoreUnavailable: The database cannot answer.
     """
     from dibs.store import schema
-    from dibs.store.database.dialects import UPGRADE
     from dibs.wiring import build
 
     settings = find_settings()
-    upgrade = UPGRADE if host_app() is None else f"flask {UPGRADE}"
-    schema.require_file(settings.resolved_database_url, upgrade)
-    parts = build(settings)
+    schema.require_file(settings.resolved_database_url, mending())
+    parts = build(settings, tables=needed_tables())
     parts.store.verify(deadline=parts.budget.start())
     return settings, parts
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 
 from dibs.cli.ready import ready_parts
-from dibs.cli.target import extension_of, host_app
+from dibs.cli.target import has_own_users
 from dibs.config import Settings
 
 Command = Callable[..., None]
@@ -63,12 +63,7 @@ def register_user(
 
 def _refuse_users_of_the_host() -> None:
     """An app with users of its own would not know who was made here."""
-    app = host_app()
-    if app is None or extension_of(app) is None:
-        return
-    from dibs.state import state_of
-
-    if state_of(app).parts is None:
+    if has_own_users():
         raise click.ClickException(
             "this app has users of its own and would not know one that is made here. Create users"
             " in the app, where `dibs.claim` takes the name. (With init_app(app, api=True) dibs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from dibs.extension import Dibs
+    from dibs.store.models import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class Target:
         place: Its address, without a password.
         upgrade: Creates its tables, or brings them up to date.
         verify: Raises `SchemaError` when something is wrong with it.
+        warning: What is well now and will not stay so; None if nothing is.
     """
 
     place: str
     upgrade: Callable[[], None]
     verify: Callable[[], None]
+    warning: Callable[[], str | None] = lambda: None
 
 
 def host_app() -> Flask | None:
@@ -47,6 +51,36 @@ def extension_of(app: Flask) -> Dibs | None:
     from dibs.state import state_of
 
     return next(iter(state_of(app).names.values()), None)
+
+
+def has_own_users() -> bool:
+    """Whether it is an app in which no routes of the service keep users."""
+    app = host_app()
+    if app is None or extension_of(app) is None:
+        return False
+    from dibs.state import state_of
+    from dibs.store.models import ALL_TABLES
+
+    parts = state_of(app).parts
+    return parts is None or parts.store.tables is not ALL_TABLES
+
+
+def needed_tables() -> Tables:
+    """Those that the service needs, or the names of an app's own users."""
+    from dibs.store.models import ALL_TABLES, NAME_TABLES
+
+    return NAME_TABLES if has_own_users() else ALL_TABLES
+
+
+def mending() -> str:
+    """What makes the tables that are missing."""
+    from dibs.store.database.dialects import UPGRADE
+
+    app = host_app()
+    dibs = None if app is None else extension_of(app)
+    if dibs is not None and dibs.metadata is not None:
+        return "run your app's migration"
+    return f"run `{UPGRADE}`" if app is None else f"run `flask {UPGRADE}`"
 
 
 def host_namespaces() -> Namespaces:
@@ -106,7 +140,6 @@ def find_target() -> Target:
 def _of_host(app: Flask, dibs: Dibs) -> Target:
     """The database in which a host app's extension writes its names."""
     from dibs.store import schema
-    from dibs.store.database.dialects import UPGRADE
     from dibs.store.host import connection as host_connection
 
     with app.app_context():
@@ -119,12 +152,56 @@ def _of_host(app: Flask, dibs: Dibs) -> Target:
             ) from error
 
     def verify() -> None:
-        schema.require_file(engine.url, f"flask {UPGRADE}")
+        schema.require_file(engine.url, mending())
         with engine.connect() as connection:
-            host_connection.verify(connection, dibs.rules_version)
+            host_connection.verify(connection, table, tables=needed_tables())
 
+    def upgrade() -> None:
+        with engine.connect() as connection:
+            if dibs.metadata is not None and schema.is_empty(connection):
+                raise ConfigError(
+                    "this app has the tables of dibs in its own metadata: make them by its own"
+                    " migrations, or by create_all"
+                )
+            if schema.made_by_host(connection):
+                schema.write_rules(connection, dibs.rules_version)
+                host_connection.verify(connection, table, tables=needed_tables())
+                return
+        schema.upgrade_engine(engine, dibs.rules_version)
+
+    table = host_connection.NameTable(
+        "", {}, dibs.rules_version, in_metadata=dibs.metadata is not None
+    )
     place = engine.url.render_as_string(hide_password=True)
-    return Target(place, lambda: schema.upgrade_engine(engine, dibs.rules_version), verify)
+
+    def warning() -> str | None:
+        known = {} if dibs.metadata is None else dibs.metadata.tables
+        with engine.connect() as connection:
+            strangers = schema.present(connection) - known.keys()
+        return _about_to_be_dropped(app, frozenset(strangers))
+
+    return Target(place, upgrade, verify, warning)
+
+
+def _about_to_be_dropped(app: Flask, strangers: frozenset[str]) -> str | None:
+    """What the app's next migration would do to tables that its metadata does not have."""
+    from dibs.store.models import meta, metadata
+
+    migrate = app.extensions.get("migrate")  # Flask-Migrate's; any other has an env.py alone
+    if migrate is None or not strangers:
+        return None
+    asked = migrate.configure_args.get("include_object")
+    kept = asked and not any(
+        asked(metadata.tables.get(name, meta), name, "table", True, None) for name in strangers
+    )
+    env = Path(migrate.directory, "env.py")
+    if kept or (env.is_file() and "dibs.migrations" in env.read_text(encoding="utf-8")):
+        return None
+    return (
+        f"The next `flask db migrate` would drop {', '.join(sorted(strangers))}. Keep them:"
+        " `from dibs.migrations import include_object`, and"
+        " Migrate(app, db, include_object=include_object)"
+    )
 
 
 Command = Callable[..., None]

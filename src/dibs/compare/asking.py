@@ -6,7 +6,6 @@ import re
 import secrets
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Any
 from dibs.compare.figures import Slice
 from dibs.errors import NameTaken, StoreError
 from dibs.names import Parser, Username
-from dibs.store import Claim, NewUser
+from dibs.store import Claim, NewUser, new_id
 from dibs.wiring import Parts
 
 HINT = re.compile(r"^\s*(/\*M!.*?\*/\s*)?")
@@ -135,7 +134,7 @@ class Names:
 
 def claim(parts: Parts, name: Username) -> str:
     """Register a user with this name and without a password, as the service does."""
-    deadline, user = parts.budget.start(), NewUser(str(uuid.uuid4()))
+    deadline, user = parts.budget.start(), NewUser(new_id())
     namespace = parts.registry.namespace
     claim = Claim(name, "user", user.id, secrets.token_hex(16), namespace, user)
     try:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from flask import Flask, current_app
-from sqlalchemy import Engine, MetaData
+from flask import Flask
+from sqlalchemy import MetaData
 
 from dibs.config import Settings, load
 from dibs.config.namespaces import LONGEST_NAMESPACE, only, parse_namespaces
 from dibs.errors import ConfigError, InvalidName, NameNotOwned, Reason
+from dibs.extension.base import HostNames
+from dibs.extension.escaped import answer_escaped, note_session
 from dibs.extension.mounting import (
     Routes,
     answer_errors,
@@ -20,19 +22,23 @@ from dibs.extension.mounting import (
     mounted_parts,
     shared_cache,
 )
-from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy, Parser, Username
+from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy, Username
 from dibs.registry import refusal
-from dibs.state import AppState, state_of
+from dibs.state import APPS, AppState, state_of
 from dibs.store import Lost
+from dibs.store.host import constraint as _constraint  # noqa: F401  # hears of every engine
 from dibs.store.host import session as host
-from dibs.store.host.connection import AnySession, NameTable, engine_of
-from dibs.store.host.owners import write_to
-from dibs.store.models import attach, names
-from dibs.store.names.releases import Quarantine
+from dibs.store.host.connection import AnySession
+from dibs.store.host.guard import Rules, add_guard
+from dibs.store.models import ALL_TABLES, attach
+from dibs.store.names.releases import FREE, Quarantine
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
     from dibs.state import CheckToken, Place
+
+NewNames = Literal["all", "same-name"]
+"""What is asked of a new name: every rule, or only whether somebody has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Availability:
     reasons: tuple[Reason, ...] = ()
 
 
-class Dibs:
+class Dibs(HostNames):
     """Names for the users of a Flask app, each with one holder at most.
 
     Everything happens in the transaction of the app's own SQLAlchemy session:
@@ -65,7 +71,8 @@ class Dibs:
         session: Gives the session that is current. Default: that of
             Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
         metadata: Gets the tables of dibs, so that the app's own `create_all`
-            or migrations make them. Without it `flask dibs db upgrade` does.
+            or migrations make them: those of names here, and those of the service
+            where `init_app(api=True)` mounts it. Without it `flask dibs db upgrade` does.
         policy: What a new name may look like, with the app's own rules.
         lookalikes: Which names count as one because they look alike: chosen
             before the first name is stored, and kept.
@@ -85,13 +92,7 @@ class Dibs:
         lookalikes: Lookalikes = "standard",
         namespace: str | None = None,
     ) -> None:
-        self._session = session or flask_sqlalchemy_session
-        self._parser = Parser(policy=policy, lookalikes=lookalikes)
-        self.lookalikes = lookalikes
-        self._namespace = namespace
-        self._within: str | None = None
-        self._root = self  # of copies for other namespaces too: the one that apps are told of
-        self._table = attach(metadata, self.rules_version) if metadata is not None else names
+        super().__init__(session, metadata, policy, lookalikes, namespace)
 
     def init_app(
         self,
@@ -128,10 +129,14 @@ class Dibs:
         """
         mounted = mounted_parts(api=api, pages=pages, component=component)
         settings = load(app.config)
+        if api and self.metadata is not None:
+            attach(self.metadata, self.rules_version, ALL_TABLES)
         if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
         state = state_of(app)
         namespace = self._settle(state, settings)
+        self._apps.add(app)
+        APPS.add(app)
         if settings.redis_url and not mounted and state.cache is None:
             state.cache = shared_cache(app, self)
         if mounted:
@@ -139,6 +144,49 @@ class Dibs:
             mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
         elif error_handlers:
             answer_errors(app, settings.locale)
+        if error_handlers or mounted:
+            answer_escaped(app)
+
+    def guard(
+        self,
+        column: Any,
+        *,
+        namespace: Callable[[Any], str] | None = None,
+        rules: NewNames = "all",
+    ) -> None:
+        """Have the name in this column be its owner's and nobody else's, whoever writes it.
+
+        A name is claimed when a row is inserted, changed with it, and released when it is
+        deleted, inside the flush. What is refused there is raised as a `NameTaken` or an
+        `InvalidName` that is also SQLAlchemy's `IntegrityError`. What goes past the unit of work
+        (bulk statements, cascades of the database) is not seen: `flask dibs check` finds it.
+
+        Args:
+            column: Of a mapped class that has a table, for instance `User.username`.
+            namespace: Says of an instance in which namespace its name is unique. Default: that
+                of this `Dibs`.
+            rules: "same-name" asks only whether somebody has the name: no rule for new names, no
+                reserved words, no quarantine. The first step of an app that has users.
+
+        Raises:
+            ConfigError: The column cannot be guarded; the message says why.
+        """
+        if rules not in ("all", "same-name"):
+            raise ConfigError(f'rules is "all" or "same-name", not {rules!r}')
+        parser, lenient = self._parser, rules == "same-name"
+        wanted = Rules(
+            parse=parser.existing if lenient else parser.parse,
+            existing=parser.existing,
+            refusal=refusal,
+            namespace=lambda one: self._namespace_here(namespace(one) if namespace else None),
+            table=self._name_table,
+            rest=(lambda: FREE) if lenient else self._rest,
+            fate=lambda: self._fate(at_once=lenient),
+            touched=note_session,
+            within=(self._root, self._within) if namespace is None else None,
+            by_staff=lenient,
+        )
+        self._root.guards.append(add_guard(column, wanted))
 
     def namespace(self, name: str) -> Dibs:
         """The same for the names of another namespace: those of projects, or of one tenant.
@@ -194,12 +242,13 @@ class Dibs:
             SchemaError: The database is not set up for dibs.
         """
         table = self._name_table()
-        username = self._parser.parse(name)
-        outcome = host.claim_in_session(
-            self._session(), username, owner=owner, kind=kind, table=table
-        )
-        if isinstance(outcome, Lost):
-            raise refusal(outcome.row, username.canonical)
+        with self._refusing(owner):
+            username = self._parser.parse(name)
+            outcome = host.claim_in_session(
+                self._session(), username, owner=owner, kind=kind, table=table
+            )
+            if isinstance(outcome, Lost):
+                raise refusal(outcome.row, username.canonical)
         return username
 
     def rename(self, name: str, to: str, *, owner: object, kind: str | None = None) -> Username:
@@ -224,20 +273,17 @@ class Dibs:
             SchemaError: The database is not set up for dibs.
         """
         table = self._name_table()
-        username = self._parser.parse(to)
-        outcome = host.rename_in_session(
-            self._session(),
-            username,
-            self._parser.existing(name),
-            owner=owner,
-            kind=kind,
-            rest=Quarantine(state_of(current_app).quarantine, remembered=True),
-            table=table,
-        )
-        if outcome is None:
-            raise NameNotOwned
-        if isinstance(outcome, Lost):
-            raise refusal(outcome.row, username.canonical)
+        rest = Quarantine(self._state().quarantine, remembered=True)
+        old = self._parser.existing(name)
+        with self._refusing(owner):
+            username = self._parser.parse(to)
+            outcome = host.rename_in_session(
+                self._session(), username, old, owner=owner, kind=kind, rest=rest, table=table
+            )
+            if outcome is None:
+                raise NameNotOwned
+            if isinstance(outcome, Lost):
+                raise refusal(outcome.row, username.canonical)
         return username
 
     def release(
@@ -274,25 +320,14 @@ class Dibs:
             raise TypeError("release() needs a name, an owner, or both")
         # A name that newer rules would refuse can still be given back.
         username = None if name is None else self._parser.existing(name)
-        lasts = 0 if at_once else state_of(current_app).quarantine
-        rest = Quarantine(lasts, remembered=lasts != 0)
         return host.release_in_session(
-            self._session(), username, owner=owner, kind=kind, rest=rest, table=table
+            self._session(),
+            username,
+            owner=owner,
+            kind=kind,
+            rest=self._rest(at_once=at_once),
+            table=table,
         )
-
-    @property
-    def engine(self) -> Engine:
-        """The engine by which the current app writes names."""
-        return engine_of(self._session(), write_to(self._table))
-
-    @property
-    def rules_version(self) -> int:
-        """The version of the rules by which names get their keys."""
-        return self._parser.rules_version
-
-    def _name_table(self, *, writes: bool = True) -> NameTable:
-        bind = write_to(self._table) if writes else {"clause": self._table}
-        return NameTable(self._namespace_here(), bind, self.rules_version)
 
     def _settle(self, state: AppState, settings: Settings) -> str:
         """Be on one more app, and say in which namespace.
@@ -313,38 +348,3 @@ class Dibs:
         state.namespaces |= only(namespace) | parse_namespaces(settings.namespaces)
         state.quarantine = settings.quarantine_ms
         return namespace
-
-    def _namespace_here(self) -> str:
-        """The namespace in the current app.
-
-        Raises:
-            RuntimeError: There is no current app, or dibs was not put on it.
-            ConfigError: The app does not know the namespace.
-        """
-        state = state_of(current_app)
-        own = next((name for name, dibs in state.names.items() if dibs is self._root), None)
-        if own is None:
-            raise RuntimeError(
-                "The current Flask app is not registered with this Dibs."
-                " Did you forget to call 'init_app'?"
-            )
-        if self._within is None:
-            return own
-        if self._within not in state.namespaces:
-            raise ConfigError(f"{self._within!r} is no namespace of this app: see DIBS_NAMESPACES")
-        return self._within
-
-
-def flask_sqlalchemy_session() -> AnySession:
-    """The session of whichever extension calls itself `sqlalchemy`.
-
-    Raises:
-        RuntimeError: The app has none.
-    """
-    try:
-        extension = current_app.extensions["sqlalchemy"]
-    except KeyError:
-        raise RuntimeError(
-            "This app has no Flask-SQLAlchemy; say which session to use: Dibs(session=lambda: ...)"
-        ) from None
-    return extension.session  # type: ignore[no-any-return]

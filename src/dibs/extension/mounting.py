@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
+from sqlalchemy.orm import Mapper
 
 from dibs.config import Settings, load
 from dibs.context import CACHE_SECONDS, Deadline
 from dibs.errors import ConfigError
 from dibs.state import current_state
-from dibs.store.host.events import FreedName, on_freed, release_deleted_owners
+from dibs.store.host.events import Fate, FreedName, on_freed, release_deleted_owners
+from dibs.store.host.guard import guards_of
+from dibs.store.models import ALL_TABLES, NAME_TABLES
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
@@ -66,9 +69,10 @@ def mount_routes(app: Flask, dibs: Dibs, routes: Routes, **checking: Any) -> Non
     from dibs.wiring import build
 
     settings = replace(service_settings(app, dibs), namespace=routes.namespace)
+    tables = ALL_TABLES if "api" in routes.mounted else NAME_TABLES
     register_blueprints(
         app,
-        build(settings, reading=routes.reading),
+        build(settings, reading=routes.reading, tables=tables),
         url_prefix=routes.url_prefix,
         mounted=routes.all_mounted,
         **checking,
@@ -121,6 +125,14 @@ def _url_of(app: Flask, dibs: Dibs) -> str:
             ) from error
 
 
+def _fate(mapper: Mapper[Any]) -> Fate:
+    """By the app of the guard; in other models by the current app."""
+    if guards := guards_of(mapper):
+        return guards[0].rules.fate()
+    state = current_state()
+    return Fate(state.namespaces, state.quarantine)
+
+
 # Once for all sessions, so that it also holds in a process that never claimed a name.
-release_deleted_owners(lambda: current_state().namespaces, lambda: current_state().quarantine)
+release_deleted_owners(_fate)
 on_freed(_tell_cache)

@@ -10,6 +10,7 @@ from dibs.registry.coherence import Coherence
 from dibs.registry.refusals import refusal, won
 from dibs.store import (
     DEFAULT_NAMESPACE,
+    STAFF,
     Claim,
     Deadline,
     NameRow,
@@ -107,7 +108,7 @@ class Registry(Asking):
         """
         username = self.admit(raw, deadline=deadline)
         token = secrets.token_hex(16)
-        claim = Claim(username, "staff", reason, token, self.namespace, state="reserved")
+        claim = Claim(username, STAFF, reason, token, self.namespace, state="reserved")
         return self.claim(claim, deadline=deadline)
 
     def unreserve(self, raw: str, *, deadline: Deadline) -> bool:

@@ -16,7 +16,7 @@ from dibs.names import Username
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.secret import claim_token, key_of, mac
-from dibs.store import Claim, NameRow, NameStore
+from dibs.store import Claim, NameRow, NameStore, short_token
 
 KIND = "hold"
 DAY_SECONDS = 86_400
@@ -38,7 +38,7 @@ class HoldToken:
     @property
     def claim_token(self) -> str:
         """What the name's row carries."""
-        return hashlib.sha256(self.proof.encode()).hexdigest()
+        return short_token(hashlib.sha256(self.proof.encode()).hexdigest())
 
     def __str__(self) -> str:
         key = urlsafe_b64encode(self.key.encode()).decode().rstrip("=")

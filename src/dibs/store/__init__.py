@@ -4,6 +4,7 @@ from dibs.context import Budget, Deadline
 from dibs.store.names.store import NameStore
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
+    STAFF,
     Claim,
     Failed,
     Lost,
@@ -13,10 +14,13 @@ from dibs.store.records import (
     Outcome,
     UserRow,
     Won,
+    new_id,
+    short_token,
 )
 
 __all__ = [
     "DEFAULT_NAMESPACE",
+    "STAFF",
     "Budget",
     "Claim",
     "Deadline",
@@ -29,4 +33,6 @@ __all__ = [
     "Outcome",
     "UserRow",
     "Won",
+    "new_id",
+    "short_token",
 ]

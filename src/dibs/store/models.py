@@ -8,13 +8,13 @@ apps, where a table called `users` is somebody else's. The column is called
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from functools import partial
 
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Dialect,
     Index,
     Integer,
     MetaData,
@@ -22,15 +22,15 @@ from sqlalchemy import (
     String,
     Table,
     event,
+    text,
 )
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from dibs.errors import ConfigError
 from dibs.names import MAX_KEY_BYTES
-from dibs.store.database.dialects import dialect_or_base
+from dibs.store.database.dialects import DIALECTS
 from dibs.store.records import MAX_OWNER
 
-MAX_TOKEN = 64
+MAX_TOKEN = 32
 MAX_REQUEST_ID = 64
 """Bytes of what a request is called in logs."""
 MAX_DEVICE = 512
@@ -39,55 +39,50 @@ MAX_ANSWER, MAX_LOCATION, MAX_LANGUAGE = 8192, 512, 32
 """Bytes of the answer to a request, and of two of its headers."""
 
 
-class ByteText(TypeDecorator[str]):
-    """Text that the database compares byte by byte, whatever its locale.
+def byte_text(length: int) -> String:
+    """The type of a text of so many bytes that the database compares byte by byte.
 
     A linguistic collation would call two different keys equal, or, after an
     upgrade of the system's ICU, stop finding rows in an index
     (https://wiki.postgresql.org/wiki/Collations).
+
+    Only types of SQLAlchemy's own: Alembic writes a host's migrations with them, and those are
+    to run without dibs. So MariaDB takes and returns bytes here, where SQL is text elsewhere.
     """
-
-    impl = String
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
-        length = self.impl_instance.length  # type: ignore[attr-defined]
-        return dialect_or_base(dialect.name).byte_text(length)
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | bytes | None:
-        return dialect_or_base(dialect.name).encode(value) if value else value
-
-    def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> str | None:
-        del dialect
-        return value.decode() if isinstance(value, bytes) else value
+    kind = String(length)
+    for dialect in DIALECTS:
+        kind = kind.with_variant(dialect.byte_text(length), *dialect.names)
+    return kind
 
 
 metadata = MetaData()
 
+# What is always as long stands first: PostgreSQL fills up to multiples of eight before a BIGINT.
 names = Table(
     "dibs_names",
     metadata,
-    Column("namespace", ByteText(64), primary_key=True),
-    Column("name_key", ByteText(MAX_KEY_BYTES), primary_key=True),
-    Column("canonical", ByteText(MAX_KEY_BYTES), nullable=False),
-    Column("display", ByteText(MAX_KEY_BYTES), nullable=False),
-    Column("rules_version", Integer, nullable=False),
-    Column("state", ByteText(16), nullable=False),
-    Column("owner_kind", ByteText(4 * MAX_OWNER)),
-    Column("owner", ByteText(4 * MAX_OWNER)),
-    Column("claim_token", ByteText(MAX_TOKEN)),
-    Column("expires_at", BigInteger),
-    Column("version", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    # 0 while the row is as its first claim left it. That claim has no line in the history: it
+    # NULL while the row is as its first claim left it. That claim has no line in the history: it
     # is this row, with who acted and by which request. The first change writes both lines.
-    Column("updated_at", BigInteger, nullable=False),
-    Column("actor", ByteText(4 * MAX_OWNER)),
-    Column("request_id", ByteText(MAX_REQUEST_ID)),
+    Column("updated_at", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("version", Integer, nullable=False),
+    Column("rules_version", SmallInteger, nullable=False),
     # 1 if that claim registered a user who has no row of their own: there is nothing to say of
     # them but their name. See `dibs.store.accounts.rows`.
     Column("registered", SmallInteger),
-    Index("dibs_names_owner", "owner", "owner_kind"),
+    Column("namespace", byte_text(64), primary_key=True),
+    Column("name_key", byte_text(MAX_KEY_BYTES), primary_key=True),
+    # NULL where it is the key, as it mostly is.
+    Column("canonical", byte_text(MAX_KEY_BYTES)),
+    Column("display", byte_text(MAX_KEY_BYTES), nullable=False),
+    Column("state", byte_text(16), nullable=False),
+    Column("owner_kind", byte_text(4 * MAX_OWNER)),
+    Column("owner", byte_text(4 * MAX_OWNER)),
+    Column("claim_token", byte_text(MAX_TOKEN)),
+    Column("actor", byte_text(4 * MAX_OWNER)),
+    Column("request_id", byte_text(MAX_REQUEST_ID)),
+    Index("dibs_names_owner", "owner_kind", "owner"),
     # Not by namespace first: before the first ANALYZE PostgreSQL would take this one to look
     # up a key, and read the whole namespace.
     Index("dibs_names_created", "created_at"),
@@ -98,17 +93,17 @@ names = Table(
 history = Table(
     "dibs_history",
     metadata,
-    Column("namespace", ByteText(64), primary_key=True),
-    Column("name_key", ByteText(MAX_KEY_BYTES), primary_key=True),
-    Column("version", BigInteger, primary_key=True, autoincrement=False),
-    Column("action", ByteText(16), nullable=False),
-    Column("was", ByteText(MAX_KEY_BYTES)),
-    Column("became", ByteText(MAX_KEY_BYTES)),
-    Column("owner_kind", ByteText(4 * MAX_OWNER)),
-    Column("owner", ByteText(4 * MAX_OWNER)),
-    Column("actor", ByteText(4 * MAX_OWNER)),
-    Column("request_id", ByteText(MAX_REQUEST_ID)),
     Column("at", BigInteger, nullable=False),
+    Column("namespace", byte_text(64), primary_key=True),
+    Column("name_key", byte_text(MAX_KEY_BYTES), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("action", byte_text(16), nullable=False),
+    Column("was", byte_text(MAX_KEY_BYTES)),
+    Column("became", byte_text(MAX_KEY_BYTES)),
+    Column("owner_kind", byte_text(4 * MAX_OWNER)),
+    Column("owner", byte_text(4 * MAX_OWNER)),
+    Column("actor", byte_text(4 * MAX_OWNER)),
+    Column("request_id", byte_text(MAX_REQUEST_ID)),
     Index("dibs_history_owner", "owner", "owner_kind"),
     Index("dibs_history_at", "at"),
 )
@@ -116,23 +111,23 @@ history = Table(
 users = Table(
     "dibs_users",
     metadata,
-    Column("id", ByteText(36), primary_key=True),
-    Column("password_hash", ByteText(512)),
-    Column("role", ByteText(16)),
-    Column("disabled_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    Column("id", byte_text(36), primary_key=True),
+    Column("password_hash", byte_text(512)),
+    Column("role", byte_text(16)),
 )
 
 sessions = Table(
     "dibs_sessions",
     metadata,
-    Column("id", ByteText(36), primary_key=True),
-    Column("user_id", ByteText(36), nullable=False),
-    Column("token_hash", ByteText(64), nullable=False),
-    Column("previous_hash", ByteText(64)),
+    Column("id", byte_text(36), primary_key=True),
+    Column("user_id", byte_text(36), nullable=False),
+    Column("token_hash", byte_text(64), nullable=False),
+    Column("previous_hash", byte_text(64)),
     Column("repeats", Integer, nullable=False),
     Column("rotated_at", BigInteger),
-    Column("device", ByteText(MAX_DEVICE), nullable=False),
+    Column("device", byte_text(MAX_DEVICE), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("used_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
@@ -143,7 +138,7 @@ sessions = Table(
 teams = Table(
     "dibs_teams",
     metadata,
-    Column("id", ByteText(36), primary_key=True),
+    Column("id", byte_text(36), primary_key=True),
     Column("version", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
@@ -151,9 +146,9 @@ teams = Table(
 members = Table(
     "dibs_members",
     metadata,
-    Column("team_id", ByteText(36), primary_key=True),
-    Column("user_id", ByteText(36), primary_key=True),
-    Column("role", ByteText(16), nullable=False),
+    Column("team_id", byte_text(36), primary_key=True),
+    Column("user_id", byte_text(36), primary_key=True),
+    Column("role", byte_text(16), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Index("dibs_members_user", "user_id"),
 )
@@ -163,28 +158,50 @@ meta = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("rules_version", Integer, nullable=False),
-    Column("secret", ByteText(64), nullable=False),
+    Column("secret", byte_text(64), nullable=False),
+)
+
+# How many users registered in an hour that is over; see `dibs.store.names.history`.
+figures = Table(
+    "dibs_figures",
+    metadata,
+    Column("namespace", byte_text(64), primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("registered", Integer, nullable=False),
 )
 
 requests = Table(
     "dibs_requests",
     metadata,
-    Column("id", ByteText(64), primary_key=True),
-    Column("fingerprint", ByteText(64), nullable=False),
-    Column("attempt", ByteText(32), nullable=False),
-    Column("state", ByteText(16), nullable=False),
+    Column("id", byte_text(64), primary_key=True),
+    Column("fingerprint", byte_text(64), nullable=False),
+    Column("attempt", byte_text(32), nullable=False),
+    Column("state", byte_text(16), nullable=False),
     Column("status", Integer),
-    Column("body", ByteText(MAX_ANSWER)),
-    Column("location", ByteText(MAX_LOCATION)),
-    Column("language", ByteText(MAX_LANGUAGE)),
+    Column("body", byte_text(MAX_ANSWER)),
+    Column("location", byte_text(MAX_LOCATION)),
+    Column("language", byte_text(MAX_LANGUAGE)),
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Index("dibs_requests_created", "created_at"),
 )
 
 
-def attach(target: MetaData, rules_version: int) -> Table:
-    """Add the tables to a host's metadata, so that its `create_all` and migrations make them.
+NAME_TABLES = (names, history, meta)
+"""What names need; the others are the service's alone."""
+
+ALL_TABLES = tuple(metadata.sorted_tables)
+
+Tables = Sequence[Table]
+
+
+def attach(target: MetaData, rules_version: int, tables: Tables = NAME_TABLES) -> Table:
+    """Add tables to a host's metadata, so that its `create_all` and migrations make them.
+
+    Args:
+        target: The host's; what it has already stays.
+        rules_version: The one that names are parsed by.
+        tables: Which.
 
     Returns:
         That of names.
@@ -196,15 +213,21 @@ def attach(target: MetaData, rules_version: int) -> Table:
         raise ConfigError(
             "The tables of dibs have no schema of their own: give a MetaData() without one"
         )
-    for table in metadata.sorted_tables:
+    for table in tables:
         if table.name not in target.tables:
             copy = table.to_metadata(target)
             if table is meta:
-                event.listen(copy, "after_create", partial(_first_row, rules_version))
+                event.listen(copy, "after_create", partial(_write_first_row, rules_version))
     return target.tables[names.name]
 
 
-def _first_row(version: int, table: Table, connection: Connection, **options: object) -> None:
-    del options
-    row = {"id": 1, "rules_version": version, "secret": secrets.token_hex(32)}
-    connection.execute(table.insert(), row)
+def _write_first_row(version: int, table: Table, connection: Connection, **options: object) -> None:
+    del table, options
+    sql, params = first_row(version)
+    connection.execute(text(sql), params)
+
+
+def first_row(rules_version: int) -> tuple[str, dict[str, object]]:
+    """What writes the one row of `dibs_meta`, with a new secret, and its parameters."""
+    sql = "INSERT INTO dibs_meta (id, rules_version, secret) VALUES (1, :version, :secret) "
+    return sql, {"version": rules_version, "secret": secrets.token_hex(32)}

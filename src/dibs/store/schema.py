@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, create_engine, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, literal, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -19,13 +18,16 @@ from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
 from dibs.store.database.engine import parse_url
-from dibs.store.models import meta, metadata, names
+from dibs.store.models import ALL_TABLES, Tables, first_row, meta, metadata, names
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 VERSION_TABLE = "dibs_alembic_version"
 EMPTY_META = f"The table {meta.name} is empty: run `{UPGRADE}`."
+LAST_BEFORE_RELEASE = "0008"
+"""The last migration that was never released: its tables are converted, not migrated."""
+
 UPGRADE_TRIES = 6
 MIGRATIONS = Path(__file__).parent / "migrations"
 PRIMARY_KEY = ["namespace", "name_key"]
@@ -34,52 +36,88 @@ PRIMARY_KEY = ["namespace", "name_key"]
 _one_at_a_time = threading.Lock()
 
 
-def verify(connection: Connection, rules_version: int = RULES_VERSION) -> None:
+def verify(
+    connection: Connection,
+    rules_version: int | None = RULES_VERSION,
+    *,
+    tables: Tables = ALL_TABLES,
+) -> None:
     """See that tables, constraint, collation, migrations and rules version are right.
 
     Args:
         connection: To the database.
-        rules_version: The one that names are parsed by.
+        rules_version: The one that names are parsed by; None where it is not noted yet.
+        tables: Those that are needed.
 
     Raises:
         SchemaError: They are not; the message names the command that mends it.
     """
-    _verify_tables(connection)
+    _verify_tables(connection, tables)
     _verify_constraint(connection)
     _verify_collation(connection)
     _verify_migration(connection)
-    _verify_rules(connection, rules_version)
+    if rules_version is not None:
+        _verify_rules(connection, rules_version)
 
 
-def require_file(url: str | URL, mending: str = UPGRADE) -> None:
+def require_file(url: str | URL, mending: str = f"run `{UPGRADE}`") -> None:
     """See that a database that is a file has it: to look for tables in there would make one.
 
     Args:
         url: The database's address.
-        mending: The command that makes it.
+        mending: What makes it.
 
     Raises:
         SchemaError: It has none.
     """
     parsed = parse_url(url) if isinstance(url, str) else url
     if file := dialect_for(parsed.get_backend_name()).missing_file(parsed):
-        raise SchemaError(f"The file {file} does not exist: run `{mending}`.")
+        raise SchemaError(f"The file {file} does not exist: {mending}.")
+
+
+def present(connection: Connection) -> set[str]:
+    """The tables that there are of dibs, with that of its migrations."""
+    return {*metadata.tables, VERSION_TABLE} & set(inspect(connection).get_table_names())
 
 
 def is_empty(connection: Connection) -> bool:
     """Whether none of the tables exists yet."""
-    present = set(inspect(connection).get_table_names())
-    return present.isdisjoint(metadata.tables)
+    return not present(connection) - {VERSION_TABLE}
 
 
-def _verify_tables(connection: Connection) -> None:
+def made_by_host(connection: Connection) -> bool:
+    """Whether an app's own migrations, or its `create_all`, made the tables that there are."""
+    return VERSION_TABLE not in present(connection) and not is_empty(connection)
+
+
+def unique_constraints(connection: Connection, table: str, column: str) -> list[str]:
+    """What keeps a column of a host's own table unique by itself.
+
+    Returns:
+        The names of constraints and indexes; `UNIQUE (column)` for a constraint that has none.
+        SQLite keeps such a one when a migration no longer has it: nothing could name it.
+    """
+    inspector = inspect(connection)
+    alone = [
+        one["name"]
+        for one in inspector.get_unique_constraints(table)
+        if one["column_names"] == [column]
+    ] + [
+        one["name"]
+        for one in inspector.get_indexes(table)
+        if one["unique"] and one["column_names"] == [column]
+    ]
+    return list(dict.fromkeys(str(name or f"UNIQUE ({column})") for name in alone))
+
+
+def _verify_tables(connection: Connection, tables: Tables) -> None:
     # All in one query, where the database can: a service asks this after each loss of it.
-    found = inspect(connection).get_multi_columns(filter_names=list(metadata.tables))
-    present = {name: columns for (_, name), columns in found.items()}
-    for table in metadata.sorted_tables:
-        if table.name not in present:
+    found = inspect(connection).get_multi_columns(filter_names=[table.name for table in tables])
+    columns_of = {name: columns for (_, name), columns in found.items()}
+    for table in tables:
+        if table.name not in columns_of:
             raise SchemaError(f"The table {table.name} is missing: run `{UPGRADE}`.")
-        columns = {column["name"] for column in present[table.name]}
+        columns = {column["name"] for column in columns_of[table.name]}
         if lacking := {column.name for column in table.columns} - columns:
             raise SchemaError(
                 f"The table {table.name} lacks {', '.join(sorted(lacking))}: run `{UPGRADE}`."
@@ -202,6 +240,12 @@ def _upgrade(connection: Connection, rules_version: int) -> None:
     revision = _revision(connection)
     if _is_ahead(revision):
         return
+    if revision == LAST_BEFORE_RELEASE:
+        from dibs.store.prerelease import convert
+
+        convert(connection)
+        command.stamp(config, "head", purge=True)
+        return
     made_elsewhere = revision is None and not is_empty(connection)
     if made_elsewhere:
         _verify_like_newest(connection)
@@ -210,7 +254,7 @@ def _upgrade(connection: Connection, rules_version: int) -> None:
         command.stamp(config, "head")
     else:
         command.upgrade(config, "head")
-    _write_rules(connection, rules_version)
+    write_rules(connection, rules_version)
 
 
 def _verify_like_newest(connection: Connection) -> None:
@@ -220,7 +264,7 @@ def _verify_like_newest(connection: Connection) -> None:
         SchemaError: They are not what this dibs makes; nothing was changed.
     """
     try:
-        _verify_tables(connection)
+        _verify_tables(connection, ALL_TABLES)
     except SchemaError as error:
         what = str(error).partition(": run")[0]
         raise SchemaError(
@@ -231,12 +275,27 @@ def _verify_like_newest(connection: Connection) -> None:
     _verify_collation(connection)
 
 
-def _write_rules(connection: Connection, rules_version: int) -> None:
-    """Put the one row back that somebody lost."""
-    if connection.execute(select(meta.c.id)).first() is None:
-        row = {"id": 1, "rules_version": rules_version, "secret": secrets.token_hex(32)}
-        connection.execute(meta.insert(), row)
+def write_rules(connection: Connection, rules_version: int) -> None:
+    """Write the one row of `dibs_meta`, if it is not there: a host's migrations write none."""
+    if lacks_rules(connection):
+        sql, params = first_row(rules_version)
+        pass_over = dialect_for(connection.dialect.name).pass_over("id")
+        connection.execute(text(sql + pass_over), params)
     connection.commit()
+
+
+def lacks_rules(connection: Connection) -> bool:
+    """Whether there is a table `dibs_meta`, and no row in it."""
+    if not inspect(connection).has_table(meta.name):
+        return False
+    return connection.execute(select(meta.c.id)).first() is None
+
+
+def is_new(connection: Connection) -> bool:
+    """Whether that is so, and nothing was ever claimed."""
+    if not lacks_rules(connection) or not inspect(connection).has_table(names.name):
+        return False
+    return connection.execute(select(literal(1)).select_from(names).limit(1)).first() is None
 
 
 def _config(connection: Connection, rules_version: int) -> Config:

@@ -25,6 +25,7 @@ from dibs.secret import ServiceSecret
 from dibs.store import Budget, Deadline, NameStore
 from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
+from dibs.store.models import ALL_TABLES, Tables
 from dibs.store.names.history import History
 from dibs.store.names.listing import Listing
 from dibs.store.names.renames import Pace
@@ -107,19 +108,25 @@ class Parts:
         self.store.close()
 
 
-def build(settings: Settings, *, reading: Reading | None = None) -> Parts:
+def build(
+    settings: Settings,
+    *,
+    reading: Reading | None = None,
+    tables: Tables = ALL_TABLES,
+) -> Parts:
     """Put the parts together; no connection is opened yet.
 
     Args:
         settings: What can be set.
         reading: Who may read what; safe by default.
+        tables: Those that must be there.
 
     Raises:
         ConfigError: The database's address cannot be used, or a secret is weak.
     """
     refuse_weak_secrets(settings)
     reading = reading or Reading()
-    store, budget = open_store(settings)
+    store, budget = open_store(settings, tables)
     counters = Counters()
     secret = ServiceSecret(settings.secret_key, lambda ends: store.secret(deadline=ends))
     redis = _in_redis(settings, secret, counters)
@@ -310,7 +317,7 @@ def filter_parts(
     )
 
 
-def open_store(settings: Settings) -> tuple[NameStore, Budget]:
+def open_store(settings: Settings, tables: Tables = ALL_TABLES) -> tuple[NameStore, Budget]:
     """The store that the settings name, and what starts a deadline for it.
 
     Raises:
@@ -320,7 +327,8 @@ def open_store(settings: Settings) -> tuple[NameStore, Budget]:
     _make_home(settings)
     engine = connect(settings.resolved_database_url, budget=budget, pool_size=settings.pool_size)
     version = rules_version(settings.lookalikes)
-    return NameStore(Transactions(engine, budget), rules_version=version), budget
+    store = NameStore(Transactions(engine, budget), rules_version=version, tables=tables)
+    return store, budget
 
 
 def create_tables(settings: Settings) -> None:

@@ -23,7 +23,8 @@ class Member(Base):
 
 engine = create_engine(os.environ["HOST_DATABASE"])
 Session = scoped_session(sessionmaker(engine))
-dibs = Dibs(lambda: Session(), metadata=Base.metadata)
+own = None if "HOST_WITHOUT_TABLES" in os.environ else Base.metadata
+dibs = Dibs(lambda: Session(), metadata=own)
 
 
 def create_app() -> Flask:

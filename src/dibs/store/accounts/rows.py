@@ -11,7 +11,7 @@ from __future__ import annotations
 from dibs.store.database.dialects import Run
 
 ONLY_NAMED = (
-    "{0}owner_kind = 'user' AND {0}state = 'owned' AND {0}registered = 1 AND {0}updated_at = 0"
+    "{0}owner_kind = 'user' AND {0}state = 'owned' AND {0}registered = 1 AND {0}updated_at IS NULL"
 )
 """True for the name of a user who may have no row; `{0}` is the table's alias."""
 

@@ -11,7 +11,7 @@ from dibs.names import Username
 from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, lock_user
 from dibs.store.accounts.teams import leave_all
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import listed, plain
+from dibs.store.database.dialects.base import CANONICAL, listed, plain
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.releases import release_for_good
 
@@ -52,7 +52,7 @@ class Users:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        where = "n.name_key = :key AND n.canonical = :canonical"
+        where = f"n.name_key = :key AND {CANONICAL.format('n.')} = :canonical"
         params = {"key": username.key, "canonical": username.canonical}
         return self._credentials(where, params, deadline)
 

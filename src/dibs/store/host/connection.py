@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from weakref import WeakSet
 
-from sqlalchemy import Connection, CursorResult, Engine, inspect, select, text
+from sqlalchemy import Connection, CursorResult, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import Pool
 
-from dibs.errors import ConfigError, SchemaError, StoreUnavailable, TransactionMustRestart
+from dibs.errors import (
+    ConfigError,
+    OwnerWithoutIdentity,
+    SchemaError,
+    StoreUnavailable,
+    TransactionMustRestart,
+)
 from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
 from dibs.store.database.transactions import RowVanished
-from dibs.store.host.owners import bind_of, session_of, state_of
-from dibs.store.models import meta, names
+from dibs.store.host.owners import bind_of, instance_state, session_of, state_of
+from dibs.store.host.pending import come_back
+from dibs.store.models import NAME_TABLES, Tables, first_row, names
 
 HOST_UPGRADE = f"flask {UPGRADE}"
+YOUR_MIGRATION = "run your app's migration"
 
 AnySession = Session | scoped_session[Any]
 Bind = Mapping[str, Any]
@@ -40,17 +47,19 @@ class NameTable:
         namespace: Names are unique within one.
         bind: `bind_arguments` that choose the database.
         rules_version: The one that names are parsed by.
+        in_metadata: Whether the host has the tables in its own metadata.
     """
 
     namespace: str
     bind: Bind
     rules_version: int
+    in_metadata: bool = False
 
 
 def enter(
     session: AnySession, *, owner: object | None, kind: str | None, table: NameTable
 ) -> tuple[Session, Connection]:
-    """The session that writes the owner's own row, flushed, and the connection of its transaction.
+    """The session that writes the owner's own row, and the connection of its transaction.
 
     Raises:
         OwnerWithoutIdentity: The owner was never added to a session.
@@ -58,22 +67,19 @@ def enter(
         SchemaError: The database is not set up for dibs.
     """
     here, bind = _at(session, owner, kind, table.bind)
-    connection = connect(here, bind, table.rules_version)
-    # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
-    here.flush()
-    return here, connection
+    return here, connect(here, bind, table)
 
 
-def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = True) -> Connection:
+def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = True) -> Connection:
     """The connection of the host's transaction, to a database known to be set up.
 
-    It is asked for before the host's flush, so that a server that is away is
-    told as what it is.
+    It is asked for before anything of the host's, so that a server that is away
+    is told as what it is.
 
     Args:
         session: The host's.
         bind: `bind_arguments` that choose the database.
-        rules_version: The one that names are parsed by.
+        table: Where names are kept.
         writes: Whether something may be written.
 
     Raises:
@@ -91,20 +97,31 @@ def connect(session: Session, bind: Bind, rules_version: int, *, writes: bool = 
         raise StoreUnavailable from error
     if connection.engine.pool not in _verified:
         with translated_errors(connection):
-            _verify(connection, rules_version, writes)
+            _verify(connection, table, writes)
     return connection
 
 
-def verify(connection: Connection, rules_version: int) -> None:
+def verify(connection: Connection, table: NameTable, *, tables: Tables = NAME_TABLES) -> None:
     """See that a host's database is as dibs needs it.
 
+    Args:
+        connection: To the database.
+        table: Where names are kept.
+        tables: Those that are needed; what only the service uses may be missing.
+
     Raises:
-        SchemaError: It is not; the message names the command that mends it.
+        SchemaError: It is not; the message says what mends it.
     """
+    # A host's migrations write no rows; the first claim does.
+    rules_version = None if schema.is_new(connection) else table.rules_version
     try:
-        schema.verify(connection, rules_version)
+        schema.verify(connection, rules_version, tables=tables)
     except SchemaError as error:
-        raise SchemaError(str(error).replace(f"`{UPGRADE}`", f"`{HOST_UPGRADE}`")) from error
+        yours = table.in_metadata or schema.made_by_host(connection)
+        lost = rules_version is not None and schema.lacks_rules(connection)
+        mending = YOUR_MIGRATION if yours and not lost else f"run `{HOST_UPGRADE}`"
+        said = str(error).replace(f"run `{UPGRADE}`", mending)
+        raise SchemaError(said.replace(f"`{UPGRADE}`", f"`{HOST_UPGRADE}`")) from error
 
 
 def engine_of(session: AnySession, bind: Bind) -> Engine:
@@ -124,6 +141,8 @@ def _at(
     session: AnySession, owner: object | None, kind: str | None, bind: Bind
 ) -> tuple[Session, Bind]:
     """The session and the database in which the owner's own row lives."""
+    if (returning := instance_state(owner)) is not None:
+        come_back(returning)
     state = state_of(owner, kind) if owner is not None else None
     here = session_of(state) or plain_session(session)
     if state is None:
@@ -142,29 +161,21 @@ def plain_session(session: AnySession) -> Session:
     return session() if isinstance(session, scoped_session) else session
 
 
-def _verify(connection: Connection, rules_version: int, writes: bool) -> None:
+def _verify(connection: Connection, table: NameTable, writes: bool) -> None:
     """On the host's own connection: a second one could be the same one, as in StaticPool."""
-    empty = _lacks_rules(connection)
+    empty = schema.lacks_rules(connection)
     if empty and not writes:
         return  # nothing was ever claimed here
     if empty:
-        _write_rules(connection, rules_version)
-    verify(connection, rules_version)
+        _write_rules(connection, table.rules_version)
+    verify(connection, table)
     if not empty:  # or it may be rolled back
         _verified.add(connection.engine.pool)
         _holding.add(connection.engine.pool)
 
 
-def _lacks_rules(connection: Connection) -> bool:
-    """Whether the tables were made by a host's own migrations, which write no rows."""
-    if not inspect(connection).has_table(meta.name):
-        return False
-    return connection.execute(select(meta.c.id)).first() is None
-
-
 def _write_rules(connection: Connection, rules_version: int) -> None:
-    sql = "INSERT INTO dibs_meta (id, rules_version, secret) VALUES (1, :version, :secret) "
-    params = {"version": rules_version, "secret": secrets.token_hex(32)}
+    sql, params = first_row(rules_version)
     with lock_timeout(connection) as run:
         run.change(sql + run.dialect.pass_over("id"), params)
 
@@ -206,12 +217,16 @@ def translated_errors(connection: Connection) -> Iterator[None]:
         TransactionMustRestart: The transaction lost; only a rollback is accepted.
         StoreUnavailable: The database cannot answer; only a rollback is accepted.
         SchemaError: A table is missing; only a rollback is accepted.
+        OwnerWithoutIdentity: Only a rollback is accepted.
     """
     try:
         yield
     except RowVanished as error:
         _only_rollback(connection)
         raise TransactionMustRestart from error
+    except OwnerWithoutIdentity:
+        _only_rollback(connection)  # a name of theirs may be written already
+        raise
     except DBAPIError as error:
         _give_up(connection, error)
 
@@ -221,7 +236,8 @@ def _give_up(connection: Connection, error: DBAPIError) -> NoReturn:
     if kind is Kind.SCHEMA:
         _only_rollback(connection)
         raise SchemaError(
-            f"A table of dibs is missing or too old: run `{HOST_UPGRADE}`."
+            f"A table of dibs is missing or too old: run `{HOST_UPGRADE}`, or your app's own"
+            " migration where that made it."
         ) from error
     if kind is Kind.AWAY or error.connection_invalidated:
         _only_rollback(connection)

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import event, inspect
-from sqlalchemy.orm import InstanceState, Session, SessionTransaction
+from sqlalchemy.orm import InstanceState, Mapper, Session, SessionTransaction
 
 from dibs.config.namespaces import Namespaces
 from dibs.signals import NameChange, announce
@@ -88,6 +88,8 @@ def _tell_all(names: Sequence[FreedName]) -> None:
 
 @event.listens_for(Session, "after_commit")
 def _tell_committed(session: Session) -> None:
+    if session.get_nested_transaction():
+        return  # the transaction around it goes on
     if names := session.info.pop(FREED, None):
         _tell_all(names)
 
@@ -100,18 +102,26 @@ LAST = "\U0010ffff"
 States = Sequence[InstanceState[Any]]
 
 
-def release_deleted_owners(
-    namespaces: Callable[[], Namespaces], quarantine: Callable[[], int | None]
-) -> None:
+class Fate(NamedTuple):
+    """What becomes of the names of owners who are deleted.
+
+    Attributes:
+        namespaces: Those in which their names are released; none where dibs is not in use.
+        quarantine: Milliseconds for which nobody can have them then; None for ever.
+    """
+
+    namespaces: Namespaces
+    quarantine: int | None
+
+
+def release_deleted_owners(fate: Callable[[Mapper[Any]], Fate]) -> None:
     """From now on release the names of every mapped instance that any session deletes.
 
     What is deleted past the unit of work (`session.execute(delete(...))`,
     ON DELETE CASCADE) is not seen.
 
     Args:
-        namespaces: Those in which names are to be released at that moment; none
-            where dibs is not in use.
-        quarantine: Milliseconds for which nobody can have them then; None for ever.
+        fate: What counts at that moment for instances of a model.
     """
 
     @event.listens_for(Session, "before_flush")
@@ -120,7 +130,7 @@ def release_deleted_owners(
 
     @event.listens_for(Session, "persistent_to_deleted")
     def note(session: Session, instance: object) -> None:
-        if namespaces():
+        if fate(inspect(instance).mapper).namespaces:
             session.info.setdefault(DELETED, []).append(inspect(instance))
 
     @event.listens_for(Session, "after_flush_postexec")
@@ -128,20 +138,15 @@ def release_deleted_owners(
         # Still inside the flush: if this fails, the owner stays too.
         states = sorted(session.info.pop(DELETED, ()), key=_kind)
         for kind, group in groupby(states, key=_kind):
-            _release(session, kind, list(group), namespaces(), quarantine())
+            gone = list(group)
+            _release(session, kind, gone, fate(gone[0].mapper))
 
 
 def _kind(state: InstanceState[Any]) -> str:
     return kind_of(state.mapper)
 
 
-def _release(
-    session: Session,
-    kind: str,
-    gone: States,
-    namespaces: Namespaces,
-    quarantine: int | None,
-) -> None:
+def _release(session: Session, kind: str, gone: States, fate: Fate) -> None:
     connection = session.connection(bind_arguments=dict(bind_of(gone[0].mapper)))
     with translated_errors(connection):
         if not has_names(connection):
@@ -151,8 +156,8 @@ def _release(
         run = HostRun(connection)
         ids = sorted(identity_of(state).id for state in gone)
         for start in range(0, len(ids), MAX_BATCH):
-            where, params = _owned_by(kind, ids[start : start + MAX_BATCH], namespaces)
-            freed(session, release_for_good(run, where, params, quarantine))
+            where, params = _owned_by(kind, ids[start : start + MAX_BATCH], fate.namespaces)
+            freed(session, release_for_good(run, where, params, fate.quarantine))
         announce_later(session, run.noted)
 
 

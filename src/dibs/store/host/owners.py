@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
@@ -17,8 +16,7 @@ from dibs.store.records import MAX_OWNER
 DEFAULT_KIND = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """What the names table keeps of an owner.
 
     Attributes:
@@ -40,24 +38,45 @@ def identify(owner: object, kind: str | None = None) -> Owner:
     state = state_of(owner)
     if state is None:
         found = Owner(kind or DEFAULT_KIND, str(owner))
-    elif not state.has_identity or state.was_deleted or state.deleted:
+    elif not state.has_identity or is_going(state):
         raise OwnerWithoutIdentity
     else:
         found = identity_of(state)
-    if not 0 < len(found.id) <= MAX_OWNER:
+    return fitting(found)
+
+
+def is_going(state: InstanceState[Any]) -> bool:
+    """Whether this instance is deleted, or will be by the next flush."""
+    if state.was_deleted or state.deleted:
+        return True
+    session = state.session
+    return session is not None and state.obj() in session.deleted
+
+
+def fitting(owner: Owner) -> Owner:
+    """The owner, if the names table can keep them.
+
+    Raises:
+        OwnerWithoutIdentity: Their identity is empty or too long.
+    """
+    if not 0 < len(owner.id) <= MAX_OWNER:
         raise OwnerWithoutIdentity(
-            f"An owner's identity takes 1 to {MAX_OWNER} characters; this one has {len(found.id)}."
+            f"An owner's identity takes 1 to {MAX_OWNER} characters; this one has {len(owner.id)}."
         )
-    return found
+    return owner
 
 
 def identity_of(state: InstanceState[Any]) -> Owner:
     """The owner that an instance with a primary key is, or was before it was deleted."""
     _, identity, *_ = state.key or ((), ())
+    return Owner(kind_of(state.mapper), joined(identity))
+
+
+def joined(identity: Sequence[Any]) -> str:
+    """A primary key as text."""
     parts = [part.hex() if isinstance(part, bytes) else str(part) for part in identity]
     # A part may hold the separator itself; a key of one column is left as it is.
-    joined = parts[0] if len(parts) == 1 else ":".join(quote(part, safe="") for part in parts)
-    return Owner(kind_of(state.mapper), joined)
+    return parts[0] if len(parts) == 1 else ":".join(quote(part, safe="") for part in parts)
 
 
 def kind_of(mapper: Mapper[Any]) -> str:
@@ -73,8 +92,8 @@ def state_of(owner: object, kind: str | None = None) -> InstanceState[Any] | Non
         OwnerWithoutIdentity: It is neither, or was never added to a session.
         TypeError: A kind was given for a mapped instance.
     """
-    state = inspect(owner, raiseerr=False)
-    if isinstance(state, InstanceState):
+    state = instance_state(owner)
+    if state is not None:
         if kind is not None:
             # Whoever deletes the instance must find its names without being told the kind.
             raise TypeError("kind is for a plain id; a mapped owner's kind is its table")
@@ -86,6 +105,12 @@ def state_of(owner: object, kind: str | None = None) -> InstanceState[Any] | Non
             f"A name is owned by a mapped instance, a str, an int or a UUID, not {owner!r}."
         )
     return None
+
+
+def instance_state(owner: object) -> InstanceState[Any] | None:
+    """What SQLAlchemy knows of a mapped instance; None for whatever else it is."""
+    state = inspect(owner, raiseerr=False)
+    return state if isinstance(state, InstanceState) else None
 
 
 def session_of(state: InstanceState[Any] | None) -> Session | None:

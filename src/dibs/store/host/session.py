@@ -11,7 +11,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
 from dibs.names import Username
+from dibs.store.database.dialects.base import CANONICAL
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,
@@ -24,11 +28,12 @@ from dibs.store.host.connection import (
     translated_errors,
 )
 from dibs.store.host.events import announce_later, freed
-from dibs.store.host.owners import Owner, identify
+from dibs.store.host.owners import Owner, identify, instance_state
+from dibs.store.host.pending import PendingName, owner_of, write_owners
 from dibs.store.names.claims import decide, read
 from dibs.store.names.releases import OF_OWNER, Quarantine, release_where
 from dibs.store.names.renames import Rename, apply_rename
-from dibs.store.records import Claim, NameRow, Outcome
+from dibs.store.records import Claim, NameRow, Outcome, Won
 
 
 def claim_in_session(
@@ -40,6 +45,8 @@ def claim_in_session(
     table: NameTable,
 ) -> Outcome:
     """Try to take the name in the host's transaction, which goes on whatever the answer is.
+
+    An owner who is not in the database yet is flushed if they get the name.
 
     Args:
         session: Used unless the owner lives in another one.
@@ -55,11 +62,24 @@ def claim_in_session(
         SchemaError: The database is not set up for dibs.
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
-    claim = _claim(username, identify(owner, kind), table)
+    if session.deleted:
+        session.flush()  # whoever goes may leave this very name
+    state = instance_state(owner)
+    new = state if state and not state.has_identity else None
+    claim = _claim(username, owner_of(new) if new else identify(owner, kind), table)
     with translated_errors(connection), lock_timeout(connection) as run:
         outcome = decide(run, [claim])[0]
-        announce_later(session, run.noted)
-        return outcome
+    if new and isinstance(outcome, Won):
+        _flush(session, run, PendingName(new, outcome.row), connection)
+    announce_later(session, run.noted)
+    return outcome
+
+
+def _flush(session: Session, run: HostRun, name: PendingName, connection: Connection) -> None:
+    # Outside of any `try` of ours: a constraint of the host's that this breaks is the host's.
+    session.flush()
+    with translated_errors(connection):
+        write_owners(run, [name])
 
 
 def find_in_session(session: AnySession, key: str, *, table: NameTable) -> NameRow | None:
@@ -70,7 +90,7 @@ def find_in_session(session: AnySession, key: str, *, table: NameTable) -> NameR
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    connection = connect(plain_session(session), table.bind, table.rules_version, writes=False)
+    connection = connect(plain_session(session), table.bind, table, writes=False)
     place = (table.namespace, key)
     with translated_errors(connection):
         found = read(HostRun(connection), {place})
@@ -99,6 +119,7 @@ def rename_in_session(
         SchemaError: The database is not set up for dibs.
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
+    _have_identity(session, owner)
     claim, place = _claim(username, identify(owner, kind), table), (table.namespace, old.key)
     with translated_errors(connection), lock_timeout(connection) as run:
         row = read(run, {place}).get(place)
@@ -133,6 +154,7 @@ def release_in_session(
         SchemaError: The database is not set up for dibs.
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
+    _have_identity(session, owner)
     who = None if owner is None else identify(owner, kind)
     where, params = _chosen(username, who, table)
     with translated_errors(connection), lock_timeout(connection) as run:
@@ -142,8 +164,14 @@ def release_in_session(
     return len(rows)
 
 
+def _have_identity(session: Session, owner: object) -> None:
+    state = instance_state(owner)
+    if state is not None and not state.has_identity:
+        session.flush()
+
+
 def _claim(username: Username, who: Owner, table: NameTable) -> Claim:
-    return Claim(username, who.kind, who.id, secrets.token_hex(16), table.namespace)
+    return Claim(username, who.kind, who.id, secrets.token_urlsafe(12), table.namespace)
 
 
 def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
@@ -158,7 +186,7 @@ def _chosen(
     where, params = "namespace = :namespace", dict[str, object](namespace=table.namespace)
     if username is not None:
         # The key says whether a name is free, never whose it is.
-        where += " AND name_key = :key AND canonical = :canonical"
+        where += f" AND name_key = :key AND {CANONICAL.format('')} = :canonical"
         params |= {"key": username.key, "canonical": username.canonical}
     if who is not None:
         where += f" AND {OF_OWNER}"

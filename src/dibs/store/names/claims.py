@@ -24,7 +24,7 @@ def decide(
     claims: Sequence[Claim],
     *,
     patient: bool = True,
-    was: str | None = None,
+    was: Mapping[str, str] | None = None,
 ) -> list[Outcome]:
     """Insert what is new, take over what is free, and say who has the rest.
 
@@ -36,14 +36,14 @@ def decide(
         claims: In any order; worked on in the order of their keys, so that two
             batches cannot wait for each other in a circle.
         patient: Whether to wait long for another transaction's locks.
-        was: In a rename, what the owner was called until now.
+        was: In a rename, what the owner was called until now, by the claim's token. Then the
+            history is given a line of every claim at once.
 
     Returns:
         One outcome a claim, in the order of the claims.
     """
-    ordered = sorted(claims, key=place)
-    firsts = [_news(claim, owned(claim, version=1), was) for claim in ordered]
-    told = was is not None
+    ordered, told, before = sorted(claims, key=place), bool(was), was or {}
+    firsts = [_news(c, owned(c, version=1), before.get(c.token)) for c in ordered]
     won, rows, whole = run.dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
     rows |= read(run, {place(c) for c in missing})
@@ -52,7 +52,10 @@ def decide(
         run.note(firsts)
     else:
         new = [(c, row) for c in ordered if (row := _new_row(c, settled[c.token]))]
-        steps = [Step(settled[c.token].before, _news(c, row, was)) for c, row in new]
+        steps = [
+            Step(settled[c.token].before, _news(c, row, before.get(c.token)), told)
+            for c, row in new
+        ]
         append(run, steps)
         insert_users(run, [c.user for c, row in new if c.user and _needs_row(c.user, row)])
     return [settled[claim.token].outcome for claim in claims]

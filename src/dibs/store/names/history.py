@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from dibs.context import Deadline, acting
+from dibs.errors import StoreError
 from dibs.names import Username
 from dibs.signals import Action, NameChange
 from dibs.store.database.dialects.base import (
@@ -41,16 +42,26 @@ NAMES_NOW = """
     WHERE owner IN ({owners}) AND owner_kind = 'user' AND state = 'owned'
 """
 # A claim is in the history, or it is a row that has not changed since.
-REGISTRATIONS = """
-    SELECT {at}, COUNT(*) FROM dibs_history
-    WHERE at >= :since AND action = 'claimed' AND owner_kind = 'user' AND {namespace}
-    GROUP BY 1
-    UNION ALL
-    SELECT {created_at}, COUNT(*) FROM dibs_names
-    WHERE created_at >= :since AND updated_at = 0
-      AND state = 'owned' AND owner_kind = 'user' AND {namespace}
-    GROUP BY 1
+REGISTERED = """
+    SELECT
+        (SELECT COUNT(*) FROM dibs_history
+            WHERE at >= :start AND at < :end
+              AND action = 'claimed' AND owner_kind = 'user' AND {namespace})
+      + (SELECT COUNT(*) FROM dibs_names
+            WHERE created_at >= :start AND created_at < :end AND updated_at IS NULL
+              AND state = 'owned' AND owner_kind = 'user' AND {namespace})
 """
+SUMS = """
+    SELECT hour, registered FROM dibs_figures
+    WHERE namespace = :namespace AND hour >= :since ORDER BY hour
+"""
+HOUR_MS = 3_600_000
+SETTLED_MS = 600_000
+"""So long after an hour's end, whoever wrote in it has committed."""
+
+ENOUGH_S = 1.0
+"""What is left of the time for another hour to be counted."""
+
 OF_NAME = f"""
     SELECT {HISTORY_COLUMNS}, at FROM dibs_history
     WHERE namespace = :namespace AND name_key = :key
@@ -58,7 +69,7 @@ OF_NAME = f"""
     SELECT namespace, name_key, version,
         CASE state WHEN 'owned' THEN 'claimed' ELSE state END, NULL, display,
         owner_kind, owner, actor, request_id, created_at
-    FROM dibs_names WHERE namespace = :namespace AND name_key = :key AND updated_at = 0
+    FROM dibs_names WHERE namespace = :namespace AND name_key = :key AND updated_at IS NULL
     ORDER BY version DESC LIMIT :limit
 """
 ACTIONS: dict[State, Action] = {"owned": "claimed", "held": "held", "reserved": "reserved"}
@@ -96,25 +107,54 @@ class History:
         rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         return dict(map(plain, rows))
 
-    def registrations(self, *, since: int, width: int, deadline: Deadline) -> Mapping[int, int]:
-        """How many users registered, by the start of each span of time that has any.
+    def registrations(self, *, since: int, now: int, deadline: Deadline) -> dict[int, int]:
+        """How many users registered, by the start of each hour that has any.
+
+        Each hour is counted once and its sum is kept, so that this reads the last hours and the
+        sums. Of hours that nobody has asked for yet it counts as many as there is time for, the
+        newest first; the next call goes on.
 
         Args:
             since: Milliseconds of the database's clock since 1970.
-            width: Of a span; they begin at its multiples.
+            now: The same, of this moment.
             deadline: When the caller stops waiting.
 
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        spans = {at: self._transactions.dialect.span(at, width) for at in ("at", "created_at")}
-        sql = REGISTRATIONS.format(namespace=self._namespace_is(), **spans)
-        params = {"namespace": self._namespace, "since": since}
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        found: Counter[int] = Counter()
-        for start, number in rows:
-            found[int(start)] += int(number)
-        return found
+        first = since - since % HOUR_MS
+
+        def work(run: Run) -> tuple[dict[int, int], dict[int, int]]:
+            params = {"namespace": self._namespace, "since": first}
+            known = {int(hour): int(number) for hour, number in run.rows(SUMS, params)}
+            counted: dict[int, int] = {}
+            for hour in range(now - now % HOUR_MS, first - 1, -HOUR_MS):
+                if hour not in known and (not counted or deadline.allows(ENOUGH_S)):
+                    counted[hour] = self._registered(run, hour)
+            return known, counted
+
+        known, counted = self._transactions.read(work, deadline=deadline)
+        over = {hour: n for hour, n in counted.items() if hour + HOUR_MS + SETTLED_MS <= now}
+        with suppress(StoreError):  # it is counted again
+            self._keep(over, deadline)
+        return {hour: number for hour, number in (known | counted).items() if number}
+
+    def _registered(self, run: Run, hour: int) -> int:
+        params = {"namespace": self._namespace, "start": hour, "end": hour + HOUR_MS}
+        return int(run.rows(REGISTERED.format(namespace=self._namespace_is()), params)[0][0])
+
+    def _keep(self, sums: Mapping[int, int], deadline: Deadline) -> None:
+        if not sums:
+            return
+        params: dict[str, object] = {"namespace": self._namespace}
+        for i, (hour, number) in enumerate(sums.items()):
+            params |= {f"hour_{i}": hour, f"registered_{i}": number}
+        rows = ", ".join(f"(:namespace, :hour_{i}, :registered_{i})" for i in range(len(sums)))
+        pass_over = self._transactions.dialect.pass_over("namespace, hour")
+        sql = f"INSERT INTO dibs_figures (namespace, hour, registered) VALUES {rows} {pass_over}"
+        self._transactions.write(
+            lambda run: run.change(sql, params), changed=bool, deadline=deadline
+        )
 
     def _namespace_is(self) -> str:
         return f"{self._transactions.dialect.unindexed('namespace')} = :namespace"
@@ -147,10 +187,15 @@ def changed(
 
 
 class Step(NamedTuple):
-    """A change, and the row as it was read before it; None if there was none."""
+    """A change, and the row as it was read before it; None if there was none.
+
+    Attributes:
+        told: Whether a new row leaves this line to the history, and does not keep it itself.
+    """
 
     before: NameRow | None
     change: NameChange
+    told: bool = False
 
 
 def append(run: Run, steps: Sequence[Step]) -> None:
@@ -179,7 +224,7 @@ def _lines(step: Step) -> list[Line]:
     """What this change writes: nothing if its row says it all, or the first claim too."""
     row = step.before
     if row is None:
-        return [Line(step.change)] if step.change.was is not None else []
+        return [Line(step.change)] if step.told else []
     if row.first is None:
         return [Line(step.change)]
     first = NameChange(

@@ -104,7 +104,7 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
         _refuse_haste(run, claim, wish.pace)
     if wish.in_place:
         return Won(_respell(run, wish, seen))
-    outcome = decide(run, [claim], was=old.display)[0]
+    outcome = decide(run, [claim], was={claim.token: old.display})[0]
     if isinstance(outcome, Won):
         new = outcome.row.display
         gone = end_row(run, seen, wish.rest, action="left", became=new)
@@ -195,7 +195,8 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
     if any(rows.get(where) != row for where, row in seen.items()):
         return None
     name, theirs = (rows[row.namespace, row.key] for row in (name, theirs))
-    outcome = decide(run, [wish.instead], was=name.display)[0]
+    instead = wish.instead
+    outcome = decide(run, [instead], was={instead.token: name.display})[0]
     if isinstance(outcome, Won):
         passed = _pass_on(run, name, str(theirs.owner))
         gone = end_row(run, theirs, wish.rest, action="left", became=name.display)

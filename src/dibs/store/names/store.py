@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
 
 from dibs.context import Deadline
 from dibs.errors import SchemaError, StoreError, StoreUnavailable
@@ -18,12 +21,14 @@ from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import name_row, plain
 from dibs.store.database.outage import HEARSAY
 from dibs.store.database.transactions import Restart, Transactions
+from dibs.store.models import ALL_TABLES, Tables
 from dibs.store.names.claims import claim_at_once, decide, place, read
 from dibs.store.names.history import append, written
 from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locked
 from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
+    STAFF,
     Claim,
     Failed,
     NameRow,
@@ -58,12 +63,20 @@ class NameStore:
     Args:
         transactions: On the service's database.
         rules_version: The one that names are parsed by.
+        tables: Those that must be there: for names alone not all of them.
     """
 
-    def __init__(self, transactions: Transactions, *, rules_version: int = RULES_VERSION) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        *,
+        rules_version: int = RULES_VERSION,
+        tables: Tables = ALL_TABLES,
+    ) -> None:
         self.transactions = transactions
         self.engine = transactions.engine
         self._rules_version = rules_version
+        self.tables = tables
         self._secret = ""
         self._verified = -1
         self._verifying = threading.Lock()
@@ -342,12 +355,12 @@ class NameStore:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        where = "namespace = :namespace AND state = 'reserved' ORDER BY name_key"
-        sql = self.transactions.dialect.select_where(where)
-        rows = self.transactions.read(
-            lambda run: run.rows(sql, {"namespace": namespace}), deadline=deadline
-        )
-        return [name_row(row) for row in rows]
+        # By their owner: of the other names of a namespace nothing is read.
+        dialect, params = self.transactions.dialect, {"namespace": namespace, "kind": STAFF}
+        where = f"{dialect.unindexed('namespace')} = :namespace AND state = 'reserved'"
+        sql = dialect.select_where(f"owner_kind = :kind AND {where}")
+        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return sorted(map(name_row, rows), key=lambda row: row.key)
 
     def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
         """Give a user this role, or none, and say whether there is such a user.
@@ -404,9 +417,13 @@ class NameStore:
             SchemaError: They are not; the message names the command that mends it.
             StoreUnavailable: The database cannot answer.
         """
-        self.transactions.inspect(
-            lambda connection: schema.verify(connection, self._rules_version), deadline=deadline
-        )
+
+        def look(connection: Connection) -> None:
+            if schema.is_new(connection):
+                schema.write_rules(connection, self._rules_version)
+            schema.verify(connection, self._rules_version, tables=self.tables)
+
+        self.transactions.inspect(look, deadline=deadline)
 
     def is_empty(self, *, deadline: Deadline) -> bool:
         """Whether none of the tables exists yet.
@@ -423,11 +440,7 @@ class NameStore:
             StoreUnavailable: The database cannot answer.
         """
         if not self._secret:
-            sql = "SELECT secret FROM dibs_meta WHERE id = 1"
-            rows = self.transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
-            if not rows:
-                raise SchemaError(schema.EMPTY_META)
-            self._secret = plain(rows[0])[0]
+            self._secret = str(self._of_meta("secret", deadline))
         return self._secret
 
     def clock(self, *, deadline: Deadline) -> int:
@@ -436,11 +449,17 @@ class NameStore:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        sql = f"SELECT {self.transactions.dialect.clock} FROM dibs_meta WHERE id = 1"
-        rows = self.transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
-        if not rows:
-            raise SchemaError(schema.EMPTY_META)
-        return int(rows[0][0])
+        return int(self._of_meta(self.transactions.dialect.clock, deadline))
+
+    def _of_meta(self, what: str, deadline: Deadline) -> Any:
+        """A value of the one row of `dibs_meta`, or beside it."""
+        sql = f"SELECT {what} FROM dibs_meta WHERE id = 1"
+        for _ in range(2):
+            rows = self.transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
+            if rows:
+                return plain(rows[0])[0]
+            self.verify(deadline=deadline)  # writes it where a host has just made the tables
+        raise SchemaError(schema.EMPTY_META)
 
     def close(self) -> None:
         """Give back every connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -106,7 +106,7 @@ def acts(user_id: str) -> None:
 
 def _begin() -> None:
     sent = request.headers.get(HEADER, "")
-    act(Acting(request_id=sent if ID.fullmatch(sent) else uuid.uuid4().hex))
+    act(Acting(request_id=sent if ID.fullmatch(sent) else secrets.token_hex(8)))
 
 
 def _answer(response: Response) -> Response:

@@ -185,7 +185,7 @@ def figures() -> Figures:
     """
     now = parts().store.clock(deadline=deadline())
     since = first_day(now)
-    counts = parts().history.registrations(since=since, width=HOUR_MS, deadline=deadline())
+    counts = parts().history.registrations(since=since, now=now, deadline=deadline())
     counted, scope = _counted()
     refused = {
         name.removeprefix(REFUSED): number

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import String
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeEngine
 
@@ -64,8 +63,12 @@ NAME_COLUMNS = (
     "namespace, name_key, canonical, display, rules_version, state,"
     " owner_kind, owner, claim_token, expires_at, version"
 )
+CANONICAL = "COALESCE({0}canonical, {0}name_key)"
+"""A row's canonical form; `{0}` is the table's alias."""
+
+NAME_VALUES = NAME_COLUMNS.replace("canonical", CANONICAL.format(""))
 FIRST_COLUMNS = "created_at, updated_at, actor, request_id, registered"
-"""What a row says of its first claim while `updated_at` is 0."""
+"""What a row says of its first claim while `updated_at` is NULL."""
 
 HISTORY_COLUMNS = (
     "namespace, name_key, version, action, was, became, owner_kind, owner, actor, request_id"
@@ -213,14 +216,6 @@ class Dialect:
         """The column, where it is compared and no index of it should be chosen for that."""
         return column
 
-    @staticmethod
-    def span(column: str, width: int) -> str:
-        """The beginning of the span of so many milliseconds that a moment is in.
-
-        Not by `%`, which begins a parameter for some drivers.
-        """
-        return f"{column} / {width} * {width}"
-
     @classmethod
     def free(cls) -> str:
         """SQL that is true for a row whose name can be claimed now."""
@@ -249,7 +244,7 @@ class Dialect:
     def seen(cls) -> str:
         """What is read of a row: see `name_row`."""
         is_free = f"CASE WHEN {cls.free()} THEN 1 ELSE 0 END"
-        return f"{NAME_COLUMNS}, {FIRST_COLUMNS}, {is_free}, expires_at - {cls.clock}"
+        return f"{NAME_VALUES}, {FIRST_COLUMNS}, {is_free}, expires_at - {cls.clock}"
 
     @classmethod
     def insert(cls, count: int, *, told: bool = False) -> str:
@@ -258,7 +253,7 @@ class Dialect:
         Args:
             told: Whether the history is given a line of each now, and not with its next change.
         """
-        first = "0, :actor_{i}, :request_id_{i}, :registered_{i}"
+        first = "NULL, :actor_{i}, :request_id_{i}, :registered_{i}"
         if told:
             first = f"{cls.clock}, NULL, NULL, NULL"
         rows = ", ".join(
@@ -356,13 +351,8 @@ class Dialect:
 
     @staticmethod
     def byte_text(length: int) -> TypeEngine[Any]:
-        """The type of a column of text that is compared byte by byte."""
-        return String(length)
-
-    @staticmethod
-    def encode(text: str) -> str | bytes:
-        """A text as such a column takes it."""
-        return text
+        """The type of a column of text that is compared byte by byte: one of SQLAlchemy's own."""
+        raise NotImplementedError
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:
@@ -420,7 +410,7 @@ def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
         name = claim.username
         params[f"namespace_{i}"] = claim.namespace
         params[f"key_{i}"] = name.key
-        params[f"canonical_{i}"] = name.canonical
+        params[f"canonical_{i}"] = None if name.canonical == name.key else name.canonical
         params[f"display_{i}"] = name.display
         params[f"rules_version_{i}"] = name.rules_version
         params[f"state_{i}"] = claim.state
@@ -461,6 +451,6 @@ def name_row(row: Row) -> NameRow:
     """The value of a row of `Dialect.select`."""
     *values, created_at, updated_at, actor, request_id, registered, is_free, expires_in = plain(row)
     first = None
-    if updated_at == 0:
+    if updated_at is None:
         first = FirstClaim(created_at, actor, request_id, registered=registered == 1)
     return NameRow(*[*values, bool(is_free), expires_in, first])

@@ -151,10 +151,10 @@ class MySQL(Dialect):
             return MEANINGS.get(error.args[0], Kind.OTHER)
         return without_code(error)
 
-    @classmethod
-    def host_statement(cls, sql: str, params: Params) -> tuple[str, Params]:
+    @staticmethod
+    def host_statement(sql: str, params: Params) -> tuple[str, Params]:
         """With a bound on its waits, and texts as bytes, whatever the connection's charset is."""
-        encoded = {k: cls.encode(v) if isinstance(v, str) else v for k, v in params.items()}
+        encoded = {k: v.encode() if isinstance(v, str) else v for k, v in params.items()}
         return HOST_BOUND + sql, encoded
 
     @staticmethod
@@ -166,10 +166,6 @@ class MySQL(Dialect):
     def unindexed(column: str) -> str:
         # Else MariaDB chooses the primary key for its first column, and sorts a whole namespace.
         return f"COALESCE({column}, '')"
-
-    @staticmethod
-    def span(column: str, width: int) -> str:
-        return f"{column} DIV {width} * {width}"
 
     @classmethod
     def insert_names(
@@ -207,10 +203,6 @@ class MySQL(Dialect):
     @staticmethod
     def byte_text(length: int) -> VARBINARY:
         return VARBINARY(length)
-
-    @staticmethod
-    def encode(text: str) -> bytes:
-        return text.encode()
 
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:

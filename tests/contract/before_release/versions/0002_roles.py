@@ -6,7 +6,7 @@ Revision ID: 0002
 import sqlalchemy as sa
 from alembic import op
 
-from dibs.store.models import ByteText
+from dibs.store.models import byte_text
 
 revision = "0002"
 down_revision = "0001"
@@ -14,7 +14,7 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Add the column."""
-    op.add_column("dibs_users", sa.Column("role", ByteText(16)))
+    op.add_column("dibs_users", sa.Column("role", byte_text(16)))
 
 
 def downgrade() -> None:

@@ -6,7 +6,7 @@ Revision ID: 0008
 import sqlalchemy as sa
 from alembic import op
 
-from dibs.store.models import ByteText
+from dibs.store.models import byte_text
 
 revision = "0008"
 down_revision = "0007"
@@ -14,8 +14,8 @@ down_revision = "0007"
 
 def upgrade() -> None:
     """Add the columns."""
-    op.add_column("dibs_names", sa.Column("actor", ByteText(256)))
-    op.add_column("dibs_names", sa.Column("request_id", ByteText(64)))
+    op.add_column("dibs_names", sa.Column("actor", byte_text(256)))
+    op.add_column("dibs_names", sa.Column("request_id", byte_text(64)))
     op.add_column("dibs_names", sa.Column("registered", sa.SmallInteger))
 
 

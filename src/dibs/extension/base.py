@@ -1,0 +1,140 @@
+"""What a `Dibs` is made of: a session, rules, a namespace, and the app that is current."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from flask import Flask, current_app, has_app_context
+from sqlalchemy import Engine, MetaData
+
+from dibs.errors import ConfigError, InvalidName, NameNotOwned, NameTaken
+from dibs.extension.escaped import note_session
+from dibs.names import Lookalikes, NamePolicy, Parser
+from dibs.state import AppState, state_of
+from dibs.store.host.connection import AnySession, NameTable, engine_of, plain_session
+from dibs.store.host.events import Fate
+from dibs.store.host.owners import instance_state, session_of, write_to
+from dibs.store.host.pending import leave_out
+from dibs.store.models import attach, names
+from dibs.store.names.releases import Quarantine
+
+if TYPE_CHECKING:
+    from dibs.store.host.guard import GuardedColumn
+
+
+class HostNames:
+    """The names of a host app, in one namespace."""
+
+    def __init__(
+        self,
+        session: Callable[[], AnySession] | None,
+        metadata: MetaData | None,
+        policy: NamePolicy,
+        lookalikes: Lookalikes,
+        namespace: str | None,
+    ) -> None:
+        self._session = session or flask_sqlalchemy_session
+        self._parser = Parser(policy=policy, lookalikes=lookalikes)
+        self.lookalikes = lookalikes
+        self._namespace = namespace
+        self._within: str | None = None
+        self._root = self  # of copies for other namespaces too: the one that apps are told of
+        self._apps: WeakSet[Flask] = WeakSet()
+        self.guards: list[GuardedColumn] = []
+        self.metadata = metadata
+        self._table = attach(metadata, self.rules_version) if metadata is not None else names
+
+    @property
+    def engine(self) -> Engine:
+        """The engine by which the current app writes names."""
+        return engine_of(self._session(), write_to(self._table))
+
+    @property
+    def rules_version(self) -> int:
+        """The version of the rules by which names get their keys."""
+        return self._parser.rules_version
+
+    def _name_table(self, *, writes: bool = True) -> NameTable:
+        bind = write_to(self._table) if writes else {"clause": self._table}
+        here, owned = self._namespace_here(), self.metadata is not None
+        return NameTable(here, bind, self.rules_version, in_metadata=owned)
+
+    @contextmanager
+    def _refusing(self, owner: object) -> Iterator[None]:
+        """Leave nothing behind of what is refused: whatever commits later must not store it."""
+        try:
+            yield
+        except (NameTaken, NameNotOwned, InvalidName):
+            state = instance_state(owner)
+            session = session_of(state) or plain_session(self._session())
+            note_session(session)
+            if state is not None:
+                leave_out(state)
+            raise
+
+    def _rest(self, *, at_once: bool = False) -> Quarantine:
+        """What a name is between its owner and the next one."""
+        lasts = 0 if at_once else self._state().quarantine
+        return Quarantine(lasts, remembered=lasts != 0)
+
+    def _fate(self, *, at_once: bool) -> Fate:
+        """What becomes of the names of owners who are deleted."""
+        state = self._state()
+        return Fate(state.namespaces, 0 if at_once else state.quarantine)
+
+    def _state(self) -> AppState:
+        """What the current app keeps; outside of every app, what the only one does.
+
+        A worker or a script that has made the app needs no app context for names.
+
+        Raises:
+            RuntimeError: There is no such app, or dibs was not put on it.
+        """
+        if has_app_context():
+            state = state_of(current_app)
+            if self._root in state.names.values():
+                return state
+        elif len(self._apps) == 1:
+            return state_of(next(iter(self._apps)))
+        raise RuntimeError(
+            "The current Flask app is not registered with this Dibs."
+            " Did you forget to call 'init_app'?"
+            if has_app_context()
+            else "Working outside of application context, and this Dibs is not on exactly one app:"
+            " call 'init_app', and push a context: with app.app_context(): ..."
+        )
+
+    def _namespace_here(self, wanted: str | None = None) -> str:
+        """The namespace in the current app.
+
+        Args:
+            wanted: Another one than this `Dibs` is for.
+
+        Raises:
+            RuntimeError: There is no current app, or dibs was not put on it.
+            ConfigError: The app does not know the namespace.
+        """
+        state, wanted = self._state(), wanted or self._within
+        if wanted is None:
+            return next(name for name, dibs in state.names.items() if dibs is self._root)
+        if wanted not in state.namespaces:
+            raise ConfigError(f"{wanted!r} is no namespace of this app: see DIBS_NAMESPACES")
+        return wanted
+
+
+def flask_sqlalchemy_session() -> AnySession:
+    """The session of whichever extension calls itself `sqlalchemy`.
+
+    Raises:
+        RuntimeError: The app has none.
+    """
+    try:
+        extension = current_app.extensions["sqlalchemy"]
+    except KeyError:
+        raise RuntimeError(
+            "This app has no Flask-SQLAlchemy; say which session to use: Dibs(session=lambda: ...)"
+        ) from None
+    return extension.session  # type: ignore[no-any-return]

@@ -1,0 +1,153 @@
+"""Names that owners gain and give up together: all of it in one transaction, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dibs.signals import Action
+from dibs.store.database.dialects.base import Run, claim_params
+from dibs.store.database.transactions import RowVanished
+from dibs.store.names.claims import Place, decide, owned, place, read
+from dibs.store.names.history import Step, append, changed
+from dibs.store.names.releases import Quarantine, end_row
+from dibs.store.records import Claim, Lost, NameRow, Outcome, Won
+
+
+@dataclass(frozen=True, slots=True)
+class OldName:
+    """A name that an owner gives up, if it is theirs.
+
+    Attributes:
+        namespace: Where it is unique.
+        key: What the database makes unique.
+        canonical: Of names with one key, which one.
+        owner_kind: Whose it is.
+        owner: Which one of them.
+    """
+
+    namespace: str
+    key: str
+    canonical: str
+    owner_kind: str
+    owner: str
+
+    def is_in(self, row: NameRow) -> bool:
+        """Whether the row is of exactly this name, and this owner has it."""
+        is_theirs = row.state == "owned" and row.is_of(self.owner_kind, self.owner)
+        return is_theirs and row.canonical == self.canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What changes for one owner.
+
+    Attributes:
+        claim: Of the name that they gain; None if they only give one up.
+        old: The name that they give up; None if they have none.
+    """
+
+    claim: Claim | None = None
+    old: OldName | None = None
+
+
+class Moved(NamedTuple):
+    """What became of moves.
+
+    Attributes:
+        outcomes: One a claim, by its token.
+        freed: The rows of the names that are nobody's now.
+    """
+
+    outcomes: dict[str, Outcome]
+    freed: list[NameRow]
+
+
+def apply_moves(run: Run, moves: Sequence[Move], rest: Quarantine) -> Moved:
+    """Claim what is gained, then end what is given up.
+
+    A name that one of these owners gives up may be another's at once: two people can change
+    names, and a quarantine keeps out only who is not one of them. Runs inside the caller's
+    transaction, which alone makes it true, and which has to be rolled back if a claim is lost.
+
+    Args:
+        run: Sends the statements.
+        moves: In any order; claims are worked on in the order of their keys, so that two
+            transactions cannot wait for each other in a circle.
+        rest: What becomes of a name that nobody gains.
+
+    Raises:
+        RowVanished: A row kept changing; the transaction is to be run again.
+    """
+    leaving = _leaving(run, moves)
+    was = {m.claim.token: leaving[id(m)].display for m in moves if m.claim and id(m) in leaving}
+    given_up = {(row.namespace, row.key): row for row in leaving.values()}
+    outcomes: dict[str, Outcome] = {}
+    steps: list[Step] = []
+    claims = sorted((move.claim for move in moves if move.claim), key=place)
+    theirs = [(c, row) for c in claims if (row := given_up.pop(place(c), None)) is not None]
+    taken = {claim.token for claim, _ in theirs}
+    decided = _decided(run, [c for c in claims if c.token not in taken], was)
+    for claim, outcome in decided:
+        if isinstance(outcome, Lost) and _is_of(outcome.row, claim):
+            theirs.append((claim, outcome.row))  # claimed before, by whatever door
+        outcomes[claim.token] = outcome
+    for claim, row in theirs:
+        outcomes[claim.token] = _pass_on(run, row, claim, was.get(claim.token), steps)
+    if any(isinstance(outcome, Lost) for outcome in outcomes.values()):
+        return Moved(outcomes, [])
+    became = {id(m): m.claim.username.display for m in moves if m.claim}
+    freed: list[NameRow] = []
+    for at, row in sorted(leaving.items(), key=lambda item: _place(item[1])):
+        if _place(row) in given_up:
+            action: Action = "left" if at in became else "released"
+            gone = end_row(run, row, rest, action=action, became=became.get(at))
+            freed.append(gone.row)
+            steps.append(gone.step)
+    append(run, steps)
+    return Moved(outcomes, freed)
+
+
+def _leaving(run: Run, moves: Sequence[Move]) -> dict[int, NameRow]:
+    """The rows of the names that are given up, by move; what is not the owner's is left alone."""
+    olds = {id(move): move.old for move in moves if move.old}
+    if not olds:
+        return {}
+    rows = read(run, {(old.namespace, old.key) for old in olds.values()})
+    found = {at: rows.get((old.namespace, old.key)) for at, old in olds.items()}
+    return {at: row for at, row in found.items() if row is not None and olds[at].is_in(row)}
+
+
+def _decided(
+    run: Run, claims: Sequence[Claim], was: Mapping[str, str]
+) -> list[tuple[Claim, Outcome]]:
+    if not claims:
+        return []
+    renamed = {claim.token: was[claim.token] for claim in claims if claim.token in was}
+    return list(zip(claims, decide(run, claims, was=renamed), strict=True))
+
+
+def _is_of(row: NameRow, claim: Claim) -> bool:
+    return row.state == "owned" and row.is_of(claim.owner_kind, claim.owner)
+
+
+def _pass_on(run: Run, row: NameRow, claim: Claim, was: str | None, steps: list[Step]) -> Won:
+    """Give a name that is being given up to the one who claims it, perhaps in another spelling."""
+    now = owned(claim, version=row.version + 1)
+    if _is_of(row, claim) and row.display == now.display:
+        return Won(row)
+    sql = run.dialect.take_over(when_free=False)
+    if run.change(sql, claim_params([claim]) | {"version": row.version}) != 1:
+        raise RowVanished(row.key)
+    action: Action = "renamed"
+    if not _is_of(row, claim):
+        action, was = "transferred", was or row.display
+    elif row.canonical == now.canonical:
+        action, was = "respelled", row.display
+    steps.append(Step(row, changed(now, action, was=was or row.display, became=now.display)))
+    return Won(now)
+
+
+def _place(row: NameRow) -> Place:
+    return row.namespace, row.key
