@@ -137,7 +137,7 @@ def read(body: dict[str, Any]) -> tuple[list[str], str | None]:
         or not all(isinstance(one, str) for one in names)
     ):
         wrong["names"] = "not_names"
-    if "namespace" in body and not isinstance(namespace, str):
+    if namespace is not None and not isinstance(namespace, str):
         wrong["namespace"] = "not_text"
     if wrong or names is None:
         raise BodyInvalid([broken(*item) for item in sorted(wrong.items())])
