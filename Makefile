@@ -50,7 +50,7 @@ lock: setup ## write requirements/ anew from pyproject.toml; ARGS=--upgrade
 	@scripts/lock $(ARGS)
 
 clean: ## remove what make made; instance/, with its database, stays
-	rm -rf .venv .venv-test build dist .mypy_cache .pytest_cache .ruff_cache .benchmarks .hypothesis
+	rm -rf .venv .venv-test .venv-core .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .benchmarks .hypothesis
 
 # An environment made for development also serves, and is left as it is.
 setup-serve:
@@ -72,3 +72,6 @@ wheel: setup
 
 setup-test: wheel
 	@scripts/sync .venv-test requirements/dev.txt $(WHEELS)/*.whl
+	@# What a host app has at least, and the oldest of it: a test runs in each.
+	@scripts/sync .venv-core requirements/core.txt $(WHEELS)/*.whl
+	@scripts/sync .venv-lowest requirements/lowest.txt $(WHEELS)/*.whl

@@ -73,15 +73,17 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import what is named in `__all__`, or look up the version, on first use (PEP 562)."""
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 
-        return version("dibs")
-    if name in __all__:
-        return getattr(import_module(_HOMES.get(name, "dibs.errors")), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Import what is named in `__all__`, or look up the version, on first use (PEP 562)."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("dibs")
+        if name in __all__:
+            return getattr(import_module(_HOMES.get(name, "dibs.errors")), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -38,8 +38,8 @@ class AppState:
         places: By the blueprint of each further address for checks, the namespace it is for.
         limits: Of the routes; None where there are none.
         has_pages: Whether it has pages of ours, which go on without a script.
-        offers_languages: Whether a reader's own choice of language counts in pages; None where
-            a rule of the app's own says which language an answer is in.
+        locale: The language of answers to clients that ask for none of ours.
+        offers_languages: Whether a reader's own choice of language counts in pages.
         answers_escaped: Whether what views raise of dibs is answered before others see it.
         component: The module of `<dibs-username>`, once somebody has asked for it.
     """
@@ -53,7 +53,8 @@ class AppState:
     places: Mapping[str, Place] = field(default_factory=dict)
     limits: Limits | None = None
     has_pages: bool = False
-    offers_languages: bool | None = None
+    locale: str = "en"
+    offers_languages: bool = False
     answers_escaped: bool = False
     component: bytes | None = None
 

@@ -192,7 +192,7 @@ def test_without_rbloom(quick, monkeypatch):
 @pytest.mark.parametrize("option", ["--json", "--markdown", "--chart"])
 def test_a_file_that_cannot_be_written(quick, monkeypatch, option):
     """Said before anything is measured."""
-    monkeypatch.setattr(compare, "measure", None)
+    monkeypatch.setattr(measure, "measure", None)
     said = quick.dibs("compare", *TINY, option, "nowhere/file.svg")
     assert (said.status, "cannot be written" in said.err) == (1, True)
 
@@ -201,7 +201,7 @@ def test_what_was_in_a_file_stays_until_there_is_better(quick, monkeypatch):
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compare, "measure", fail)
+    monkeypatch.setattr(measure, "measure", fail)
     (quick.folder / "old.json").write_text("old")
     quick.dibs("compare", *TINY, "--json", "old.json", "--markdown", "new.md")
     assert (quick.folder / "old.json").read_text() == "old"

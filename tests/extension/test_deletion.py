@@ -196,7 +196,7 @@ def test_composite_keys_and_subclasses(host: Host):
             ("staff", "a%3A1:2"),
             ("staff", "a:1"),
         ]
-        session.delete(session.get_one(Staff, ("a", 1)))
+        session.delete(session.get(Staff, ("a", 1)))
         session.flush()
         host.dibs.claim("boss1", owner=1)
         with pytest.raises(NameTaken):

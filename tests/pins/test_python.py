@@ -57,7 +57,7 @@ def test_what_dibs_exports() -> None:
 
 def members() -> Iterator[str]:
     yield f"Dibs{parameters(Dibs)}"
-    for name, member in sorted(vars(Dibs).items()):
+    for name, member in inspect.getmembers(Dibs):
         if not name.startswith("_"):
             yield name + (parameters(member) if inspect.isroutine(member) else ": property")
 

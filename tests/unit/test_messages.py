@@ -10,13 +10,13 @@ import pytest
 from babel.messages import mofile, pofile
 from babel.messages.catalog import Catalog
 
-from dibs.web import i18n
+from dibs.web import words
 from tests.web.messages import messages
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "src/dibs/web/translations"
-INSTALLED = Path(i18n.__file__).parent / "translations"
-TRANSLATED = [locale for locale in i18n.LOCALES if locale != "en"]
+INSTALLED = Path(words.__file__).parent / "translations"
+TRANSLATED = [locale for locale in words.LOCALES if locale != "en"]
 FIELD = re.compile(r"%\(\w+\)[a-z]")
 
 
@@ -69,7 +69,7 @@ OTHER_WORDS = {
 """What the pages do not say: their buttons say `Sign in`, and in Chinese their reader is 您."""
 
 
-@pytest.mark.parametrize("locale", i18n.LOCALES)
+@pytest.mark.parametrize("locale", words.LOCALES)
 def test_pages_and_messages_have_the_same_words(locale):
     said = messages() if locale == "en" else entries(locale).values()
     assert [one for one in said if OTHER_WORDS[locale].search(one)] == []

@@ -154,11 +154,10 @@ def test_the_table_states_its_version_and_its_licence():
     assert "UNICODE LICENSE V3" in notice
 
 
-def test_ascii_names_load_neither_the_table_nor_what_it_needs():
+def test_ascii_names_do_not_load_the_table():
     program = (
-        "import sys; from dibs.names import parse; parse('Ada.Lovelace');"
-        "from dibs.names.tables import _table; print(_table.cache_info().currsize);"
-        "print(*{'regex', 'precis_i18n'} & set(sys.modules))"
+        "from dibs.names import parse; parse('Ada.Lovelace');"
+        "from dibs.names.tables import _table; print(_table.cache_info().currsize)"
     )
     ran = subprocess.run(
         [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True

@@ -20,7 +20,7 @@ import dibs
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-SERVED_WITH = ["postgresql", "mysql", "redis", "filter", "serve"]
+SERVED_WITH = ["postgresql", "mysql", "redis", "filter", "service", "migrations"]
 
 
 @pytest.fixture(scope="module")
@@ -49,20 +49,24 @@ def asked_for(
     lines = list(project["dependencies"])
     lines += [line for extra in extras for line in project["optional-dependencies"][extra]]
     lines += [line for name in groups for line in group(pyproject, name)]
-    return [Requirement(line) for line in lines]
+    # An extra that holds another one says so by the name of dibs.
+    return [one for one in map(Requirement, lines) if one.name != "dibs"]
 
 
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
         ("dibs.names", {"flask", "sqlalchemy", "redis", "marshmallow", "werkzeug"}),
-        ("dibs.cli", {"alembic", "granian", "matplotlib", "redis", "sqlalchemy.orm"}),
+        ("dibs.cli", {"flask", "sqlalchemy", "marshmallow", "alembic", "granian", "jwt", "redis"}),
+        ("dibs.extension", {"marshmallow", "flask_smorest", "babel", "alembic", "jwt", "argon2"}),
+        ("dibs.web.http.problems", {"marshmallow", "flask_smorest", "babel", "jwt", "bcrypt"}),
+        ("dibs.web.http.problems", {"dibs.web.api", "dibs.wiring", "sqlalchemy.dialects.mysql"}),
     ],
 )
 def test_what_is_heavy_is_loaded_where_it_is_used(module, heavy):
-    """Names need no web framework and no database; each process of the service reads the commands.
+    """Names need no web framework and no database; a host app needs nothing of the service's.
 
-    The service is one process more than it has workers, and all of them start at once.
+    The commands are read by every `flask` command of a host, and by every TAB of a shell.
     """
     program = f"import sys, {module}; print(*{heavy!r} & set(sys.modules))"
     ran = subprocess.run(
@@ -77,7 +81,7 @@ def test_version_is_the_one_in_pyproject(pyproject):
 
 def test_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        _ = dibs.Nothing
+        _ = dibs.Nothing  # type: ignore[attr-defined]  # and so says the type checker
 
 
 def test_types_are_shipped():
@@ -105,6 +109,8 @@ def test_lock_hashes_everything(lock):
     [
         ("dev.txt", SERVED_WITH, ["dev"]),
         ("serve.txt", SERVED_WITH, ["build"]),
+        ("core.txt", [], []),
+        ("lowest.txt", ["migrations"], ["lowest"]),
     ],
 )
 def test_lock_satisfies_pyproject(pyproject, lock, extras, groups):
@@ -128,5 +134,22 @@ def test_every_extra_is_locked(pyproject):
 def test_what_is_served_was_tested():
     """No version differs between the environments."""
     tested = locked(ROOT / "requirements" / "dev.txt").items()
-    for name in ("serve.txt", "uv.txt"):
+    for name in ("serve.txt", "core.txt", "uv.txt"):
         assert locked(ROOT / "requirements" / name).items() <= tested
+
+
+def test_a_type_checker_sees_a_name_that_is_none(tmp_path):
+    """The module finds its names when they are asked for, but it does not have any name."""
+    program = tmp_path / "app.py"
+    program.write_text("from dibs import Dibs, NameTaken, Typo\n__all__ = ['Dibs', 'NameTaken']\n")
+    files = [dibs.__file__, str(program)]
+    options = ["--follow-imports=skip", "--cache-dir", str(tmp_path / "cache"), "--config-file="]
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, *files],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert 'has no attribute "Typo"' in ran.stdout
+    assert ran.stdout.count(": error: ") == 1

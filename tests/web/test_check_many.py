@@ -7,8 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from marshmallow import ValidationError
 from werkzeug.test import TestResponse
 
+from dibs.web.api.names import read
+from dibs.web.api.schemas import CheckBody
+from dibs.web.http.bodies import BodyInvalid
 from tests.web.site import Site, problem
 
 LIMIT = 64 * 1024
@@ -220,3 +224,38 @@ def test_a_list_that_is_longer_than_the_limit_costs_all_of_it(make_site):
 def test_a_list_that_is_none_costs_one(make_site):
     site = make_site(rate_limits="check=5/minute")
     assert left(post(site, ["ada", 1, 2])) == 4
+
+
+BODIES: list[dict[str, Any]] = [
+    {},
+    {"names": []},
+    {"names": None},
+    {"names": "ada"},
+    {"names": {"0": "ada"}},
+    {"names": ["ada", None]},
+    {"names": [["ada"]]},
+    {"names": ["ada"] * 100},
+    {"names": ["ada"] * 101},
+    {"names": ["ada"], "namespace": "teams"},
+    {"names": ["ada"], "namespace": None},
+    {"names": ["ada"], "namespace": 1},
+    {"names": ["ada"], "namespace": ["a"]},
+    {"names": ["ada"], "x": 1, "a": None},
+    {"namespace": True, "name": "ada"},
+]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=str)
+def test_the_page_that_describes_it_tells_the_truth(body):
+    """A body is read without the schema that the page has; both take and refuse the same."""
+    try:
+        taken = CheckBody().load(body)
+        expected: object = (taken["names"], taken["namespace"])
+    except ValidationError as error:
+        expected = sorted((field, codes[0]) for field, codes in error.normalized_messages().items())  # type: ignore[no-untyped-call]
+    found: object
+    try:
+        found = read(body)
+    except BodyInvalid as error:
+        found = [(field, reason.code) for field, reason in error.reasons]
+    assert found == expected

@@ -12,7 +12,7 @@ from flask import Flask
 
 from dibs.state import state_of
 from dibs.web import component
-from dibs.web.i18n import LOCALES
+from dibs.web.words import LOCALES
 
 PATH = "/dibs-username.js"
 MOST = 5000  # bytes, compressed
@@ -91,7 +91,6 @@ def test_it_asks_nobody_else(source):
 def test_under_a_prefix(site):
     """It looks for the service beside itself."""
     app = Flask(__name__)
-    app.extensions["babel"] = site.app.extensions["babel"]
     state_of(app).parts = site.parts
     app.register_blueprint(component.blueprint, url_prefix="/names")
     answer = app.test_client().get(f"/names{PATH}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dibs import web
+from dibs.web.api import routes
 from dibs.web.api.schemas import PlainTeamSchema, PlainUserSchema, TeamSchema, UserSchema
 from tests.web.site import Site
 
@@ -66,7 +66,7 @@ def test_what_could_not_be_written_is_not_half_there(make_site, document, monkey
     """Who asks next has it written again."""
     site = make_site(password="optional")
     with monkeypatch.context() as fault:
-        fault.delattr(web, "_say_one_change")
+        fault.delattr(routes, "_say_one_change")
         assert site.get("/openapi.json").status_code == 500
     assert site.get("/openapi.json").json == document
 

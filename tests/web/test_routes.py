@@ -17,6 +17,7 @@ from flask_sqlalchemy import SQLAlchemy
 import dibs.web
 from dibs import Dibs
 from dibs.state import parts_of
+from dibs.web.api import routes
 from dibs.web.http.blueprint import Blueprint
 from dibs.web.http.route import Route, route_of, says
 from tests.web.pages.browser import Browser, Forms, member
@@ -83,7 +84,7 @@ def test_a_route_that_says_nothing_is_no_app(site, monkeypatch):
     """Its name is in the sentence; before it was served without limits, for years perhaps."""
     forgotten = Blueprint("dibs_new", __name__, title="New", description="New.")
     forgotten.add_url_rule("/new", "tell", lambda: "")
-    monkeypatch.setattr(dibs.web, "BLUEPRINTS", (*dibs.web.BLUEPRINTS, forgotten))
+    monkeypatch.setattr(routes, "BLUEPRINTS", (*routes.BLUEPRINTS, forgotten))
     with pytest.raises(TypeError, match=r"^The route dibs_new\.tell does not say what it is: "):
         dibs.web.register_blueprints(Flask(__name__), site.parts)
 

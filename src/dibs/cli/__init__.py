@@ -1,4 +1,8 @@
-"""The command line: `dibs`, and the same as `flask dibs` inside a host app."""
+"""The command line: `dibs`, and the same as `flask dibs` inside a host app.
+
+Every `flask` command of a host imports this, and so does every TAB of a shell. So each command
+imports what it works with where it works: neither Flask nor SQLAlchemy is loaded before.
+"""
 
 from __future__ import annotations
 

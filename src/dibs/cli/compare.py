@@ -6,17 +6,21 @@ import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 import click
 from click.core import ParameterSource
 
 from dibs.cli.target import find_settings
 from dibs.compare import chart, table
-from dibs.compare.figures import BASELINE, Report
-from dibs.compare.measure import Plan, measure
+from dibs.compare.figures import BASELINE
+from dibs.config import Strategy
 from dibs.errors import ConfigError
-from dibs.strategies import STRATEGIES
 
+if TYPE_CHECKING:
+    from dibs.compare.figures import Report
+
+STRATEGIES = [one for one in get_args(Strategy) if one != "auto"]
 FILTERED, INSTALL_FILTER = "membership_filter", "pip install 'dibs[filter]'"
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -92,6 +96,8 @@ def compare(
     """
     _see_that_all_is_there(charts, http=http)
     _see_that_they_can_be_written([*filter(None, (json_file, markdown_file)), *charts])
+    from dibs.compare.measure import Plan, measure
+
     plan = Plan(find_settings(), strategies, names, seconds, clients, http)
     with click.progressbar(length=plan.steps, label="Measuring", file=sys.stderr) as bar:
         report = measure(plan, lambda: bar.update(1))
@@ -108,7 +114,7 @@ def _see_that_all_is_there(charts: tuple[Path, ...], *, http: bool) -> None:
     if charts:
         chart.require_matplotlib()
     if http and find_spec("granian") is None:
-        raise ConfigError("--http needs the server: pip install 'dibs[serve]'")
+        raise ConfigError("--http needs the server: pip install 'dibs[service]'")
 
 
 def _see_that_they_can_be_written(files: list[Path]) -> None:

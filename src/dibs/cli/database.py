@@ -7,7 +7,6 @@ import click
 from dibs.cli.ready import explain
 from dibs.cli.target import find_settings, find_target
 from dibs.errors import DibsError
-from dibs.wiring import redis_address
 
 
 @click.group()
@@ -39,6 +38,8 @@ def check() -> None:
     click.echo(f"All is well: {target.place}")
     if warning := target.warning():
         click.echo(warning, err=True)
+    from dibs.wiring import redis_address
+
     address = redis_address(find_settings())
     if address is None:
         return

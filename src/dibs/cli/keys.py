@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from dibs.accounts.keys import Key, KeyRing
 from dibs.cli.target import find_settings
+from dibs.config.extras import needs
 from dibs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dibs.accounts.keys import Key, KeyRing
 
 
 @click.group()
@@ -51,6 +55,9 @@ def find_ring() -> KeyRing:
     settings = find_settings()
     if settings.token_secret:
         raise ConfigError("DIBS_TOKEN_SECRET signs the tokens; there are no keys beside it")
+    with needs("service", "Signing tokens"):
+        from dibs.accounts.keys import KeyRing
+
     return KeyRing(settings.resolved_keys_file)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +13,11 @@ from dibs.cli.ready import printable, ready_parts
 from dibs.cli.target import has_own_users
 from dibs.context import acting_as
 from dibs.errors import UserNotFound
-from dibs.store import NameRow
-from dibs.store.names.history import PastChange
-from dibs.wiring import Parts
+
+if TYPE_CHECKING:
+    from dibs.store import NameRow
+    from dibs.store.names.history import PastChange
+    from dibs.wiring import Parts
 
 STAFF = "dibs names"
 """The actor that the history records."""

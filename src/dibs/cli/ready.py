@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dibs.cli.target import find_settings, mending, needed_tables
 from dibs.config import Settings
 from dibs.errors import DibsError, StoreUnavailable
 from dibs.observe import root_of
-from dibs.store import schema
-from dibs.wiring import Parts, build
+
+if TYPE_CHECKING:
+    from dibs.wiring import Parts
 
 JOINERS = "\u200c\u200d"
 
@@ -23,6 +26,9 @@ def ready_parts() -> tuple[Settings, Parts]:
         SchemaError: The database is not there, not up to date, or has names of other rules.
         StoreUnavailable: The database cannot answer.
     """
+    from dibs.store import schema
+    from dibs.wiring import build
+
     settings = find_settings()
     schema.require_file(settings.resolved_database_url, mending())
     parts = build(settings, tables=needed_tables())

@@ -6,21 +6,19 @@ import socket
 from errno import EACCES, EADDRINUSE
 from math import ceil
 from time import sleep
+from typing import TYPE_CHECKING
 
 import click
 
-from dibs.accounts.keys import KeyRing
-from dibs.accounts.passwords.queue import PLACES
-from dibs.app import settings_from_environment
 from dibs.cli.ready import explain
 from dibs.cli.stopping import GRACE, on_stop, worker_app
 from dibs.cli.target import host_app
 from dibs.config import Settings
+from dibs.config.extras import needs
 from dibs.errors import SchemaError, StoreUnavailable
-from dibs.store.database.engine import parse_url
-from dibs.store.schema import UPGRADE_TRIES
-from dibs.wiring import Parts, build, create_tables, redis_address
-from dibs.wiring.accounts import refuse_weak_secrets
+
+if TYPE_CHECKING:
+    from dibs.wiring import Parts
 
 
 @click.command()
@@ -49,12 +47,12 @@ def serve(host: str, port: int, workers: int) -> None:
         raise click.ClickException(
             "`flask dibs` works on your own app; `dibs serve` runs the service"
         )
-    try:
-        import granian  # noqa: F401  # an extra; a sentence goes before the database's tables
-    except ModuleNotFoundError as missing:
-        raise click.ClickException(
-            "the server is not installed; install dibs with its extra `serve`"
-        ) from missing
+    with needs("service", "`dibs serve`"):
+        import granian  # noqa: F401  # a sentence goes before the database's tables
+
+        from dibs.app import settings_from_environment
+    from dibs.store.database.engine import parse_url
+
     settings = settings_from_environment()
     parse_url(settings.resolved_database_url)  # what it cannot use is said first
     host = numeric(host)
@@ -67,6 +65,8 @@ def serve(host: str, port: int, workers: int) -> None:
 
 def banner(settings: Settings, host: str, port: int) -> str:
     """Where the service is and what it runs on, for its log; no passwords."""
+    from dibs.wiring import redis_address
+
     redis = redis_address(settings)
     return (
         f"dibs: {address(host, port)} (API: /docs), database {settings.shown_database_url},"
@@ -103,6 +103,8 @@ def threads(settings: Settings) -> int:
     One for each connection to the database, and where passwords are hashed as many again as
     may wait for that: they hold no connection, and would keep everybody else waiting.
     """
+    from dibs.accounts.passwords.queue import PLACES
+
     return settings.pool_size + (PLACES if settings.hashes else 0)
 
 
@@ -152,7 +154,10 @@ def prepare(settings: Settings) -> None:
         SchemaError: It is not, and what it needs is not ours to decide.
         ConfigError: A part that the settings ask for cannot be made; a worker would die of it.
     """
+    from dibs.wiring import build, create_tables
+
     parts = build(settings)
+    parts.accounts  # noqa: B018  # says what is wrong with a setting
     store, budget = parts.store, parts.budget
     try:
         store.verify(deadline=budget.start())
@@ -172,6 +177,8 @@ def verify_soon(parts: Parts) -> None:
     Raises:
         SchemaError: It is not, and nobody makes it so.
     """
+    from dibs.store.schema import UPGRADE_TRIES
+
     for _ in range(UPGRADE_TRIES):
         try:
             parts.store.verify(deadline=parts.budget.start())
@@ -187,6 +194,9 @@ def prepare_keys(settings: Settings) -> None:
     Raises:
         ConfigError: It cannot, or a secret is weak.
     """
+    from dibs.accounts.keys import KeyRing
+    from dibs.config.secrets import refuse_weak_secrets
+
     refuse_weak_secrets(settings)
     if settings.token_secret or not settings.hashes:  # nobody logs in
         return

@@ -18,9 +18,6 @@ from collections.abc import Callable
 from multiprocessing import parent_process
 from typing import Any
 
-from dibs.app import create_app, settings_from_environment
-from dibs.state import parts_of
-
 STOP = (signal.SIGINT, signal.SIGTERM)
 GRACE = 5.0  # seconds that ending may take beyond what one request may
 ORPHAN_CHECK = 0.5  # seconds
@@ -41,6 +38,9 @@ def worker_app() -> Callable[..., Any]:
 
     Ctrl-C reaches every process of a terminal; the parent alone acts on it.
     """
+    from dibs.app import create_app, settings_from_environment
+    from dibs.state import parts_of
+
     # Forked: the parent's handler. Granian's own for workers comes after this.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     settings = settings_from_environment()

@@ -7,23 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
-from flask import Flask
-from flask.cli import ScriptInfo
 
-from dibs.app import settings_from_environment
 from dibs.config import Settings, load
+from dibs.config.extras import needs
 from dibs.config.namespaces import NONE, Namespaces
-from dibs.state import state_of
-from dibs.store import schema
-from dibs.store.database.dialects import UPGRADE
-from dibs.store.models import ALL_TABLES, NAME_TABLES, Tables
-from dibs.wiring import create_tables, open_store
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from dibs.extension import Dibs
-
-
-# What is only for host apps is read where there is one: it brings SQLAlchemy's sessions along.
+    from dibs.store.models import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +38,16 @@ class Target:
 
 def host_app() -> Flask | None:
     """The app of `flask dibs ...`; none when it is `dibs ...`."""
+    from flask.cli import ScriptInfo
+
     info = click.get_current_context().find_object(ScriptInfo)
     return info.load_app() if info else None
 
 
 def extension_of(app: Flask) -> Dibs | None:
     """The app's own Dibs, the first if it has several."""
+    from dibs.state import state_of
+
     return next(iter(state_of(app).names.values()), None)
 
 
@@ -59,17 +56,24 @@ def has_own_users() -> bool:
     app = host_app()
     if app is None or extension_of(app) is None:
         return False
+    from dibs.state import state_of
+    from dibs.store.models import ALL_TABLES
+
     parts = state_of(app).parts
     return parts is None or parts.store.tables is not ALL_TABLES
 
 
 def needed_tables() -> Tables:
     """Those that the service needs, or the names of an app's own users."""
+    from dibs.store.models import ALL_TABLES, NAME_TABLES
+
     return NAME_TABLES if has_own_users() else ALL_TABLES
 
 
 def mending() -> str:
     """What makes the tables that are missing."""
+    from dibs.store.database.dialects import UPGRADE
+
     app = host_app()
     dibs = None if app is None else extension_of(app)
     if dibs is not None and dibs.metadata is not None:
@@ -80,7 +84,11 @@ def mending() -> str:
 def host_namespaces() -> Namespaces:
     """Those that the host app's own names are in."""
     app = host_app()
-    return NONE if app is None else state_of(app).namespaces
+    if app is None:
+        return NONE
+    from dibs.state import state_of
+
+    return state_of(app).namespaces
 
 
 def find_settings() -> Settings:
@@ -91,6 +99,9 @@ def find_settings() -> Settings:
     """
     app = host_app()
     if app is None:
+        with needs("service", "`dibs` without an app"):
+            from dibs.app import settings_from_environment
+
         return settings_from_environment()
     dibs = extension_of(app)
     if dibs is None:
@@ -113,6 +124,9 @@ def find_target() -> Target:
 
         host = HostDatabase(app, dibs, needed_tables(), mending())
         return Target(host.place, host.upgrade, host.verify, host.warning)
+    from dibs.store import schema
+    from dibs.wiring import create_tables, open_store
+
     settings = find_settings()
 
     def verify() -> None:

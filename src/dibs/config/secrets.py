@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dibs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dibs.config import Settings
 
 SHORTEST = 32
 FEWEST_DIFFERENT = 10
@@ -71,3 +76,17 @@ def _is_example(secret: str) -> bool:
         or secret.startswith(STARTS)
         or any(word in secret for word in WORDS)
     )
+
+
+def refuse_weak_secrets(settings: Settings) -> None:
+    """See that the secrets that are set are some.
+
+    Raises:
+        ConfigError: One is short or an example.
+    """
+    for key, secret in (
+        ("DIBS_SECRET_KEY", settings.secret_key),
+        ("DIBS_TOKEN_SECRET", settings.token_secret),
+    ):
+        if secret:
+            refuse_weak_secret(key, secret)

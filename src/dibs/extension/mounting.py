@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from sqlalchemy.orm import Mapper
 
-from dibs.cache import TakenNames
 from dibs.config import Settings, load
 from dibs.context import CACHE_SECONDS, Budget, Deadline
 from dibs.errors import ConfigError
-from dibs.names import Parser
-from dibs.registry.coherence import invalidate
 from dibs.state import AppState, current_state
 from dibs.store.database.engine import is_at
 from dibs.store.host.connection import AnyEngine, NameTable
@@ -24,16 +21,18 @@ from dibs.store.models import ALL_TABLES, NAME_TABLES, Tables
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
+    from dibs.cache import TakenNames
     from dibs.extension import Dibs
+    from dibs.names import Parser
     from dibs.wiring import Opened
 
 
 def answer_errors(app: Flask, locale: str) -> None:
     """Answer what dibs raises in the app's views as problem details."""
-    from dibs.web import register_error_handlers
-    from dibs.web.i18n import init_babel
+    from dibs.web.http.problems import register_error_handlers
+    from dibs.web.i18n import init_languages
 
-    init_babel(app, default=locale)
+    init_languages(app, default=locale)
     register_error_handlers(app)
 
 
@@ -113,6 +112,8 @@ def _tell_cache(names: Sequence[FreedName]) -> None:
     cache = current_state().cache
     if cache is None:
         return
+    from dibs.registry.coherence import invalidate
+
     versions = {(name.namespace, name.key): name.version for name in names}
     invalidate(cache, versions, deadline=Deadline.after(CACHE_SECONDS))
 

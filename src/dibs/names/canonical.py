@@ -7,12 +7,8 @@ a key is here, in `skeleton` and in `tables`, and carries one version number.
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, cast
 
 from dibs.names.tables import character
-
-if TYPE_CHECKING:
-    from precis_i18n.unicode import UnicodeData
 
 MAX_ROUNDS = 3
 
@@ -61,37 +57,6 @@ def too_new(text: str) -> list[str]:
     return [char for char in text if char > "\x7f" and character(char).kind == "new"]
 
 
-class _Facts:
-    """Answers what precis_i18n asks of a character, from our table instead of Python's."""
-
-    @staticmethod
-    def bidirectional(char: str) -> str:
-        return character(char).bidi
-
-    @staticmethod
-    def arabic_indic(point: int) -> bool:
-        return character(chr(point)).zero == 0x660
-
-    @staticmethod
-    def extended_arabic_indic(point: int) -> bool:
-        return character(chr(point)).zero == 0x6F0
-
-    @staticmethod
-    def greek_script(point: int) -> bool:
-        return character(chr(point)).script == "Greek"
-
-    @staticmethod
-    def hebrew_script(point: int) -> bool:
-        return character(chr(point)).script == "Hebrew"
-
-    @staticmethod
-    def hiragana_katakana_han_script(point: int) -> bool:
-        return character(chr(point)).script in ("Hiragana", "Katakana", "Han")
-
-
-_FACTS = cast("UnicodeData", _Facts())
-
-
 def refused_by_precis(canonical: str) -> set[str]:
     """Return the non-ASCII characters that may not stand where they stand.
 
@@ -112,22 +77,28 @@ def _is_valid_at(canonical: str, at: int) -> bool:
     kind = character(canonical[at]).kind
     if kind != "context":
         return kind != "refused"  # `unusual` and `new` ones have rules of their own
-    if canonical[at] == "\u00b7" and _is_between_han(canonical, at):
-        return True
-    # Loaded here because an ASCII name never needs it.
-    from precis_i18n.context import context_rule_error
+    char, before, after = canonical[at], canonical[at - 1 : at], canonical[at + 1 : at + 2]
+    match char:
+        case "\u00b7":
+            # RFC 5892, A.3 knows it between two l only; but China writes the names of its Uyghurs,
+            # Kazakhs and Tibetans with this very dot, as the RFC lets Japan do with U+30FB.
+            return before == after == "l" or _script(before) == _script(after) == "Han"
+        case "\u05f3" | "\u05f4":  # A.5, A.6
+            return _script(before) == "Hebrew"
+        case "\u30fb":  # A.7
+            return any(_script(other) in ("Hiragana", "Katakana", "Han") for other in canonical)
+    return False  # A.1 and A.2, the joiners, are refused unseen; nobody writes the numeral of A.4
 
-    return not context_rule_error(canonical, at, _FACTS)
+
+def _script(char: str) -> str:
+    return character(char).script if char else ""
 
 
-def _is_between_han(canonical: str, at: int) -> bool:
-    """Tell whether a middle dot joins the parts of a name in Chinese.
-
-    RFC 5892, A.3 knows it between two l only; but China writes the names of its Uyghurs,
-    Kazakhs and Tibetans with this very dot, as the RFC lets Japan do with U+30FB.
-    """
-    sides = canonical[at - 1 : at] + canonical[at + 1 : at + 2]
-    return len(sides) == 2 and all(character(char).script == "Han" for char in sides)
+# RFC 5893, section 2, rules 5 and 6: what a name that reads from left to right may hold, and end
+# with; and rules 2 and 3, the same from right to left.
+_LTR, _LTR_END = {"L", "EN", "ES", "CS", "ET", "ON", "BN", "NSM"}, {"L", "EN"}
+_RTL, _RTL_END = (_LTR | {"R", "AL", "AN"}) - {"L"}, {"R", "AL", "EN", "AN"}
+_RIGHT_TO_LEFT = {"R", "AL", "AN"}
 
 
 def keeps_bidi_rule(canonical: str) -> bool:
@@ -138,6 +109,11 @@ def keeps_bidi_rule(canonical: str) -> bool:
     """
     if canonical.isascii():
         return True
-    from precis_i18n.bidi import bidi_rule, has_rtl
-
-    return not has_rtl(canonical, _FACTS) or bidi_rule(canonical, _FACTS)
+    classes = [character(char).bidi for char in canonical]
+    found = set(classes)
+    if _RIGHT_TO_LEFT.isdisjoint(found):
+        return True
+    end = next((one for one in reversed(classes) if one != "NSM"), "")
+    if classes[0] in ("R", "AL"):
+        return found <= _RTL and end in _RTL_END and not found >= {"EN", "AN"}  # 4
+    return classes[0] == "L" and found <= _LTR and end in _LTR_END

@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from dibs.errors import InvalidName
+from dibs.names.graphemes import graphemes
 from dibs.names.policy import NamePolicy
-from dibs.names.tables import graphemes
 from dibs.names.username import Parser, Username
 
 

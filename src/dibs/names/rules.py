@@ -21,6 +21,7 @@ from dibs.names.canonical import (
 from dibs.names.canonical import (
     too_new as young,
 )
+from dibs.names.graphemes import count, graphemes, hidden
 from dibs.names.messages import (
     AT_SIGN,
     BIDI,
@@ -49,7 +50,7 @@ from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
 from dibs.names.reading import capitals, misleading
 from dibs.names.screening import Suspicion, doubts
 from dibs.names.scripts import is_dense, mixed_scripts, number_systems
-from dibs.names.tables import OLDEST, character, count, graphemes, hidden, show
+from dibs.names.tables import OLDEST, character, show
 
 __all__ = ["DEFAULT_POLICY", "MESSAGES", "RULES", "NamePolicy", "Rule", "broken_rules", "show"]
 

@@ -19,10 +19,11 @@ from typing import Literal
 
 from dibs.errors import InvalidName
 from dibs.names.canonical import normalise
+from dibs.names.graphemes import graphemes
 from dibs.names.policy import NamePolicy
 from dibs.names.reserved import ROLES, is_reserved
 from dibs.names.skeleton import key_of
-from dibs.names.tables import character, graphemes
+from dibs.names.tables import character
 from dibs.names.username import DEFAULT_PARSER, Parser, Username
 
 Method = Literal["digits", "separator", "word", "initials"]

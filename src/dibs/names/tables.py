@@ -16,10 +16,10 @@ from __future__ import annotations
 import json
 import pkgutil
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 UNICODE = "17.0.0"
 """The version of the files that the table was made from."""
@@ -80,6 +80,9 @@ class _Table:
     records: list[list[str]]
     bits: dict[str, int]
     prototypes: dict[int, str]
+    break_starts: list[int]
+    break_letters: list[str]
+    hidden: list[tuple[str, str]]
 
 
 @cache
@@ -92,6 +95,9 @@ def _table() -> _Table:
         records=[data["records"][number] for _, number in data["ranges"]],
         bits={name: 1 << at for at, name in enumerate(names)},
         prototypes={ord(char): target for char, target in data["prototypes"]},
+        break_starts=[start for start, _ in data["breaks"]],
+        break_letters=[letter for _, letter in data["breaks"]],
+        hidden=[(first, last) for first, last in data["hidden"]],
     )
 
 
@@ -135,32 +141,18 @@ def prototypes() -> dict[int, str]:
     return _table().prototypes
 
 
+def breaks() -> tuple[list[int], list[str]]:
+    """Return where characters that begin or end clusters alike begin, and how; see `graphemes`."""
+    table = _table()
+    return table.break_starts, table.break_letters
+
+
+def hidden_spans() -> list[tuple[str, str]]:
+    """Return the first and the last of each run of characters that are not seen."""
+    return _table().hidden
+
+
 MAX_SHOWN = 5
-
-
-@cache
-def _find(pattern: str) -> Callable[[str], list[Any]]:
-    # Loading it takes as long as everything else together, and ASCII names never need it.
-    import regex
-
-    return regex.compile(pattern).findall
-
-
-def graphemes(text: str) -> list[str]:
-    """Return the characters a reader sees: extended grapheme clusters (UAX #29)."""
-    return _find(r"\X")(text)
-
-
-def hidden(text: str) -> list[str]:
-    """Return the characters that a reader does not see, or that are half of one."""
-    # Cc holds NUL, CR and LF, Cs the lone surrogates; the zero-width characters, the bidi
-    # controls and fillers that look like nothing are default-ignorable (Unicode 5.21).
-    return _find(r"[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}]")(text)
-
-
-def count(text: str) -> int:
-    """Count the characters a reader sees."""
-    return len(text) if text.isascii() else len(graphemes(text))
 
 
 def show(characters: Collection[str]) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from dibs.config.extras import needs
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
@@ -162,11 +163,10 @@ def _verify_migration(connection: Connection) -> None:
 
 def _revision(connection: Connection) -> str | None:
     """The migration that the database is at, if that is noted."""
-    # Alembic is read where it is used: what only answers requests starts without it.
-    from alembic.runtime.migration import MigrationContext
-
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return found
 
 
 def _is_ahead(revision: str | None) -> bool:
@@ -233,7 +233,8 @@ def upgrade_engine(engine: Engine, rules_version: int = RULES_VERSION) -> None:
 
 
 def _upgrade(connection: Connection, rules_version: int) -> None:
-    from alembic import command
+    with needs("migrations", f"`{UPGRADE}`"):
+        from alembic import command
 
     config = _config(connection, rules_version)
     revision = _revision(connection)
@@ -314,7 +315,6 @@ def _config(connection: Connection, rules_version: int) -> Config:
 
 @cache
 def newest_revision() -> str | None:
-    """The newest migration of this dibs."""
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    """The newest migration of this dibs; their files are called by their numbers."""
+    files = (MIGRATIONS / "versions").glob("[0-9]*.py")
+    return max((file.name.partition("_")[0] for file in files), default=None)

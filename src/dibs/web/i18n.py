@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
-from math import inf
-from pathlib import Path
-from typing import Any
 
-from babel import Locale
-from babel.dates import format_timedelta
-from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, has_request_context, request
-from flask_babel import Babel, get_locale
 
 from dibs.errors import NameTaken
-from dibs.state import state_of
+from dibs.state import current_state, state_of
 from dibs.web.http.current import current
+from dibs.web.words import LOCALES, SEPARATORS, joined, lasting, said, spoken
 
-LOCALES = ("en", "zh", "ja")
 LANGUAGE_COOKIE = "dibs_language"
-SEPARATORS = {"zh": "\N{FULLWIDTH SEMICOLON}", "ja": ""}
 
 TAKEN_FOR_TEAMS = "A user or a team with that name already exists."
 MESSAGES = (TAKEN_FOR_TEAMS,)
@@ -33,36 +25,23 @@ OF_TEAMS = {
 }
 """Team names have the rules of usernames; in the sentences this word is replaced."""
 
-TRANSLATIONS = Path(__file__).parent / "translations"
 
-
-def init_babel(app: Flask, *, default: str) -> None:
-    """Choose by Accept-Language, unless the host app has its own way of choosing.
+def init_languages(app: Flask, *, default: str) -> None:
+    """Choose by Accept-Language, where the host app has no Flask-Babel, which would choose.
 
     On a page the reader may have chosen another one.
     """
-    if "babel" in app.extensions:
-        return
-    state_of(app).offers_languages = False
-    # Parsed once: Babel looks for its data on the disk each time.
-    parsed = cache(Locale.parse)
-    Babel(
-        app,
-        default_locale=default,
-        locale_selector=lambda: parsed(chosen() or choose_locale(default)),
-    )
+    state_of(app).locale = default
 
 
 def offer_choice(app: Flask) -> None:
     """Let readers of this app's pages choose, if it is dibs that chooses."""
-    state = state_of(app)
-    if state.offers_languages is not None:
-        state.offers_languages = True
+    state_of(app).offers_languages = True
 
 
 def is_choice_offered() -> bool:
     """Whether a reader's own choice counts in this app's pages."""
-    return bool(state_of(current_app).offers_languages)
+    return state_of(current_app).offers_languages and _of_host() is None
 
 
 def read_as_page() -> None:
@@ -93,13 +72,30 @@ def choose_locale(default: str) -> str:
     return default
 
 
+def locale() -> str:
+    """The language of this answer as Babel writes it: `zh`, or `zh_Hant_TW` in an app of others."""
+    if not has_request_context():
+        return "en"
+    if (host := _of_host()) is not None:
+        return host
+    state = current()
+    if state.locale is None:
+        state.locale = chosen() or choose_locale(current_state().locale)
+    return state.locale
+
+
+def _of_host() -> str | None:
+    """What the app's own Flask-Babel has chosen, if it has one; dibs does not bring it."""
+    babel = sys.modules.get("flask_babel") if "babel" in current_app.extensions else None
+    return None if babel is None else str(babel.get_locale() or "en")
+
+
 def say(message: str, params: Mapping[str, object] | None = None) -> str:
     """The message in the reader's language, its `%(name)s` fields filled in."""
-    if of_team := has_request_context() and current().is_of_team:
-        message = TAKEN_FOR_TEAMS if message == NameTaken.message else message
-    words: str = _catalogue(get_locale()).ugettext(message)
-    if of_team:
-        words = words.replace(*OF_TEAMS.get(language().partition("-")[0], OF_TEAMS["en"]))
+    if not (has_request_context() and current().is_of_team):
+        return said(locale(), message, params)
+    words = said(locale(), TAKEN_FOR_TEAMS if message == NameTaken.message else message)
+    words = words.replace(*OF_TEAMS[spoken(locale())])
     return words % params if params else words
 
 
@@ -110,28 +106,17 @@ def speak_of_teams() -> None:
 
 def language() -> str:
     """The language of this answer, as a BCP 47 tag."""
-    return _tag(get_locale())
-
-
-# To write a locale as text takes Babel longer than to look a message up.
-@lru_cache
-def _tag(locale: Locale | None) -> str:
-    return str(locale).replace("_", "-") if locale else "en"
-
-
-@lru_cache
-def _catalogue(locale: Locale | None) -> NullTranslations:
-    return Translations.load(TRANSLATIONS, [locale], "dibs") if locale else NullTranslations()
+    return locale().replace("_", "-")
 
 
 def together(sentences: Iterable[str]) -> str:
     """Several messages as one text, with the separator of the reader's language."""
-    return SEPARATORS.get(language().partition("-")[0], " ").join(sentences)
+    return joined(locale(), sentences)
 
 
 def flowing(sentences: Iterable[str]) -> str:
     """Whole sentences, each with its own full stop, as one paragraph."""
-    return ("" if language().partition("-")[0] in SEPARATORS else " ").join(sentences)
+    return ("" if spoken(locale()) in SEPARATORS else " ").join(sentences)
 
 
 def localised() -> dict[str, str]:
@@ -139,14 +124,9 @@ def localised() -> dict[str, str]:
     return {"Content-Language": language(), "Vary": "Accept-Language"}
 
 
-UNITS: tuple[tuple[Any, int], ...] = (("hour", 3600), ("minute", 60), ("second", 1))
-
-
 def about(seconds: int) -> str:
     """`45 seconds`, `15 minutes`, `3 hours`, in the reader's language and rounded up."""
-    unit, size = next((unit, size) for unit, size in UNITS if seconds > 1.5 * size or size == 1)
-    lasts = timedelta(seconds=-(-seconds // size) * size)
-    return format_timedelta(lasts, unit, threshold=inf, locale=get_locale() or "en")
+    return lasting(locale(), seconds)
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

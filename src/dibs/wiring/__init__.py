@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dibs.accounts.policy import Reading
-from dibs.accounts.registration import Registration
 from dibs.cache import NameFilter, NoFilter, TakenNames
 from dibs.config import Settings
+from dibs.config.extras import needs
+from dibs.config.secrets import refuse_weak_secrets
 from dibs.errors import ConfigError
 from dibs.names import Parser, rules_version
 from dibs.observe import Counters
@@ -30,15 +31,16 @@ from dibs.store.names.listing import Listing
 from dibs.store.names.renames import Pace
 from dibs.store.schema import upgrade
 from dibs.strategies import STRATEGIES, Sources
-from dibs.wiring.accounts import Accounts, make_accounts
 
 if TYPE_CHECKING:
+    from dibs.accounts.registration import Registration
     from dibs.cache.filter.bloom import FilterKey
     from dibs.cache.filter.file import FilterFile
     from dibs.cache.redis.address import Address
     from dibs.cache.redis.counts import RedisCounts
     from dibs.cache.redis.taken import RedisCache
     from dibs.cache.redis.totals import SharedCounters
+    from dibs.wiring.accounts import Accounts
 
 
 Opened = tuple[NameStore, Budget]
@@ -79,9 +81,19 @@ class Parts:
     holds: Holds
     renames: Renames
     history: History
-    accounts: Accounts
+    reading: Reading
     secret: ServiceSecret
+    make_accounts: Callable[[], Accounts]
     redis: InRedis | None = None
+
+    @property
+    def accounts(self) -> Accounts:
+        """Everything about users; made when it is first asked for, as it takes an extra.
+
+        Raises:
+            ConfigError: A setting of passwords cannot be used.
+        """
+        return self.make_accounts()
 
     @property
     def registration(self) -> Registration:
@@ -118,8 +130,10 @@ def build(
         opened: A store that is there already: that of an app's own database.
 
     Raises:
-        ConfigError: The database's address cannot be used.
+        ConfigError: The database's address cannot be used, or a secret is weak.
     """
+    refuse_weak_secrets(settings)
+    reading = reading or Reading()
     store, budget = opened or open_store(settings, tables)
     parser = parser or make_parser(settings)
     counters = Counters()
@@ -131,7 +145,14 @@ def build(
     registry = _registry(settings, Sources(store, cache, filter_), coherence, parser)
     renames = _renames(settings, registry, store, coherence)
     holds = _holds(settings, registry, store, coherence, secret)
-    accounts = make_accounts(settings, store, registry, renames, coherence, secret, reading)
+
+    @lru_cache
+    def accounts() -> Accounts:
+        with needs("service", "Logging in"):
+            from dibs.wiring.accounts import make_accounts
+
+        return make_accounts(settings, store, registry, renames, coherence, secret, reading)
+
     history = History(store.transactions, settings.namespace)
     return Parts(
         settings,
@@ -144,10 +165,22 @@ def build(
         holds,
         renames,
         history,
-        accounts,
+        reading,
         secret,
+        accounts,
         redis,
     )
+
+
+@lru_cache
+def has_accounts() -> bool:
+    """Whether anybody can be logged in: what reads tokens and passwords comes with an extra."""
+    try:
+        with needs("service", "Logging in"):
+            import dibs.wiring.accounts  # noqa: F401
+    except ConfigError:
+        return False
+    return True
 
 
 def make_parser(settings: Settings) -> Parser:

@@ -14,7 +14,6 @@ from dibs.accounts.registration import Registration
 from dibs.accounts.teams import TeamAccounts
 from dibs.accounts.tokens import AccessTokens
 from dibs.config import Settings
-from dibs.config.secrets import refuse_weak_secret
 from dibs.errors import ConfigError
 from dibs.names import Parser
 from dibs.registry import Registry
@@ -37,7 +36,6 @@ class Accounts:
     logins: Logins
     profiles: Profiles
     teams: TeamAccounts
-    reading: Reading
     repeats: IdempotentRequests
 
 
@@ -48,7 +46,7 @@ def make_accounts(
     renames: Renames,
     coherence: Coherence,
     secret: ServiceSecret,
-    reading: Reading | None = None,
+    reading: Reading,
 ) -> Accounts:
     """Put them together; nothing is read yet.
 
@@ -62,10 +60,9 @@ def make_accounts(
         reading: Who may read what.
 
     Raises:
-        ConfigError: A setting cannot be used.
+        ConfigError: A setting of passwords cannot be used.
     """
-    refuse_weak_secrets(settings)
-    passwords, reading = _passwords(settings), reading or Reading()
+    passwords = _passwords(settings)
     users, hashes = Users(store.transactions, settings.namespace), settings.hashes
     logins = _logins(settings, store, users, passwords, registry.parser, secret)
     return Accounts(
@@ -89,7 +86,6 @@ def make_accounts(
             secret=secret,
             reading=reading,
         ),
-        reading,
         _repeats(settings, store, secret),
     )
 
@@ -98,20 +94,6 @@ def _repeats(settings: Settings, store: NameStore, secret: ServiceSecret) -> Ide
     patience_ms = round(1000 * (settings.deadline + SLACK_SECONDS))
     rows = Requests(store.transactions, patience_ms=patience_ms)
     return IdempotentRequests(rows, namespace=settings.namespace, secret=secret)
-
-
-def refuse_weak_secrets(settings: Settings) -> None:
-    """See that the secrets that are set are some.
-
-    Raises:
-        ConfigError: One is short or an example.
-    """
-    for key, secret in (
-        ("DIBS_SECRET_KEY", settings.secret_key),
-        ("DIBS_TOKEN_SECRET", settings.token_secret),
-    ):
-        if secret:
-            refuse_weak_secret(key, secret)
 
 
 def _passwords(settings: Settings) -> Passwords:

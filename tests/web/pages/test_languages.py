@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from dibs.web.i18n import LOCALES
-from dibs.web.pages.base import LANGUAGES, tongue_of
+from dibs.web.pages.base import LANGUAGES
+from dibs.web.words import LOCALES, spoken
 from tests.web.pages.browser import Browser
 
 PATHS = [
@@ -104,4 +104,4 @@ def test_after_a_form_the_switch_leads_to_its_page(ada):
 )
 def test_the_words_language_is_said(tag, tongue):
     """A host app's language that has no catalogue is answered in English, and says so."""
-    assert tongue_of(tag) == tongue
+    assert spoken(tag) == tongue

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from inspect import signature
+from typing import Any
+
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
@@ -12,6 +16,12 @@ from dibs.errors import ConfigError
 from dibs.store.database.dialects import DIALECTS, dialect_for
 
 DRIVERS = {begins: driver for one in DIALECTS for begins, driver in one.drivers.items()}
+
+
+# SQLAlchemy knows it from 2.0.43 on: before, an end of a connection's use is told the database.
+_QUIET: dict[str, Any] = {"skip_autocommit_rollback": True}
+if "skip_autocommit_rollback" not in signature(DefaultDialect).parameters:
+    _QUIET = {}
 
 
 def parse_url(url: str) -> URL:
@@ -66,7 +76,7 @@ def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
             pool_timeout=budget.connect,
             pool_reset_on_return=None,
             isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
+            **_QUIET,
             **dialect.engine_options(budget),
         )
     except ModuleNotFoundError as missing:

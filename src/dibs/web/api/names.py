@@ -1,128 +1,101 @@
-"""`GET /usernames/<name>` and `POST /usernames/check`: are they free? And whose names are meant."""
+"""`GET /usernames/<name>` and `POST /usernames/check`, as Flask has them; see `dibs.web.checks`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
-from dibs.errors import (
-    ConfigError,
-    InvalidName,
-    InvalidToken,
-    NameHeld,
-    NameQuarantined,
-    NameTaken,
-    Reason,
-)
-from dibs.names.messages import ENCODING
+from dibs.errors import ConfigError, InvalidToken, Reason
 from dibs.registry import Registry
 from dibs.state import CheckToken, Place, state_of
-from dibs.store import Deadline, NameRow
-from dibs.web.api.representations import as_taken, moved_to, other_names
-from dibs.web.api.schemas import NAMESPACE, CheckBody, Verdict, Verdicts
+from dibs.store import NameRow
+from dibs.web import checks
+from dibs.web.api.representations import moved_to, wants_suggestions
+from dibs.web.checks import MAX_CHECKED, Answer, Question
 from dibs.web.http.auth import current_user
-from dibs.web.http.blueprint import (
-    ACCEPT_LANGUAGE,
-    LANGUAGE,
-    SUGGESTIONS,
-    Blueprint,
-    deadline,
-    parts,
-)
-from dibs.web.http.bodies import BodyInvalid
+from dibs.web.http.bodies import BodyInvalid, broken, read_object
+from dibs.web.http.current import deadline, parts
+from dibs.web.http.headers import unsniffed
 from dibs.web.http.limits import count_more
-from dibs.web.http.problems import reason_items
-from dibs.web.http.route import Route
-from dibs.web.i18n import localised, say, together
+from dibs.web.http.route import Route, says
+from dibs.web.i18n import locale
 from dibs.wiring import Parts
-
-Refused = InvalidName | NameTaken | None
-
-IN_QUERY = {"in": "query", "name": "namespace", "schema": {"type": "string", **NAMESPACE}}
 
 NO_NAMESPACE = "There is no such namespace. Leave %(field)s out or give one that exists."
 MESSAGES = (NO_NAMESPACE,)
 
-blueprint = Blueprint("dibs_names", __name__, title="Names", description="Check names.")
+ROUTE = Route(admits="asker", limit="check", cors=True)
+NAME = "dibs_names"
+"""What the blueprint of these routes is called, with or without the rest of the API."""
 
 
-@blueprint.route("/usernames/<dibs_any:name>", Route(admits="asker", limit="check", cors=True))
-@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS, IN_QUERY])
-@blueprint.response(200, Verdict, headers=LANGUAGE)
-@blueprint.refuses(422, "There is no such namespace.")
-@blueprint.refuses(503, "The database cannot answer; see Retry-After.")
-def check(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+@says(ROUTE)
+def check(name: str) -> Response:
     """Say whether a name is available: advice, never a promise."""
-    return _answer(name)
+    asked = question(registry_for(request.args.get("namespace")))
+    return _sent(checks.check(name, asked, is_utf8=_was_utf8(name)))
 
 
-# A rule of its own: the address takes lists by POST, and the OpenAPI page has all its methods.
-@blueprint.route("/usernames/check", Route(admits="asker", limit="check", cors=True))
-@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS, IN_QUERY])
-@blueprint.response(200, Verdict, headers=LANGUAGE)
-@blueprint.refuses(422, "There is no such namespace.")
-@blueprint.refuses(503, "The database cannot answer; see Retry-After.")
-def check_itself() -> tuple[dict[str, Any], int, dict[str, str]]:
+@says(ROUTE)
+def check_itself() -> Response:
     """Say whether the name `check` is available, like any other name."""
-    return _answer("check")
+    return _sent(checks.check("check", question(registry_for(request.args.get("namespace")))))
 
 
-def _answer(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-    registry = registry_for(request.args.get("namespace"))
-    said = verdict(name, registry, deadline())
-    return said, 200, {"Cache-Control": "no-store", **localised()}
-
-
-@blueprint.route(
-    "/usernames/check", Route(admits="asker", limit="check", cors=True), methods=["POST"]
-)
-@blueprint.doc(parameters=[ACCEPT_LANGUAGE])
-@blueprint.arguments(CheckBody)
-@blueprint.response(200, Verdicts, headers=LANGUAGE)
-@blueprint.refuses_usually(400, 413, 415)
-@blueprint.refuses(422, "There is no such namespace, or no list of names.")
-@blueprint.refuses(503, "The database cannot answer; see Retry-After.")
-def check_many(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
+@says(ROUTE)
+def check_many() -> Response:
     """Say whether up to 100 names are available, in their order: advice, never a promise."""
-    registry, names = registry_for(body["namespace"]), body["names"]
+    names, namespace = read(read_object(request))
+    asked = question(registry_for(namespace))
     count_more("check", len(names) - 1)
-    found = registry.check_many(names, rules_only=is_blind(), deadline=deadline())
-    results = [
-        _said(name, canonical, refused)
-        for name, (canonical, refused) in zip(names, found, strict=True)
-    ]
-    return {"results": results}, 200, {"Cache-Control": "no-store", **localised()}
+    return _sent(checks.check_many(names, asked))
 
 
-def verdict(name: str, registry: Registry, until: Deadline) -> dict[str, Any]:
-    """What is to be said of a name.
+def plain_blueprint(name: str) -> Blueprint:
+    """These routes alone, without a page that describes them."""
+    blueprint = Blueprint(name, __name__)
+    blueprint.after_request(unsniffed)
+    for rule, view, method in RULES:
+        blueprint.add_url_rule(rule, view_func=view, methods=[method])
+    return blueprint
+
+
+RULES = (
+    ("/usernames/<dibs_any:name>", check, "GET"),
+    # A rule of its own: the address takes lists by POST, and the OpenAPI page has all its methods.
+    ("/usernames/check", check_itself, "GET"),
+    ("/usernames/check", check_many, "POST"),
+)
+
+
+def verdict(name: str, registry: Registry) -> dict[str, Any]:
+    """What is to be said of a name to whoever sends this request.
 
     Raises:
         StoreUnavailable: The database cannot answer.
     """
-    canonical: str | None = None
-    refused: Refused
-    try:
-        _refuse_bad_bytes(name)
-        if is_blind():
-            ((canonical, refused),) = registry.check_many([name], rules_only=True, deadline=until)
-        else:
-            username = registry.admit(name, deadline=until)
-            canonical = username.canonical
-            refused = registry.check(username, deadline=until)
-    except (InvalidName, NameTaken) as error:
-        refused = error
-    row = registry.row_of(name, deadline=until) if isinstance(refused, NameQuarantined) else None
-    if row is not None and _is_readers(row):
-        refused = None  # they may take it back
-    helps = refused is not None and as_taken(refused) is not None and not is_blind()
-    others = other_names(name, until, registry) if helps else []
-    said = {**_said(name, canonical, refused), "suggestions": others}
-    if refused is not None and row is not None:
-        said["renamed_to"] = moved_to(row)
-    return said
+    return checks.verdict(name, question(registry))
+
+
+def question(registry: Registry) -> Question:
+    """Who asks about names of this registry, and how."""
+    return Question(
+        registry=registry,
+        deadline=deadline(),
+        locale=locale(),
+        is_blind=parts().settings.check == "blind",
+        suggests=wants_suggestions(),
+        is_readers=_is_readers,
+        moved_to=moved_to,
+    )
+
+
+def _sent(answer: Answer) -> Response:
+    response = jsonify(answer.body)
+    response.headers.update(answer.headers)
+    return response
 
 
 def _is_readers(row: NameRow) -> bool:
@@ -134,47 +107,41 @@ def _is_readers(row: NameRow) -> bool:
     return reader is not None and row.is_of("user", reader.user_id)
 
 
-def _refuse_bad_bytes(name: str) -> None:
-    """Say of a name that was no UTF-8 what is wrong with it; the routing has replaced its bytes.
+def _was_utf8(name: str) -> bool:
+    """Whether the name's bytes were UTF-8; the routing has replaced those that were not."""
+    if "\ufffd" not in name or request.url_rule is None:
+        return True
+    # WSGI (PEP 3333) gives the bytes of the path as Latin-1.
+    path = request.environ["PATH_INFO"].encode("latin-1", "replace")
+    before = request.url_rule.rule.partition("<")[0]
+    try:
+        path[len(before.encode()) :].decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def read(body: dict[str, Any]) -> tuple[list[str], str | None]:
+    """The names of a list, and their namespace if one is given.
 
     Raises:
-        InvalidName: It was none.
+        BodyInvalid: A field is missing, is none of these, or is not what it should be.
     """
-    if "\ufffd" in name and request.url_rule is not None:
-        # WSGI (PEP 3333) gives the bytes of the path as Latin-1.
-        path = request.environ["PATH_INFO"].encode("latin-1", "replace")
-        before = request.url_rule.rule.partition("<")[0]
-        try:
-            path[len(before.encode()) :].decode()
-        except UnicodeDecodeError as error:
-            raise InvalidName((Reason("encoding", ENCODING),)) from error
-
-
-def _said(name: str, canonical: str | None, refused: Refused) -> dict[str, Any]:
-    """A verdict without other names."""
-    return {
-        # JSON can spell half a surrogate pair, which no answer in UTF-8 can repeat.
-        "name": name.encode(errors="backslashreplace").decode(),
-        "canonical": canonical,
-        "available": False if refused else None if is_blind() else True,
-        "renamed_to": None,
-        **_why_not(refused),
-    }
-
-
-def _why_not(refused: Refused) -> dict[str, Any]:
-    if refused is None:
-        return {"reason": None, "message": None, "reasons": []}
-    taken = as_taken(refused)
-    if taken is not None:
-        said: dict[str, Any] = {"reason": taken.code, "message": say(taken.message), "reasons": []}
-        if isinstance(taken, NameHeld) and taken.retry_after is not None:
-            said["retry_after"] = taken.retry_after
-        return said
-    broken = refused.reasons if isinstance(refused, InvalidName) else ()
-    reasons = reason_items([("username", reason) for reason in broken])
-    message = together(item["detail"] for item in reasons)
-    return {"reason": refused.code, "message": message, "reasons": reasons}
+    names, namespace = body.get("names"), body.get("namespace")
+    wrong = dict.fromkeys(body.keys() - {"names", "namespace"}, "unknown")
+    if "names" not in body:
+        wrong["names"] = "required"
+    elif (
+        not isinstance(names, list)
+        or not 1 <= len(names) <= MAX_CHECKED
+        or not all(isinstance(one, str) for one in names)
+    ):
+        wrong["names"] = "not_names"
+    if namespace is not None and not isinstance(namespace, str):
+        wrong["namespace"] = "not_text"
+    if wrong or names is None:
+        raise BodyInvalid([broken(*item) for item in sorted(wrong.items())])
+    return names, namespace
 
 
 # --- DIBS_NAMESPACES and DIBS_CHECK ---------------------------------------------
@@ -193,11 +160,6 @@ def init_checks(
             raise ConfigError(f"checks: {place!r} is no namespace of this app: see DIBS_NAMESPACES")
     state = state_of(app)
     state.check_token, state.places = token, places
-
-
-def is_blind() -> bool:
-    """Whether nobody is told who has a name."""
-    return parts().settings.check == "blind"
 
 
 def registry_for(given: str | None) -> Registry:

@@ -9,8 +9,9 @@ from typing import Any
 from flask import request, url_for
 
 from dibs.errors import InvalidName, NameTaken, OutcomeUnknown
-from dibs.web.api.representations import as_taken, other_names
+from dibs.web.api.representations import other_names
 from dibs.web.api.schemas import RegisterBody, Registered
+from dibs.web.checks import as_taken
 from dibs.web.http.blueprint import (
     ACCEPT_LANGUAGE,
     LANGUAGE,
@@ -82,5 +83,5 @@ def suggesting(name: str, key: str | None = None) -> Iterator[None]:
     except (InvalidName, NameTaken) as error:
         if (taken := as_taken(error)) is None:
             raise
-        taken.suggestions = other_names(name, deadline())
+        taken.suggestions = other_names(name)
         raise taken from error

@@ -11,16 +11,13 @@ from dibs.accounts.teams import Team
 from dibs.errors import (
     InvalidName,
     InvalidToken,
-    NameReserved,
-    NameTaken,
     NotAllowed,
     Unauthenticated,
     UserNotFound,
 )
-from dibs.names import latin_reading
-from dibs.registry import Registry
-from dibs.store import Deadline, NameRow, UserRow
+from dibs.store import NameRow, UserRow
 from dibs.store.accounts.teams import TeamRow
+from dibs.web.checks import suggestions
 from dibs.web.http.auth import current_user
 from dibs.web.http.current import deadline, parts
 from dibs.web.i18n import iso
@@ -28,7 +25,7 @@ from dibs.web.i18n import iso
 
 def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
     """Each user with the fields that the reader may see; one without any is left out."""
-    reader, reading = current_user(), parts().accounts.reading
+    reader, reading = current_user(), parts().reading
     seen = {user.id: reading.user(reader, user.id) for user in users}
     with_teams = [user_id for user_id, fields in seen.items() if "teams" in fields]
     teams = parts().accounts.teams.of(with_teams, deadline=deadline())
@@ -52,7 +49,7 @@ def may_see(row: NameRow) -> bool:
         reader = current_user()
     except InvalidToken:
         reader = None
-    reading = parts().accounts.reading
+    reading = parts().reading
     if row.owner_kind == "team":
         return "name" in reading.team(reader, inside=False)
     return row.owner_kind != "user" or "username" in reading.user(reader, str(row.owner))
@@ -74,7 +71,7 @@ def plain_team(team: TeamRow | Team) -> dict[str, Any]:
 
 def teams_shown(teams: Sequence[TeamRow]) -> list[dict[str, Any]]:
     """Each team as everybody sees it; one that is not for this reader is left out."""
-    reader, reading = current_user(), parts().accounts.reading
+    reader, reading = current_user(), parts().reading
     ids = [reader.user_id] if reader else []
     of_reader = parts().accounts.teams.of(ids, deadline=deadline())
     own = {team.id for found in of_reader.values() for team in found}
@@ -105,7 +102,7 @@ def refuse_unlisted() -> None:
         NotAllowed: This one may not.
     """
     reader = current_user()
-    if not parts().accounts.reading.listed(reader):
+    if not parts().reading.listed(reader):
         raise NotAllowed if reader else Unauthenticated
 
 
@@ -125,21 +122,11 @@ def user_id_of(name: str) -> str:
     return str(row.owner)
 
 
-def other_names(
-    name: str, deadline: Deadline, registry: Registry | None = None
-) -> list[dict[str, str]]:
+def other_names(name: str) -> list[dict[str, str]]:
     """Names like this one that are free, unless the client wants none: `?suggestions=0`."""
-    if request.args.get("suggestions") == "0":
-        return []
-    registry = registry or parts().registry
-    found = registry.suggest(name, deadline=deadline)
-    if not found and (read := latin_reading(name)):
-        found = registry.suggest(read, deadline=deadline)
-    return [{"name": one.name, "method": one.method} for one in found]
+    return suggestions(name, parts().registry, deadline()) if wants_suggestions() else []
 
 
-def as_taken(error: InvalidName | NameTaken) -> NameTaken | None:
-    """The error as one that other names can help with; None if a rule is broken."""
-    if isinstance(error, NameTaken):
-        return error
-    return NameReserved() if error.only_reserved else None
+def wants_suggestions() -> bool:
+    """Whether the client wants other names where one cannot be had."""
+    return request.args.get("suggestions") != "0"

@@ -9,7 +9,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from dibs.names import DEFAULT_POLICY, NamePolicy
-from dibs.web.http.bodies import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names, Number
+from dibs.web.checks import MAX_CHECKED
+from dibs.web.http.fields import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names, Number
 
 
 class Done(Schema):
@@ -199,7 +200,6 @@ class Problem(Schema):
     message = fields.String(metadata={"description": "The detail again."})
 
 
-MAX_CHECKED = 100
 NAMESPACE = {
     "format": "dibs-namespace",
     "description": "The namespace; that of users and teams if left out.",

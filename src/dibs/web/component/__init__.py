@@ -7,13 +7,13 @@ from importlib.resources import files
 from typing import cast
 
 from flask import Blueprint, Response, current_app, request
-from flask_babel import force_locale
 
 from dibs.state import state_of
 from dibs.web.http import files as packed
 from dibs.web.http.current import parts
 from dibs.web.http.route import Route, says
-from dibs.web.i18n import LOCALES, say
+from dibs.web.words import LOCALES
+from dibs.web.words import said as say_in
 
 FILE = "dibs-username.js"
 SECONDS = 3600
@@ -53,8 +53,7 @@ def _with_words() -> str:
     """The module with the words of every language in it, so that they are there offline too."""
     said: dict[str, dict[str, str]] = {}
     for locale in LOCALES:
-        with force_locale(locale):
-            said[locale] = {name: say(message) for name, message in WORDS.items()}
+        said[locale] = {name: say_in(locale, message) for name, message in WORDS.items()}
     words = json.dumps({"words": said, "locale": parts().settings.locale}, ensure_ascii=False)
     source = files(__name__).joinpath(FILE).read_text(encoding="utf-8")
     return source.replace(PLACE, f"const SAID = {words}", 1)

@@ -10,13 +10,14 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, after_this_request, current_app, request
 
 from dibs.accounts.policy import STAFF
-from dibs.errors import HoldNotFound, InvalidToken, NotAllowed, Unauthenticated
+from dibs.errors import ConfigError, HoldNotFound, InvalidToken, NotAllowed, Unauthenticated
 from dibs.registry.holds import HoldToken
 from dibs.state import state_of
 from dibs.store.accounts.sessions import Living
 from dibs.web.http import cookies
 from dibs.web.http.current import acts, current, deadline, parts
 from dibs.web.http.route import SAFE, route_of
+from dibs.wiring import has_accounts
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -103,13 +104,13 @@ def bearer() -> str | None:
 
 def _authenticated() -> Living | None:
     token = bearer()
+    sent = cookies.access_token() if token is None else token
+    if sent is None or not has_accounts():
+        return None
     if token is not None:
         return parts().accounts.logins.who(token, deadline=deadline())
-    token = cookies.access_token()
-    if token is None:
-        return None
     try:
-        living = parts().accounts.logins.who(token, deadline=deadline())
+        living = parts().accounts.logins.who(sent, deadline=deadline())
     except InvalidToken:
         return None  # a browser sends cookies unasked: those of a session that ended say nothing
     if request.method not in SAFE:
@@ -129,9 +130,15 @@ def _keep_private(response: Response) -> Response:
 
 
 def init_proofs(app: Flask, check: str) -> None:
-    """Let routes for askers be used by those whom DIBS_CHECK lets ask, before a body is read."""
+    """Let routes for askers be used by those whom DIBS_CHECK lets ask, before a body is read.
+
+    Raises:
+        ConfigError: Nobody could be one of them.
+    """
     if check not in ("token", "staff"):
         return  # everybody
+    if check == "staff" and not has_accounts():
+        raise ConfigError("DIBS_CHECK=staff needs logins: pip install 'dibs[service]'")
     for endpoint, view in app.view_functions.items():
         route = route_of(view)
         if route is not None and route.admits == "asker":

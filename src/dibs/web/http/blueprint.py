@@ -10,10 +10,10 @@ from flask_smorest import Blueprint as SmorestBlueprint
 
 from dibs.web.api.schemas import Problem
 from dibs.web.http.auth import login_optional, login_required
-from dibs.web.http.bodies import StrictParser
 from dibs.web.http.cookies import CSRF_HEADER
 from dibs.web.http.current import deadline as deadline
 from dibs.web.http.current import parts as parts
+from dibs.web.http.fields import StrictParser
 from dibs.web.http.headers import unsniffed
 from dibs.web.http.problems import CONTENT_TYPE
 from dibs.web.http.route import SAFE, Route, says
@@ -67,6 +67,13 @@ USUAL = {
     503: "The database cannot answer; see Retry-After.",
 }
 HEADERS: dict[int, dict[str, Any]] = {401: CHALLENGE, 409: RETRY_AFTER, 503: RETRY_AFTER}
+
+
+def described(view: View, *decorators: Callable[[View], Any]) -> View:
+    """The view itself, with what decorators note of it: it reads and answers on its own."""
+    for decorate in decorators:
+        view._apidoc = decorate(view)._apidoc  # type: ignore[attr-defined]
+    return view
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no types

@@ -1,18 +1,15 @@
-"""Request bodies: strict JSON, and every broken field said at once."""
+"""Request bodies: strict JSON, and what is said of a broken field."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from flask import Request
-from marshmallow import Schema, ValidationError, fields
-from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from dibs.errors import DibsError, EmptyName, Reason
+from dibs.errors import DibsError, Reason
 from dibs.names.messages import NOT_TEXT
 
 MAX_BODY = 64 * 1024
@@ -41,11 +38,6 @@ WORDS = {
     "one_change": ONE_CHANGE,
     "not_names": NOT_NAMES,
 }
-TEXT: dict[str, Any] = {"required": "required", "invalid": "not_text", "null": "not_text"}
-NAMES: dict[str, Any] = {"required": "required", "invalid": "not_names", "null": "not_names"}
-FLAG: dict[str, Any] = {"invalid": "not_a_boolean", "null": "not_a_boolean"}
-NUMBER: dict[str, Any] = {"required": "required", "invalid": "not_a_number", "null": "not_a_number"}
-
 MESSAGES = tuple(WORDS.values())
 
 
@@ -81,88 +73,8 @@ class BodyInvalid(DibsError):
         super().__init__()
 
 
-class Body(Schema):
-    """A body or query whose unknown fields are refused, not passed over."""
-
-    error_messages = {"unknown": "unknown"}  # noqa: RUF012
-
-
-class Flag(fields.Boolean):
-    """`true` or `false`, and nothing that looks like it: `1`, `"yes"`."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return super()._deserialize(value, attr, data, **options)
-
-
-class Names(fields.List[Any]):
-    """A list of strings; what is wrong with it is said once, and not of each string."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        del attr, data, options
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise self.make_error("invalid")
-        return value
-
-
-class Number(fields.Integer):
-    """Digits, as everybody writes them; Python's own reading takes `1_0` and `\u0663` too."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        if not re.fullmatch("[0-9]{1,9}", str(value)):
-            raise self.make_error("invalid", input=value)
-        return super()._deserialize(value, attr, data, **options)
-
-
-class StrictParser(FlaskParser):
-    """webargs' parser with a stricter reading of JSON."""
-
-    DEFAULT_UNKNOWN_BY_LOCATION = {}  # noqa: RUF012  # the schema says: refuse
-
-    def _raw_load_json(self, req: Request) -> Any:
-        if req.content_type is None and not read_body(req):
-            return {}  # nothing at all: a body whose fields may all be left out
-        if not req.is_json:
-            raise UnsupportedMediaType
-        body = read_json(read_body(req))
-        if not isinstance(body, dict):
-            raise NotAnObject
-        return body
-
-    def load_json(self, req: Request, schema: Schema) -> Any:
-        """The body; a namespace in the query, which would be passed over, is refused as there.
-
-        Raises:
-            BodyInvalid: Names of another namespace may be meant, and users' would be taken.
-        """
-        body = super().load_json(req, schema)
-        if "namespace" in req.args and "namespace" not in schema.fields:
-            raise BodyInvalid([_reason("namespace", ["unknown"])])
-        return body
-
-    def load_querystring(self, req: Request, schema: Schema) -> Any:
-        """The query; of two equal names it would not be clear which one is meant.
-
-        Raises:
-            BodyInvalid: A name stands there twice.
-        """
-        if twice := sorted(name for name, values in req.args.lists() if len(values) > 1):
-            raise BodyInvalid([_reason(name, ["repeated"]) for name in twice])
-        return super().load_querystring(req, schema)
-
-    def handle_error(
-        self, error: ValidationError, req: Request, schema: Schema, **options: Any
-    ) -> NoReturn:
-        del req, schema, options
-        (found,) = dict(error.normalized_messages()).values()  # type: ignore[no-untyped-call]
-        if found.get("username") == ["required"]:
-            raise EmptyName from error
-        raise BodyInvalid([_reason(*item) for item in sorted(found.items())]) from error
-
-
-def _reason(field: str, codes: Any) -> tuple[str, Reason]:
-    code = codes[0] if isinstance(codes, list) else "not_text"
+def broken(field: str, code: str) -> tuple[str, Reason]:
+    """A field and what is wrong with it."""
     field = field if len(field) <= 64 else field[:64] + "..."
     # JSON can spell half a surrogate pair, which no answer in UTF-8 can repeat.
     field = field.encode(errors="backslashreplace").decode()
@@ -175,11 +87,34 @@ def read_body(req: Request) -> bytes:
     Raises:
         RequestEntityTooLarge: It is larger than `MAX_BODY`.
     """
-    req.max_content_length = MAX_BODY
+    try:
+        req.max_content_length = MAX_BODY
+    except AttributeError:  # Flask 3.0, where only the whole app can have a limit
+        if (req.content_length or 0) > MAX_BODY:
+            raise RequestEntityTooLarge from None
     body = req.get_data(cache=True)
     # One that came in chunks is cut off at the limit without a word (werkzeug 3.1).
     if req.content_length is None and len(body) >= MAX_BODY:
         raise RequestEntityTooLarge
+    return body
+
+
+def read_object(req: Request) -> dict[str, Any]:
+    """The object of JSON that the body is; none at all is one whose fields are all left out.
+
+    Raises:
+        UnsupportedMediaType: It is not sent as JSON.
+        NotJson: It is none.
+        NotAnObject: It is something else.
+        RequestEntityTooLarge: It is too large.
+    """
+    if req.content_type is None and not read_body(req):
+        return {}
+    if not req.is_json:
+        raise UnsupportedMediaType
+    body = read_json(read_body(req))
+    if not isinstance(body, dict):
+        raise NotAnObject
     return body
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request, url_for
 
-from dibs.accounts.login import Tokens
 from dibs.errors import NotAllowed
 from dibs.secret import key_of, mac
 from dibs.state import state_of
 from dibs.web.http.current import deadline, parts
+
+if TYPE_CHECKING:
+    from dibs.accounts.login import Tokens
 
 ACCESS, REFRESH, CSRF = "dibs_access", "dibs_refresh", "dibs_csrf"
 CSRF_HEADER = "X-CSRF-Token"

@@ -15,13 +15,12 @@ from dibs.context import Acting, Deadline, act, acting
 from dibs.state import parts_of
 from dibs.store.models import MAX_REQUEST_ID
 from dibs.web.http.route import Route, route_of
-from dibs.wiring import Parts
 
 if TYPE_CHECKING:
     from dibs.accounts.login import Tokens
-    from dibs.cache.counts import Count
     from dibs.store.accounts.sessions import Living
     from dibs.web.http.limits import Hit
+    from dibs.wiring import Parts
 
 KEY = "dibs.request"
 
@@ -35,9 +34,9 @@ class RequestState:
         is_reader_known: Whether it was looked up who sends it.
         reader: Who that is; None for nobody.
         hits: What limits have counted for it.
-        counts: What each count was when it was last added to, by key.
         tried: By what a wrong password is counted; None where none is tried.
         is_page: Whether it is for a page, or for a script on one.
+        locale: The language of the answer, once it was chosen.
         is_of_team: Whether its names are those of teams.
         tokens: Those that the answer of a page gives the browser.
         has_ended: Whether the answer of a page takes the browser's tokens away.
@@ -48,9 +47,9 @@ class RequestState:
     is_reader_known: bool = False
     reader: Living | None = None
     hits: list[Hit] = field(default_factory=list)
-    counts: dict[str, Count] = field(default_factory=dict)
     tried: str | None = None
     is_page: bool = False
+    locale: str | None = None
     is_of_team: bool = False
     tokens: Tokens | None = None
     has_ended: bool = False

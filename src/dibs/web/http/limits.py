@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -11,12 +10,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, after_this_request, current_app, request
-from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
 
-from dibs.cache.counts import NOTHING, Count, LocalCounts
-from dibs.config.rates import FAILURES, Rates, parse
+from dibs.cache.counts import Count, LocalCounts
+from dibs.config.rates import FAILURES, Rate, Rates, parse
 from dibs.errors import DibsError, InvalidName
 from dibs.state import state_of
 from dibs.web.http.auth import current_user
@@ -61,14 +57,14 @@ class Hit:
     """
 
     group: str
-    limit: RateLimitItem
+    rate: Rate
     key: str
     count: Count
 
     @property
     def over(self) -> bool:
         """Whether that was too much."""
-        return self.count.number > self.limit.amount
+        return self.count.number > self.rate.number
 
     @property
     def seconds(self) -> int:
@@ -93,8 +89,8 @@ def init_limits(app: Flask, parts: Parts) -> None:
             app.view_functions[endpoint] = limits.guard(route.limit, route, view)
 
 
-class LimitStorage(Storage):
-    """A storage that never fails and never has a request wait for long.
+class LimitStorage:
+    """Counts that never fail and never have a request wait for long.
 
     While Redis is away each process counts for itself, so no limit is ever open, and none
     closed. All that is asked of Redis for one request takes 100 ms at most, its caches included.
@@ -103,36 +99,17 @@ class LimitStorage(Storage):
         shared: The counts of all processes, if there are any.
     """
 
-    STORAGE_SCHEME = None  # no address leads to it
-
     def __init__(self, shared: RedisCounts | None) -> None:
-        super().__init__()
         self.local = LocalCounts()
         self._shared = shared
 
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        return ()
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to a count; what it has become is noted for the rest of this request."""
-        count = self._shared.add(key, amount, expiry, deadline()) if self._shared else None
-        if count is None:
-            count = self.local.add(key, amount, expiry)
-        current().counts[key] = count
-        return count.number
-
-    def noted(self, key: str) -> Count:
-        """What the count was when this request last added to it."""
-        return current().counts.get(key, NOTHING)
-
-    def get(self, key: str) -> int:
-        return self.incr(key, 0, 0)
-
-    def get_expiry(self, key: str) -> float:
-        return time.time() + self.noted(key).left
+    def add(self, key: str, seconds: int, amount: int = 1) -> Count:
+        """Add to a count, and say what it has become."""
+        count = self._shared.add(key, amount, seconds, deadline()) if self._shared else None
+        return self.local.add(key, amount, seconds) if count is None else count
 
     def clear(self, key: str) -> None:
+        """Have the count begin anew."""
         if self._shared:
             self._shared.remove(key, deadline())
         self.local.remove(key)
@@ -143,18 +120,13 @@ class LimitStorage(Storage):
             self.local.remove(key)
             self.local.add(key, 1, seconds)
 
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int | None:
-        raise NotImplementedError
+    def is_marked(self, key: str) -> bool:
+        """Whether it was, and that is not over."""
+        return self.add(key, 0, 0).number > 0
 
 
 class Limits:
-    """The limits of one app.
-
-    `limits` counts, without Flask-Limiter around it: that reads the limits anew for every
-    request, which takes 120 us, and asks Redis three times for each where once will do.
+    """The limits of one app: windows that begin with the first request in them.
 
     Args:
         parts: Of the app.
@@ -165,12 +137,8 @@ class Limits:
     """
 
     def __init__(self, parts: Parts, rates: Rates) -> None:
-        self._limits = {
-            group: [RateLimitItemPerSecond(rate.number, rate.seconds) for rate in several]
-            for group, several in rates.items()
-        }
+        self._rates = rates
         self.tally = LimitStorage(parts.redis.limits if parts.redis else None)
-        self._limiter = FixedWindowRateLimiter(self.tally)
 
     def guard(self, group: str, route: Route, view: View) -> View:
         """The view, behind its limits: of a refused request nothing is read but its name."""
@@ -193,21 +161,22 @@ class Limits:
         What a refused list would have cost is given back, or it would keep single names out.
         One that is longer than the limit costs all of that, or it could never be asked.
         """
-        counted = [(hit, min(more, hit.limit.amount - 1)) for hit in _hits() if hit.group == group]
-        for hit, cost in counted:
-            self.tally.incr(hit.key, hit.limit.get_expiry(), cost)
-        now = {hit: replace(hit, count=self.tally.noted(hit.key)) for hit, _ in counted}
+        counted = [(hit, min(more, hit.rate.number - 1)) for hit in _hits() if hit.group == group]
+        now = {
+            hit: replace(hit, count=self.tally.add(hit.key, hit.rate.seconds, cost))
+            for hit, cost in counted
+        }
         _hits()[:] = [now.get(hit, hit) for hit in _hits()]
         if over := [hit for hit in now.values() if hit.over]:
             for hit, cost in counted:
-                self.tally.incr(hit.key, hit.limit.get_expiry(), -cost)
+                self.tally.add(hit.key, hit.rate.seconds, -cost)
             raise RateLimited(time=about(over[0].seconds))
 
     def _count(self, group: str, who: str) -> None:
-        for limit in self._limits.get(group, ()):
-            self._limiter.hit(limit, who, group)
-            key = limit.key_for(who, group)
-            hit = Hit(group, limit, key, self.tally.noted(key))
+        for rate in self._rates.get(group, ()):
+            # Servers of an earlier dibs, which count beside this one, have the same keys.
+            key = f"LIMITER/{who}/{group}/{rate.number}/{rate.seconds}/second"
+            hit = Hit(group, rate, key, self.tally.add(key, rate.seconds))
             _hits().append(hit)
             if hit.over:
                 kind = TooManyPasswords if group in FAILURES else RateLimited
@@ -220,7 +189,7 @@ class Limits:
         except RateLimited:
             # Somebody tries from everywhere. That must not keep the owner out, who comes from
             # where they came from before (NIST SP 800-63B-4, 3.2.2).
-            if not self.tally.get(_known(who)):
+            if not self.tally.is_marked(_known(who)):
                 raise
             _hits().pop()
 
@@ -234,7 +203,7 @@ class Limits:
             if good and hit.group == "account_source":
                 self.tally.clear(hit.key)
             elif response.status_code not in WRONG:
-                self.tally.incr(hit.key, hit.limit.get_expiry(), -1)
+                self.tally.add(hit.key, hit.rate.seconds, -1)
         if good and (who := current().tried) is not None:
             self.tally.mark(_known(who), KNOWN_SECONDS)
         return _tell(response)
@@ -267,15 +236,15 @@ def _tell(response: Response) -> Response:
 
 
 def _policy(hit: Hit) -> str:
-    return f"{_name(hit)};q={hit.limit.amount};w={hit.limit.get_expiry()}"
+    return f"{_name(hit)};q={hit.rate.number};w={hit.rate.seconds}"
 
 
 def _state(hit: Hit) -> str:
-    return f"{_name(hit)};r={max(0, hit.limit.amount - hit.count.number)};t={hit.seconds}"
+    return f"{_name(hit)};r={max(0, hit.rate.number - hit.count.number)};t={hit.seconds}"
 
 
 def _name(hit: Hit) -> str:
-    return f'"{hit.group}-{hit.limit.get_expiry()}"'
+    return f'"{hit.group}-{hit.rate.seconds}"'
 
 
 def _hits() -> list[Hit]:

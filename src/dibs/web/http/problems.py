@@ -33,7 +33,8 @@ from dibs.observe import Sparse, root_of
 from dibs.state import state_of
 from dibs.web.http.bodies import BodyInvalid
 from dibs.web.http.route import SAFE
-from dibs.web.i18n import localised, say, together
+from dibs.web.i18n import locale, localised, say, together
+from dibs.web.words import reason_items
 
 STATUS = {
     "empty": HTTPStatus.BAD_REQUEST,
@@ -228,16 +229,8 @@ def _later(error: TooManyHolds | RenamedTooOften | RequestRunning) -> Response:
     return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
 
 
-def reason_items(reasons: Sequence[tuple[str, Reason]]) -> list[dict[str, str]]:
-    """Each broken rule in the reader's language."""
-    return [
-        {"code": reason.code, "field": name, "detail": say(reason.message, reason.params)}
-        for name, reason in reasons
-    ]
-
-
 def _broken(error: DibsError, reasons: Sequence[tuple[str, Reason]]) -> Response:
-    items = reason_items(reasons)
+    items = reason_items(locale(), reasons)
     detail = together(item["detail"] for item in items)
     return problem(STATUS[error.code], error.code, detail, reasons=items)
 

@@ -8,19 +8,20 @@ from time import time
 from typing import Any, cast
 from urllib.parse import urlencode
 
-import regex
 from babel import Locale
+from babel.dates import format_timedelta
 from flask import Blueprint, Response, redirect, render_template, request, url_for
-from flask_babel import format_timedelta
 from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
+from dibs.names.graphemes import graphemes
 from dibs.web.http import files
 from dibs.web.http.current import current, parts
 from dibs.web.http.route import Route, says
-from dibs.web.i18n import LOCALES, flowing, is_choice_offered, language, localised, say
+from dibs.web.i18n import flowing, is_choice_offered, locale, localised, say
 from dibs.web.pages import browser_session
 from dibs.web.pages.form_token import form_token
+from dibs.web.words import spoken
 
 FOLDER = Path(__file__).parent
 STYLE, ICON = "dibs.css", "dibs.svg"
@@ -65,7 +66,7 @@ def go_to(address: str, notice: str | None = None, status: int = 303) -> Respons
 
 def common() -> dict[str, Any]:
     """What every template may use."""
-    tongue = tongue_of(language())
+    tongue = spoken(locale())
     return {
         "_": translated,
         "bdi": isolated,
@@ -119,12 +120,6 @@ def _address(endpoint: str) -> str | None:
         return None
 
 
-def tongue_of(tag: str) -> str:
-    """The language of the page: English if dibs does not have the host app's language."""
-    plain = tag.partition("-")[0]
-    return plain if plain in LOCALES else "en"
-
-
 def translated(message: str, **params: object) -> Markup:
     """The message in the reader's language; what fills it is escaped unless it is markup."""
     words = Markup(escape(say(message)))  # noqa: S704  # escaped right here
@@ -138,14 +133,14 @@ def isolated(name: str) -> Markup:
 
 def initial(name: str) -> str:
     """What a reader takes for the name's first letter, however many code points it is."""
-    return regex.findall(r"\X", name)[0].upper()  # type: ignore[no-any-return]
+    return graphemes(name)[0].upper()
 
 
 def ago(milliseconds: int) -> str:
     """How long ago a moment was: a server does not know what time it is at the reader's."""
     # Of no time at all Babel says that it is yet to come.
     seconds = max(1, time() - milliseconds / 1000)
-    return str(format_timedelta(-seconds, add_direction=True))
+    return format_timedelta(-seconds, add_direction=True, locale=locale())  # type: ignore[arg-type]
 
 
 @cache

@@ -11,11 +11,10 @@ from typing import Any
 
 from babel import Locale
 from babel.dates import format_skeleton, format_timedelta
-from flask_babel import get_locale
 
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.problems import REFUSED
-from dibs.web.i18n import EPOCH, say
+from dibs.web.i18n import EPOCH, locale, say
 
 WIDTH, HEIGHT = 600, 120
 """Size of the drawing in its own units; on a page it is as wide as there is room."""
@@ -96,7 +95,7 @@ def by_day(counts: Mapping[int, int], now: int) -> Chart:
 def said(milliseconds: int, skeleton: str) -> str:
     """A moment as the reader's language has it."""
     moment: datetime = EPOCH + timedelta(milliseconds=milliseconds)
-    return format_skeleton(skeleton, moment, locale=get_locale() or "en")
+    return format_skeleton(skeleton, moment, locale=locale())
 
 
 def moment(milliseconds: int) -> str:
@@ -107,7 +106,7 @@ def moment(milliseconds: int) -> str:
 
 def when(milliseconds: int) -> str:
     """The same as the reader's language has it."""
-    joined = str((get_locale() or Locale("en")).datetime_formats["medium"]).replace("'", "")
+    joined = str(Locale.parse(locale()).datetime_formats["medium"]).replace("'", "")
     return f"{joined.format(said(milliseconds, 'Hm'), said(milliseconds, 'yMMMd'))} UTC"
 
 
@@ -116,7 +115,7 @@ def lasting(milliseconds: int) -> str:
     unit: Any = "day" if milliseconds >= 2 * DAY_MS else "minute"
     lasts = timedelta(milliseconds=milliseconds)
     longest = inf if unit == "day" else 2
-    return format_timedelta(lasts, unit, longest, locale=get_locale() or "en")
+    return format_timedelta(lasts, unit, longest, locale=locale())
 
 
 @dataclass(frozen=True, slots=True)

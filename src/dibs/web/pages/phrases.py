@@ -7,10 +7,9 @@ from math import inf
 from typing import Any
 
 from babel.dates import format_timedelta
-from flask_babel import get_locale
 
 from dibs.web.http.current import parts
-from dibs.web.i18n import flowing, say
+from dibs.web.i18n import flowing, locale, say
 
 WORDS = {
     "taken": "Already taken",
@@ -144,4 +143,4 @@ def _exactly(milliseconds: int) -> str:
     whole = (unit for unit, size in UNITS.items() if milliseconds % size == 0)
     unit: Any = next(whole, "minute")
     lasts = timedelta(milliseconds=milliseconds)
-    return format_timedelta(lasts, unit, threshold=inf, locale=get_locale() or "en")
+    return format_timedelta(lasts, unit, threshold=inf, locale=locale())

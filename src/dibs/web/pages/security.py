@@ -16,9 +16,10 @@ from dibs.web.http.cookies import CsrfFailed
 from dibs.web.http.current import current, current_route
 from dibs.web.http.headers import hardened
 from dibs.web.http.route import SAFE
-from dibs.web.i18n import LANGUAGE_COOKIE, LOCALES, is_choice_offered, read_as_page
+from dibs.web.i18n import LANGUAGE_COOKIE, is_choice_offered, read_as_page
 from dibs.web.pages import browser_session, form_token
 from dibs.web.pages.base import blueprint, go_to, here, without_language
+from dibs.web.words import LOCALES
 
 POLICY = "; ".join(
     (

@@ -38,7 +38,7 @@ def _asked(name: str) -> dict[str, Any] | None:
     """What is said of a name before it is wanted, where that is said to everybody."""
     if parts().settings.check not in ASKED:
         return None
-    said = verdict(name, parts().registry, deadline())
+    said = verdict(name, parts().registry)
     return None if said["available"] is None else said
 
 

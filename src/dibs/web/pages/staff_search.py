@@ -11,8 +11,8 @@ from dibs.names.suggest import near_keys
 from dibs.store import NameRow
 from dibs.store.names.history import PastChange
 from dibs.web.http.current import deadline, parts
-from dibs.web.http.problems import reason_items
-from dibs.web.i18n import say
+from dibs.web.i18n import locale, say
+from dibs.web.words import reason_items
 
 FREE = "Free"
 STATES = {
@@ -85,7 +85,7 @@ def look(name: str, *, limit: int) -> Found:
     try:
         username = parts().parser.existing(name)
     except InvalidName as error:
-        said = reason_items([("name", reason) for reason in error.reasons])
+        said = reason_items(locale(), [("name", reason) for reason in error.reasons])
         return Found(name, [one["detail"] for one in said])
     rows = _rows(username)
     row = rows.pop(username.key, None)
@@ -111,7 +111,9 @@ def _against(name: str) -> list[str]:
     try:
         parts().registry.admit(name, deadline=deadline())
     except InvalidName as error:
-        return [one["detail"] for one in reason_items([("name", r) for r in error.reasons])]
+        return [
+            one["detail"] for one in reason_items(locale(), [("name", r) for r in error.reasons])
+        ]
     except NameTaken as error:
         return [say(error.message)]
     return []

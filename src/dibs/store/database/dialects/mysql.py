@@ -7,8 +7,7 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import event, text
-from sqlalchemy.dialects.mysql import VARBINARY
+from sqlalchemy import VARBINARY, event, text
 from sqlalchemy.engine import Connection, Engine
 
 from dibs.context import Budget

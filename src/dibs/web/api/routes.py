@@ -1,0 +1,111 @@
+"""The routes of the API, with the page that describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from flask import Flask
+
+from dibs.names import NamePolicy
+from dibs.web.api import (
+    health,
+    holds,
+    names_described,
+    registration,
+    sessions,
+    teams,
+    users,
+)
+from dibs.web.api.schemas import NAME_FORMAT, name_limits
+from dibs.web.http import cookies
+from dibs.web.http.openapi import DibsApi, Proofs, Refusals
+from dibs.wiring import Parts
+
+BLUEPRINTS = (
+    registration.blueprint,
+    names_described.blueprint,
+    holds.blueprint,
+    sessions.blueprint,
+    users.blueprint,
+    teams.blueprint,
+    health.blueprint,
+)
+# A blueprint's own name is for `url_for` in a host app; these are for readers.
+TAGS = [{"name": one.title, "description": one.description} for one in BLUEPRINTS]
+
+TOKEN = {"type": "http", "scheme": "bearer"}
+COOKIE = {"type": "apiKey", "in": "cookie"}
+# Those of cookies have a prefix with https: `__Host-` and `__Secure-`.
+SECURITY = {
+    "bearer": {**TOKEN, "bearerFormat": "JWT", "description": "An access token."},
+    "refresh": {**TOKEN, "description": "A refresh token."},
+    "cookie": {**COOKIE, "name": cookies.ACCESS},
+    "refresh_cookie": {**COOKIE, "name": cookies.REFRESH},
+}
+
+
+def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str, str]) -> None:
+    """Mount the whole API, and the page that describes it.
+
+    Args:
+        app: The app.
+        parts: What its views work with.
+        url_prefix: What stands before each address.
+        places: Further prefixes of the routes that check names, by what each is called.
+    """
+    settings = parts.settings
+    parts.accounts  # noqa: B018  # says now, and not to a user, what is wrong with a setting
+    app.config.setdefault("API_TITLE", "dibs")
+    app.config.setdefault("API_VERSION", "v1")
+    app.config.setdefault("OPENAPI_VERSION", "3.1.0")
+    app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
+    app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
+    plugins = [Refusals(app), Proofs(app, settings.check)]
+    finish = partial(_finish, policy=parts.parser.policy, password=settings.password)
+    api = DibsApi(app, finish, tags=TAGS, extra_plugins=plugins)
+    # Without passwords there is no login.
+    for blueprint in (sessions.entrance, *BLUEPRINTS) if settings.hashes else BLUEPRINTS:
+        api.register_blueprint(blueprint, url_prefix=url_prefix)
+    for name, prefix in places.items():
+        api.register_blueprint(names_described.blueprint, name=name, url_prefix=prefix)
+
+
+def _finish(spec: Any, *, policy: NamePolicy, password: str) -> None:
+    """What no blueprint says."""
+    _say_names(spec, policy)
+    for name, scheme in SECURITY.items():
+        spec.components.security_scheme(name, scheme)
+    _say_password(spec, password)
+    _say_one_change(spec, password)
+
+
+def _say_names(spec: Any, policy: NamePolicy) -> None:
+    """Names by the app's own policy."""
+    for schema in spec.components.schemas.values():
+        for field in schema.get("properties", {}).values():
+            if field.get("format") == NAME_FORMAT:
+                field |= name_limits(policy)
+
+
+def _say_password(spec: Any, mode: str) -> None:
+    """DIBS_PASSWORD, as the OpenAPI page has it: required, optional, or no such field."""
+    body = spec.components.schemas["RegisterBody"]
+    if mode == "required":
+        body["required"] = ["username", "password"]
+    if mode == "off":
+        del body["properties"]["password"]
+
+
+def _say_one_change(spec: Any, mode: str) -> None:
+    """Of a name and a password a request changes one: no schema of marshmallow's can say so."""
+    body = spec.components.schemas["ChangeBody"]
+    if mode == "off":
+        del body["properties"]["password"], body["properties"]["current_password"]
+        body["required"] = ["username"]
+        return
+    body["oneOf"] = [
+        {"required": ["username"]},
+        {"required": ["password"], "properties": {"hold_token": False}},
+    ]
