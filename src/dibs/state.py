@@ -41,6 +41,7 @@ class AppState:
         offers_languages: Whether a reader's own choice of language counts in pages; None where
             a rule of the app's own says which language an answer is in.
         answers_escaped: Whether what views raise of dibs is answered before others see it.
+        exempt: Keeps the app's own tokens of forms off the routes, from the first request on.
         component: The module of `<dibs-username>`, once somebody has asked for it.
     """
 
@@ -55,6 +56,7 @@ class AppState:
     has_pages: bool = False
     offers_languages: bool | None = None
     answers_escaped: bool = False
+    exempt: Callable[..., None] | None = None
     component: bytes | None = None
 
 

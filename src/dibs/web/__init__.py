@@ -19,6 +19,7 @@ from dibs.web.http.auth import init_proofs
 from dibs.web.http.blueprint import Blueprint
 from dibs.web.http.current import init_tracing
 from dibs.web.http.headers import init_cors
+from dibs.web.http.hosting import stand_apart
 from dibs.web.http.limits import init_limits
 from dibs.web.http.openapi import DibsApi, Proofs, Refusals
 from dibs.web.http.problems import register_error_handlers
@@ -102,6 +103,7 @@ def register_blueprints(
         register_pages(app, url_prefix=url_prefix, front="front" in mounted)
     app.register_blueprint(component.blueprint, url_prefix=url_prefix or None)
     refuse_silent({at: view for at, view in app.view_functions.items() if at not in hosts})
+    stand_apart(app, app.view_functions.keys() - hosts)
     init_proofs(app, parts.settings.check)
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)
@@ -127,14 +129,9 @@ def _introduce(app: Flask, parts: Parts) -> None:
 
 
 def _api(app: Flask, parts: Parts, url_prefix: str, *, password: str | None) -> DibsApi:
-    app.config.setdefault("API_TITLE", "dibs")
-    app.config.setdefault("API_VERSION", "v1")
-    app.config.setdefault("OPENAPI_VERSION", "3.1.0")
-    app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
-    app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
     finish = partial(_finish, policy=parts.parser.policy, password=password)
     plugins = [Refusals(app), Proofs(app, parts.settings.check)]
-    return DibsApi(app, finish, tags=TAGS, extra_plugins=plugins)
+    return DibsApi(app, url_prefix, finish, tags=TAGS, extra_plugins=plugins)
 
 
 def _finish(spec: Any, *, policy: NamePolicy, password: str | None) -> None:
