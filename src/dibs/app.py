@@ -21,9 +21,16 @@ from dibs.web.http.problems import register_http_error_handlers
 from dibs.web.pages.errors import register_page_errors
 from dibs.wiring import build
 
-# Kubernetes gives every container DIBS_PORT and the like when a Service is called `dibs`
+# Kubernetes gives every container DIBS_PORT and the like when a Service is called `dibs`, and
+# DIBS_REDIS_PORT and the like for one called `dibs-redis`
 # (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
-ORCHESTRATED = re.compile(r"DIBS_(PORT(_.*)?|SERVICE_(HOST|PORT)(_.*)?)").fullmatch
+ORCHESTRATED = re.compile(
+    r"DIBS_((PORT(_.*)?|SERVICE_(HOST|PORT)(_.*)?)=.*"
+    r"|\w+_SERVICE_HOST=[\da-fA-F.:]*|\w+_SERVICE_PORT(_\w+)?=\d+"
+    r"|\w+_PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://.*"
+    r"|\w+_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)=.*)",
+    re.DOTALL,
+).fullmatch
 
 
 def settings_from_environment() -> Settings:
@@ -36,7 +43,8 @@ def settings_from_environment() -> Settings:
         found = {**dotenv_values(".env"), **os.environ}
     except UnicodeDecodeError:
         raise ConfigError("the file .env is not in UTF-8") from None
-    return load({k: v for k, v in found.items() if k.startswith(PREFIX) and not ORCHESTRATED(k)})
+    ours = {k: v for k, v in found.items() if k.startswith(PREFIX)}
+    return load({k: v for k, v in ours.items() if not ORCHESTRATED(f"{k}={v}")})
 
 
 def create_app(

@@ -41,6 +41,7 @@ class AppState:
         locale: The language of answers to clients that ask for none of ours.
         offers_languages: Whether a reader's own choice of language counts in pages.
         answers_escaped: Whether what views raise of dibs is answered before others see it.
+        exempt: Keeps the app's own tokens of forms off the routes, from the first request on.
         component: The module of `<dibs-username>`, once somebody has asked for it.
     """
 
@@ -56,6 +57,7 @@ class AppState:
     locale: str = "en"
     offers_languages: bool = False
     answers_escaped: bool = False
+    exempt: Callable[..., None] | None = None
     component: bytes | None = None
 
 

@@ -143,7 +143,7 @@ def test_a_name_that_is_no_text(strict: tuple[Flask, SQLAlchemy, Dibs], name: An
         assert [reason.code for reason in dibs.check(name).reasons] == ["not_text"]
 
 
-@pytest.mark.parametrize("given", [sessionmaker(), Session(), 12, "db"])
+@pytest.mark.parametrize("given", [sessionmaker[Session](), Session(), 12, "db"])
 def test_what_gives_no_session_is_refused(given: Any) -> None:
     with pytest.raises(ConfigError, match="lambda: db.session"):
         Dibs(given)
@@ -164,7 +164,7 @@ def test_an_async_session(url: str) -> None:
     app, dibs = Flask("waiting"), Dibs(lambda: session)
     dibs.init_app(app)
     with pytest.raises(ConfigError, match="asyncio"):
-        Dibs(lambda: session).init_app(Flask("routes"), api=True)
+        dibs.init_app(Flask("routes"), api=True)
 
     async def run() -> None:
         with pytest.raises(ConfigError, match="run_sync"):

@@ -143,7 +143,7 @@ class Logins:
 
     def _credentials(self, name: str, deadline: Deadline) -> Credentials | None:
         try:
-            username = self._parser.existing(name)
+            username = self._parser.typed(name)
         except (EmptyName, InvalidName):
             return None
         return self._users.credentials(username, deadline=deadline)

@@ -73,6 +73,11 @@ def mount_routes(app: Flask, dibs: Dibs, routes: Routes, **checking: Any) -> Non
     from dibs.web import register_blueprints
     from dibs.wiring import build
 
+    if app.url_map.host_matching:
+        raise ConfigError(
+            "In an app with host_matching a route without a host is never found: mount dibs in"
+            " an app of its own"
+        )
     settings = replace(service_settings(app, dibs), namespace=routes.namespace)
     tables = ALL_TABLES if "api" in routes.mounted else NAME_TABLES
     parts = build(

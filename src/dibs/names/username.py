@@ -170,6 +170,13 @@ class Parser:
         """Make a `Username` of an existing name; see `parse_existing`."""
         return parse_existing(raw, lookalikes=self._lookalikes)
 
+    def typed(self, raw: str) -> Username:
+        """Make a `Username` of what somebody says they are called; see `parse_existing`.
+
+        No name ends in a space, and the keyboards of telephones put one there.
+        """
+        return self.existing(raw.strip())
+
     def asked(self, raw: str) -> Asked:
         """Read a name that is asked about; nothing is raised, whatever it is."""
         try:

@@ -57,6 +57,7 @@ def register_blueprints(
     from dibs.web.api import names
     from dibs.web.http.auth import init_proofs
     from dibs.web.http.headers import init_cors
+    from dibs.web.http.hosting import stand_apart
     from dibs.web.http.limits import init_limits
     from dibs.web.http.route import refuse_silent
 
@@ -81,6 +82,7 @@ def register_blueprints(
         register_pages(app, url_prefix=url_prefix, front="front" in mounted)
     app.register_blueprint(component.blueprint, url_prefix=url_prefix or None)
     refuse_silent({at: view for at, view in app.view_functions.items() if at not in hosts})
+    stand_apart(app, app.view_functions.keys() - hosts)
     init_proofs(app, parts.settings.check)
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)

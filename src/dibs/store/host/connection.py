@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 from weakref import WeakSet
 
 from sqlalchemy import Connection, CursorResult, Engine, inspect, text
@@ -33,6 +33,15 @@ from dibs.store.models import NAME_TABLES, Tables, first_row, names
 
 HOST_UPGRADE = f"flask {UPGRADE}"
 YOUR_MIGRATION = "run your app's migration"
+
+
+class HasSession(Protocol):
+    """The `db` of a Flask extension."""
+
+    @property
+    def session(self) -> Any:
+        """The current one."""
+
 
 AnyEngine = Engine
 AnySession = Session | scoped_session[Any]

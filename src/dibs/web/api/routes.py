@@ -57,14 +57,9 @@ def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str,
     """
     settings = parts.settings
     parts.accounts  # noqa: B018  # says now, and not to a user, what is wrong with a setting
-    app.config.setdefault("API_TITLE", "dibs")
-    app.config.setdefault("API_VERSION", "v1")
-    app.config.setdefault("OPENAPI_VERSION", "3.1.0")
-    app.config.setdefault("OPENAPI_URL_PREFIX", url_prefix or "/")
-    app.config.setdefault("OPENAPI_JSON_PATH", "openapi.json")
     plugins = [Refusals(app), Proofs(app, settings.check)]
     finish = partial(_finish, policy=parts.parser.policy, password=settings.password)
-    api = DibsApi(app, finish, tags=TAGS, extra_plugins=plugins)
+    api = DibsApi(app, url_prefix, finish, tags=TAGS, extra_plugins=plugins)
     # Without passwords there is no login.
     for blueprint in (sessions.entrance, *BLUEPRINTS) if settings.hashes else BLUEPRINTS:
         api.register_blueprint(blueprint, url_prefix=url_prefix)

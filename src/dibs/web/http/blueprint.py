@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask_smorest import Blueprint as SmorestBlueprint
+from werkzeug.exceptions import HTTPException
 
 from dibs.web.api.schemas import Problem
 from dibs.web.http.auth import login_optional, login_required
@@ -15,7 +16,7 @@ from dibs.web.http.current import deadline as deadline
 from dibs.web.http.current import parts as parts
 from dibs.web.http.fields import StrictParser
 from dibs.web.http.headers import unsniffed
-from dibs.web.http.problems import CONTENT_TYPE
+from dibs.web.http.problems import CONTENT_TYPE, HTTP_ERRORS, from_http
 from dibs.web.http.route import SAFE, Route, says
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -90,6 +91,9 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
         super().__init__(name, import_name, description=description)
         self.title = title
         self.after_request(unsniffed)
+        # By status too: a host's own `errorhandler(404)` goes before any for HTTPException.
+        for refused in (HTTPException, *HTTP_ERRORS):
+            self.register_error_handler(refused, from_http)
 
     @staticmethod
     def _make_doc_response_schema(schema: Any) -> Any:

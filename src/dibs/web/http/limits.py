@@ -275,7 +275,7 @@ def _account(route: Route) -> str | None:
         return None
     try:
         # All that look alike count as one, so that no spelling gives another try.
-        return f"name {parts().parser.existing(name).key}"
+        return f"name {parts().parser.typed(name).key}"
     except InvalidName:
         return "name"  # nobody has one of these; together they are tried like one account
 

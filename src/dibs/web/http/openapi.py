@@ -11,11 +11,20 @@ from flask import Flask
 from flask_smorest import Api
 from flask_smorest.spec import openapi_cli
 
+from dibs.state import state_of
 from dibs.web.api.schemas import Problem
 from dibs.web.http.auth import HOLD_TOKEN
 from dibs.web.http.blueprint import CHALLENGE, CSRF, SCHEMES, USUAL, Blueprint
 from dibs.web.http.problems import CONTENT_TYPE
 from dibs.web.http.route import route_of
+
+PREFIX = "DIBS"
+SETTINGS = {
+    "API_TITLE": "dibs",
+    "API_VERSION": "v1",
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_JSON_PATH": "openapi.json",
+}
 
 
 class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
@@ -24,8 +33,12 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
     Its description is written when somebody first asks for it: that takes longer than all the
     rest of an app's start, and few of its processes are ever asked.
 
+    A host may have one of its own, which takes the usual names: of the blueprint with the
+    document, and of the settings in `app.config`, of which this one reads and writes none.
+
     Args:
         app: The app.
+        url_prefix: What stands before the address of the document.
         finish: What is still to be said once all blueprints have been described.
         options: For apispec.
     """
@@ -33,12 +46,15 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
     ERROR_SCHEMA = Problem
     DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
 
-    def __init__(self, app: Flask, finish: Callable[[Any], None], **options: Any) -> None:
+    def __init__(
+        self, app: Flask, url_prefix: str, finish: Callable[[Any], None], **options: Any
+    ) -> None:
+        self._settings = {**SETTINGS, "OPENAPI_URL_PREFIX": url_prefix or "/"}
         self._finish = finish
         self._blueprints: list[tuple[str, Blueprint]] = []
         self._written: Any = None
         self._lock = RLock()  # who writes reads what is there so far
-        super().__init__(app, spec_kwargs=options)
+        super().__init__(app, spec_kwargs=options, config_prefix=PREFIX)
 
     @property
     def spec(self) -> Any:
@@ -64,8 +80,27 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         self._blueprints.append((name, blueprint))
 
     def _init_spec(self, **options: Any) -> None:
+        self.config = self._settings
         self._options = options
         self._app.cli.add_command(openapi_cli)
+
+    def _openapi_json(self) -> Any:
+        """The document, unless the app has another one at the same address."""
+        rules = list(self._app.url_map.iter_rules())
+        own = f"{self._make_doc_blueprint_name()}.openapi_json"
+        address = next(rule.rule for rule in rules if rule.endpoint == own)
+        for rule in rules:
+            if rule.rule == address and rule.endpoint not in (own, f"{own}_too"):
+                return self._app.view_functions[rule.endpoint]()
+        return super()._openapi_json()
+
+    def _register_doc_blueprint(self) -> None:
+        super()._register_doc_blueprint()
+        if not state_of(self._app).names:  # an app that is all ours
+            return
+        at = f"{self._settings['OPENAPI_URL_PREFIX'].rstrip('/')}/dibs-openapi.json"
+        view = super()._openapi_json
+        self._app.add_url_rule(at, f"{self._make_doc_blueprint_name()}.openapi_json_too", view)
 
     def _write(self) -> None:
         super()._init_spec(**self._options)

@@ -127,7 +127,7 @@ def is_same(typed: str, name: str) -> bool:
     """Whether somebody has typed this name, in any spelling."""
     parser = parts().parser
     try:
-        one, other = (parser.existing(text) for text in (typed, name))
+        one, other = (parser.typed(text) for text in (typed, name))
     except InvalidName:
         return False
     return one.canonical == other.canonical

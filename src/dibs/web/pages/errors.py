@@ -48,6 +48,10 @@ def on_http_error(error: HTTPException) -> Response:
     return _page(json.loads(answer.get_data()), answer)
 
 
+for _status in problems.HTTP_ERRORS:  # a host's own for a status would go before that
+    blueprint.register_error_handler(_status, on_http_error)
+
+
 def _page(said: dict[str, str], answer: Response) -> Response:
     response = page("error.html", answer.status_code, title=said["title"], detail=said["detail"])
     response.headers.update(kept(answer))

@@ -83,7 +83,7 @@ def look(name: str, *, limit: int) -> Found:
         StoreUnavailable: The database cannot answer.
     """
     try:
-        username = parts().parser.existing(name)
+        username = parts().parser.typed(name)
     except InvalidName as error:
         said = reason_items(locale(), [("name", reason) for reason in error.reasons])
         return Found(name, [one["detail"] for one in said])
