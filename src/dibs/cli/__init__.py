@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from dibs.cli.adopt import adopt
 from dibs.cli.compare import compare
 from dibs.cli.database import check, db
 from dibs.cli.filter import filter_
@@ -44,6 +45,7 @@ for command in (
     serve,
     db,
     check,
+    adopt,
     register,
     names,
     reserve,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from dibs.cli.adopt import MEND, find_drifts
 from dibs.cli.ready import explain
-from dibs.cli.target import find_settings, find_target
+from dibs.cli.target import extension_of, find_settings, find_target, host_app
 from dibs.errors import DibsError
 
 
@@ -38,6 +39,7 @@ def check() -> None:
     click.echo(f"All is well: {target.place}")
     if warning := target.warning():
         click.echo(warning, err=True)
+    _check_guards()
     from dibs.wiring import redis_address
 
     address = redis_address(find_settings())
@@ -50,3 +52,22 @@ def check() -> None:
         )
     else:
         click.echo(f"Redis answers: {address.shown}")
+
+
+def _check_guards() -> None:
+    """Whether everybody in a guarded column has their name.
+
+    Raises:
+        ClickException: Somebody has not.
+    """
+    app = host_app()
+    dibs = None if app is None else extension_of(app)
+    if dibs is None or not dibs.guards:
+        return
+    for drift in find_drifts():
+        if drift.apart:
+            raise click.ClickException(
+                f"{drift.where}: {len(drift.apart)} names and their owners have come apart; see"
+                f" them with `flask dibs adopt verify`, and mend them with `{MEND}`"
+            )
+        click.echo(f"{drift.where}: {drift.people} people, all have their names")
