@@ -199,8 +199,8 @@ def test_an_at_sign_in_a_password(terminal):
 
 # --- no database -------------------------------------------------------------
 
-WITHOUT = {"serve", "db upgrade", "keys list", "keys rotate", "compare"}
-"""They make the database, know of none, or take one of their own."""
+WITHOUT = {"serve", "db upgrade", "keys list", "keys rotate", "compare", "adopt verify"}
+"""They make the database, know of none, take one of their own, or are about that of an app."""
 
 
 def leaves(command: click.Command, *words: str) -> Iterator[list[str]]:

@@ -44,7 +44,7 @@ def test_the_mode_is_told_where_a_parser_is_made_and_nowhere_else():
     """Everything else is given the parser, which knows it."""
     assert found_by(told) == {
         "wiring/__init__.py": ["Parser"],
-        "extension/__init__.py": ["Parser"],
+        "extension/base.py": ["Parser"],
         # A host's service has the host's mode.
         "extension/mounting.py": ["replace"],
     }
@@ -55,5 +55,5 @@ def test_nobody_reads_a_name_without_a_parser():
     assert found_by(untold) == {
         # The number under which tables are made, before there is a service.
         "wiring/__init__.py": ["Parser", "rules_version"],
-        "extension/__init__.py": ["Parser"],
+        "extension/base.py": ["Parser"],
     }
