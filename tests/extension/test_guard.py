@@ -8,10 +8,17 @@ import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event, func, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from dibs import ConfigError, Dibs, InvalidName, NameLookalike, NameTaken
+from dibs import (
+    ConfigError,
+    Dibs,
+    InvalidName,
+    NameLookalike,
+    NameTaken,
+    TransactionMustRestart,
+)
 from tests.backends import MARIADB, POSTGRESQL
 from tests.extension.guarded import Guarded, make_guarded
 
@@ -472,6 +479,37 @@ def test_one_of_48_requests_wins(guarded: Guarded):
     # A busy machine may keep a lock for longer than anybody waits: that is a 503 of its own kind.
     assert set(outcomes) <= {"won", "taken", "TransactionMustRestart", "OperationalError"}
     assert len(guarded.owners()) == 2
+
+
+@pytest.mark.race
+def test_first_flushes_of_a_process_are_all_heard(guarded: Guarded):
+    """The guard is put in place by the first flush; those at the same moment wait for it."""
+    app = _another(guarded)
+    barrier = threading.Barrier(8)
+
+    def add(i: int) -> None:
+        with app.app.app_context():
+            session = app.db.session
+            barrier.wait()
+            for _ in range(20):
+                try:
+                    session.add(app.Member(username=f"first-{i}x"))
+                    session.commit()
+                    break
+                except (TransactionMustRestart, OperationalError):
+                    session.rollback()
+            session.remove()
+
+    threads = [threading.Thread(target=add, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    members = guarded.members()
+    assert len(members) == 8
+    assert guarded.owners() == {str(name): id_ for name, id_ in members.items()}
+    with app.app.app_context():
+        app.db.engine.dispose()
 
 
 BAD = """

@@ -31,7 +31,7 @@ from dibs.store.models import attach, names
 from dibs.store.names.releases import Quarantine
 
 if TYPE_CHECKING:
-    from dibs.store.host.guard import GuardedColumn
+    from dibs.store.host.columns import GuardedColumn
 
 
 class HostNames:

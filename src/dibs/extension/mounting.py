@@ -14,9 +14,9 @@ from dibs.context import CACHE_SECONDS, Budget, Deadline
 from dibs.errors import ConfigError
 from dibs.state import AppState, current_state
 from dibs.store.database.engine import is_at
+from dibs.store.host.columns import guards_of
 from dibs.store.host.connection import AnyEngine, NameTable
 from dibs.store.host.events import Fate, FreedName, on_freed, release_deleted_owners
-from dibs.store.host.guard import guards_of
 from dibs.store.models import ALL_TABLES, NAME_TABLES, Tables
 
 if TYPE_CHECKING:

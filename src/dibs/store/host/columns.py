@@ -1,13 +1,113 @@
-"""Which columns can be guarded: what dibs claims is what will be stored."""
+"""Guarded columns: which can be, because dibs claims what will be stored, and by which rules."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, String, Table
-from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, Mapper
+from sqlalchemy.orm import ColumnProperty, InstanceState, InstrumentedAttribute, Mapper, Session
 
-from dibs.errors import ConfigError
+from dibs.errors import ConfigError, NameTaken
+from dibs.names import Username
+from dibs.store.host.connection import NameTable
+from dibs.store.host.events import Fate
+from dibs.store.host.pending import filled, is_sql
+from dibs.store.names.releases import Quarantine
+from dibs.store.records import NameRow
+
+GUARDS = "dibs.guards"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is asked of a `Dibs` about the names in a column; each at the moment of a flush.
+
+    Attributes:
+        parse: Reads a new name; raises `InvalidName`.
+        existing: Reads a name that somebody has; raises `InvalidName`.
+        refusal: Why a name cannot be had, by the row that was there and the canonical form.
+        namespace: In which the names of an instance are unique.
+        table: Where names are kept, here and now.
+        rest: What a name is between its owner and the next one.
+        fate: What becomes of the names of owners who are deleted.
+        touched: Is told of a session whose flush dibs takes part in.
+        within: Of two guards that are equal in this, one model has one; None for any number.
+        by_staff: Whether a name may be had that is reserved, held or quarantined.
+    """
+
+    parse: Callable[[str], Username]
+    existing: Callable[[str], Username]
+    refusal: Callable[[NameRow, str], NameTaken]
+    namespace: Callable[[object], str]
+    table: Callable[[], NameTable]
+    rest: Callable[[], Quarantine]
+    fate: Callable[[], Fate]
+    touched: Callable[[Session], None]
+    within: object = None
+    by_staff: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GuardedColumn:
+    """One guarded column of a model.
+
+    Attributes:
+        mapper: Of the model; its subclasses are guarded too.
+        key: What the attribute is called.
+        column: Where it is stored.
+        rules: What counts for its names.
+    """
+
+    mapper: Mapper[Any]
+    key: str
+    column: Column[Any]
+    rules: Rules
+
+    @property
+    def where(self) -> str:
+        """What the column is called in a sentence."""
+        return f"{self.mapper.class_.__name__}.{self.key}"
+
+    def name_of(self, state: InstanceState[Any]) -> str | None:
+        """The name that is about to be stored; None for none.
+
+        Raises:
+            ConfigError: It is no text.
+        """
+        value = state.dict.get(self.key)
+        if value is None and not state.has_identity:
+            value = filled(state, self.column)
+        if value is None or isinstance(value, str):
+            return value
+        what = "an SQL expression" if is_sql(value) else f"{type(value).__name__}"
+        raise ConfigError(
+            f"{self.where} is guarded, so it takes text or None, not {what}: dibs has to know"
+            " the name before it is stored"
+        )
+
+    def name_before(self, state: InstanceState[Any], *, load: bool) -> str | None:
+        """The name that is stored now; None for none.
+
+        Args:
+            state: Of the instance.
+            load: Whether to ask the database for one that is not known.
+        """
+        if not state.has_identity:
+            return None
+        attribute = state.attrs[self.key]
+        history = attribute.load_history() if load else attribute.history
+        old = history.deleted or history.unchanged
+        return old[0] if old and isinstance(old[0], str) else None
+
+
+def guards_of(mapper: Mapper[Any]) -> Sequence[GuardedColumn]:
+    """Those of a model and of what it inherits from."""
+    found: list[GuardedColumn] = []
+    for one in mapper.iterate_to_root():
+        found += one.class_manager.info.get(GUARDS, ())
+    return found
 
 
 def guarded_column(attribute: Any) -> tuple[Mapper[Any], Column[Any]]:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from dibs.errors import NameTaken
 from dibs.store.database.dialects import Kind, dialect_or_base
-from dibs.store.host.guard import GUARDS, GuardedColumn
+from dibs.store.host.columns import GUARDS, GuardedColumn
 from dibs.store.host.refused import in_flush
 
 

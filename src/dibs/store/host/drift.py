@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from dibs.errors import InvalidName
 from dibs.store.database.dialects.base import Run, listed, name_row
+from dibs.store.host.columns import GuardedColumn
 from dibs.store.host.connection import HostRun, lock_timeout, translated_errors
 from dibs.store.host.events import announce_later, freed
-from dibs.store.host.guard import GuardedColumn
 from dibs.store.host.owners import identity_of, instance_state, joined, kind_of
 from dibs.store.names.claims import decide, place, read
 from dibs.store.names.moves import Move, OldName, apply_moves

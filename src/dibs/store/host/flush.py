@@ -1,0 +1,229 @@
+"""The names of one flush.
+
+Before its first guarded row is written, the names of all of them are claimed, in one batch;
+after it, those whose primary key the database made get their true owner. Everything is inside
+the flush, so that a refusal undoes it as any constraint would.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import InstanceState, Session, UOWTransaction
+
+from dibs.errors import InvalidName, NameTaken
+from dibs.store.host.columns import GuardedColumn, guards_of
+from dibs.store.host.connection import HostRun, lock_timeout, translated_errors
+from dibs.store.host.events import announce_later, freed
+from dibs.store.host.owners import bind_of
+from dibs.store.host.pending import PendingName, owner_of, write_owners
+from dibs.store.host.refused import in_flush
+from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.releases import FREE, Quarantine
+from dibs.store.records import Claim, Lost, Won
+
+
+class _AsItWas:
+    """An instance with the values that are stored now: what its namespace was found by."""
+
+    def __init__(self, state: InstanceState[Any]) -> None:
+        self._state = state
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._state.attrs and (old := self._state.attrs[name].history.deleted):
+            return old[0]
+        return getattr(self._state.obj(), name)
+
+
+class Place(NamedTuple):
+    """A name, and where it is unique; None for none."""
+
+    namespace: str
+    name: str | None
+
+
+Attribute = tuple[GuardedColumn, InstanceState[Any]]
+
+
+class Wish(NamedTuple):
+    """What a flush changes for one guarded attribute of one instance."""
+
+    guard: GuardedColumn
+    state: InstanceState[Any]
+    new: Place
+    move: Move
+    is_gone: bool
+
+
+class Sent(NamedTuple):
+    """What was claimed on a connection."""
+
+    connection: Connection
+    run: HostRun
+    names: dict[Attribute, PendingName]
+
+
+@dataclass(slots=True)
+class NameFlush:
+    """The names of one flush: claimed before anything is written, and owned after it.
+
+    Attributes:
+        session: Whose flush it is.
+        context: What it is about to write.
+        seen: What was claimed for an attribute of an instance.
+        kept: The instances, which a session would let go of once they are written.
+        sent: In the order in which it was.
+    """
+
+    session: Session
+    context: UOWTransaction
+    seen: dict[Attribute, Place] = field(default_factory=dict)
+    kept: list[object] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    begun: bool = False
+
+    def claim(self, state: InstanceState[Any]) -> None:
+        """Claim the names of the whole flush; later, what a listener has changed since.
+
+        Raises:
+            NameTaken: Somebody has a name; also an IntegrityError.
+            InvalidName: A name breaks a rule; also an IntegrityError.
+            TransactionMustRestart: The transaction lost.
+            StoreUnavailable: The database cannot answer.
+            SchemaError: The database is not set up for dibs.
+        """
+        first, self.begun = not self.begun, True
+        if not first:
+            self._claim_all([(state, False)], is_first=False)
+            return
+        every = list(self.context.states.items())
+        self._claim_all([(one, gone) for one, (gone, listed) in every if not listed], is_first=True)
+
+    def _claim_all(
+        self, states: Sequence[tuple[InstanceState[Any], bool]], *, is_first: bool
+    ) -> None:
+        wishes = [
+            wish
+            for one, is_gone in states
+            for guard in guards_of(one.mapper)
+            if (wish := self._wish(guard, one, is_gone=is_gone)) is not None
+        ]
+        for connection, group in self._by_connection(wishes).items():
+            # What was claimed a moment ago, and is not wanted after all, needs no quarantine.
+            self._apply(connection, group, group[0].guard.rules.rest() if is_first else FREE)
+
+    def _wish(
+        self, guard: GuardedColumn, state: InstanceState[Any], *, is_gone: bool
+    ) -> Wish | None:
+        rules, instance = guard.rules, state.obj()
+        new = Place(rules.namespace(instance), None if is_gone else guard.name_of(state))
+        old = self.seen.get((guard, state))
+        if old is None:
+            old = Place(rules.namespace(_AsItWas(state)), guard.name_before(state, load=is_gone))
+        if not is_gone:
+            self.seen[guard, state] = new
+            self.kept.append(instance)
+        if new == old or (new.name is None and old.name is None):
+            return None
+        try:
+            move = Move(self._claim(guard, state, new), self._old(guard, state, old))
+        except InvalidName as error:
+            raise self._refused(guard, state, new, error) from None
+        return Wish(guard, state, new, move, is_gone)
+
+    def _claim(self, guard: GuardedColumn, state: InstanceState[Any], new: Place) -> Claim | None:
+        if new.name is None:
+            return None
+        return Claim(
+            guard.rules.parse(new.name),
+            *owner_of(state),
+            secrets.token_hex(16),
+            new.namespace,
+            by_staff=guard.rules.by_staff,
+        )
+
+    def _old(self, guard: GuardedColumn, state: InstanceState[Any], old: Place) -> OldName | None:
+        if old.name is None:
+            return None
+        try:
+            name = guard.rules.existing(old.name)
+        except InvalidName:
+            return None  # no row can be of this
+        return OldName(old.namespace, name.key, name.canonical, *owner_of(state))
+
+    def _by_connection(self, wishes: Sequence[Wish]) -> dict[Connection, list[Wish]]:
+        """All but the names of deleted owners that nobody wants; those go with their owners."""
+        gained = {(c.namespace, c.username.key) for wish in wishes if (c := wish.move.claim)}
+        groups: dict[Connection, list[Wish]] = {}
+        for wish in wishes:
+            old = wish.move.old
+            if wish.is_gone and (old is None or (old.namespace, old.key) not in gained):
+                continue
+            bind, table = bind_of(wish.state.mapper), wish.guard.rules.table()
+            connection = table.connect(self.session, bind)
+            groups.setdefault(connection, []).append(wish)
+        return groups
+
+    def _apply(self, connection: Connection, wishes: Sequence[Wish], rest: Quarantine) -> None:
+        with translated_errors(connection), lock_timeout(connection) as run:
+            moved = apply_moves(run, [wish.move for wish in wishes], rest)
+        names: dict[Attribute, PendingName] = {}
+        for wish in wishes:
+            claim = wish.move.claim
+            outcome = moved.outcomes[claim.token] if claim else None
+            if claim and isinstance(outcome, Lost):
+                refusal = wish.guard.rules.refusal(outcome.row, claim.username.canonical)
+                raise self._refused(wish.guard, wish.state, wish.new, refusal)
+            if isinstance(outcome, Won) and not wish.state.has_identity:
+                names[wish.guard, wish.state] = PendingName(wish.state, outcome.row)
+        for earlier in self.sent:
+            for at in names:
+                earlier.names.pop(at, None)
+        self.sent.append(Sent(connection, run, names))
+        freed(self.session, moved.freed)
+
+    def _refused(
+        self,
+        guard: GuardedColumn,
+        state: InstanceState[Any],
+        new: Place,
+        refusal: NameTaken | InvalidName,
+    ) -> Exception:
+        table, column = guard.column.table.name, guard.column.name
+        sql = f"UPDATE {table} SET {column} = :{column}"
+        if not state.has_identity:
+            sql = f"INSERT INTO {table} ({column}) VALUES (:{column})"
+        return in_flush(refusal, sql, {column: new.name})
+
+    def end(self) -> None:
+        """Have every name be of the owner that the flush has made, and be the one that is stored.
+
+        A listener of the host's that ran after ours may have set another one.
+
+        Raises:
+            NameTaken: Somebody has that name; also an IntegrityError.
+            InvalidName: It breaks a rule; also an IntegrityError.
+            OwnerWithoutIdentity: The flush made none, or one that is too long.
+            TransactionMustRestart: The transaction lost.
+            StoreUnavailable: The database cannot answer.
+        """
+        self._write_owners()
+        changed = [
+            (state, False)
+            for guard, state in list(self.seen)
+            if guard.key in state.dict and guard.name_of(state) != self.seen[guard, state].name
+        ]
+        if changed:
+            self._claim_all(changed, is_first=False)
+            self._write_owners()
+
+    def _write_owners(self) -> None:
+        for connection, run, names in self.sent:
+            with translated_errors(connection):
+                write_owners(run, list(names.values()))
+            announce_later(self.session, run.noted)
+        self.sent.clear()
