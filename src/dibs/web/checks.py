@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dibs.errors import InvalidName, NameHeld, NameQuarantined, NameReserved, NameTaken, Reason
@@ -149,7 +150,7 @@ def _why_not(refused: Refused, locale: str) -> dict[str, Any]:
             found["retry_after"] = taken.retry_after
         return found
     broken = refused.reasons if isinstance(refused, InvalidName) else ()
-    reasons = reason_items(locale, [("username", reason) for reason in broken])
+    reasons = reason_items(partial(said, locale), [("username", reason) for reason in broken])
     message = joined(locale, (item["detail"] for item in reasons))
     return {"reason": refused.code, "message": message, "reasons": reasons}
 

@@ -5,7 +5,7 @@ Knows no Flask and no Babel: the catalogues are those of the standard library's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from gettext import NullTranslations, translation
 from pathlib import Path
@@ -59,9 +59,13 @@ def lasting(locale: str, seconds: int) -> str:
     return f"{number}{NAMES[tongue][at]}{plural}"
 
 
-def reason_items(locale: str, reasons: Sequence[tuple[str, Reason]]) -> list[dict[str, str]]:
-    """Each broken rule, with the field that breaks it, in this language."""
+Say = Callable[[str, Mapping[str, object]], str]
+"""A message in the reader's language, its fields filled in."""
+
+
+def reason_items(say: Say, reasons: Sequence[tuple[str, Reason]]) -> list[dict[str, str]]:
+    """Each broken rule, with the field that breaks it, as it is said to the reader."""
     return [
-        {"code": reason.code, "field": name, "detail": said(locale, reason.message, reason.params)}
+        {"code": reason.code, "field": name, "detail": say(reason.message, reason.params)}
         for name, reason in reasons
     ]

@@ -33,7 +33,7 @@ from dibs.observe import Sparse, root_of
 from dibs.state import state_of
 from dibs.web.http.bodies import BodyInvalid
 from dibs.web.http.route import SAFE
-from dibs.web.i18n import locale, localised, say, together
+from dibs.web.i18n import localised, say, together
 from dibs.web.words import reason_items
 
 STATUS = {
@@ -230,7 +230,7 @@ def _later(error: TooManyHolds | RenamedTooOften | RequestRunning) -> Response:
 
 
 def _broken(error: DibsError, reasons: Sequence[tuple[str, Reason]]) -> Response:
-    items = reason_items(locale(), reasons)
+    items = reason_items(say, reasons)
     detail = together(item["detail"] for item in items)
     return problem(STATUS[error.code], error.code, detail, reasons=items)
 

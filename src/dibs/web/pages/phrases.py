@@ -37,6 +37,7 @@ WORDS = {
     "bidi": "Mixed writing directions",
     "unstable": "No single fixed spelling",
     "encoding": "Not UTF-8",
+    "not_text": "Not text",
 }
 """By the reason's code."""
 

@@ -11,7 +11,7 @@ from dibs.names.suggest import near_keys
 from dibs.store import NameRow
 from dibs.store.names.history import PastChange
 from dibs.web.http.current import deadline, parts
-from dibs.web.i18n import locale, say
+from dibs.web.i18n import say
 from dibs.web.words import reason_items
 
 FREE = "Free"
@@ -85,7 +85,7 @@ def look(name: str, *, limit: int) -> Found:
     try:
         username = parts().parser.typed(name)
     except InvalidName as error:
-        said = reason_items(locale(), [("name", reason) for reason in error.reasons])
+        said = reason_items(say, [("name", reason) for reason in error.reasons])
         return Found(name, [one["detail"] for one in said])
     rows = _rows(username)
     row = rows.pop(username.key, None)
@@ -111,9 +111,7 @@ def _against(name: str) -> list[str]:
     try:
         parts().registry.admit(name, deadline=deadline())
     except InvalidName as error:
-        return [
-            one["detail"] for one in reason_items(locale(), [("name", r) for r in error.reasons])
-        ]
+        return [one["detail"] for one in reason_items(say, [("name", r) for r in error.reasons])]
     except NameTaken as error:
         return [say(error.message)]
     return []
