@@ -40,7 +40,8 @@ def add_guard(attribute: Any, rules: Rules) -> GuardedColumn:
             )
     guard = GuardedColumn(mapper, attribute.key, column, rules)
     guard.mapper.class_manager.info.setdefault(GUARDS, []).append(guard)
-    guard.column.table.info.setdefault(GUARDS, []).append(guard)
+    # Not in the table's own `info`: Alembic writes that into the migrations that it generates.
+    guard.column.info.setdefault(GUARDS, []).append(guard)
     # The old value is loaded before it is overwritten. What the namespace is found by is not known.
     for key in [attribute.key] if rules.within is not None else mapper.columns.keys():
         loaded = getattr(mapper.class_, key)
