@@ -16,6 +16,7 @@ from dibs.errors import ConfigError
 from dibs.store.host.columns import GUARDS, GuardedColumn, Rules, guarded_column, guards_of
 from dibs.store.host.flush import NameFlush
 from dibs.store.host.owners import bind_of, instance_state
+from dibs.store.host.refused import REFUSED
 
 FLUSH = "dibs.flush"
 
@@ -68,6 +69,7 @@ def _begin(session: Session, flush: UOWTransaction, instances: object) -> None:
         for guard in guards_of(mapper)[:1]:
             guard.rules.table().connect(session, bind_of(mapper))
             guard.rules.touched(session)
+    session.info.pop(REFUSED, None)
     session.info[FLUSH] = NameFlush(session, flush)
 
 
