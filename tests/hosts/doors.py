@@ -25,9 +25,11 @@ class Doors:
     Attributes:
         table: Where its users are.
         names: How many are wanted at once by all threads.
+        said: The last page that answered a form.
     """
 
     names = 20
+    said = ""
     table = '"user"'
 
     def __init__(self, module: ModuleType) -> None:
@@ -122,6 +124,8 @@ class FlaskLogin(Doors):
 class FlaskSecurity(Doors):
     """Registration, sign-in and change of name are the library's own."""
 
+    names = 12
+
     def post(self, client: FlaskClient, path: str, **body: str) -> int:
         form: Any = client.get(path, headers=HEADERS).json
         token = form["response"]["csrf_token"]
@@ -145,13 +149,17 @@ class FlaskSecurity(Doors):
 
 
 class Forms(Doors):
-    """Pages whose forms have a token."""
+    """Pages whose forms have a token; each is read before it is sent."""
+
+    names = 10
 
     def submit(self, path: str, page: str = "", **fields: str) -> int:
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.page(page or path))
         if token:
             fields["csrf_token"] = token[1]
-        return self.client().post(path, data=fields).status_code
+        answer = self.client().post(path, data=fields)
+        self.said = answer.text
+        return answer.status_code
 
     def page(self, path: str) -> str:
         return self.client().get(path).text

@@ -69,7 +69,9 @@ def life(doors: Doors) -> dict[str, Any]:
         "wanted again": [doors.sign_up("lovelace"), doors.sign_up("anna")],
         "deleted": [doors.delete("Robert"), doors.delete("Eve1")],
     }
-    return {"told": told, "users": sorted(n for n in doors.ids() if "racer" not in n.lower())}
+    doors.sign_up("LOVELACE")
+    users = sorted(name for name in doors.ids() if "racer" not in name.lower())
+    return {"told": told, "users": users, "said": doors.said}
 
 
 def names(doors: Doors) -> dict[str, Any]:
