@@ -50,7 +50,7 @@ lock: setup ## write requirements/ anew from pyproject.toml; ARGS=--upgrade
 	@scripts/lock $(ARGS)
 
 clean: ## remove what make made; instance/, with its database, stays
-	rm -rf .venv .venv-test .venv-core .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .benchmarks .hypothesis
+	rm -rf .venv .venv-test .venv-core .venv-lowest .venv-hosts .venv-appbuilder build dist .mypy_cache .pytest_cache .ruff_cache .benchmarks .hypothesis
 
 # An environment made for development also serves, and is left as it is.
 setup-serve:
@@ -75,3 +75,6 @@ setup-test: wheel
 	@# What a host app has at least, and the oldest of it: a test runs in each.
 	@scripts/sync .venv-core requirements/core.txt $(WHEELS)/*.whl
 	@scripts/sync .venv-lowest requirements/lowest.txt $(WHEELS)/*.whl
+	@# The libraries that host apps are made of: tests/hosts.
+	@scripts/sync .venv-hosts requirements/hosts.txt $(WHEELS)/*.whl
+	@scripts/sync .venv-appbuilder requirements/appbuilder.txt $(WHEELS)/*.whl

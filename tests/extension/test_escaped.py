@@ -1,5 +1,6 @@
 """A refusal that leaves the view: nothing is stored, and whoever answers first says why."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -104,6 +105,53 @@ def test_guard_in_a_view(guarded: Guarded):
     assert answers[1].json is not None
     assert answers[1].json["code"] == "taken"
     assert set(guarded.members()) == {"Ada", "bob"}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_commit_after_the_answer(guarded: Guarded, debug):
+    """As Flask-Security has it: the name is claimed when the view has returned already."""
+    guarded.app.config["PROPAGATE_EXCEPTIONS"] = debug
+    answered: list[int] = []
+
+    def sign_up(name: str) -> Any:
+        guarded.db.session.add(guarded.Member(username=name))
+
+        @after_this_request
+        def commit(response: Any) -> Any:
+            guarded.db.session.commit()
+            return response
+
+        return "", 201
+
+    guarded.app.add_url_rule("/up/<name>", "up", sign_up, methods=["POST"])
+    guarded.app.teardown_request(lambda error: answered.append(0 if error is None else 1))
+    client = guarded.app.test_client()
+    answers = [client.post(f"/up/{name}") for name in ("Ada", "ADA", "a b", "bob")]
+    assert [answer.status_code for answer in answers] == [201, 409, 422, 201]
+    assert answers[1].json is not None
+    assert answers[1].json["code"] == "taken"
+    assert set(guarded.members()) == {"Ada", "bob"}
+    assert answered == [0] * 4
+
+
+def test_fault_that_was_answered_in_the_view(guarded: Guarded):
+    """Flask-AppBuilder's API catches all that its views raise; what was refused is told as that."""
+
+    def sign_up(name: str) -> Any:
+        with suppress(IntegrityError):
+            guarded.add(name)
+            return "", 201
+        guarded.db.session.rollback()
+        if name == "bob":
+            guarded.add("carl")
+        return jsonify(message="Fatal error"), 500
+
+    guarded.app.add_url_rule("/up/<name>", "up", sign_up, methods=["POST"])
+    guarded.add("bob")
+    client = guarded.app.test_client()
+    answers = [client.post(f"/up/{name}").status_code for name in ("Ada", "ADA", "a b", "bob")]
+    assert answers == [201, 409, 422, 500]
+    assert set(guarded.members()) == {"Ada", "bob", "carl"}
 
 
 def test_view_that_catches_what_it_always_caught(guarded: Guarded):

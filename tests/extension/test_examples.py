@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from passlib.hash import pbkdf2_sha256
 from sqlalchemy import create_engine, event, text
 
-from tests.backends import SERVED, Served
+from dibs.accounts.passwords.formats import parse
+from tests.backends import SERVED, SQLITE, Served
 from tests.services import FaultProxy, Server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -51,14 +53,14 @@ def register(app: Flask, name: Any) -> Any:
     return app.test_client().post("/register", json={"username": name})
 
 
-def race(app: Flask, names: list[str]) -> Counter[int]:
+def race(app: Flask, names: list[str], **body: str) -> Counter[int]:
     """All of them at once, each from a client of its own."""
     barrier = threading.Barrier(len(names))
 
     def one(name: str) -> int:
         client = app.test_client()
         barrier.wait()
-        return client.post("/register", json={"username": name}).status_code
+        return client.post("/register", json={"username": name, **body}).status_code
 
     with ThreadPoolExecutor(len(names)) as pool:
         return Counter(pool.map(one, names))
@@ -73,9 +75,10 @@ def users(url: str) -> list[Any]:
     return list(found)
 
 
-def test_dibs_takes_four_lines():
+@pytest.mark.parametrize("folder", ["textbook", "smorest_course"])
+def test_dibs_takes_four_lines(folder):
     """Lines added and lines removed, each counted, the docstring and blank lines left out."""
-    before, after = (code(EXAMPLES / "textbook" / name) for name in ("before.py", "app.py"))
+    before, after = (code(EXAMPLES / folder / name) for name in ("before.py", "app.py"))
     changed = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
     assert len(changed) <= 4, "\n".join(changed)
 
@@ -186,3 +189,74 @@ def test_plain(plain: Flask):
     assert client.delete(f"/members/{joined.json['id']}").status_code == 204
     assert client.get("/names/ADA").json == {"available": False, "reason": "quarantined"}
     assert client.post("/members", json={"name": "ada"}).status_code == 409
+
+
+COURSE = {"username": "Ada", "password": "correct horse battery"}
+
+
+@pytest.fixture
+def course(empty_url: str) -> Iterator[Flask]:
+    app, db = textbook_app(empty_url, "smorest_course/app.py")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_course(course: Flask):
+    """Teams, users and documents are what they were."""
+    client = course.test_client()
+    assert client.post("/team", json={"name": "Engines"}).json == {
+        "id": 1,
+        "name": "Engines",
+        "users": [],
+    }
+    assert client.post("/register", json={**COURSE, "team_id": 1}).status_code == 201
+    assert client.get("/user/1").json == {
+        "id": 1,
+        "username": "Ada",
+        "team": {"id": 1, "name": "Engines"},
+    }
+    assert client.get("/team/1").json["users"] == [{"id": 1, "username": "Ada"}]  # type: ignore[index]
+    assert client.post("/register", json=COURSE).json == {
+        "code": 409,
+        "message": "A user with that username already exists.",
+        "status": "Conflict",
+    }
+    refused = client.post("/register", json={**COURSE, "username": "ADA"})
+    assert refused.status_code == 409
+    assert refused.json["message"] == "A user with that username already exists."  # type: ignore[index]
+    assert client.post("/register", json={"username": "Eve"}).status_code == 422
+    assert "/register" in client.get("/openapi.json").json["paths"]  # type: ignore[index]
+    assert client.delete("/user/1").status_code == 200
+    assert client.post("/register", json=COURSE).status_code == 409
+
+
+@pytest.mark.race
+def test_course_under_a_race(course: Flask, empty_url: str):
+    names = ["Ada", "ADA", "ada", "ａｄａ"] * (CLIENTS // 4)
+    assert race(course, names, password="secret") == {201: 1, 409: CLIENTS - 1}
+    rows = accounts(empty_url)
+    assert len(rows) == 1
+
+
+@pytest.mark.parametrize("backend", [SQLITE], ids=str, indirect=True)
+def test_hashes_of_the_course_still_verify(course: Flask, empty_url: str):
+    """By passlib, and by dibs if its logins take the users over."""
+    course.test_client().post("/register", json=COURSE)
+    ((_, stored),) = accounts(empty_url)
+    assert stored.startswith("$pbkdf2-sha256$")
+    assert pbkdf2_sha256.verify(COURSE["password"], stored)
+    hashed = parse(stored)
+    assert hashed is not None
+    assert hashed.matches(COURSE["password"].encode())
+    assert not hashed.matches(b"wrong")
+
+
+def accounts(url: str) -> list[tuple[str, str]]:
+    """Name and hash of every user of the course."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT username, password FROM users"))
+        found = [(row.username, row.password) for row in rows]
+    engine.dispose()
+    return found

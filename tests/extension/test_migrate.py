@@ -34,6 +34,7 @@ class Member(db.Model):
 
 dibs = Dibs({dibs})
 dibs.init_app(app{init})
+{guard}
 """
 PLAIN = {
     "imports": "",
@@ -43,6 +44,11 @@ PLAIN = {
     "column": "",
     "dibs": "metadata=db.metadata",
     "init": "",
+    "guard": "",
+}
+GUARDED = {
+    "column": "name = db.Column(db.String(80), unique=True)",
+    "guard": "dibs.guard(Member.name)",
 }
 CONVENTION = (
     "metadata=MetaData(naming_convention={"
@@ -130,8 +136,8 @@ def assert_ran(said: str, *commands: str) -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [{}, {"metadata": CONVENTION}, NAMES_ELSEWHERE],
-    ids=["plain", "convention", "bind"],
+    [GUARDED, {"metadata": CONVENTION}, NAMES_ELSEWHERE],
+    ids=["guarded", "convention", "bind"],
 )
 def test_a_generated_migration_runs_as_it_is(
     folder: Folder, backend: Backend, parts: dict[str, str]

@@ -111,6 +111,8 @@ def test_lock_hashes_everything(lock):
         ("serve.txt", SERVED_WITH, ["build"]),
         ("core.txt", [], []),
         ("lowest.txt", ["migrations"], ["lowest"]),
+        ("hosts.txt", [], ["hosts"]),
+        ("appbuilder.txt", [], ["appbuilder"]),
     ],
 )
 def test_lock_satisfies_pyproject(pyproject, lock, extras, groups):

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
-from flask import Flask, g, has_app_context
+from flask import Flask, Response, g, has_app_context
 from sqlalchemy.orm import Session
 
 from dibs.errors import DibsError
 from dibs.state import state_of
+from dibs.store.host.refused import REFUSED
 
 NOTED = "_dibs_sessions"
 
@@ -29,7 +30,9 @@ def answer_escaped(app: Flask) -> None:
     """Answer what dibs raises in a view before anybody else does.
 
     Frameworks put themselves before Flask's error handlers, and answer 500 for an exception that
-    they do not know. So it is caught where the view was called. Which handler answers is still
+    they do not know. So it is caught where the view was called, and around what runs after it: a
+    library may have its commit wait until the answer is made. Some even answer inside the view:
+    a 500 whose last flush was refused is that refusal. Which handler answers is still
     Flask's choice: an app may have one of its own for errors of dibs.
     """
     state = state_of(app)
@@ -37,13 +40,29 @@ def answer_escaped(app: Flask) -> None:
         return
     state.answers_escaped = True
     dispatch: Callable[[], Any] = app.dispatch_request
+    dispatch_all: Callable[[], Response] = app.full_dispatch_request
+
+    def answer(error: DibsError) -> Any:
+        for session in g.pop(NOTED, ()):
+            session.rollback()
+        return type(app).handle_user_exception(app, error)
 
     def dispatch_request() -> Any:
         try:
-            return dispatch()
+            answered = dispatch()
         except DibsError as error:
-            for session in g.pop(NOTED, ()):
-                session.rollback()
-            return type(app).handle_user_exception(app, error)
+            return answer(error)
+        refusals = [one for session in g.get(NOTED, ()) if (one := session.info.pop(REFUSED, None))]
+        if refusals and (answered := app.make_response(answered)).status_code == 500:
+            return answer(refusals[0])
+        return answered
+
+    def full_dispatch_request() -> Response:
+        try:
+            return dispatch_all()
+        except DibsError as error:
+            # As Flask answers what fails here: `after_request` is called again.
+            return app.finalize_request(answer(error), from_error_handler=True)
 
     app.dispatch_request = dispatch_request  # type: ignore[method-assign]
+    app.full_dispatch_request = full_dispatch_request  # type: ignore[method-assign]

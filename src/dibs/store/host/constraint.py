@@ -23,7 +23,8 @@ def _tell_taken(context: ExceptionContext) -> None:
     """Raise what the guard would have raised, if this is about a guarded column."""
     execution = context.execution_context
     table = getattr(getattr(getattr(execution, "compiled", None), "statement", None), "table", None)
-    guards: list[GuardedColumn] = table.info.get(GUARDS, []) if isinstance(table, Table) else []
+    columns = table.columns if isinstance(table, Table) else ()
+    guards: list[GuardedColumn] = [one for col in columns for one in col.info.get(GUARDS, ())]
     error = context.original_exception
     if not guards or dialect_or_base(context.dialect.name).classify(error) is not Kind.UNIQUE:
         return

@@ -21,7 +21,7 @@ from dibs.store.host.connection import HostRun, lock_timeout, translated_errors
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import bind_of
 from dibs.store.host.pending import PendingName, owner_of, write_owners
-from dibs.store.host.refused import in_flush
+from dibs.store.host.refused import REFUSED, in_flush
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.records import Claim, Lost, Won
@@ -197,7 +197,8 @@ class NameFlush:
         sql = f"UPDATE {table} SET {column} = :{column}"
         if not state.has_identity:
             sql = f"INSERT INTO {table} ({column}) VALUES (:{column})"
-        return in_flush(refusal, sql, {column: new.name})
+        self.session.info[REFUSED] = refused = in_flush(refusal, sql, {column: new.name})
+        return refused
 
     def end(self) -> None:
         """Have every name be of the owner that the flush has made, and be the one that is stored.

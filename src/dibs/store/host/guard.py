@@ -16,6 +16,7 @@ from dibs.errors import ConfigError
 from dibs.store.host.columns import GUARDS, GuardedColumn, Rules, guarded_column, guards_of
 from dibs.store.host.flush import NameFlush
 from dibs.store.host.owners import bind_of, instance_state
+from dibs.store.host.refused import REFUSED
 
 FLUSH = "dibs.flush"
 
@@ -40,7 +41,8 @@ def add_guard(attribute: Any, rules: Rules) -> GuardedColumn:
             )
     guard = GuardedColumn(mapper, attribute.key, column, rules)
     guard.mapper.class_manager.info.setdefault(GUARDS, []).append(guard)
-    guard.column.table.info.setdefault(GUARDS, []).append(guard)
+    # Not in the table's own `info`: Alembic writes that into the migrations that it generates.
+    guard.column.info.setdefault(GUARDS, []).append(guard)
     # The old value is loaded before it is overwritten. What the namespace is found by is not known.
     for key in [attribute.key] if rules.within is not None else mapper.columns.keys():
         loaded = getattr(mapper.class_, key)
@@ -67,6 +69,7 @@ def _begin(session: Session, flush: UOWTransaction, instances: object) -> None:
         for guard in guards_of(mapper)[:1]:
             guard.rules.table().connect(session, bind_of(mapper))
             guard.rules.touched(session)
+    session.info.pop(REFUSED, None)
     session.info[FLUSH] = NameFlush(session, flush)
 
 

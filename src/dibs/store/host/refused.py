@@ -16,6 +16,9 @@ from sqlalchemy.exc import IntegrityError
 
 from dibs.errors import InvalidName, NameTaken
 
+REFUSED = "dibs.refused"
+"""What the last guarded flush of a session was refused for, in the session's `info`."""
+
 
 class RefusedInFlush(IntegrityError):
     """What all of these have in common; made by `in_flush` alone.
