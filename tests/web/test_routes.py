@@ -23,7 +23,7 @@ from dibs.web.http.route import Route, route_of, says
 from tests.web.pages.browser import Browser, Forms, member
 from tests.web.site import Site
 
-ELSEWHERE = {"swagger_ui", "static", "dibs-api-docs"}
+ELSEWHERE = {"swagger_ui", "static", "api-docs"}
 """Blueprints and endpoints of the service that others have written: nothing of dibs is in them."""
 
 # Which of a site's routes counts where; all others are `rest`.

@@ -17,7 +17,7 @@ from tests.web.pages.test_languages import Words, is_foreign
 from tests.web.site import Site
 
 # Codes of reasons, ids, moments, and names.
-USUAL = re.compile(r"[a-z_]+|[\w-]{32,36}|[\d-]{10} [\d:]{5} UTC|(· )?Warden|free-one.*")
+USUAL = re.compile(r"[a-z_]+|[\w-]{16,36}|[\d-]{10} [\d:]{5} UTC|(· )?Warden|free-one.*")
 NOW = 1_795_281_482_000
 
 

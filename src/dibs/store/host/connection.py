@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError, UnboundExecutionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import Pool
-from sqlalchemy.util.concurrency import in_greenlet
 
 from dibs.errors import (
     ConfigError,
@@ -118,7 +117,7 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    if engine_of(session, bind).dialect.is_async and not in_greenlet():
+    if engine_of(session, bind).dialect.is_async and not _is_awaited():
         raise ConfigError(
             "With an AsyncSession, call dibs as in: await session.run_sync(lambda _:"
             " dibs.claim(name, owner=user))"
@@ -137,6 +136,13 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
         with translated_errors(connection):
             set_up(connection, table, writes=writes)
     return connection
+
+
+def _is_awaited() -> bool:
+    """Whether SQLAlchemy runs this for somebody who awaits it, as `run_sync` does."""
+    from greenlet import getcurrent  # there where an engine is for asyncio
+
+    return bool(getattr(getcurrent(), "__sqlalchemy_greenlet_provider__", False))
 
 
 def refuse_translated(connection: Connection) -> None:
