@@ -140,7 +140,8 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
 
 def _is_awaited() -> bool:
     """Whether SQLAlchemy runs this for somebody who awaits it, as `run_sync` does."""
-    from greenlet import getcurrent  # there where an engine is for asyncio
+    # It is there where an engine is for asyncio.
+    from greenlet import getcurrent  # type: ignore[import-untyped]
 
     return bool(getattr(getcurrent(), "__sqlalchemy_greenlet_provider__", False))
 
