@@ -2,7 +2,7 @@
 
 import pickle
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from flask import Flask
@@ -554,6 +554,48 @@ def test_column_that_cannot_be_guarded(line):
     what, _, words = line.partition(" | ")
     with pytest.raises(ConfigError, match=words.replace("`", ".")):
         Dibs().guard(eval(what, {"Mixin": Mixin, "Model": Model}))
+
+
+@pytest.mark.parametrize("own_table", [True, False])
+def test_subclasses_share_the_names_of_their_base(tmp_path, own_table):
+    """Joined and single-table inheritance: one kind of owner, whichever class they are of."""
+    db = SQLAlchemy()
+    dibs = Dibs(db, metadata=db.metadata)
+
+    class Person(db.Model):  # type: ignore[name-defined,misc]
+        id = db.Column(db.Integer, primary_key=True)
+        username = db.Column(db.String(80), unique=True)
+        kind = db.Column(db.String(20))
+        __mapper_args__: ClassVar = {"polymorphic_on": "kind", "polymorphic_identity": "person"}
+
+    dibs.guard(Person.username)
+
+    class Admin(Person):
+        if own_table:
+            id = db.Column(db.ForeignKey("person.id"), primary_key=True)
+        __mapper_args__: ClassVar = {"polymorphic_identity": "admin"}
+
+    app = Flask("heirs")
+    app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{tmp_path}/heirs.db"
+    db.init_app(app)
+    dibs.init_app(app)
+    with app.app_context():
+        db.create_all()
+        admin = Admin(username="ada")
+        db.session.add(admin)
+        db.session.commit()
+        found = dibs.owner_of("ADA")
+        assert found is not None
+        assert (found.kind, found.id) == ("person", str(admin.id))
+        db.session.add(Person(username="Ada"))
+        with pytest.raises(NameTaken):
+            db.session.commit()
+        db.session.rollback()
+        admin.username = "grace"
+        db.session.commit()
+        assert dibs.names_of(admin) == ["grace"]
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_second_column_of_a_model(guarded: Guarded):
