@@ -134,6 +134,21 @@ def test_claim_many(guarded: Guarded):
     assert guarded.dibs.claim_many([]) == []
 
 
+def test_claim_many_looks_at_every_owner(guarded: Guarded):
+    """One who was never added is refused before anything is claimed; one left out comes back."""
+    guarded.add("barney")
+    people = [guarded.Member() for _ in range(2)]
+    guarded.db.session.add(people[0])
+    with pytest.raises(OwnerWithoutIdentity):
+        guarded.dibs.claim_many(zip(["grace", "lin"], people, strict=True))
+    guarded.db.session.add(people[1])
+    with pytest.raises(NameTaken):
+        guarded.dibs.claim("Barney", owner=people[1])
+    guarded.dibs.claim_many(zip(["grace", "lin"], people, strict=True))
+    guarded.db.session.commit()
+    assert set(guarded.owners()) == {"barney", "grace", "lin"}
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [

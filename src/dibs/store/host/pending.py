@@ -25,7 +25,7 @@ from dibs.store.host.owners import Owner, fitting, identity_of, joined, kind_of
 from dibs.store.records import NameRow
 
 PENDING = "dibs.pending"
-REFUSED = "dibs.refused"
+LEFT_OUT = "dibs.left_out"
 MAX_BATCH = 500
 
 
@@ -142,7 +142,7 @@ def leave_out(state: InstanceState[Any]) -> None:
     session = state.session
     if session is None or not state.pending:
         return
-    state.info[REFUSED] = ref(session)
+    state.info[LEFT_OUT] = ref(session)
     session.expunge(state.obj())
     for relationship in state.mapper.relationships:
         loaded = state.dict.get(relationship.key)
@@ -155,7 +155,7 @@ def leave_out(state: InstanceState[Any]) -> None:
 
 def come_back(state: InstanceState[Any]) -> None:
     """Put an owner who was left out back into the session that they were in."""
-    left: ref[Session] | None = state.info.pop(REFUSED, None)
+    left: ref[Session] | None = state.info.pop(LEFT_OUT, None)
     session = left() if left is not None else None
     if session is not None and state.transient:
         session.add(state.obj())

@@ -79,9 +79,9 @@ def claim_in_session(
     """
     if not wishes:
         return []
-    here, connection = next(
-        enter(session, owner=wish.owner, kind=wish.kind, table=table) for wish in wishes
-    )
+    # Each of them, and not the first alone: an owner who was never added is refused before all.
+    entered = [enter(session, owner=one.owner, kind=one.kind, table=table) for one in wishes]
+    here, connection = entered[0]
     if here.deleted:
         here.flush()  # whoever goes may leave this very name
     claims = [_claim_of(wish, table) for wish in wishes]
