@@ -15,7 +15,7 @@ from tests.services.processes import Guard, kill
 from tests.services.tools import free_port, program
 
 _START_S, _STOP_S, _TICK_S = 30.0, 15.0, 0.02
-ESTABLISHED, LISTEN = "01", "0A"
+ESTABLISHED, CLOSE_WAIT, LISTEN = "01", "08", "0A"
 
 
 class ServiceFailed(RuntimeError):
@@ -176,9 +176,14 @@ def sockets(port: int, state: str) -> list[str]:
     """What waits to be sent and to be read, as `sent:read` in hexadecimal digits.
 
     Args:
-        port: Of one end or the other.
-        state: As /proc/net/tcp has it: `ESTABLISHED` or `LISTEN`.
+        port: Of one end or the other; of the end that has not noticed for `CLOSE_WAIT`.
+        state: As /proc/net/tcp has it: `ESTABLISHED`, `LISTEN`, or `CLOSE_WAIT` where the other
+            end is gone and this one has not noticed.
     """
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     links = [line.split() for line in lines]
-    return [link[4] for link in links if f":{port:04X}" in link[1] + link[2] and link[3] == state]
+    here = f":{port:04X}"
+    ours = [link for link in links if link[1].endswith(here) or link[2].endswith(here)]
+    if state == CLOSE_WAIT:
+        ours = [link for link in ours if link[1].endswith(here)]
+    return [link[4] for link in ours if link[3] == state]
