@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from dibs.errors import InvalidName, NameHeld, NameQuarantined, NameReserved, NameTaken, Reason
 from dibs.names import latin_reading
@@ -45,8 +45,7 @@ class Question:
     moved_to: Callable[[NameRow], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What is answered; the body is an object of JSON."""
 
     status: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, request
 
 from dibs.errors import ConfigError, InvalidToken, Reason
 from dibs.registry import Registry
@@ -13,9 +13,9 @@ from dibs.state import CheckToken, Place, state_of
 from dibs.store import NameRow
 from dibs.web import checks
 from dibs.web.api.representations import moved_to, wants_suggestions
-from dibs.web.checks import MAX_CHECKED, Answer, Question
+from dibs.web.checks import MAX_CHECKED, Question
 from dibs.web.http.auth import current_user
-from dibs.web.http.bodies import BodyInvalid, broken, read_object
+from dibs.web.http.bodies import BodyInvalid, answered, broken, read_object
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.headers import unsniffed
 from dibs.web.http.limits import count_more
@@ -35,13 +35,13 @@ NAME = "dibs_names"
 def check(name: str) -> Response:
     """Say whether a name is available: advice, never a promise."""
     asked = question(registry_for(request.args.get("namespace")))
-    return _sent(checks.check(name, asked, is_utf8=_was_utf8(name)))
+    return answered(*checks.check(name, asked, is_utf8=_was_utf8(name)))
 
 
 @says(ROUTE)
 def check_itself() -> Response:
     """Say whether the name `check` is available, like any other name."""
-    return _sent(checks.check("check", question(registry_for(request.args.get("namespace")))))
+    return answered(*checks.check("check", question(registry_for(request.args.get("namespace")))))
 
 
 @says(ROUTE)
@@ -50,7 +50,7 @@ def check_many() -> Response:
     names, namespace = read(read_object(request))
     asked = question(registry_for(namespace))
     count_more("check", len(names) - 1)
-    return _sent(checks.check_many(names, asked))
+    return answered(*checks.check_many(names, asked))
 
 
 def plain_blueprint(name: str) -> Blueprint:
@@ -90,12 +90,6 @@ def question(registry: Registry) -> Question:
         is_readers=_is_readers,
         moved_to=moved_to,
     )
-
-
-def _sent(answer: Answer) -> Response:
-    response = jsonify(answer.body)
-    response.headers.update(answer.headers)
-    return response
 
 
 def _is_readers(row: NameRow) -> bool:

@@ -1,17 +1,15 @@
-"""`POST /register`, and what every request that takes a name shares."""
+"""`POST /register` as Flask has it; see `dibs.web.registrations`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
-from flask import request, url_for
+from flask import Response, request, url_for
 
-from dibs.errors import InvalidName, NameTaken, OutcomeUnknown
+from dibs.web import registrations
 from dibs.web.api.representations import other_names
 from dibs.web.api.schemas import RegisterBody, Registered
-from dibs.web.checks import as_taken
 from dibs.web.http.blueprint import (
     ACCEPT_LANGUAGE,
     LANGUAGE,
@@ -19,8 +17,10 @@ from dibs.web.http.blueprint import (
     TEXT,
     Blueprint,
     deadline,
+    described,
     parts,
 )
+from dibs.web.http.bodies import BodyInvalid, answered, broken, read_object, texts
 from dibs.web.http.idempotency import (
     IDEMPOTENCY_KEY,
     NOT_NOW,
@@ -30,58 +30,67 @@ from dibs.web.http.idempotency import (
     idempotent,
     is_repeatable,
 )
-from dibs.web.http.route import Route
-from dibs.web.i18n import localised, say
-
-REGISTERED = "Registration successful."
-MESSAGES = (REGISTERED,)
+from dibs.web.http.route import Route, says
+from dibs.web.i18n import locale
+from dibs.web.registrations import Sent, helping
 
 LOCATION = {"Location": {"description": "The address of the user or team.", "schema": TEXT}}
+ROUTE = Route(admits="anybody", limit="register", credential="chosen")
 
 blueprint = Blueprint(
     "dibs_registration", __name__, title="Registration", description="Take a name."
 )
 
 
-@blueprint.route(
-    "/register", Route(admits="anybody", limit="register", credential="chosen"), methods=["POST"]
-)
-@blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.arguments(RegisterBody())
-@idempotent("POST /register")
-@blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER)
-@blueprint.refuses(400, "The body cannot be read, or contains no name.")
-@blueprint.refuses(409, NOT_NOW)
-@blueprint.refuses(422, NOT_VALID)
-@blueprint.refuses_usually(413, 415, 503)
-def register(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
+@says(ROUTE)
+def register() -> Response:
     """Register a user."""
-    key, name = idempotency_key(), body["username"]
-    with suggesting(name, key):
-        user = parts().registration.register(
-            name,
-            body.get("password"),
-            request=(b"POST /register", b"", key.encode(), request.get_data()),
-            repeatable=is_repeatable(),
-            hold=body.get("hold_token"),
-            deadline=deadline(),
-        )
-    answer = {"message": say(REGISTERED), "id": user.id, "username": user.username}
-    location = url_for("dibs_users.user", user_id=user.id)
-    return answer, 201, {"Location": location, **localised()}
+    return _registered(read(read_object(request)))
 
 
-@contextmanager
-def suggesting(name: str, key: str | None = None) -> Iterator[None]:
+def read(body: dict[str, Any]) -> dict[str, str]:
+    """The fields of a registration.
+
+    Raises:
+        EmptyName: There is no name among them.
+        BodyInvalid: A field is none of these, or is no text; or names of another namespace may
+            be meant, and users' would be taken.
+    """
+    fields = texts(body, required={"username"}, optional={"password", "hold_token"})
+    if "namespace" in request.args:
+        raise BodyInvalid([broken("namespace", "unknown")])
+    return fields
+
+
+@idempotent("POST /register")
+def _registered(fields: dict[str, str]) -> Response:
+    sent = Sent(
+        registration=parts().registration,
+        deadline=deadline(),
+        locale=locale(),
+        key=idempotency_key(),
+        is_repeatable=is_repeatable(),
+        body=request.get_data(),
+        others=other_names,
+        location=lambda user_id: url_for("dibs_users.user", user_id=user_id),
+    )
+    return answered(*registrations.register(fields, sent))
+
+
+blueprint.route("/register", ROUTE, methods=["POST"])(
+    described(
+        register,
+        blueprint.refuses_usually(413, 415, 503),
+        blueprint.refuses(422, NOT_VALID),
+        blueprint.refuses(409, NOT_NOW),
+        blueprint.refuses(400, "The body cannot be read, or contains no name."),
+        blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER),
+        blueprint.arguments(RegisterBody()),
+        blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS]),
+    )
+)
+
+
+def suggesting(name: str, key: str | None = None) -> AbstractContextManager[None]:
     """Say what helps when a name cannot be had: other names, or the key to try again with."""
-    try:
-        yield
-    except OutcomeUnknown as error:
-        if key is None:
-            raise
-        raise OutcomeUnknown(idempotency_key=key) from error
-    except (InvalidName, NameTaken) as error:
-        if (taken := as_taken(error)) is None:
-            raise
-        taken.suggestions = other_names(name)
-        raise taken from error
+    return helping(lambda: other_names(name), key)

@@ -1,15 +1,15 @@
-"""Request bodies: strict JSON, and what is said of a broken field."""
+"""Bodies: strict JSON, what is said of a broken field, and the JSON of an answer."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NoReturn
 
-from flask import Request
+from flask import Request, Response, jsonify
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from dibs.errors import DibsError, Reason
+from dibs.errors import DibsError, EmptyName, Reason
 from dibs.names.messages import NOT_TEXT
 
 MAX_BODY = 64 * 1024
@@ -81,6 +81,29 @@ def broken(field: str, code: str) -> tuple[str, Reason]:
     return field, Reason(code, WORDS.get(code, NOT_TEXT), {"field": field})
 
 
+def texts(
+    body: Mapping[str, Any], *, required: Set[str], optional: Set[str] = frozenset()
+) -> dict[str, str]:
+    """The fields of a body that has no others, each of them text.
+
+    Raises:
+        EmptyName: There is no username, and there must be one.
+        BodyInvalid: Another field is missing, is none of these, or is no text.
+    """
+    known = {*required, *optional}
+    wrong = dict.fromkeys(required - body.keys(), "required")
+    for field, value in body.items():
+        if field not in known:
+            wrong[field] = "unknown"
+        elif not isinstance(value, str):
+            wrong[field] = "not_text"
+    if wrong.get("username") == "required":
+        raise EmptyName
+    if wrong:
+        raise BodyInvalid([broken(*item) for item in sorted(wrong.items())])
+    return dict(body)
+
+
 def read_body(req: Request) -> bytes:
     """The body, if it is not too large.
 
@@ -142,3 +165,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
+
+
+def answered(status: int, headers: Mapping[str, str], body: Mapping[str, Any]) -> Response:
+    """The response of this status that has these headers and is this JSON."""
+    response = jsonify(body)
+    response.status_code = status
+    response.headers.update(headers)
+    return response

@@ -7,12 +7,12 @@ from flask import Response, request
 from dibs.accounts.login import Tokens
 from dibs.errors import InvalidToken, SessionEnded, TokenSuperseded, Unauthenticated
 from dibs.store.accounts.sessions import Living
-from dibs.web.api.registration import REGISTERED
 from dibs.web.api.sessions import LOGGED_OUT, LOGGED_OUT_EVERYWHERE
 from dibs.web.api.users import CHANGED
 from dibs.web.http import cookies
 from dibs.web.http.current import acts, current, deadline, parts
 from dibs.web.i18n import say
+from dibs.web.registrations import REGISTERED
 
 
 def visitor() -> Living | None:

@@ -1,0 +1,86 @@
+"""A new user: from the fields of a request to its answer, whichever server reads it.
+
+Knows neither Flask nor a request of its, as `dibs.web.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dibs.accounts.registration import Registration
+from dibs.errors import InvalidName, NameTaken, OutcomeUnknown
+from dibs.store import Deadline
+from dibs.web.checks import Answer, as_taken
+from dibs.web.words import said
+
+REGISTERED = "Registration successful."
+MESSAGES = (REGISTERED,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A request to register, and how it wants to be answered.
+
+    Attributes:
+        registration: Makes users.
+        deadline: When it must be answered.
+        locale: The language of the answer.
+        key: Its idempotency key: the client's, or a new one.
+        is_repeatable: Whether it may have been sent before.
+        body: As it came.
+        others: Names that can be had instead.
+        location: The address of a user, by their id.
+    """
+
+    registration: Registration
+    deadline: Deadline
+    locale: str
+    key: str
+    is_repeatable: bool
+    body: bytes
+    others: Callable[[str], list[dict[str, str]]]
+    location: Callable[[str], str]
+
+
+def register(fields: Mapping[str, str], sent: Sent) -> Answer:
+    """Register a user.
+
+    Raises:
+        DibsError: They cannot be registered; see `Registration.register`. What helps is in it:
+            other names, or the key to try again with.
+    """
+    name = fields["username"]
+    with helping(lambda: sent.others(name), sent.key):
+        user = sent.registration.register(
+            name,
+            fields.get("password"),
+            request=(b"POST /register", b"", sent.key.encode(), sent.body),
+            repeatable=sent.is_repeatable,
+            hold=fields.get("hold_token"),
+            deadline=sent.deadline,
+        )
+    headers = {
+        "Location": sent.location(user.id),
+        "Content-Language": sent.locale.replace("_", "-"),
+        "Vary": "Accept-Language",
+    }
+    message = said(sent.locale, REGISTERED)
+    return Answer(201, headers, {"message": message, "id": user.id, "username": user.username})
+
+
+@contextmanager
+def helping(others: Callable[[], list[dict[str, str]]], key: str | None = None) -> Iterator[None]:
+    """Say what helps when a name cannot be had: other names, or the key to try again with."""
+    try:
+        yield
+    except OutcomeUnknown as error:
+        if key is None:
+            raise
+        raise OutcomeUnknown(idempotency_key=key) from error
+    except (InvalidName, NameTaken) as error:
+        if (taken := as_taken(error)) is None:
+            raise
+        taken.suggestions = others()
+        raise taken from error
