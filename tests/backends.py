@@ -161,4 +161,5 @@ def path_of(url: str) -> str:
 def open_store(url: str, *, budget: Budget | None = None, pool_size: int = 8) -> NameStore:
     """A store as the service makes it."""
     budget = budget or Budget()
-    return NameStore(Transactions(connect(url, budget=budget, pool_size=pool_size), budget))
+    engine = connect(url, budget=budget, pool_size=pool_size)
+    return NameStore(Transactions(engine, budget), grouped=True)

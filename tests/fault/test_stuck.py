@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Connection
 
+from dibs.context import Deadline
 from dibs.store import Failed, Won
 from dibs.store.names.store import NameStore
 from tests.backends import open_store
@@ -29,6 +30,21 @@ def test_a_stuck_transaction_stalls_one_name_only(stuck: Connection, store: Name
     assert {type(outcome) for outcome in outcomes.values()} == {Won}
     stuck.rollback()
     assert look_up(store, "stuck") is None
+
+
+def test_a_stuck_transaction_stalls_nobody_else_of_a_crowd(
+    stuck: Connection, store: NameStore
+) -> None:
+    """Of all who come at once those who want that name wait, and nobody waits for them."""
+    patient = Deadline.after(60)
+    with ThreadPoolExecutor(16) as pool:
+        kept = [pool.submit(store.claim, a_claim("stuck"), deadline=patient) for _ in range(4)]
+        names = [a_claim(f"n{i}") for i in range(12)]
+        others = [pool.submit(store.claim, one, deadline=patient) for one in names]
+        assert [type(one.result()) for one in others] == [Won] * len(names)
+        assert not any(one.done() for one in kept)
+        stuck.rollback()
+        assert sum(isinstance(one.result(), Won) for one in kept) == 1
 
 
 def test_a_claim_waits_for_the_other_to_end(stuck: Connection, store: NameStore) -> None:

@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dibs.context import Acting, acting
 from dibs.errors import StoreError
 from dibs.names import Username
 
@@ -74,6 +75,7 @@ class Claim:
         by_staff: Whether a name may be had that is reserved, held or quarantined.
         lasts: Of a hold: milliseconds after which the name is free again.
         hold: The token of a hold that this claim redeems.
+        by: Who acts, and for which request: another thread may send the claim.
     """
 
     username: Username
@@ -87,6 +89,7 @@ class Claim:
     team: NewTeam | None = None
     lasts: int | None = None
     hold: str = ""
+    by: Acting = field(default_factory=acting)
 
     def __post_init__(self) -> None:
         if not 0 < len(self.owner) <= MAX_OWNER or not 0 < len(self.owner_kind) <= MAX_OWNER:

@@ -342,7 +342,8 @@ def open_store(settings: Settings, tables: Tables = ALL_TABLES) -> Opened:
     _make_home(settings)
     engine = connect(settings.resolved_database_url, budget=budget, pool_size=settings.pool_size)
     version = rules_version(settings.lookalikes)
-    store = NameStore(Transactions(engine, budget), rules_version=version, tables=tables)
+    transactions = Transactions(engine, budget)
+    store = NameStore(transactions, rules_version=version, tables=tables, grouped=True)
     return store, budget
 
 

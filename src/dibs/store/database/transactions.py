@@ -254,6 +254,7 @@ class Transactions:
 
     Attributes:
         mending: The command that makes the tables, or mends them.
+        budget: The time-outs of a request.
     """
 
     mending = UPGRADE
@@ -261,7 +262,7 @@ class Transactions:
     def __init__(self, engine: Engine, budget: Budget) -> None:
         self.engine = engine
         self.dialect = dialect_for(engine.dialect.name)
-        self._budget = budget
+        self.budget = budget
         self._named = engine.dialect.paramstyle in ("named", "qmark")
         self._silence = OutageGate()
         self._writer = threading.Lock() if self.dialect.one_writer else None
@@ -383,7 +384,7 @@ class Transactions:
         if self._writer is None:
             yield
             return
-        if not self._writer.acquire(timeout=max(0.0, deadline.remaining() - self._budget.silence)):
+        if not self._writer.acquire(timeout=max(0.0, deadline.remaining() - self.budget.silence)):
             raise StoreUnavailable
         try:
             yield
@@ -392,7 +393,7 @@ class Transactions:
 
     def _attempt(self, work: Callable[[AttemptRun], T], deadline: Deadline) -> T:
         with self._silence.ask():
-            if not deadline.allows(self._budget.connect):
+            if not deadline.allows(self.budget.connect):
                 raise StoreUnavailable
             started = time.monotonic()
             run = None
@@ -409,7 +410,7 @@ class Transactions:
     def _open(self, deadline: Deadline) -> AttemptRun:
         """Take a connection; nothing is sent yet."""
         connection = self.engine.raw_connection()
-        return DriverRun(self.dialect, connection, self._named, deadline, self._budget.silence)
+        return DriverRun(self.dialect, connection, self._named, deadline, self.budget.silence)
 
     def _give_up(self, run: AttemptRun | None, error: BaseException, seconds: float) -> NoReturn:
         """End what is left of an attempt and say what its failure means."""
@@ -426,7 +427,7 @@ class Transactions:
         if kind is Kind.AWAY:
             if run is not None:
                 self.generation += 1  # its siblings in the pool are as dead
-            if seconds >= 0.9 * self._budget.silence:
+            if seconds >= 0.9 * self.budget.silence:
                 self._silence.lost()
             raise Away from error
         if kind is Kind.SCHEMA:
@@ -467,7 +468,7 @@ class Transactions:
                 cause = error
                 if not unknown:
                     break
-            if not deadline.allows(pause + self._budget.silence):
+            if not deadline.allows(pause + self.budget.silence):
                 break
             time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, not a secret
             pause = min(2 * pause, LONGEST_PAUSE)

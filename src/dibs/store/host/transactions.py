@@ -86,7 +86,7 @@ class HostTransactions(Transactions):
         return self.engine.connect()
 
     def _open(self, deadline: Deadline) -> AttemptRun:
-        return RouteRun(self._connect(), deadline, self._budget)
+        return RouteRun(self._connect(), deadline, self.budget)
 
 
 class RouteRun(HostRun, AttemptRun):

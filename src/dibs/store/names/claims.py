@@ -101,7 +101,7 @@ def _new_row(claim: Claim, settled: Settled) -> NameRow | None:
 def _news(claim: Claim, row: NameRow, was: str | None) -> NameChange:
     """What the history says of a claim that won this row."""
     action = "renamed" if was is not None else ACTIONS[claim.state]
-    return changed(row, action, was=was, became=row.display)
+    return changed(row, action, was=was, became=row.display, by=claim.by)
 
 
 def _needs_row(user: NewUser, row: NameRow) -> bool:

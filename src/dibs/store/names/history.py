@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dibs.context import Deadline, acting
+from dibs.context import Acting, Deadline, acting
 from dibs.errors import StoreError
 from dibs.names import Username
 from dibs.signals import Action, NameChange
@@ -168,7 +168,12 @@ def read_history(run: Run, namespace: str, key: str, *, limit: int) -> list[Past
 
 
 def changed(
-    row: NameRow, action: Action, *, was: str | None = None, became: str | None = None
+    row: NameRow,
+    action: Action,
+    *,
+    was: str | None = None,
+    became: str | None = None,
+    by: Acting | None = None,
 ) -> NameChange:
     """The change that led to this row.
 
@@ -177,8 +182,9 @@ def changed(
         action: What happened.
         was: The name before.
         became: The name afterwards.
+        by: Who acted, if not who acts in this thread.
     """
-    now = acting()
+    now = by or acting()
     return NameChange(
         row.namespace,
         row.key,

@@ -23,6 +23,7 @@ from dibs.store.database.outage import HEARSAY
 from dibs.store.database.transactions import Restart, Transactions
 from dibs.store.models import ALL_TABLES, Tables
 from dibs.store.names.claims import claim_at_once, decide, place, read
+from dibs.store.names.group_commit import GroupCommit
 from dibs.store.names.history import append, written
 from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locked
 from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
@@ -64,6 +65,7 @@ class NameStore:
         transactions: On the service's database.
         rules_version: The one that names are parsed by.
         tables: Those that must be there: for names alone not all of them.
+        grouped: Whether claims that come at the same moment may go together.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class NameStore:
         *,
         rules_version: int = RULES_VERSION,
         tables: Tables = ALL_TABLES,
+        grouped: bool = False,
     ) -> None:
         self.transactions = transactions
         self.engine = transactions.engine
@@ -80,6 +83,8 @@ class NameStore:
         self._secret = ""
         self._verified = -1
         self._verifying = threading.Lock()
+        enough = transactions.budget.connect
+        self._groups = GroupCommit(self._together, self._alone, enough=enough) if grouped else None
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
         """Try to take the name.
@@ -88,6 +93,11 @@ class NameStore:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known.
         """
+        if self._groups is None or self._at_once([claim]) is not None:
+            return self._alone(claim, deadline)
+        return self._groups.claim(claim, deadline=deadline)
+
+    def _alone(self, claim: Claim, deadline: Deadline) -> Outcome:
         return self._write([claim], deadline, insist=True)[0]
 
     def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
@@ -97,31 +107,41 @@ class NameStore:
             One outcome a claim, in the order of the claims. A name that another
             transaction keeps locked fails alone.
         """
-        outcomes: list[Outcome | Failed] = []
+        outcomes: list[Outcome | Failed | None] = []
         for start in range(0, len(claims), MAX_BATCH):
-            batch = claims[start : start + MAX_BATCH]
-            try:
-                outcomes += self._write(batch, deadline, insist=len(batch) == 1)
-            except Restart:
-                outcomes += self._claim_singly(batch, deadline)
-            except StoreError as error:
-                outcomes += [Failed(error)] * len(batch)
-        return outcomes
-
-    def _claim_singly(self, claims: Sequence[Claim], deadline: Deadline) -> list[Outcome | Failed]:
-        """Serve those that nobody blocks first; then wait for the rest."""
-        outcomes: dict[int, Outcome | Failed] = {}
-        for i, claim in enumerate(claims):
-            try:
-                outcomes[i] = self._write([claim], deadline, insist=False)[0]
-            except Restart:
-                continue
-            except StoreError as error:
-                outcomes[i] = Failed(error)
+            outcomes += self._together(claims[start : start + MAX_BATCH], deadline)
+        # Those that nobody blocks were served first; the rest waits.
         return [
-            outcomes[i] if i in outcomes else self.claim_many([claim], deadline=deadline)[0]
-            for i, claim in enumerate(claims)
+            self._failing(claim, deadline, insist=True) or Failed(StoreUnavailable())
+            if outcome is None
+            else outcome
+            for claim, outcome in zip(claims, outcomes, strict=True)
         ]
+
+    def _together(
+        self, claims: Sequence[Claim], deadline: Deadline
+    ) -> Sequence[Outcome | Failed | None]:
+        """Try to take all in one transaction, and each in its own if one of them is locked.
+
+        Returns:
+            One outcome a claim; None for one that another transaction keeps locked.
+        """
+        try:
+            return self._write(claims, deadline, insist=False)
+        except Restart:
+            return [self._failing(claim, deadline, insist=False) for claim in claims]
+        except StoreError as error:
+            return [Failed(error)] * len(claims)
+
+    def _failing(
+        self, claim: Claim, deadline: Deadline, *, insist: bool
+    ) -> Outcome | Failed | None:
+        try:
+            return self._write([claim], deadline, insist=insist)[0]
+        except Restart:
+            return None
+        except StoreError as error:
+            return Failed(error)
 
     def _write(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
         self._verify_once(deadline)
