@@ -30,6 +30,10 @@ def test_all_is_well(guarded: Guarded):
     checked = run(guarded, "check")
     assert checked.exit_code == 0, checked.output
     assert "Member.username: 2 people, all have their names" in checked.output
+    unique = {"sqlite": "UNIQUE (username)", "postgresql": "member_username_key"}
+    name = unique.get(guarded.backend.name, "username")
+    assert f"Member.username: the database keeps it unique, too, by {name}\n" in checked.output
+    assert "Page.slug: the database" not in checked.output
 
 
 DOORS = {
@@ -62,6 +66,19 @@ def old_people(guarded: Guarded, *names: str) -> None:
             text("INSERT INTO member (username) VALUES (:name)"), {"name": name}
         )
     guarded.db.session.commit()
+
+
+@pytest.mark.parametrize(("people", "warnings"), [([], 0), (["susan"], 1)])
+def test_a_table_with_people_is_warned_of_once(guarded: Guarded, caplog, people, warnings):
+    """By the first guarded flush of a process, for at most two statements that read one row."""
+    old_people(guarded, *people)
+    with guarded.statements() as sent:
+        guarded.add("ada")
+        guarded.add("grace")
+    told = [one.getMessage() for one in caplog.records if one.name.endswith("drift")]
+    assert len(told) == warnings
+    assert all("Member.username" in one and "flask dibs adopt verify --mend" in one for one in told)
+    assert len([sql for sql in sent if "FROM member" in sql]) == 1
 
 
 def test_people_who_were_there_before(guarded: Guarded):

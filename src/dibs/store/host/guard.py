@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapper, Session, UOWTransaction
 
 from dibs.errors import ConfigError
 from dibs.store.host.columns import GUARDS, GuardedColumn, Rules, guarded_column, guards_of
+from dibs.store.host.drift import warn_unclaimed
 from dibs.store.host.flush import NameFlush
 from dibs.store.host.owners import bind_of, instance_state
 from dibs.store.host.refused import REFUSED
@@ -66,9 +67,10 @@ def _begin(session: Session, flush: UOWTransaction, instances: object) -> None:
     # Before SQLAlchemy asks for the connection: a server that is away is told as what it is.
     guarded = {one.mapper for one in map(instance_state, [*session.new, *session.dirty]) if one}
     for mapper in guarded:
-        for guard in guards_of(mapper)[:1]:
-            guard.rules.table().connect(session, bind_of(mapper))
+        for guard in guards_of(mapper):
+            connection = guard.rules.table().connect(session, bind_of(mapper))
             guard.rules.touched(session)
+            warn_unclaimed(connection, guard)
     session.info.pop(REFUSED, None)
     session.info[FLUSH] = NameFlush(session, flush)
 
