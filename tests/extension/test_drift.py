@@ -97,6 +97,15 @@ def test_people_who_were_there_before(guarded: Guarded):
         guarded.db.session.commit()
 
 
+def test_mending_may_be_the_first_that_is_done(guarded: Guarded):
+    """After the app's own migration, which writes no rows."""
+    old_people(guarded, "ada")
+    guarded.backend.execute("DELETE FROM dibs_meta", guarded.url)
+    assert run(guarded, "check").exit_code == 1
+    assert run(guarded, "adopt", "verify", "--mend").exit_code == 0
+    assert run(guarded, "check").exit_code == 0
+
+
 def test_mending_twice_changes_nothing(guarded: Guarded):
     old_people(guarded, "ada", "grace")
     drift(guarded, mend=True)

@@ -24,7 +24,7 @@ from dibs.errors import InvalidName
 from dibs.store import schema
 from dibs.store.database.dialects.base import Run, listed, name_row
 from dibs.store.host.columns import GuardedColumn
-from dibs.store.host.connection import HostRun, lock_timeout, translated_errors
+from dibs.store.host.connection import HostRun, connect, lock_timeout, translated_errors
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import identity_of, instance_state, joined, kind_of
 from dibs.store.names.claims import decide, place, read
@@ -87,10 +87,12 @@ def find_drift(engine: Engine, guard: GuardedColumn, *, mend: bool = False) -> D
     Raises:
         TransactionMustRestart: A page lost against another transaction; nothing of it is changed.
         StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
     """
     drift = Drift(guard.where)
     with Session(engine) as session:
-        drift.unique = schema.unique_constraints(session.connection(), guard.column)
+        connection = connect(session, {}, guard.rules.table(), writes=mend)
+        drift.unique = schema.unique_constraints(connection, guard.column)
         for page in _pages(session, guard):
             drift.people += len(page)
             _compare(session, guard, page, drift, mend=mend)
