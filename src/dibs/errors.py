@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class DibsError(Exception):
@@ -28,6 +28,17 @@ class DibsError(Exception):
         self.params: Mapping[str, object] = params
         self.detail = detail
         super().__init__(detail or self.message % params)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by `__init__`, which takes other arguments than there are in `args`.
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(cls: type[DibsError], args: tuple[Any, ...], state: dict[str, Any]) -> DibsError:
+    """An error that comes from another process, as it was there."""
+    error = cls.__new__(cls, *args)
+    vars(error).update(state)
+    return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +68,11 @@ class InvalidName(DibsError):
     code = "invalid"
     message = "That username cannot be used."
 
-    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+    def __init__(self, reasons: tuple[Reason, ...] | str) -> None:
         if not reasons:
             raise ValueError("InvalidName needs at least one reason")
+        if isinstance(reasons, str):  # Celery has the text alone when it makes the error anew
+            reasons = (Reason(self.code, reasons.replace("%", "%%")),)
         self.reasons = reasons
         super().__init__(" ".join(str(reason) for reason in reasons))
 

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
+from flask.cli import ScriptInfo
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import SingletonThreadPool
 
 from dibs import Dibs
+from dibs.cli import group
 from dibs.errors import ConfigError, NameTaken
 from dibs.state import parts_of
 from dibs.store.schema import upgrade
@@ -27,7 +30,11 @@ class Shop:
     def __init__(self, app: Flask, db: SQLAlchemy, **of_dibs: Any) -> None:
         self.app, self.db = app, db
         app.config.update(
-            DIBS_PASSWORD="optional", DIBS_RATE_LIMITS="off", DIBS_QUARANTINE="0", SECRET_KEY="s"
+            DIBS_PASSWORD="optional",
+            DIBS_RATE_LIMITS="off",
+            DIBS_QUARANTINE="0",
+            DIBS_HOLDS="9",
+            SECRET_KEY="s",
         )
         db.init_app(app)
         self.dibs = Dibs(**{"metadata": db.metadata, **of_dibs})
@@ -64,6 +71,14 @@ class Shop:
     def hold(self, name: str) -> bool:
         return self._posted("/names/holds", name)
 
+    def reserve(self, name: str) -> bool:
+        """As `flask dibs reserve add`, in this process."""
+        info = ScriptInfo(create_app=lambda: self.app)
+        added = CliRunner().invoke(group, ["reserve", "add", name], obj=info)
+        refused = "already exists" in added.output or "right now" in added.output
+        assert added.exit_code == int(refused), added.output
+        return added.output == f"{name}: reserved\n"
+
     def page(self, name: str) -> bool:
         client, at = self.app.test_client(), "/names/sign-up"
         form = client.get(at)
@@ -81,7 +96,7 @@ class Shop:
 
     @property
     def doors(self) -> list[Callable[[str], bool]]:
-        return [self.claim, self.rename, self.register, self.hold, self.page]
+        return [self.claim, self.rename, self.register, self.hold, self.page, self.reserve]
 
     def close(self) -> None:
         parts_of(self.app).close()
@@ -185,7 +200,7 @@ SERVED = (options, creator, listener, begin_listener)
 
 
 def pairs_have_one_owner(shop: Shop) -> None:
-    names = (f"name-{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
+    names = (f"name-{letter}" for letter in "abcdefghijklmnopqrstuvwxyzäëïöü")
     for first, second in itertools.product(shop.doors, repeat=2):
         if first != second:
             name = next(names)
@@ -247,6 +262,31 @@ def test_an_address_beside_the_apps_own_database_is_refused(tmp_path: Path) -> N
     assert shop.register("ada")
     assert not shop.claim("ada")
     shop.close()
+
+
+@pytest.mark.parametrize("api", [False, True])
+def test_commands_know_the_apps_engine_rules_and_namespace(api: bool) -> None:
+    """Without routes, too: a driver of the app's choice, its reserved words, its namespace."""
+    app, db = Flask("shop"), SQLAlchemy()
+    app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://", SECRET_KEY="s")
+    db.init_app(app)
+    dibs = Dibs(metadata=db.metadata, reserved=["acme"], namespace="people")
+    dibs.init_app(app, api=api)
+    with app.app_context():
+        db.create_all()
+        dibs.claim("Ada", owner=7)
+        db.session.commit()
+    for arguments, told in {
+        ("names", "show", "ada"): "Ada: owned\nuser: 7\n",
+        ("names", "show", "acme"): "This username is reserved",
+        ("names", "history", "ADA"): "claimed\tAda",
+        ("reserve", "add", "globex"): "globex: reserved",
+        ("reserve", "list"): "globex\tstaff",
+        ("reserve", "remove", "globex"): "globex: free",
+    }.items():
+        info = ScriptInfo(create_app=lambda: app)
+        said = CliRunner().invoke(group, arguments, obj=info)
+        assert told in said.output, (arguments, said.output)
 
 
 def test_an_app_without_a_session_has_the_service_alone(tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ def test_all_is_well(guarded: Guarded):
     checked = run(guarded, "check")
     assert checked.exit_code == 0, checked.output
     assert "Member.username: 2 people, all have their names" in checked.output
+    unique = {"sqlite": "UNIQUE (username)", "postgresql": "member_username_key"}
+    name = unique.get(guarded.backend.name, "username")
+    assert f"Member.username: the database keeps it unique, too, by {name}\n" in checked.output
+    assert "Page.slug: the database" not in checked.output
 
 
 DOORS = {
@@ -64,6 +68,19 @@ def old_people(guarded: Guarded, *names: str) -> None:
     guarded.db.session.commit()
 
 
+@pytest.mark.parametrize(("people", "warnings"), [([], 0), (["susan"], 1)])
+def test_a_table_with_people_is_warned_of_once(guarded: Guarded, caplog, people, warnings):
+    """By the first guarded flush of a process, for at most two statements that read one row."""
+    old_people(guarded, *people)
+    with guarded.statements() as sent:
+        guarded.add("ada")
+        guarded.add("grace")
+    told = [one.getMessage() for one in caplog.records if one.name.endswith("drift")]
+    assert len(told) == warnings
+    assert all("Member.username" in one and "flask dibs adopt verify --mend" in one for one in told)
+    assert len([sql for sql in sent if "FROM member" in sql]) == 1
+
+
 def test_people_who_were_there_before(guarded: Guarded):
     """Whatever the rules for new names say; the lowest key first where two are one name."""
     names = ["admin", "a b", "x", "12345", "susan", "paypa1", "paypal"]
@@ -78,6 +95,15 @@ def test_people_who_were_there_before(guarded: Guarded):
     guarded.db.session.add(guarded.Member(username="Susan"))
     with pytest.raises(NameTaken):
         guarded.db.session.commit()
+
+
+def test_mending_may_be_the_first_that_is_done(guarded: Guarded):
+    """After the app's own migration, which writes no rows."""
+    old_people(guarded, "ada")
+    guarded.backend.execute("DELETE FROM dibs_meta", guarded.url)
+    assert run(guarded, "check").exit_code == 1
+    assert run(guarded, "adopt", "verify", "--mend").exit_code == 0
+    assert run(guarded, "check").exit_code == 0
 
 
 def test_mending_twice_changes_nothing(guarded: Guarded):

@@ -177,7 +177,10 @@ def test_a_unique_column_of_the_hosts_is_found(empty_url: str, backend: Backend)
     )
     tables.create_all(engine)
     with engine.connect() as connection:
-        found = {table: unique_constraints(connection, table, "name") for table in tables.tables}
+        found = {
+            name: unique_constraints(connection, table.columns["name"])
+            for name, table in tables.tables.items()
+        }
     engine.dispose()
     unnamed = {"sqlite": "UNIQUE (name)", "postgresql": "unnamed_name_key", "mariadb": "name"}
     assert found == {

@@ -239,7 +239,7 @@ class FlaskAppBuilder(Forms):
         with self.app.test_request_context():
             email = f"{uuid4()}@example.org"
             waiting = self.manager.add_register_user(name, "A", "B", email, "secret")
-            if waiting is None:  # the waiting list has a UNIQUE of its own
+            if waiting is None:  # somebody waits for it already
                 return 409
             path = f"/register/activation/{waiting.registration_hash}"
         return self.app.test_client().get(path).status_code

@@ -78,7 +78,8 @@ def names(doors: Doors) -> dict[str, Any]:
     """What dibs has: for each name the state, and whether its owner is who has the name."""
     ids = {name: str(number) for name, number in doors.ids().items()}
     with doors.engine.connect() as connection:
-        found = connection.execute(text("SELECT display, state, owner FROM dibs_names")).all()
+        among = "FROM dibs_names WHERE namespace = 'default'"
+        found = connection.execute(text(f"SELECT display, state, owner {among}")).all()
     rows = [[v.decode() if isinstance(v, bytes) else v for v in row] for row in found]
     return {
         display: state if state != "owned" or ids.get(display) == owner else "somebody else's"

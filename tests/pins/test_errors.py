@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,3 +105,11 @@ def test_refusals_of_a_registration(serve: Make, name: str, status: int, code: s
     client.post("/register", json={"username": "ada"})
     answer = client.post("/register", json={"username": name})
     assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+
+
+def test_errors_cross_processes():
+    """As those of a pool or of Celery hand them over: by pickle, or by their text alone."""
+    for error in map(raised, public()):
+        there = pickle.loads(pickle.dumps(error))
+        assert (type(there), str(there), vars(there)) == (type(error), str(error), vars(error))
+    assert str(InvalidName(str(InvalidName((Reason("invalid", "100%% sure."),))))) == "100% sure."

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from dibs.store.host.drift import Drift
 
 SHOWN = 20
-MEND = "flask dibs adopt verify --mend"
 WORDS = {
     "unclaimed": "is not claimed",
     "taken": "is another owner's",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dibs.cli.adopt import MEND, find_drifts
+from dibs.cli.adopt import find_drifts
 from dibs.cli.ready import explain
 from dibs.cli.target import extension_of, find_settings, find_target, host_app
 from dibs.errors import DibsError
@@ -64,7 +64,13 @@ def _check_guards() -> None:
     dibs = None if app is None else extension_of(app)
     if dibs is None or not dibs.guards:
         return
+    from dibs.store.host.drift import MEND
+
     for drift in find_drifts():
+        if drift.unique:
+            click.echo(
+                f"{drift.where}: the database keeps it unique, too, by {', '.join(drift.unique)}"
+            )
         if drift.apart:
             raise click.ClickException(
                 f"{drift.where}: {len(drift.apart)} names and their owners have come apart; see"

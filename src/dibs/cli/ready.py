@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dibs.cli.target import find_settings, mending, needed_tables
+from dibs.cli.target import extension_in, find_settings, host_app, mending, needed_tables
 from dibs.config import Settings
 from dibs.errors import DibsError, StoreUnavailable
 from dibs.observe import root_of
@@ -26,14 +26,29 @@ def ready_parts() -> tuple[Settings, Parts]:
         SchemaError: The database is not there, not up to date, or has names of other rules.
         StoreUnavailable: The database cannot answer.
     """
-    from dibs.store import schema
-    from dibs.wiring import build
-
-    settings = find_settings()
-    schema.require_file(settings.resolved_database_url, mending())
-    parts = build(settings, tables=needed_tables())
+    parts = _parts()
     parts.store.verify(deadline=parts.budget.start())
-    return settings, parts
+    return parts.settings, parts
+
+
+def _parts() -> Parts:
+    """In a host app on its own engine, which its address need not describe."""
+    from dibs.store import schema
+
+    app = host_app()
+    found = None if app is None else extension_in(app)
+    if app is None or found is None:
+        from dibs.wiring import build
+
+        settings = find_settings()
+        schema.require_file(settings.resolved_database_url, mending())
+        return build(settings)
+    from dibs.extension.mounting import host_parts
+
+    namespace, dibs = found
+    parts = host_parts(app, dibs, namespace, needed_tables())
+    schema.require_file(parts.store.engine.url, mending())
+    return parts
 
 
 def printable(name: str) -> str:

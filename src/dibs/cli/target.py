@@ -44,11 +44,17 @@ def host_app() -> Flask | None:
     return info.load_app() if info else None
 
 
-def extension_of(app: Flask) -> Dibs | None:
-    """The app's own Dibs, the first if it has several."""
+def extension_in(app: Flask) -> tuple[str, Dibs] | None:
+    """The app's own Dibs, the first if it has several, and the namespace that it is for."""
     from dibs.state import state_of
 
-    return next(iter(state_of(app).names.values()), None)
+    return next(iter(state_of(app).names.items()), None)
+
+
+def extension_of(app: Flask) -> Dibs | None:
+    """The app's own Dibs, the first if it has several."""
+    found = extension_in(app)
+    return found and found[1]
 
 
 def has_own_users() -> bool:

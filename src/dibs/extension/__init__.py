@@ -120,7 +120,7 @@ class Dibs(Changes):
         if settings.redis_url and not mounted and state.cache is None:
             state.cache = shared_cache(app, self)
         if mounted:
-            routes = Routes(mounted, url_prefix, namespace, reading, self._parser)
+            routes = Routes(mounted, url_prefix, namespace, reading)
             mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
         elif error_handlers:
             answer_errors(app, settings.locale)

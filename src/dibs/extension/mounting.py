@@ -16,15 +16,14 @@ from dibs.state import AppState, current_state
 from dibs.store.database.engine import is_at
 from dibs.store.host.columns import guards_of
 from dibs.store.host.connection import AnyEngine, NameTable
-from dibs.store.host.events import Fate, FreedName, on_freed, release_deleted_owners
+from dibs.store.host.events import Fate, FreedName, on_freed, follow_owners
 from dibs.store.models import ALL_TABLES, NAME_TABLES, Tables
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading
     from dibs.cache import TakenNames
     from dibs.extension import Dibs
-    from dibs.names import Parser
-    from dibs.wiring import Opened
+    from dibs.wiring import Opened, Parts
 
 
 def answer_errors(app: Flask, locale: str) -> None:
@@ -44,7 +43,6 @@ class Routes:
     url_prefix: str
     namespace: str
     reading: Reading | None
-    parser: Parser
 
     @property
     def all_mounted(self) -> tuple[str, ...]:
@@ -71,28 +69,40 @@ def mount_routes(app: Flask, dibs: Dibs, routes: Routes, **checking: Any) -> Non
         ConfigError: A setting cannot be used.
     """
     from dibs.web import register_blueprints
-    from dibs.wiring import build
 
     if app.url_map.host_matching:
         raise ConfigError(
             "In an app with host_matching a route without a host is never found: mount dibs in"
             " an app of its own"
         )
-    settings = replace(service_settings(app, dibs), namespace=routes.namespace)
     tables = ALL_TABLES if "api" in routes.mounted else NAME_TABLES
-    parts = build(
-        settings,
-        reading=routes.reading,
-        tables=tables,
-        parser=routes.parser,
-        opened=_opened(app, dibs, settings, tables),
-    )
+    parts = host_parts(app, dibs, routes.namespace, tables, routes.reading)
     register_blueprints(
         app,
         parts,
         url_prefix=routes.url_prefix,
         mounted=routes.all_mounted,
         **checking,
+    )
+
+
+def host_parts(
+    app: Flask, dibs: Dibs, namespace: str, tables: Tables, reading: Reading | None = None
+) -> Parts:
+    """What the service is made of, on the app's own engine and by its rules for names.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+    """
+    from dibs.wiring import build
+
+    settings = replace(service_settings(app, dibs), namespace=namespace)
+    return build(
+        settings,
+        reading=reading,
+        tables=tables,
+        parser=dibs._parser,
+        opened=_opened(app, dibs, settings, tables),
     )
 
 
@@ -183,5 +193,5 @@ def _fate(mapper: Mapper[Any]) -> Fate:
 
 
 # Once for all sessions, so that it also holds in a process that never claimed a name.
-release_deleted_owners(_fate)
+follow_owners(_fate)
 on_freed(_tell_cache)

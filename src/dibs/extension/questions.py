@@ -14,7 +14,7 @@ from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import Asked
 from dibs.registry.refusals import found_against
 from dibs.store.host import reading
-from dibs.store.host.owners import identify
+from dibs.store.host.owners import identify, instance_state
 from dibs.store.names.history import PastChange
 from dibs.store.records import NameRow
 
@@ -65,9 +65,25 @@ class Questions(HostNames):
     where it is not set up for dibs.
     """
 
-    def check(self, name: str) -> Availability:
-        """Whether the name could be claimed now."""
-        return self.check_many([name])[0]
+    def check(self, name: str, *, owner: object = None, kind: Any = None) -> Availability:
+        """Whether the name could be claimed now.
+
+        Args:
+            name: As somebody typed it.
+            owner: For whom, if it is not for a stranger: they can have what is theirs already,
+                and what they gave up a short time ago. Somebody who is not stored yet has nothing.
+            kind: What a plain id is of; see `claim`.
+        """
+        state = instance_state(owner)
+        if owner is None or (state is not None and not state.has_identity):
+            return self.check_many([name])[0]
+        who, table = identify(owner, self._kind(owner, kind)), self._name_table(writes=False)
+        theirs = reading.owned_in_session(self._session(), who, table=table)
+        if row := next((row for row in theirs if row.display == name), None):
+            return Availability(name, row.canonical, available=True)  # whatever the rules say now
+        asked = self._asked(name)
+        rows = self._rows([asked.username.key] if asked.username else [])
+        return _advice(name, asked, {k: row for k, row in rows.items() if not row.is_of(*who)})
 
     def check_many(self, names: Sequence[str]) -> list[Availability]:
         """Whether each of these names could be claimed now, in their order, with one query."""

@@ -6,9 +6,9 @@ import threading
 import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, inspect, literal, select, text
+from sqlalchemy import Column, Connection, Engine, create_engine, inspect, literal, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -90,24 +90,19 @@ def made_by_host(connection: Connection) -> bool:
     return VERSION_TABLE not in present(connection) and not is_empty(connection)
 
 
-def unique_constraints(connection: Connection, table: str, column: str) -> list[str]:
-    """What keeps a column of a host's own table unique by itself.
+def unique_constraints(connection: Connection, column: Column[Any]) -> list[str]:
+    """What keeps a column of a host's own table unique by itself, in the database.
 
     Returns:
         The names of constraints and indexes; `UNIQUE (column)` for a constraint that has none.
         SQLite keeps such a one when a migration no longer has it: nothing could name it.
     """
-    inspector = inspect(connection)
-    alone = [
-        one["name"]
-        for one in inspector.get_unique_constraints(table)
-        if one["column_names"] == [column]
-    ] + [
-        one["name"]
-        for one in inspector.get_indexes(table)
-        if one["unique"] and one["column_names"] == [column]
-    ]
-    return list(dict.fromkeys(str(name or f"UNIQUE ({column})") for name in alone))
+    inspector, name = inspect(connection), column.name
+    table, within = column.table.name, column.table.schema
+    constraints = inspector.get_unique_constraints(table, schema=within)
+    indexes = [one for one in inspector.get_indexes(table, schema=within) if one["unique"]]
+    alone = [one["name"] for one in [*constraints, *indexes] if one["column_names"] == [name]]
+    return list(dict.fromkeys(str(one or f"UNIQUE ({name})") for one in alone))
 
 
 def _verify_tables(connection: Connection, tables: Tables) -> None:

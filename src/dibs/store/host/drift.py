@@ -7,20 +7,24 @@ theirs, and names whose owner is not there.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, select, tuple_
+from sqlalchemy import Connection, Engine, select, tuple_
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import Pool
 
 from dibs.errors import InvalidName
+from dibs.store import schema
 from dibs.store.database.dialects.base import Run, listed, name_row
 from dibs.store.host.columns import GuardedColumn
-from dibs.store.host.connection import HostRun, lock_timeout, translated_errors
+from dibs.store.host.connection import HostRun, connect, lock_timeout, translated_errors
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import identity_of, instance_state, joined, kind_of
 from dibs.store.names.claims import decide, place, read
@@ -29,7 +33,9 @@ from dibs.store.names.releases import FREE, release_for_good
 from dibs.store.records import Claim, Lost, NameRow
 
 PAGE = 500
+MEND = "flask dibs adopt verify --mend"
 
+log = logging.getLogger(__name__)
 Why = Literal["unclaimed", "invalid", "taken", "without_owner"]
 
 
@@ -57,12 +63,14 @@ class Drift:
     Attributes:
         where: The model and its attribute.
         people: How many of them have something in it.
+        unique: What of the host's own keeps it unique in the database, whatever the model says.
         mended: How many names were claimed or released.
         apart: What is still open.
     """
 
     where: str
     people: int = 0
+    unique: list[str] = field(default_factory=list)
     mended: int = 0
     apart: list[Apart] = field(default_factory=list)
 
@@ -79,9 +87,12 @@ def find_drift(engine: Engine, guard: GuardedColumn, *, mend: bool = False) -> D
     Raises:
         TransactionMustRestart: A page lost against another transaction; nothing of it is changed.
         StoreUnavailable: The database cannot answer.
+        SchemaError: The database is not set up for dibs.
     """
     drift = Drift(guard.where)
     with Session(engine) as session:
+        connection = connect(session, {}, guard.rules.table(), writes=mend)
+        drift.unique = schema.unique_constraints(connection, guard.column)
         for page in _pages(session, guard):
             drift.people += len(page)
             _compare(session, guard, page, drift, mend=mend)
@@ -89,6 +100,33 @@ def find_drift(engine: Engine, guard: GuardedColumn, *, mend: bool = False) -> D
             session.expunge_all()
         _find_orphans(session, guard, drift, mend=mend)
     return drift
+
+
+_looked: WeakKeyDictionary[Pool, set[GuardedColumn]] = WeakKeyDictionary()
+
+
+def warn_unclaimed(connection: Connection, guard: GuardedColumn) -> None:
+    """Say in the log, once a process, that people who were there before have no name yet.
+
+    Who has the lowest primary key speaks for all: the whole table is for `flask dibs check`.
+    """
+    looked = _looked.setdefault(connection.engine.pool, set())
+    if guard in looked:
+        return
+    looked.add(guard)
+    keys = list(guard.column.table.primary_key)
+    wanted = select(*keys, guard.column).where(guard.column.is_not(None)).order_by(*keys).limit(1)
+    if (first := connection.execute(wanted).first()) is None:
+        return
+    owner, name = joined(first[:-1]), first[-1]
+    theirs = _owned(HostRun(connection), guard, [owner])[owner]
+    if not any(one.display == name for one in theirs):
+        log.warning(
+            "%s is guarded, and who was there before has not claimed their name, so that others"
+            " can: run `%s`",
+            guard.where,
+            MEND,
+        )
 
 
 def _pages(session: Session, guard: GuardedColumn) -> Iterator[Sequence[Any]]:

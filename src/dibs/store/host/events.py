@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ from sqlalchemy.orm import InstanceState, Mapper, Session, SessionTransaction
 from dibs.config.namespaces import Namespaces
 from dibs.signals import NameChange, announce
 from dibs.store.host.connection import HostRun, has_names, translated_errors
-from dibs.store.host.owners import bind_of, identity_of, kind_of
+from dibs.store.host.owners import bind_of, fitting, identity_of, kind_of
 from dibs.store.names.releases import release_for_good
-from dibs.store.records import NameRow
+from dibs.store.records import Claim, NameRow
 
 NEWS = "dibs.news"
 
@@ -95,6 +95,8 @@ def _tell_committed(session: Session) -> None:
 
 
 DELETED = "dibs.deleted"
+MOVED = "dibs.moved"
+KEPT = "dibs.kept"
 MAX_BATCH = 500
 LAST = "\U0010ffff"
 """No character comes after it, and no namespace holds it."""
@@ -114,19 +116,31 @@ class Fate(NamedTuple):
     quarantine: int | None
 
 
-def release_deleted_owners(fate: Callable[[Mapper[Any]], Fate]) -> None:
-    """From now on release the names of every mapped instance that any session deletes.
+def keep(session: Session, claims: Sequence[Claim]) -> None:
+    """Leave these to their owners when the flush releases the names of whoever it deletes.
 
-    What is deleted past the unit of work (`session.execute(delete(...))`,
-    ON DELETE CASCADE) is not seen.
+    A row that is deleted and inserted in one flush has one identity, and two owners.
+    """
+    session.info.setdefault(KEPT, []).extend(claims)
+
+
+def follow_owners(fate: Callable[[Mapper[Any]], Fate]) -> None:
+    """From now on have names follow every mapped instance: deleted, or with another primary key.
+
+    What goes past the unit of work (`session.execute(delete(...))`, ON DELETE CASCADE, ON
+    UPDATE CASCADE) is not seen.
 
     Args:
         fate: What counts at that moment for instances of a model.
     """
 
     @event.listens_for(Session, "before_flush")
-    def forget(session: Session, *_: object) -> None:
-        session.info.pop(DELETED, None)  # left behind by a flush that failed
+    def begin(session: Session, *_: object) -> None:
+        for left in (DELETED, KEPT):  # behind by a flush that failed
+            session.info.pop(left, None)
+        states = [inspect(one) for one in session.dirty]
+        moved = [(one, identity_of(one).id) for one in states if _has_new_key(one)]
+        session.info[MOVED] = [(one, was) for one, was in moved if fate(one.mapper).namespaces]
 
     @event.listens_for(Session, "persistent_to_deleted")
     def note(session: Session, instance: object) -> None:
@@ -134,19 +148,49 @@ def release_deleted_owners(fate: Callable[[Mapper[Any]], Fate]) -> None:
             session.info.setdefault(DELETED, []).append(inspect(instance))
 
     @event.listens_for(Session, "after_flush_postexec")
-    def release(session: Session, *_: object) -> None:
+    def end(session: Session, *_: object) -> None:
         # Still inside the flush: if this fails, the owner stays too.
         states = sorted(session.info.pop(DELETED, ()), key=_kind)
+        kept = session.info.pop(KEPT, ())
         for kind, group in groupby(states, key=_kind):
             gone = list(group)
-            _release(session, kind, gone, fate(gone[0].mapper))
+            _release(session, kind, gone, fate(gone[0].mapper), kept)
+        moved = {one: was for one, was in session.info.pop(MOVED, ()) if identity_of(one).id != was}
+        for kind, group in groupby(sorted(moved, key=_kind), key=_kind):
+            states = list(group)
+            ids = {moved[one]: fitting(identity_of(one)).id for one in states}
+            _move(session, kind, ids, states[0].mapper, fate(states[0].mapper))
+
+
+def _has_new_key(state: InstanceState[Any]) -> bool:
+    mapper = state.mapper
+    keys = (mapper.get_property_by_column(column).key for column in mapper.primary_key)
+    return any(key in state.committed_state for key in keys)
+
+
+def _move(
+    session: Session, kind: str, ids: Mapping[str, str], mapper: Mapper[Any], fate: Fate
+) -> None:
+    """Have the names of these owners be of what their identities are now, all at once."""
+    connection = session.connection(bind_arguments=dict(bind_of(mapper)))
+    with translated_errors(connection):
+        if not has_names(connection):
+            return
+        where, params = _owned_by(kind, list(ids), fate.namespaces)
+        params |= {f"became_{i}": became for i, became in enumerate(ids.values())}
+        cases = " ".join(f"WHEN :owner_{i} THEN :became_{i}" for i in range(len(ids)))
+        HostRun(connection).change(
+            f"UPDATE dibs_names SET owner = CASE owner {cases} ELSE owner END WHERE {where}", params
+        )
 
 
 def _kind(state: InstanceState[Any]) -> str:
     return kind_of(state.mapper)
 
 
-def _release(session: Session, kind: str, gone: States, fate: Fate) -> None:
+def _release(
+    session: Session, kind: str, gone: States, fate: Fate, kept: Sequence[Claim]
+) -> None:
     connection = session.connection(bind_arguments=dict(bind_of(gone[0].mapper)))
     with translated_errors(connection):
         if not has_names(connection):
@@ -156,7 +200,12 @@ def _release(session: Session, kind: str, gone: States, fate: Fate) -> None:
         run = HostRun(connection)
         ids = sorted(identity_of(state).id for state in gone)
         for start in range(0, len(ids), MAX_BATCH):
-            where, params = _owned_by(kind, ids[start : start + MAX_BATCH], fate.namespaces)
+            batch = ids[start : start + MAX_BATCH]
+            where, params = _owned_by(kind, batch, fate.namespaces)
+            theirs = [one for one in kept if one.owner_kind == kind and one.owner in batch]
+            for i, one in enumerate(theirs):
+                where += f" AND NOT (namespace = :kept_in_{i} AND name_key = :kept_{i})"
+                params |= {f"kept_in_{i}": one.namespace, f"kept_{i}": one.username.key}
             freed(session, release_for_good(run, where, params, fate.quarantine))
         announce_later(session, run.noted)
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstanceState, Session, UOWTransaction
 from dibs.errors import InvalidName, NameTaken
 from dibs.store.host.columns import GuardedColumn, guards_of
 from dibs.store.host.connection import HostRun, lock_timeout, translated_errors
-from dibs.store.host.events import announce_later, freed
+from dibs.store.host.events import announce_later, freed, keep
 from dibs.store.host.owners import bind_of
 from dibs.store.host.pending import PendingName, owner_of, write_owners
 from dibs.store.host.refused import REFUSED, in_flush
@@ -75,6 +75,7 @@ class NameFlush:
         session: Whose flush it is.
         context: What it is about to write.
         seen: What was claimed for an attribute of an instance.
+        written: What went into the database instead, set by a listener that came after ours.
         kept: The instances, which a session would let go of once they are written.
         sent: In the order in which it was.
     """
@@ -82,6 +83,7 @@ class NameFlush:
     session: Session
     context: UOWTransaction
     seen: dict[Attribute, Place] = field(default_factory=dict)
+    written: dict[Attribute, str | None] = field(default_factory=dict)
     kept: list[object] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     begun: bool = False
@@ -120,7 +122,10 @@ class NameFlush:
         self, guard: GuardedColumn, state: InstanceState[Any], *, is_gone: bool
     ) -> Wish | None:
         rules, instance = guard.rules, state.obj()
-        new = Place(rules.namespace(instance), None if is_gone else guard.name_of(state))
+        name = self.written[guard, state] if (guard, state) in self.written else None
+        if not is_gone and (guard, state) not in self.written:
+            name = guard.name_of(state)
+        new = Place(rules.namespace(instance), name)
         old = self.seen.get((guard, state))
         if old is None:
             old = Place(rules.namespace(_AsItWas(state)), guard.name_before(state, load=is_gone))
@@ -185,6 +190,7 @@ class NameFlush:
                 earlier.names.pop(at, None)
         self.sent.append(Sent(connection, run, names))
         freed(self.session, moved.freed)
+        keep(self.session, [wish.move.claim for wish in wishes if wish.move.claim])
 
     def _refused(
         self,
@@ -200,10 +206,20 @@ class NameFlush:
         self.session.info[REFUSED] = refused = in_flush(refusal, sql, {column: new.name})
         return refused
 
+    def note_written(self, state: InstanceState[Any]) -> None:
+        """See what went into the database: a listener that ran after ours may have changed it.
+
+        Later is too late: what a listener sets once the row is written is not stored.
+        """
+        for guard in guards_of(state.mapper):
+            seen = self.seen.get((guard, state))
+            if seen is not None and guard.key in state.dict:
+                name = guard.name_of(state)
+                if name != seen.name:
+                    self.written[guard, state] = name
+
     def end(self) -> None:
         """Have every name be of the owner that the flush has made, and be the one that is stored.
-
-        A listener of the host's that ran after ours may have set another one.
 
         Raises:
             NameTaken: Somebody has that name; also an IntegrityError.
@@ -213,13 +229,8 @@ class NameFlush:
             StoreUnavailable: The database cannot answer.
         """
         self._write_owners()
-        changed = [
-            (state, False)
-            for guard, state in list(self.seen)
-            if guard.key in state.dict and guard.name_of(state) != self.seen[guard, state].name
-        ]
-        if changed:
-            self._claim_all(changed, is_first=False)
+        if self.written:
+            self._claim_all([(state, False) for _, state in self.written], is_first=False)
             self._write_owners()
 
     def _write_owners(self) -> None:

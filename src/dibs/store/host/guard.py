@@ -10,10 +10,11 @@ import threading
 from typing import Any
 
 from sqlalchemy import Connection, event
-from sqlalchemy.orm import Mapper, Session, UOWTransaction
+from sqlalchemy.orm import InstanceState, Mapper, Session, UOWTransaction
 
 from dibs.errors import ConfigError
 from dibs.store.host.columns import GUARDS, GuardedColumn, Rules, guarded_column, guards_of
+from dibs.store.host.drift import warn_unclaimed
 from dibs.store.host.flush import NameFlush
 from dibs.store.host.owners import bind_of, instance_state
 from dibs.store.host.refused import REFUSED
@@ -66,30 +67,42 @@ def _begin(session: Session, flush: UOWTransaction, instances: object) -> None:
     # Before SQLAlchemy asks for the connection: a server that is away is told as what it is.
     guarded = {one.mapper for one in map(instance_state, [*session.new, *session.dirty]) if one}
     for mapper in guarded:
-        for guard in guards_of(mapper)[:1]:
-            guard.rules.table().connect(session, bind_of(mapper))
+        for guard in guards_of(mapper):
+            connection = guard.rules.table().connect(session, bind_of(mapper))
             guard.rules.touched(session)
+            warn_unclaimed(connection, guard)
     session.info.pop(REFUSED, None)
     session.info[FLUSH] = NameFlush(session, flush)
 
 
 def _listen() -> None:
-    """Hear of guarded rows, as late as can be: what the host's own listeners set is seen."""
+    """Hear of rows before they are written, after the host's own listeners; then before them."""
     with _listening:
         while _unheard:
+            mapper = _unheard[-1].mapper
             for name in ("before_insert", "before_update"):
-                event.listen(_unheard[-1].mapper, name, _before, propagate=True)
+                event.listen(mapper, name, _before, propagate=True)
+            for name in ("after_insert", "after_update"):
+                event.listen(mapper, name, _after, propagate=True, insert=True)
             _unheard.pop()  # only now: another thread that finds none goes on
 
 
 def _before(mapper: Mapper[Any], connection: Connection, target: object) -> None:
     del mapper, connection
     state = instance_state(target)
-    if state is None or state.session is None:
-        return
-    flush: NameFlush | None = state.session.info.get(FLUSH)
-    if flush is not None:
+    if state is not None and (flush := _flush_of(state)) is not None:
         flush.claim(state)
+
+
+def _after(mapper: Mapper[Any], connection: Connection, target: object) -> None:
+    del mapper, connection
+    state = instance_state(target)
+    if state is not None and (flush := _flush_of(state)) is not None:
+        flush.note_written(state)
+
+
+def _flush_of(state: InstanceState[Any]) -> NameFlush | None:
+    return None if state.session is None else state.session.info.get(FLUSH)
 
 
 @event.listens_for(Session, "after_flush_postexec")
