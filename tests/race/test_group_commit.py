@@ -80,7 +80,7 @@ def test_what_is_wrong_with_all_is_told_to_each(database: Database) -> None:
     database.answer = fail
     database.open.set()
 
-    def ask(name: str) -> object:
+    def ask(name: str) -> None:
         with pytest.raises(OutcomeUnknown):
             database.commits.claim(a_claim(name), deadline=soon())
 

@@ -188,9 +188,7 @@ def _kind(state: InstanceState[Any]) -> str:
     return kind_of(state.mapper)
 
 
-def _release(
-    session: Session, kind: str, gone: States, fate: Fate, kept: Sequence[Claim]
-) -> None:
+def _release(session: Session, kind: str, gone: States, fate: Fate, kept: Sequence[Claim]) -> None:
     connection = session.connection(bind_arguments=dict(bind_of(gone[0].mapper)))
     with translated_errors(connection):
         if not has_names(connection):

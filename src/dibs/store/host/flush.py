@@ -122,7 +122,7 @@ class NameFlush:
         self, guard: GuardedColumn, state: InstanceState[Any], *, is_gone: bool
     ) -> Wish | None:
         rules, instance = guard.rules, state.obj()
-        name = self.written[guard, state] if (guard, state) in self.written else None
+        name = self.written.get((guard, state))
         if not is_gone and (guard, state) not in self.written:
             name = guard.name_of(state)
         new = Place(rules.namespace(instance), name)
