@@ -73,6 +73,21 @@ def test_who_waits_goes_together(database: Database) -> None:
     assert sorted(database.groups[2]) == names
 
 
+def test_of_one_request_only_one_copy_goes(database: Database) -> None:
+    """A transaction knows its claims by their tokens."""
+    with ThreadPoolExecutor(12) as pool:
+        asked = [
+            pool.submit(database.commits.claim, a_claim("ada", token="one"), deadline=soon())
+            for _ in range(12)
+        ]
+        while len(database.groups) < 2:
+            time.sleep(0.001)
+        wait_for(database, 10)
+        database.open.set()
+        assert {type(one.result()) for one in asked} == {Won}
+    assert database.groups == [["ada"]] * 12
+
+
 def test_what_is_wrong_with_all_is_told_to_each(database: Database) -> None:
     def fail(claim: Claim) -> Won:
         raise OutcomeUnknown

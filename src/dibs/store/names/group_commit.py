@@ -118,9 +118,12 @@ class GroupCommit:
         return group
 
     def _take(self) -> Group:
-        """Those who have waited longest, who wait no longer."""
-        members, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        return self._next(members)
+        """Those who have waited longest, who wait no longer; of one request only one copy."""
+        members: dict[str, Waiting] = {}
+        for one in self._waiting[:MOST]:
+            members.setdefault(one.claim.token, one)
+        self._waiting = [one for one in self._waiting if members.get(one.claim.token) is not one]
+        return self._next(list(members.values()))
 
     def _wait(self, mine: Waiting) -> None:
         """Until the claim is settled, or this thread has sent what it was to send."""
