@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
+
+from dibs.names import Parser
 
 DEFAULT = "default"
 
@@ -20,3 +24,50 @@ class Person:
     id: str
     name: object
     namespace: str = DEFAULT
+
+
+Record = tuple[str, object, object]
+"""An id, the name, and what else was asked for: a namespace, or further columns."""
+
+
+class Rows(Protocol):
+    """Where people are: a column of a database, or a file.
+
+    Attributes:
+        where: It in a sentence.
+        kind: What their names are owned by.
+    """
+
+    where: str
+    kind: str
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Everybody, some at a time, in an order that is the same each time."""
+
+    def count(self) -> tuple[int, int]:
+        """How many rows there are, and how many of them are left out, having no id."""
+
+    def uniques(self) -> list[str] | None:
+        """What keeps the names unique there by itself; None if that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """People, and by which rules their names are read.
+
+    Attributes:
+        rows: Where they are.
+        parser: Reads names.
+        namespace: Within which their names are unique; None where each row says it.
+    """
+
+    rows: Rows
+    parser: Parser
+    namespace: str | None = DEFAULT
+
+    def people(self) -> Iterator[Person]:
+        """Everybody who has an id; the name of one who has none is None."""
+        within = self.namespace
+        for page in self.rows.pages():
+            for owner, name, also in page:
+                yield Person(owner, name, str(also) if within is None else within)

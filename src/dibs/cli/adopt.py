@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from dibs.cli.files import FILE, see_writable
+from dibs.cli.files import as_json as in_json
+from dibs.cli.people import Asked, find_source, find_sources, source_options, watched
 from dibs.cli.target import extension_of, host_app
 from dibs.errors import ConfigError
 
@@ -29,6 +32,47 @@ def adopt() -> None:
 
 
 @adopt.command()
+@source_options
+@click.option("--json", "as_json", is_flag=True, help="Everything that was found, as JSON.")
+@click.option("--html", type=FILE, help="Write a page with a chart into this file, to be sent.")
+@click.option("--markdown", type=FILE, help="Write the report in Markdown into this file.")
+@click.option(
+    "--plan", type=FILE, help="Write a line for each member of a group into this new CSV file."
+)
+def audit(
+    asked: Asked, as_json: bool, html: Path | None, markdown: Path | None, plan: Path | None
+) -> None:
+    """Say what is there: who is alone with their name, who is not, which names break a rule.
+
+    Reads only, and needs no table of dibs. Of an app (flask dibs adopt audit) it reads the guarded
+    columns, or the MODEL.COLUMN that is named; else a table of any database, or a CSV file. The
+    exit status is 1 if somebody would notice.
+    """
+    from dibs.adopt import report
+    from dibs.adopt.audit import audit as look
+    from dibs.adopt.plan import write_plan
+
+    files = [one for one in (html, markdown, plan) if one]
+    see_writable(files)
+    if plan and plan.exists():
+        raise click.ClickException(f"{plan} is there already, and may be somebody's work")
+    sources = [find_source(asked)] if files else find_sources(asked)
+    found = [look(source, watched) for source in sources]
+    if html:
+        html.write_text(report.html(found[0]), encoding="utf-8")
+    if markdown:
+        markdown.write_text(report.markdown(found[0]), encoding="utf-8")
+    if plan:
+        write_plan(plan, found[0].groups)
+    if as_json:
+        click.echo(in_json([one.as_json() for one in found]))
+    else:
+        click.echo("\n\n".join(map(report.terminal, found)))
+    if any(one.noticing for one in found):
+        raise SystemExit(1)
+
+
+@adopt.command()
 @click.option("--mend", is_flag=True, help="Claim what is free, release what is nobody's.")
 @click.option("--json", "as_json", is_flag=True, help="Everything that is open, as JSON.")
 def verify(mend: bool, as_json: bool) -> None:
@@ -42,7 +86,7 @@ def verify(mend: bool, as_json: bool) -> None:
     drifts = find_drifts(mend=mend)
     still_open = sum(len(drift.apart) for drift in drifts)
     if as_json:
-        click.echo(json.dumps([asdict(drift) for drift in drifts], ensure_ascii=False))
+        click.echo(in_json([asdict(drift) for drift in drifts]))
     else:
         for drift in drifts:
             _show(drift)

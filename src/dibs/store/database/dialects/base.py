@@ -164,6 +164,13 @@ class Dialect:
         """Show every statement to `seen`, just before this driver's connection sends it."""
         raise NotImplementedError
 
+    @staticmethod
+    @contextmanager
+    def any_text(connection: Connection) -> Iterator[None]:
+        """Have text be read that is none, as this database may hold it; only here."""
+        del connection
+        yield
+
     # --- errors ------------------------------------------------------------
 
     @classmethod

@@ -1,0 +1,62 @@
+"""An app's own columns: guarded ones, and those that are not yet."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import insert, text
+
+from tests.backends import SQLITE
+from tests.extension.guarded import Guarded, run
+
+
+def old(guarded: Guarded, *names: str | None) -> None:
+    """People as they were there before dibs."""
+    rows = [{"username": name} for name in names]
+    guarded.db.session.execute(insert(guarded.Member), rows)
+    guarded.db.session.commit()
+
+
+def test_guarded_column(guarded: Guarded):
+    old(guarded, "Ada", "ada ", "lin", None)
+    said = run(guarded, "adopt", "audit", "Member.username")
+    assert said.exit_code == 0, said.output
+    assert "Member.username: 3 people have a name, and 3 of them are alone" in said.output
+    assert "kept unique so far" in said.output
+
+
+def test_every_guarded_column(guarded: Guarded):
+    """Each in its namespace; a row's own if it says which."""
+    old(guarded, "modem", "rnodem")
+    rows = [{"room": room, "label": name} for room in "ab" for name in ("left", "Left")]
+    guarded.db.session.execute(insert(guarded.Seat), [*rows, {"room": "c", "label": "left"}])
+    guarded.db.session.commit()
+    members, pages, seats = json.loads(run(guarded, "adopt", "audit", "--json").output)
+    assert [one["where"] for one in (members, pages, seats)] == [
+        "Member.username",
+        "Page.slug",
+        "Seat.label",
+    ]
+    assert [one["namespace"] for one in seats["groups"]] == ["room:a", "room:b"]
+    assert (members["grouped"], seats["grouped"], seats["alone"], pages["people"]) == (2, 4, 1, 0)
+    assert len(members["uniques"]) == 1
+
+
+@pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
+def test_which_column(guarded: Guarded, tmp_path):
+    """A report is of one; a column need not be guarded; a table is read by the app's engine."""
+    assert (
+        "say which: Member.username"
+        in run(guarded, "adopt", "audit", "--plan", tmp_path / "p").output
+    )
+    old(guarded, "ada")
+    guarded.db.session.execute(text("UPDATE member SET email = 'ada@example.org'"))
+    guarded.db.session.commit()
+    unguarded = json.loads(run(guarded, "adopt", "audit", "Member.email", "--json").output)[0]
+    assert (unguarded["people"], unguarded["kept"]) == (1, {"at_sign": 1})
+    assert (
+        "this app has no column Member.mail" in run(guarded, "adopt", "audit", "Member.mail").output
+    )
+    table = "--table", "member", "--column", "username", "--json"
+    assert json.loads(run(guarded, "adopt", "audit", *table).output)[0]["people"] == 1
