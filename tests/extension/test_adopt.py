@@ -19,7 +19,7 @@ def old(guarded: Guarded, *names: str | None) -> None:
 
 
 def test_guarded_column(guarded: Guarded):
-    old(guarded, "Ada", "ada ", "lin", None)
+    old(guarded, "Ada", "eve", "lin", None)
     said = run(guarded, "adopt", "audit", "Member.username")
     assert said.exit_code == 0, said.output
     assert "Member.username: 3 people have a name, and 3 of them are alone" in said.output
