@@ -60,3 +60,49 @@ def test_which_column(guarded: Guarded, tmp_path):
     )
     table = "--table", "member", "--column", "username", "--json"
     assert json.loads(run(guarded, "adopt", "audit", *table).output)[0]["people"] == 1
+
+
+TABLE = "--table", "member", "--column", "username"
+
+
+def test_verify_of_a_table(guarded: Guarded):
+    """As its guarded column, since what owns the names is the same."""
+    old(guarded, "Ada", "lin", None)
+    said = run(guarded, "adopt", "verify", *TABLE)
+    assert (said.exit_code, "member.username: 2 people, 2 open" in said.output) == (1, True)
+    assert run(guarded, "adopt", "verify", *TABLE, "--mend").exit_code == 0
+    assert run(guarded, "adopt", "verify", "Member.username").exit_code == 0
+    assert "kept unique by the database, too, by" in run(guarded, "adopt", "verify").output
+    guarded.db.session.execute(text("DELETE FROM member WHERE username = 'lin'"))
+    guarded.db.session.commit()
+    gone = run(guarded, "adopt", "verify", *TABLE)
+    assert "'lin' belongs to nobody who is there" in gone.output
+    assert run(guarded, "adopt", "verify", *TABLE, "--mend").exit_code == 0
+    assert guarded.owners() == {"Ada": guarded.members()["Ada"]}
+
+
+@pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
+def test_verify_of_a_file(guarded: Guarded, tmp_path):
+    """Names that were claimed by plain ids; a file that lacks somebody says so."""
+    guarded.dibs.claim("ada", owner=7, kind="player")
+    guarded.db.session.commit()
+    file = tmp_path / "people.csv"
+    file.write_text("id,username\n7,ada\n8,grace\n9,a\x01b\n" + "x" * 65 + ",lin\n")
+    words = "adopt", "verify", "--csv", file, "--kind", "player"
+    found = json.loads(run(guarded, *words, "--json").output)[0]
+    assert sorted((one["owner"][:2], one["why"]) for one in found["apart"]) == [
+        ("8", "unclaimed"),
+        ("9", "invalid"),
+        ("xx", "invalid"),
+    ]
+    file.write_text("id,username\n8,grace\n")
+    mended = run(guarded, *words, "--mend")
+    assert (mended.exit_code, "2 mended" in mended.output) == (0, True), mended.output
+    assert guarded.owners() == {"grace": "8"}
+
+
+@pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
+def test_what_the_next_migration_would_drop(guarded: Guarded, monkeypatch):
+    monkeypatch.setattr("dibs.cli.host.HostDatabase.warning", lambda self: "It would drop all.")
+    said = run(guarded, "adopt", "verify")
+    assert (said.exit_code, "It would drop all." in said.output) == (1, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from dibs.errors import ConfigError
@@ -115,6 +115,7 @@ class CsvPeople:
             raise ConfigError("--id takes one column of a CSV file")
         self._id = self._lines.column(ids[0] if ids else USUAL_ID)
         self._also = [self._lines.column(one) for one in also]
+        self._ids: set[str] = set()
 
     def pages(self) -> Iterator[list[tuple[str, object, object]]]:
         """Everybody, in the order of the file; an empty field is no name.
@@ -134,6 +135,11 @@ class CsvPeople:
     def count(self) -> tuple[int, int]:
         """How many people there are; all of them have an id."""
         return sum(1 for _ in self._lines), 0
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Those of these ids that are in the file."""
+        self._ids = self._ids or {fields[self._id] for _, fields in self._lines}
+        return self._ids & set(owners)
 
     def uniques(self) -> None:
         """A file does not say what keeps its names unique."""

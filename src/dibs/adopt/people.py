@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +47,9 @@ class Rows(Protocol):
     def count(self) -> tuple[int, int]:
         """How many rows there are, and how many of them are left out, having no id."""
 
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Those of these ids that are somebody's."""
+
     def uniques(self) -> list[str] | None:
         """What keeps the names unique there by itself; None if that is not known."""
 
@@ -67,7 +70,10 @@ class Source:
 
     def people(self) -> Iterator[Person]:
         """Everybody who has an id; the name of one who has none is None."""
-        within = self.namespace
         for page in self.rows.pages():
-            for owner, name, also in page:
-                yield Person(owner, name, str(also) if within is None else within)
+            yield from map(self.person, page)
+
+    def person(self, record: Record) -> Person:
+        """Somebody, as one row says."""
+        owner, name, also = record
+        return Person(owner, name, str(also) if self.namespace is None else self.namespace)

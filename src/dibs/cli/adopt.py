@@ -10,8 +10,17 @@ import click
 
 from dibs.cli.files import FILE, see_writable
 from dibs.cli.files import as_json as in_json
-from dibs.cli.people import Asked, find_source, find_sources, source_options, watched
-from dibs.cli.target import extension_of, host_app
+from dibs.cli.people import (
+    Asked,
+    find_names,
+    find_source,
+    find_sources,
+    kind_option,
+    owning,
+    source_options,
+    watched,
+)
+from dibs.cli.target import extension_of, find_target, host_app
 from dibs.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -73,29 +82,48 @@ def audit(
 
 
 @adopt.command()
+@source_options
+@kind_option
 @click.option("--mend", is_flag=True, help="Claim what is free, release what is nobody's.")
 @click.option("--json", "as_json", is_flag=True, help="Everything that is open, as JSON.")
-def verify(mend: bool, as_json: bool) -> None:
-    """Compare the guarded columns with the names.
+def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
+    """Compare people with the names.
 
     Finds people whose name is not theirs: who were there before dibs, or came by a bulk
     statement; and names whose owner is not there. With --mend they meet again, the lowest
-    primary key first; a name that somebody else has is left for people to decide about. The
-    exit status is 1 while anything is open.
+    primary key first; a name that somebody else has is left for people to decide about. Of an
+    app (flask dibs adopt verify) it compares the guarded columns, and says what its next
+    migration would do to the tables. The exit status is 1 while anything is open.
     """
-    drifts = find_drifts(mend=mend)
-    still_open = sum(len(drift.apart) for drift in drifts)
+    warning = find_target().warning() if host_app() else None
+    if asked.table or asked.file:
+        drifts = [_compare(asked, kind, mend=mend)]
+    else:
+        drifts = find_drifts(asked.model, mend=mend)
     if as_json:
         click.echo(in_json([asdict(drift) for drift in drifts]))
     else:
         for drift in drifts:
             _show(drift)
-    if still_open:
+    if warning:
+        click.echo(warning, err=True)
+    if warning or any(drift.apart for drift in drifts):
         raise SystemExit(1)
 
 
-def find_drifts(*, mend: bool = False) -> list[Drift]:
-    """What has come apart in each guarded column of the host app.
+def _compare(asked: Asked, kind: str | None, *, mend: bool) -> Drift:
+    """Compare a table or a file with the names."""
+    from dibs.store.host.drift import Compared, compare
+
+    names, source = find_names(), owning(find_source(asked), kind)
+    compared = Compared(
+        source.rows, names.parser.existing, source.namespace, names.table, names.quarantine
+    )
+    return compare(names.engine, compared, mend=mend)
+
+
+def find_drifts(model: str | None = None, *, mend: bool = False) -> list[Drift]:
+    """What has come apart in each guarded column of the host app, or in one of them.
 
     Raises:
         ConfigError: It has none.
@@ -106,12 +134,18 @@ def find_drifts(*, mend: bool = False) -> list[Drift]:
     app = host_app()
     dibs = None if app is None else extension_of(app)
     if app is None or dibs is None:
-        raise ConfigError("this is about an app with users of its own: flask dibs adopt ...")
+        raise ConfigError(
+            "say where the people are: --table and --column, or --csv; the guarded columns of an"
+            " app are known to `flask dibs adopt ...`"
+        )
     with app.app_context():
         guards = [guard for one in state_of(app).names.values() for guard in one.guards]
         if not guards:
             raise ConfigError("this app guards no column: dibs.guard(User.username)")
-        return [find_drift(dibs.engine, guard, mend=mend) for guard in guards]
+        wanted = [guard for guard in guards if model in (None, guard.where)]
+        if not wanted:
+            raise ConfigError(f"{model} is not guarded; {', '.join(g.where for g in guards)} is")
+        return [find_drift(dibs.engine, guard, mend=mend) for guard in wanted]
 
 
 def _show(drift: Drift) -> None:
@@ -123,3 +157,5 @@ def _show(drift: Drift) -> None:
         click.echo(f"  {one.owner}\t{one.name!r} {WORDS[one.why]}")
     if len(drift.apart) > SHOWN:
         click.echo(f"  and {len(drift.apart) - SHOWN} more: --json has all of them")
+    if drift.unique:
+        click.echo(f"  kept unique by the database, too, by {', '.join(drift.unique)}")

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dibs.cli.target import extension_of, find_settings, host_app
+from dibs.cli.target import extension_of, find_settings, find_target, host_app
 from dibs.errors import ConfigError
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from dibs.adopt.people import Person, Source
+    from dibs.cache import TakenNames
     from dibs.extension import Dibs
-    from dibs.store.host.connection import AnyEngine
+    from dibs.names import Parser
+    from dibs.store.host.connection import AnyEngine, NameTable
 
 STEP = 1000
 """People after each of which a progress bar moves."""
@@ -144,13 +146,13 @@ def find_sources(asked: Asked, also: Sequence[str] = ()) -> list[Source]:
     return [Source(TablePeople(engine, table, column, asked.ids, also), parser, namespace)]
 
 
-def find_source(asked: Asked) -> Source:
+def find_source(asked: Asked, also: Sequence[str] = ()) -> Source:
     """The same, of one column.
 
     Raises:
         UsageError: There are several.
     """
-    sources = find_sources(asked)
+    sources = find_sources(asked, also)
     if len(sources) > 1:
         raise click.UsageError(f"say which: {', '.join(one.rows.where for one in sources)}")
     return sources[0]
@@ -213,6 +215,82 @@ def _unguarded(app: Flask, model: str, guarded: Sequence[str]) -> tuple[Any, Any
             return getattr(mapper.class_, key), db.session.get_bind(mapper)
     known = f"it guards {', '.join(guarded)}" if guarded else "it guards none"
     raise ConfigError(f"this app has no column {model}; {known}. Or say --table and --column")
+
+
+def kind_option(command: Command) -> Command:
+    """Give a command the option `--kind`; see `owning`."""
+    return click.option(
+        "--kind",
+        metavar="KIND",
+        help="What owns the names of a table or file: a mapped class's table, or what `claim` is"
+        " told. Without an app: users of the service, if left out.",
+    )(command)
+
+
+def owning(source: Source, kind: str | None) -> Source:
+    """The same people, as what they own names as.
+
+    Of the service itself they become users, whose ids are UUIDs.
+    """
+    if kind is not None:
+        source.rows.kind = kind
+    elif host_app() is None:
+        from dibs.adopt.accounts import ServiceUsers
+
+        return replace(source, rows=ServiceUsers(source.rows, source.rows.where))
+    return source
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Where names are kept, and by which rules.
+
+    Attributes:
+        engine: Of their database.
+        table: What is known of the table there; its namespace is that of users.
+        parser: Reads names.
+        quarantine: Milliseconds for which nobody can have the name of somebody who left.
+        kinds: What usually owns names.
+        cache: What is to be told of names that are free again, if there is anything.
+    """
+
+    engine: AnyEngine
+    table: NameTable
+    parser: Parser
+    quarantine: int | None
+    kinds: Sequence[str]
+    cache: TakenNames | None
+
+
+def find_names() -> Names:
+    """Those of the host app, or of the service; its tables were seen to be there.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+        SchemaError: The database is not set up for dibs.
+    """
+    from dibs.state import state_of
+    from dibs.store.database.engine import unbounded_engine
+    from dibs.store.host.connection import NameTable
+    from dibs.store.host.owners import DEFAULT_KIND, kind_of
+    from dibs.wiring import make_parser, open_cache
+
+    find_target().verify()
+    app = host_app()
+    dibs = None if app is None else extension_of(app)
+    if app is None or dibs is None:
+        settings = find_settings()
+        parser, engine = make_parser(settings), unbounded_engine(settings.resolved_database_url)
+        table = NameTable(settings.namespace, {}, parser.rules_version)
+        cache = open_cache(settings) if settings.redis_url else None
+        return Names(engine, table, parser, settings.quarantine_ms, [DEFAULT_KIND], cache)
+    state = state_of(app)
+    guards = [guard for one in state.names.values() for guard in one.guards]
+    kinds = list(dict.fromkeys(kind_of(guard.mapper) for guard in guards)) or [DEFAULT_KIND]
+    with app.app_context():
+        in_metadata, place = dibs.metadata is not None, next(iter(state.names))
+        table = NameTable(place, {}, dibs.rules_version, in_metadata=in_metadata)
+        return Names(dibs.engine, table, dibs.parser, state.quarantine, kinds, state.cache)
 
 
 def watched(people: Iterable[Person], total: int) -> Iterator[Person]:

@@ -108,8 +108,16 @@ def _passwords(settings: Settings) -> Passwords:
         )
     except ValueError as error:
         raise ConfigError(f"The settings of passwords: {error}") from error
-    keys = Keys(settings.flask_security_salt.encode(), hash_check(settings.hash_check))
-    return Passwords(argon2=argon2, rules=rules, keys=keys)
+    return Passwords(argon2=argon2, rules=rules, keys=hash_keys(settings))
+
+
+def hash_keys(settings: Settings) -> Keys:
+    """What hashes of other apps need beside themselves.
+
+    Raises:
+        ConfigError: DIBS_HASH_CHECK names no function.
+    """
+    return Keys(settings.flask_security_salt.encode(), hash_check(settings.hash_check))
 
 
 def hash_check(name: str) -> Check | None:

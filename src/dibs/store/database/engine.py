@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from dibs.context import Budget
 from dibs.errors import ConfigError
@@ -71,6 +71,21 @@ def driver_of(parsed: URL) -> Iterator[None]:
         raise ConfigError(
             f"the driver {missing.name} is not installed; install dibs with its extra `{extra}`"
         ) from missing
+
+
+def unbounded_engine(url: str) -> Engine:
+    """An engine for what may take longer than a request: migrations, imports.
+
+    Raises:
+        ConfigError: The address cannot be used, or its driver is not installed.
+    """
+    parsed = parse_url(url)
+    dialect = dialect_for(parsed.get_backend_name())
+    dialect.refuse_no_folder(parsed)
+    with driver_of(parsed):
+        engine = create_engine(parsed, poolclass=NullPool)
+    dialect.listen_unbounded(engine)
+    return engine
 
 
 def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:

@@ -6,10 +6,12 @@ What changes meanwhile is read as it was or as it is by then; nobody is read twi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import Any
+from urllib.parse import unquote
+from uuid import UUID
 
 from sqlalchemy import (
     Column,
@@ -26,6 +28,7 @@ from sqlalchemy import (
     cast,
     column,
     create_engine,
+    false,
     func,
     inspect,
     literal,
@@ -36,6 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.pool import NullPool
+from sqlalchemy.types import TypeEngine
 
 from dibs.errors import ConfigError, StoreUnavailable
 from dibs.store import schema
@@ -117,6 +121,9 @@ class TablePeople:
             self._names: ColumnElement[Any] = column(names)
             self._also: Keys = [column(one) for one in also]
             self._keys: Keys = [column(one) for one in by]
+            # As the driver takes it that has no type of SQLAlchemy's to help it.
+            makers = [maker(columns[one]) for one in by]
+            self._makers = [_uuid_text if one is UUID else one for one in makers]
             if set(by) != set(key["constrained_columns"]):
                 self._refuse_duplicates(connection, by)
 
@@ -149,6 +156,25 @@ class TablePeople:
         rows = select(func.count()).select_from(self._table)
         with reading(self._engine) as connection:
             return connection.scalar(rows) or 0, connection.scalar(rows.where(unknown)) or 0
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Those of these ids that are somebody's.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        theirs = among(self._keys, owners, self._makers)
+        wanted = select(*self._keys).select_from(self._table).where(theirs)
+        with reading(self._engine) as connection:
+            return {joined(row) for row in connection.execute(wanted)}
+
+    def again(self, connection: Connection, owners: Collection[str]) -> list[Record]:
+        """These people as they are now, kept so until the end of this connection's transaction."""
+        wanted = select(self._names, *self._keys).select_from(self._table)
+        wanted = wanted.where(among(self._keys, owners, self._makers)).with_for_update(read=True)
+        dialect = dialect_or_base(connection.dialect.name)
+        with dialect.any_text(connection):
+            return [(joined(row[1:]), row[0], ()) for row in connection.execute(wanted)]
 
     def uniques(self) -> list[str]:
         """What keeps the column unique by itself; see `schema.unique_constraints`."""
@@ -204,8 +230,7 @@ class MappedPeople:
             StoreUnavailable: The database cannot answer.
         """
         keys = primary_key(self._mapper)
-        first = self._attribute if self._namespace is None else self._mapper.class_
-        wanted = select(first, *keys)
+        wanted = self._wanted()
         with reading(self._engine) as connection, Session(connection) as session:
             for page in by_pages(lambda sql: session.execute(sql).all(), wanted, keys, PAGE):
                 records = [self._record(row) for row in page]
@@ -227,6 +252,34 @@ class MappedPeople:
         """What keeps the column unique by itself; see `schema.unique_constraints`."""
         with reading(self._engine) as connection:
             return schema.unique_constraints(connection, self._column)
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Those of these ids that are somebody's.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        keys = primary_key(self._mapper)
+        wanted = select(*keys).where(self._among(owners))
+        with reading(self._engine) as connection, Session(connection) as session:
+            return {joined(row) for row in session.execute(wanted)}
+
+    def again(self, connection: Connection, owners: Collection[str]) -> list[Record]:
+        """These people as they are now, kept so until the end of this connection's transaction."""
+        wanted = self._wanted().where(self._among(owners)).with_for_update(read=True)
+        dialect = dialect_or_base(connection.dialect.name)
+        # The session is never committed: the transaction is that of the connection.
+        session = Session(connection, join_transaction_mode="conditional_savepoint")
+        with dialect.any_text(connection):
+            return [self._record(row) for row in session.execute(wanted)]
+
+    def _wanted(self) -> Select[Any]:
+        first = self._attribute if self._namespace is None else self._mapper.class_
+        return select(first, *primary_key(self._mapper))
+
+    def _among(self, owners: Collection[str]) -> ColumnElement[bool]:
+        keys = primary_key(self._mapper)
+        return among(keys, owners, [maker(key.type) for key in keys])
 
     def _record(self, row: Sequence[Any]) -> Record:
         if self._namespace is None:
@@ -282,6 +335,30 @@ def by_pages(
         page = fetch(ordered.where(or_(*beyond)))
 
 
+Maker = Callable[[str], Any]
+MAKERS: Mapping[type, Maker] = {int: int, UUID: UUID, bytes: bytes.fromhex}
+
+
+def maker(kind: TypeEngine[Any]) -> Maker:
+    """What makes a value of a column of this type from a part of an id."""
+    try:
+        return MAKERS.get(kind.python_type, str)
+    except NotImplementedError:
+        return str
+
+
+def among(keys: Keys, owners: Collection[str], makers: Sequence[Maker]) -> ColumnElement[bool]:
+    """Whether a primary key is one of those that these ids, as `joined` made them, stand for."""
+    found: list[tuple[Any, ...]] = []
+    for owner in owners:
+        parts = [owner] if len(keys) == 1 else [unquote(part) for part in owner.split(":")]
+        with suppress(ValueError):  # it can be none
+            found.append(tuple(make(part) for make, part in zip(makers, parts, strict=True)))
+    if len(keys) == 1:
+        return keys[0].in_([_bound(values[0], keys[0]) for values in found])
+    return or_(false(), *(and_(*map(_is, keys, values)) for values in found))
+
+
 def _is(key: ColumnElement[Any], value: object) -> ColumnElement[bool]:
     return key == _bound(value, key)
 
@@ -296,8 +373,15 @@ def _bound(value: object, key: ColumnElement[Any]) -> ColumnElement[Any]:
     return literal(value, key.type)
 
 
-def _look_up(connection: Connection, name: str) -> tuple[str | None, str, list[str]]:
-    """Schema and name of a table or view, and its columns.
+def _uuid_text(part: str) -> str:
+    return str(UUID(part))
+
+
+Columns = Mapping[str, TypeEngine[Any]]
+
+
+def _look_up(connection: Connection, name: str) -> tuple[str | None, str, Columns]:
+    """Schema and name of a table or view, and the types of its columns.
 
     Raises:
         ConfigError: There is none.
@@ -306,11 +390,12 @@ def _look_up(connection: Connection, name: str) -> tuple[str | None, str, list[s
     before, _, after = name.rpartition(".")
     for place, bare in ((None, name), (before or None, after)):
         if inspector.has_table(bare, place):
-            return place, bare, [one["name"] for one in inspector.get_columns(bare, place)]
+            found = inspector.get_columns(bare, place)
+            return place, bare, {one["name"]: one["type"] for one in found}
     near = get_close_matches(name, inspector.get_table_names(), 1)
     raise ConfigError(f"there is no table {name}" + (f"; do you mean {near[0]}?" if near else ""))
 
 
-def _see_column(name: str, columns: Sequence[str], of: str) -> None:
+def _see_column(name: str, columns: Collection[str], of: str) -> None:
     if name not in columns:
         raise ConfigError(f"the table {of} has no column {name}; it has {', '.join(columns)}")
