@@ -22,7 +22,7 @@ as they are until its end. Who is gone, or has no name any more, is left out."""
 
 
 class LeftOut(NamedTuple):
-    """Somebody who could not be given their name, and why: a code of `InvalidName` or `NameTaken`."""
+    """Somebody who could not be given their name, and the code of the reason."""
 
     person: Person
     code: str

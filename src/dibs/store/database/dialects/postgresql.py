@@ -167,7 +167,12 @@ class PostgreSQL(Dialect):
 
     @classmethod
     def lock_where(cls, where: str) -> str:
-        return f"{cls.select_where(where)} FOR UPDATE"
+        # Members of groups are read: of a group the key's row is locked first.
+        alone, members = (f"({where}) AND name_key {side}" for side in (">= '\x02'", "< '\x02'"))
+        return (
+            f"WITH alone AS ({cls.select_where(alone)} FOR UPDATE)"
+            f" SELECT * FROM alone UNION ALL {cls.select_where(members)}"
+        )
 
     @classmethod
     def insert_names(
