@@ -140,10 +140,12 @@ class Joined(NamedTuple):
         rows: Theirs, by their claims' tokens; None where somebody else writes it exactly like
             that, or where no key could hold it.
         moved: Those of people who had the key's row until now, by its place.
+        new: The tokens of those whose rows were not there before.
     """
 
     rows: dict[str, NameRow | None]
     moved: dict[Place, NameRow]
+    new: set[str]
 
 
 def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
@@ -161,7 +163,7 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
     first = FirstClaim(0, None, None, registered=False, adopted=True) if adopted else None
     wanted = [replace(owned(one, version=1), first=first) for one in claims]
     seats = Seats(_at(run, {_seat(row) for row in [*rows.values(), *wanted]}, lock=False))
-    joined, turned = Joined({}, {}), dict[Place, NameRow]()
+    joined, turned = Joined({}, {}, set()), dict[Place, NameRow]()
     for claim, mine in zip(claims, wanted, strict=True):
         row = rows.get(mine.group)
         if row is None or row.state not in ("owned", "group"):
@@ -174,7 +176,10 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
             turned[mine.group] = row
             row = rows[mine.group] = replace(row, state="group", owner_kind=None, owner=None)
         is_in = row.state == "group" and _fits(mine)
+        others = len(seats.new)
         joined.rows[claim.token] = seats.take(mine) if is_in else None
+        if len(seats.new) > others:
+            joined.new.add(claim.token)
     _write_seats(run, seats, joined.moved)
     _write_turned(run, [(row, rows[at]) for at, row in turned.items()])
     return joined

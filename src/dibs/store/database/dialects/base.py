@@ -70,6 +70,9 @@ NAME_VALUES = NAME_COLUMNS.replace("canonical", CANONICAL.format(""))
 FIRST_COLUMNS = "created_at, updated_at, actor, request_id, registered"
 """What a row says of its first claim while `updated_at` is NULL."""
 
+MANY = 500
+"""Rows in one statement: SQLite takes 32,766 parameters."""
+
 ADOPTED = 2
 """What `registered` is of a name that was somebody's before dibs was there."""
 
@@ -362,6 +365,27 @@ class Dialect:
     def lock_rows(cls, where: str) -> str:
         """The same, locked in the order of their keys, as they were committed last."""
         return f"{cls.select_where(where)} ORDER BY namespace, name_key FOR UPDATE"
+
+    @classmethod
+    def among_many(
+        cls, namespace: str, keys: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, object]]]:
+        """What is true for the rows of thousands of keys, with its parameters, part by part."""
+        for start in range(0, len(keys), MANY):
+            part = keys[start : start + MANY]
+            yield cls.among(len(part)), key_params(namespace, part)
+
+    @classmethod
+    def load(
+        cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
+    ) -> None:
+        """Insert thousands of rows, none of which is there."""
+        sign = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        values = f"({', '.join([sign] * len(columns))})"
+        for start in range(0, len(rows), MANY):
+            part = rows[start : start + MANY]
+            sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([values] * len(part))}"
+            connection.exec_driver_sql(sql, tuple(value for row in part for value in row))
 
     @classmethod
     def insert_names(
