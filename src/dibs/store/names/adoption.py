@@ -7,21 +7,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from dibs.names import Username
 from dibs.store.database.dialects.base import ADOPTED, Run, name_row, plain
+from dibs.store.host.connection import HostRun
 from dibs.store.names.claims import Place
-from dibs.store.names.groups import join, lock_all, write
+from dibs.store.names.groups import join, lock_all, rows_at, write
 from dibs.store.names.history import Step, append, changed
+from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.releases import FREE, end_groups, end_row
-from dibs.store.records import Claim, NameRow, owned
+from dibs.store.records import BEHIND, Claim, NameRow, Won, owned
 
 ACTOR = "adopt"
 COLUMNS = (
-    "namespace, name_key, canonical, display, rules_version, state, owner_kind, owner, version,"
-    " created_at, actor, registered"
-).split(", ")
+    *("namespace", "name_key", "canonical", "display", "rules_version", "state"),
+    *("owner_kind", "owner", "version", "created_at", "actor", "registered"),
+)
 
 
 class Entry(NamedTuple):
@@ -54,52 +54,38 @@ class Adopted:
     taken: list[Entry] = field(default_factory=list)
 
 
-def adopt(
-    run: Run, connection: Connection, entries: Sequence[Entry], kind: str
-) -> Adopted:
+def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -> None:
     """Put these names into their owners' hands, in the caller's transaction.
 
     Args:
-        run: Sends statements on the connection.
-        connection: Takes what is loaded in bulk.
+        run: Sends the statements.
         entries: Who has which name.
         kind: Of owners.
+        adopted: Is told what became of them.
 
     Raises:
         RowVanished: A row kept changing; the transaction is to be run again.
         DBAPIError: Somebody claimed a name meanwhile; the same.
     """
-    adopted, rows = Adopted(), _rows(run, {one.place for one in entries})
+    rows = rows_at(run, {one.place for one in entries})
     new: dict[Place, Entry] = {}
     others: list[Entry] = []
     for one in entries:
         row, before = rows.get(one.place), new.get(one.place)
-        if row is None and before is None:
+        is_theirs = row is not None and row.state == "owned" and row.is_of(kind, one.owner)
+        if is_theirs or (before is not None and before.owner == one.owner):
+            adopted.already += 1
+        elif row is None and before is None:
             new[one.place] = one
-        elif row is not None and row.state == "owned" and row.is_of(kind, one.owner):
-            adopted.already += 1
-        elif before is not None and before.owner == one.owner:
-            adopted.already += 1
         else:
             others.append(one)
-    _load(run, connection, kind, [new[at] for at in sorted(new)])
+    _load(run, kind, [new[at] for at in sorted(new)])
     adopted.new += len(new)
     if others:
         _adopt_others(run, kind, others, rows, adopted)
-    return adopted
 
 
-def _rows(run: Run, places: set[Place]) -> dict[Place, NameRow]:
-    rows: dict[Place, NameRow] = {}
-    for namespace in {namespace for namespace, _ in places}:
-        keys = sorted(key for where, key in places if where == namespace)
-        for where, params in run.dialect.among_many(namespace, keys):
-            found = map(name_row, run.rows(run.dialect.select_where(where), params))
-            rows |= {(namespace, row.key): row for row in found}
-    return rows
-
-
-def _load(run: Run, connection: Connection, kind: str, entries: Iterable[Entry]) -> None:
+def _load(run: HostRun, kind: str, entries: Iterable[Entry]) -> None:
     now = plain(run.rows(f"SELECT {run.dialect.clock}", {})[0])[0]
     rows = [
         (
@@ -119,7 +105,7 @@ def _load(run: Run, connection: Connection, kind: str, entries: Iterable[Entry])
         for name, owner, namespace in entries
     ]
     if rows:
-        run.dialect.load(connection, "dibs_names", COLUMNS, rows)
+        run.dialect.load(run.connection, "dibs_names", COLUMNS, rows)
 
 
 def _adopt_others(
@@ -157,6 +143,43 @@ def _adopt_others(
             adopted.already += 1
 
 
+def has_name(run: Run, who: Entry, name: Username, kind: str) -> bool:
+    """Whether somebody has this name already."""
+    row = rows_at(run, {(who.namespace, name.key)}).get((who.namespace, name.key))
+    return row is not None and row.state == "owned" and row.is_of(kind, who.owner)
+
+
+def rename(run: Run, old: Entry, new: Username, kind: str) -> bool:
+    """Give somebody another name instead of theirs, and say whether it was to be had."""
+    claim = Claim(new, kind, old.owner, secrets.token_hex(8), old.namespace)
+    name = old.username
+    theirs = OldName(old.namespace, name.key, name.canonical, kind, old.owner, name.display)
+    outcome = apply_moves(run, [Move(claim, theirs)], FREE).outcomes[claim.token]
+    return isinstance(outcome, Won)
+
+
+def read_members(run: Run, namespace: str, after: str, limit: int) -> tuple[list[NameRow], str]:
+    """Some members of groups, in the order of their keys.
+
+    Args:
+        run: Sends the statements.
+        namespace: That of the last one; empty at the beginning.
+        after: The key of the last one; empty at the beginning of a namespace.
+        limit: How many at most.
+
+    Returns:
+        Members of one namespace, and which it is; of the next one where there are no more in
+        this one, and empty where there is none.
+    """
+    where = "namespace = :namespace AND name_key > :after AND name_key < :behind"
+    sql = f"{run.dialect.select_where(where)} AND state = 'owned' ORDER BY name_key LIMIT {limit}"
+    params = {"namespace": namespace, "after": after, "behind": BEHIND}
+    if namespace and (found := [name_row(row) for row in run.rows(sql, params)]):
+        return found, namespace
+    sql = "SELECT MIN(namespace) FROM dibs_names WHERE namespace > :namespace"
+    return [], plain(run.rows(sql, {"namespace": namespace})[0])[0] or ""
+
+
 class Undone(NamedTuple):
     """What was taken back.
 
@@ -188,6 +211,8 @@ def take_back(run: Run, kind: str, after: str, limit: int) -> tuple[Undone, str]
     rows = [name_row(row) for row in run.rows(sql, {"kind": kind, "after": after})]
     if not rows:
         return Undone(0, []), ""
+    if len(rows) == limit and rows[0].owner != rows[-1].owner:  # who may have more of them
+        rows = [row for row in rows if row.owner != rows[-1].owner]
     groups = lock_all(run, rows)
     wanted = {(row.namespace, row.key): row for row in rows if not row.is_member}
     wanted |= {

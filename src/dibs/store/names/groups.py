@@ -159,10 +159,10 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
     Raises:
         RowVanished: A name is nobody's by now; the transaction is to be run again.
     """
-    rows = _at(run, {(one.namespace, one.username.key) for one in claims}, lock=True)
+    rows = rows_at(run, {(one.namespace, one.username.key) for one in claims}, lock=True)
     first = FirstClaim(0, None, None, registered=False, adopted=True) if adopted else None
     wanted = [replace(owned(one, version=1), first=first) for one in claims]
-    seats = Seats(_at(run, {_seat(row) for row in [*rows.values(), *wanted]}, lock=False))
+    seats = Seats(rows_at(run, {_seat(row) for row in [*rows.values(), *wanted]}, lock=False))
     joined, turned = Joined({}, {}, set()), dict[Place, NameRow]()
     for claim, mine in zip(claims, wanted, strict=True):
         row = rows.get(mine.group)
@@ -211,16 +211,14 @@ def _fits(row: NameRow) -> bool:
     return not is_too_long(_seat(row)[1])
 
 
-def _at(run: Run, places: set[Place], *, lock: bool) -> dict[Place, NameRow]:
+def rows_at(run: Run, places: set[Place], *, lock: bool = False) -> dict[Place, NameRow]:
+    """The rows at these places, thousands of them if need be; locked as they were committed."""
     found: dict[Place, NameRow] = {}
     for namespace in sorted({namespace for namespace, _ in places}):
         keys = sorted(key for where, key in places if where == namespace)
-        for start in range(0, len(keys), MAX_BATCH):
-            part = keys[start : start + MAX_BATCH]
-            among = run.dialect.among(len(part))
+        for among, params in run.dialect.among_many(namespace, keys):
             sql = run.dialect.lock_rows(among) if lock else run.dialect.select_where(among)
-            rows = map(name_row, run.rows(sql, key_params(namespace, part)))
-            found |= {(namespace, row.key): row for row in rows}
+            found |= {(namespace, row.key): row for row in map(name_row, run.rows(sql, params))}
     return found
 
 

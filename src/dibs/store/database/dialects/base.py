@@ -384,7 +384,8 @@ class Dialect:
         values = f"({', '.join([sign] * len(columns))})"
         for start in range(0, len(rows), MANY):
             part = rows[start : start + MANY]
-            sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([values] * len(part))}"
+            sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
+            sql = f"{sql} {', '.join([values] * len(part))}"
             connection.exec_driver_sql(sql, tuple(value for row in part for value in row))
 
     @classmethod

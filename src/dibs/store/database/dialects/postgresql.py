@@ -179,10 +179,13 @@ class PostgreSQL(Dialect):
     def among_many(
         cls, namespace: str, keys: Sequence[str]
     ) -> Iterator[tuple[str, dict[str, object]]]:
-        yield "namespace = :namespace AND name_key = ANY(:keys)", {
-            "namespace": namespace,
-            "keys": list(keys),
-        }
+        yield (
+            "namespace = :namespace AND name_key = ANY(:keys)",
+            {
+                "namespace": namespace,
+                "keys": list(keys),
+            },
+        )
 
     @classmethod
     def load(
