@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
@@ -42,7 +43,7 @@ def people(*names: object) -> list[Person]:
     return [Person(str(at), name) for at, name in enumerate(names, 1)]
 
 
-def run(engine: Engine, them: Sequence[Person], **options: object) -> Imported:
+def run(engine: Engine, them: Sequence[Person], **options: Any) -> Imported:
     return import_people(engine, iter(them), kind=KIND, parser=PARSER, **options)
 
 

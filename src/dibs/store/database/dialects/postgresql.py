@@ -191,8 +191,8 @@ class PostgreSQL(Dialect):
     def load(
         cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
     ) -> None:
-        # Before the first ANALYZE the table would be read from its first row on for each batch.
-        with connection.connection.cursor() as cursor:
+        cursor: Any = connection.connection.cursor()
+        with cursor:
             if not hasattr(cursor, "copy"):  # psycopg2
                 super().load(connection, table, columns, rows)
                 return
