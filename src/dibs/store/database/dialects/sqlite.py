@@ -196,6 +196,8 @@ class SQLite(Dialect):
         # in between; this writes, and changes nothing.
         return f"UPDATE dibs_names SET version = version WHERE {where} RETURNING {cls.seen()}"
 
+    lock_rows = lock_where
+
     @staticmethod
     def product(engine: Engine) -> str:
         del engine
