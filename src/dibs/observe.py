@@ -7,12 +7,25 @@ import threading
 import time
 from collections import Counter
 
+JOINERS = "\u200c\u200d"
+
 
 def root_of(error: BaseException) -> BaseException:
     """What it all began with: a driver's own error, which tells the most."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error
+
+
+def printable(name: str) -> str:
+    """A name as a terminal takes it: what would steer it, or is half a character, is spelled out.
+
+    A joiner is a letter's form in some languages, and stays.
+    """
+    return "".join(
+        one if one.isprintable() or one in JOINERS else one.encode("unicode_escape").decode()
+        for one in name
+    )
 
 
 class Sparse(logging.Filter):

@@ -28,6 +28,9 @@ Action = Literal[
     "reserved",
     "unreserved",
     "transferred",
+    "adopted",
+    "grouped",
+    "promoted",
 ]
 
 

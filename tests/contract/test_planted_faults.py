@@ -8,9 +8,10 @@ import pytest
 
 from dibs.context import Deadline
 from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Won
-from dibs.store.names.claims import owned, place
+from dibs.store.names.claims import place
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Rename, Transfer
+from dibs.store.records import owned
 from tests.contract import test_contract
 from tests.support.contract import StoreContract
 from tests.support.memory import MemoryStore

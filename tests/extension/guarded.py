@@ -8,12 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from click.testing import CliRunner, Result
 from flask import Flask
+from flask.cli import ScriptInfo
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 
 from dibs import Dibs
+from dibs.cli import group
 from tests.backends import Backend
+
+
+def run(host: Any, *words: object) -> Result:
+    """Types `flask dibs ...`, in this process."""
+    app = ScriptInfo(create_app=lambda: host.app)
+    return CliRunner().invoke(group, [*map(str, words)], obj=app)
+
 
 TABLES = ("page", "member", "seat", "dibs_names", "dibs_history")
 

@@ -4,24 +4,16 @@ import json
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-from flask.cli import ScriptInfo
 from sqlalchemy import delete, insert, text, update
 
 from dibs import NameTaken
-from dibs.cli import group
 from dibs.store.host.drift import PAGE, Apart, find_drift
 from tests.backends import SQLITE
-from tests.extension.guarded import Guarded
+from tests.extension.guarded import Guarded, run
 
 
 def drift(guarded: Guarded, *, mend: bool = False, column: int = 0) -> Any:
     return find_drift(guarded.db.engine, guarded.dibs.guards[column], mend=mend)
-
-
-def run(host: Any, *arguments: str) -> Any:
-    """As `flask dibs ...`, in this process."""
-    return CliRunner().invoke(group, arguments, obj=ScriptInfo(create_app=lambda: host.app))
 
 
 def test_all_is_well(guarded: Guarded):

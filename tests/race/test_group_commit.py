@@ -11,8 +11,8 @@ import pytest
 from dibs.context import Acting, Deadline, acting_as
 from dibs.errors import OutcomeUnknown, StoreUnavailable
 from dibs.store import Claim, Lost, Outcome, Won
-from dibs.store.names.claims import owned
 from dibs.store.names.group_commit import GroupCommit
+from dibs.store.records import owned
 from tests.backends import open_store
 from tests.race.harness import at_once
 from tests.support.contract import a_claim, look_up, soon

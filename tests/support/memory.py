@@ -11,7 +11,7 @@ from dataclasses import replace
 from dibs.context import Budget, Deadline
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store import NameStore
-from dibs.store.names.claims import Place, owned, place
+from dibs.store.names.claims import Place, place
 from dibs.store.names.listing import Listing
 from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.names.renames import Pace, Rename, Transfer
@@ -26,6 +26,7 @@ from dibs.store.records import (
     State,
     UserRow,
     Won,
+    owned,
 )
 
 

@@ -15,7 +15,7 @@ from argon2 import Type
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dibs.accounts.passwords import algorithms, formats, hash_password, verify
+from dibs.accounts.passwords import algorithms, formats, hash_password, older, verify
 from dibs.accounts.passwords.algorithms import (
     Argon2,
     Argon2Hash,
@@ -25,7 +25,8 @@ from dibs.accounts.passwords.algorithms import (
     StoredHash,
 )
 from dibs.accounts.passwords.formats import parse
-from dibs.accounts.passwords.hashing import LONGEST, Verdict, make
+from dibs.accounts.passwords.hashing import LONGEST, Verdict, Verifier, make
+from dibs.accounts.passwords.older import Keys, PhpassHash, SaltedSha, Sha512Crypt
 from dibs.errors import Overloaded
 
 PASSWORD = "correct horse caf\u00e9"
@@ -91,6 +92,21 @@ HASHES = {
     "Django 5.2, bcrypt": "bcrypt$$2b$04$mln85P.ctVnLcSAnj01bce6fyLv./yclAR4MvoI1/H3I0HryppPsm",
     "Django 5.2, scrypt": "scrypt$1024$9VOx5IIBP9u5swIoIRrAQl$8$1"
     "$5TokqnZIyUWT/tqoLl8TStiUX9qfPboSTgB441NxGmJ5985VSCVm4aHfz7b1H3e6VuWx20ojauFdmB1XJUxvrQ==",
+    "libpass 1.9.4, bcrypt_sha256": "$bcrypt-sha256$v=2,t=2b,r=4"
+    "$vvru1wkAuJUbAeJ1KKqBsu$zRPEGP9fZO/mH.JG7xRyI8TLRsQf0Am",
+    "libpass 1.9.4, bcrypt_sha256, version 1": "$bcrypt-sha256$2b,4"
+    "$k1TyYPs1DXHa3klPwqCk9.$AL5WNs2CyUnHg513CasFBXP2Eyfhviy",
+    "libpass 1.9.4, sha512_crypt": "$6$rounds=1000$.lQ51AlPMXKtFN2L"
+    "$YUZ6pI/KzxZCAgQ9n.2M3MKhbxzOoExhpLZ1rLtivAgFGQuT/Mkt3z8ZHpD0nL9F/L37PzRhxMP/MkpvY6h7k0",
+    "libpass 1.9.4, sha512_crypt, 5000 rounds": "$6$yYFrKF95JVarSSDJ"
+    "$Tdb7evsns4KKfr7s50dnCzWWzCpTwIblzXMewn9V.7HcygwaSAtRUzJP.74CXXxofykxugOUXmyEFqHIG1H1i/",
+    "libpass 1.9.4, phpass": "$P$5Lk5REu8V/QXqBbLz1xFsNIF2Hl2.C.",
+    "libpass 1.9.4, phpass of phpBB": "$H$5gA1qy0RYoQLAczBn7IO6U4V2ytCMN0",
+    "libpass 1.9.4, ldap_salted_sha1": "{SSHA}C4TF4qHuPhbc0M7hGq4IU4zqrboXAuBc",
+    "libpass 1.9.4, ldap_salted_sha256": "{SSHA256}"
+    "kl6+mnZsW8g93wNN5baspONEpRKapYR0sMNXIM4g9y39n9OaE4LQ+g==",
+    "libpass 1.9.4, ldap_salted_sha512": "{SSHA512}"
+    "gwJLsNUvP/h2FjKak9kUizaAHt2WVViToAGkggExcw/WwrZPA66ajyxNAw6XWfL9ybV80PMUtVFUcHmr0WMOgzQm5BzjnJMS",
 }  # fmt: skip
 each = pytest.mark.parametrize("stored", HASHES.values(), ids=HASHES.keys())
 
@@ -135,6 +151,8 @@ TOO_DEAR = {
     "scrypt, n = 2^30": "scrypt:1073741824:8:1$salt$" + "0" * 128,
     "scrypt, n = 2^99": "$scrypt$ln=99,r=8,p=1$c29tZXNhbHQ$" + "A" * 43,
     "scrypt, a thousand times": "scrypt$32768$salt$8$1000$" + "A" * 86 + "==",
+    "a million rounds and one of crypt": "$6$rounds=1000001$salt$" + "A" * 86,
+    "phpass, 2^30": "$P$SLk5REu8V/QXqBbLz1xFsNIF2Hl2.C.",
     "bcrypt, cost 31": "$2b$31$DRgnXlc.6NBJdQzS5Hxs8OzfykTihwGB0ckRU3bl8Sl0.NaCb2A1O",
     "10 MB of salt": "pbkdf2:sha256:1000$" + "s" * 10_000_000 + "$" + "0" * 64,
     "10 MB of salt, encoded": "$argon2id$v=19$m=8,t=1,p=1$" + "A" * 10_000_000 + "$" + "A" * 43,
@@ -216,6 +234,72 @@ def test_bcrypt_reads_72_bytes(typed, stored, ok):
     assert check(typed, stored) == Verdict(ok, needs_rehash=ok)
 
 
+# From Ulrich Drepper's SHA-crypt.txt, and made by libxcrypt 4.4.
+CRYPT = {
+    "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJ"
+    "uesI68u4OTLiBFdcbYEdFCoEOfaS35inz1": "Hello world!",
+    "$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sb"
+    "HbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.": "Hello world!",
+    "$6$rounds=5000$toolongsaltstrin$lQ8jolhgVRVhY4b5pZKaysCLi0QBxGoNeKQ"
+    "zQ3glMhwllF7oGDZxUhx1yxdYcz/e1JSbq3y6JMxxl8audkUEm0": "This is just a test",
+    "$6$rounds=1400$anotherlongsalts$POfYwTEok97VWcjxIiSOjiykti.o/pQs.wPv"
+    "MxQ6Fm7I6IoYN3CmLs66x9t0oSwbtEW7o7UmJEiDwGqd8p4ur1": "a very much longer text to encrypt.  "
+    "This one even stretches over morethan one line.",
+}
+
+
+@pytest.mark.parametrize("stored", CRYPT)
+def test_vectors_of_crypt(stored):
+    assert check(CRYPT[stored], stored).ok
+    assert not check(CRYPT[stored] + "x", stored).ok
+
+
+def test_long_passwords_of_crypt():
+    """What would take long is nobody's."""
+    stored = HASHES["libpass 1.9.4, sha512_crypt"]
+    assert check("x" * 4096, stored) == Verdict(ok=False)
+
+
+# By Flask-Security 5.9.2, with this SECURITY_PASSWORD_SALT.
+SALT = b"146585145368132386173505678016728509634"
+KEYED = {
+    "bcrypt": "$2b$04$EsurUEaNXnUrHdUqkJF9G.f35.85QOZJweWKy4yfY6Q7ZdZwnPvGC",
+    "pbkdf2_sha512": "$pbkdf2-sha512$1000$k9IaYywlBKBUCmGMkVLK.Q"
+    "$qmA8lSvtFk2hfByQzUh/.sEtWXnmJQhb/fkzSghA0E34VNwx1DkBHIKPsCAY1CimEifoZSHn70gUEUNngRZ.3Q",
+}
+
+
+@pytest.mark.parametrize("scheme", KEYED)
+def test_of_flask_security(scheme):
+    """They need the app's salt beside themselves."""
+    stored = formats.FLASK_SECURITY + KEYED[scheme]
+    verifier = Verifier(QUICK, Keys(flask_security=SALT))
+    assert verifier.check(PASSWORD, stored) == Verdict(ok=True, needs_rehash=True)
+    assert not verifier.check(PASSWORD + "x", stored).ok
+    assert not verifier.check(PASSWORD, KEYED[scheme]).ok
+
+
+def test_without_the_salt_of_flask_security(caplog):
+    assert not check(PASSWORD, formats.FLASK_SECURITY + KEYED["bcrypt"]).ok
+    assert "DIBS_FLASK_SECURITY_SALT" in caplog.text
+
+
+def test_hashes_that_only_their_owner_knows():
+    """A function of one's own is asked of what dibs cannot read, and of nothing else."""
+    asked = []
+
+    def reverse(stored: str, password: str) -> bool:
+        asked.append(stored)
+        return stored == "mine:" + password[::-1]
+
+    verifier = Verifier(QUICK, Keys(check=reverse))
+    stored = "mine:" + PASSWORD[::-1]
+    assert verifier.check(PASSWORD, stored) == Verdict(ok=True, needs_rehash=True)
+    assert not verifier.check(PASSWORD + "x", stored).ok
+    assert verifier.check(PASSWORD, HASHES["Django 5.2, bcrypt"]).ok
+    assert set(asked) == {stored}
+
+
 def test_without_bcrypt(caplog):
     """No error: the user cannot log in, and the log says what is missing."""
     stored = HASHES["bcrypt 4.0.1, 2b"]
@@ -278,6 +362,12 @@ def test_a_hash_that_was_damaged(stored, at, written):
             assert 128 * n * r * p <= algorithms.MAX_SCRYPT_WORK
         case BcryptHash(cost=cost):
             assert cost <= 16
+        case Sha512Crypt(rounds=rounds):
+            assert rounds <= older.MAX_CRYPT_ROUNDS
+        case PhpassHash(log=cost):
+            assert cost <= 20
+        case SaltedSha(salt=salt):
+            assert 4 <= len(salt) <= 64
         case None:
             assert check(PASSWORD, damaged) == Verdict(ok=False)
 
@@ -302,6 +392,12 @@ def is_cheap(found: StoredHash | None) -> bool:
             return n * r * p < 16384
         case BcryptHash(cost=logarithm):
             return logarithm < 6
+        case Sha512Crypt(rounds=rounds):
+            return rounds < 4096
+        case PhpassHash(log=logarithm):
+            return logarithm < 10
+        case SaltedSha():
+            return True
     return False
 
 

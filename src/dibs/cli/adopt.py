@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.target import extension_of, host_app
+from dibs.cli.files import FILE, see_writable
+from dibs.cli.files import as_json as in_json
+from dibs.cli.people import (
+    Asked,
+    find_names,
+    find_source,
+    find_sources,
+    kind_option,
+    owning,
+    source_options,
+    watched,
+)
+from dibs.cli.target import extension_of, find_target, host_app
 from dibs.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,29 +41,89 @@ def adopt() -> None:
 
 
 @adopt.command()
-@click.option("--mend", is_flag=True, help="Claim what is free, release what is nobody's.")
-@click.option("--json", "as_json", is_flag=True, help="Everything that is open, as JSON.")
-def verify(mend: bool, as_json: bool) -> None:
-    """Compare the guarded columns with the names.
+@source_options
+@click.option("--json", "as_json", is_flag=True, help="Everything that was found, as JSON.")
+@click.option("--html", type=FILE, help="Write a page with a chart into this file, to be sent.")
+@click.option("--markdown", type=FILE, help="Write the report in Markdown into this file.")
+@click.option(
+    "--plan", type=FILE, help="Write a line for each member of a group into this new CSV file."
+)
+def audit(
+    asked: Asked, as_json: bool, html: Path | None, markdown: Path | None, plan: Path | None
+) -> None:
+    """Say what is there: who is alone with their name, who is not, which names break a rule.
 
-    Finds people whose name is not theirs: who were there before dibs, or came by a bulk
-    statement; and names whose owner is not there. With --mend they meet again, the lowest
-    primary key first; a name that somebody else has is left for people to decide about. The
-    exit status is 1 while anything is open.
+    Reads only, and needs no table of dibs. Of an app (flask dibs adopt audit) it reads the guarded
+    columns, or the MODEL.COLUMN that is named; else a table of any database, or a CSV file. The
+    exit status is 1 if somebody would notice.
     """
-    drifts = find_drifts(mend=mend)
-    still_open = sum(len(drift.apart) for drift in drifts)
+    from dibs.adopt import report
+    from dibs.adopt.audit import audit as look
+    from dibs.adopt.plan import write_plan
+
+    files = [one for one in (html, markdown, plan) if one]
+    see_writable(files)
+    if plan and plan.exists():
+        raise click.ClickException(f"{plan} is there already, and may be somebody's work")
+    sources = [find_source(asked)] if files else find_sources(asked)
+    found = [look(source, watched) for source in sources]
+    if html:
+        html.write_text(report.html(found[0]), encoding="utf-8")
+    if markdown:
+        markdown.write_text(report.markdown(found[0]), encoding="utf-8")
+    if plan:
+        write_plan(plan, found[0].groups)
     if as_json:
-        click.echo(json.dumps([asdict(drift) for drift in drifts], ensure_ascii=False))
+        click.echo(in_json([one.as_json() for one in found]))
     else:
-        for drift in drifts:
-            _show(drift)
-    if still_open:
+        click.echo("\n\n".join(map(report.terminal, found)))
+    if any(one.noticing for one in found):
         raise SystemExit(1)
 
 
-def find_drifts(*, mend: bool = False) -> list[Drift]:
-    """What has come apart in each guarded column of the host app.
+@adopt.command()
+@source_options
+@kind_option
+@click.option("--mend", is_flag=True, help="Claim what is free, release what is nobody's.")
+@click.option("--json", "as_json", is_flag=True, help="Everything that is open, as JSON.")
+def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
+    """Compare people with the names.
+
+    Finds people whose name is not theirs: who were there before dibs, or came by a bulk
+    statement; and names whose owner is not there. With --mend they meet again, the lowest
+    primary key first; a name that somebody else has is left for people to decide about. Of an
+    app (flask dibs adopt verify) it compares the guarded columns, and says what its next
+    migration would do to the tables. The exit status is 1 while anything is open.
+    """
+    warning = find_target().warning() if host_app() else None
+    if asked.table or asked.file:
+        drifts = [_compare(asked, kind, mend=mend)]
+    else:
+        drifts = find_drifts(asked.model, mend=mend)
+    if as_json:
+        click.echo(in_json([asdict(drift) for drift in drifts]))
+    else:
+        for drift in drifts:
+            _show(drift)
+    if warning:
+        click.echo(warning, err=True)
+    if warning or any(drift.apart for drift in drifts):
+        raise SystemExit(1)
+
+
+def _compare(asked: Asked, kind: str | None, *, mend: bool) -> Drift:
+    """Compare a table or a file with the names."""
+    from dibs.store.host.drift import Compared, compare
+
+    names, source = find_names(), owning(find_source(asked), kind)
+    compared = Compared(
+        source.rows, names.parser.existing, source.namespace, names.table, names.quarantine
+    )
+    return compare(names.engine, compared, mend=mend)
+
+
+def find_drifts(model: str | None = None, *, mend: bool = False) -> list[Drift]:
+    """What has come apart in each guarded column of the host app, or in one of them.
 
     Raises:
         ConfigError: It has none.
@@ -62,12 +134,18 @@ def find_drifts(*, mend: bool = False) -> list[Drift]:
     app = host_app()
     dibs = None if app is None else extension_of(app)
     if app is None or dibs is None:
-        raise ConfigError("this is about an app with users of its own: flask dibs adopt ...")
+        raise ConfigError(
+            "say where the people are: --table and --column, or --csv; the guarded columns of an"
+            " app are known to `flask dibs adopt ...`"
+        )
     with app.app_context():
         guards = [guard for one in state_of(app).names.values() for guard in one.guards]
         if not guards:
             raise ConfigError("this app guards no column: dibs.guard(User.username)")
-        return [find_drift(dibs.engine, guard, mend=mend) for guard in guards]
+        wanted = [guard for guard in guards if model in (None, guard.where)]
+        if not wanted:
+            raise ConfigError(f"{model} is not guarded; {', '.join(g.where for g in guards)} is")
+        return [find_drift(dibs.engine, guard, mend=mend) for guard in wanted]
 
 
 def _show(drift: Drift) -> None:
@@ -79,3 +157,5 @@ def _show(drift: Drift) -> None:
         click.echo(f"  {one.owner}\t{one.name!r} {WORDS[one.why]}")
     if len(drift.apart) > SHOWN:
         click.echo(f"  and {len(drift.apart) - SHOWN} more: --json has all of them")
+    if drift.unique:
+        click.echo(f"  kept unique by the database, too, by {', '.join(drift.unique)}")

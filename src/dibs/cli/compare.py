@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 from click.core import ParameterSource
 
+from dibs.cli.files import FILE, see_writable
 from dibs.cli.target import find_settings
 from dibs.compare import chart, table
 from dibs.compare.figures import BASELINE
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 STRATEGIES = [one for one in get_args(Strategy) if one != "auto"]
 FILTERED, INSTALL_FILTER = "membership_filter", "pip install 'dibs[filter]'"
-
-FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def chosen(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
@@ -95,7 +94,7 @@ def compare(
     answer was false.
     """
     _see_that_all_is_there(charts, http=http)
-    _see_that_they_can_be_written([*filter(None, (json_file, markdown_file)), *charts])
+    see_writable([*filter(None, (json_file, markdown_file)), *charts])
     from dibs.compare.measure import Plan, measure
 
     plan = Plan(find_settings(), strategies, names, seconds, clients, http)
@@ -115,18 +114,6 @@ def _see_that_all_is_there(charts: tuple[Path, ...], *, http: bool) -> None:
         chart.require_matplotlib()
     if http and find_spec("granian") is None:
         raise ConfigError("--http needs the server: pip install 'dibs[service]'")
-
-
-def _see_that_they_can_be_written(files: list[Path]) -> None:
-    """What was there stays as it is until it is written over."""
-    for file in files:
-        there = file.exists()
-        try:
-            file.open("ab").close()
-        except OSError as error:
-            raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
-        if not there:
-            file.unlink()
 
 
 def _write(

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.ready import printable, ready_parts
+from dibs.cli.ready import ready_parts
 from dibs.cli.target import has_own_users
 from dibs.context import acting_as
 from dibs.errors import UserNotFound
+from dibs.observe import printable
 
 if TYPE_CHECKING:
     from dibs.store import NameRow

@@ -12,8 +12,6 @@ from dibs.observe import root_of
 if TYPE_CHECKING:
     from dibs.wiring import Parts
 
-JOINERS = "\u200c\u200d"
-
 
 def ready_parts() -> tuple[Settings, Parts]:
     """Put a service's parts together, after a look at the database.
@@ -49,17 +47,6 @@ def _parts() -> Parts:
     parts = host_parts(app, dibs, namespace, needed_tables())
     schema.require_file(parts.store.engine.url, mending())
     return parts
-
-
-def printable(name: str) -> str:
-    """A name as a terminal takes it: what would steer it, or is half a character, is spelled out.
-
-    A joiner is a letter's form in some languages, and stays.
-    """
-    return "".join(
-        one if one.isprintable() or one in JOINERS else one.encode("unicode_escape").decode()
-        for one in name
-    )
 
 
 def explain(error: DibsError) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from dibs.cli.ready import printable, ready_parts
+from dibs.cli.ready import ready_parts
 from dibs.cli.register import password_options, register_user
 from dibs.cli.target import chosen, namespace_option
 from dibs.errors import InvalidName, NameReserved, NameTaken
+from dibs.observe import printable
 
 MAX_REASON = 64
 FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)

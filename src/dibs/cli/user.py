@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from dibs.cli.ready import printable, ready_parts
+from dibs.cli.ready import ready_parts
+from dibs.observe import printable
 
 
 @click.group()

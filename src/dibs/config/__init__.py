@@ -80,6 +80,16 @@ class Settings:
     argon2_memory_kib: int = _setting(19456, "Memory for hashing a password, in KiB.")
     argon2_passes: int = _setting(2, "Passes over that memory.")
     argon2_lanes: int = _setting(1, "Lanes of that memory.")
+    flask_security_salt: str = _setting(
+        "",
+        "SECURITY_PASSWORD_SALT of the Flask-Security app whose hashes were imported; needed until"
+        " the last of their owners has logged in.",
+    )
+    hash_check: str = _setting(
+        "",
+        "Function that checks stored hashes which dibs cannot read, as `module:function`: it is"
+        " given the hash and the password, and returns True if they belong together.",
+    )
     token_secret: str = _setting(
         "", "Secret for HS256, 32 characters or more. Without it, tokens are signed with Ed25519."
     )

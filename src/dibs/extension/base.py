@@ -64,6 +64,11 @@ class HostNames:
         return engine_of(self._session(), write_to(self._table))
 
     @property
+    def parser(self) -> Parser:
+        """What reads names here."""
+        return self._parser
+
+    @property
     def rules_version(self) -> int:
         """The version of the rules by which names get their keys."""
         return self._parser.rules_version

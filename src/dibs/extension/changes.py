@@ -196,7 +196,7 @@ class Changes(Questions):
             NameNotOwned: Nobody has it.
         """
         table, username = self._name_table(), self._parser.existing(name)
-        row = self._rows([username.key]).get(username.key)
+        row = self._holder(username)
         if row is None or row.state != "owned" or row.canonical != username.canonical:
             raise NameNotOwned
         shown = self._parser.existing(row.display)

@@ -107,7 +107,7 @@ class Questions(HostNames):
             username = self._parser.existing(name)
         except InvalidName:
             return None
-        row = self._rows([username.key]).get(username.key)
+        row = self._holder(username)
         if row is None or row.canonical != username.canonical or row.owner is None:
             return None
         if row.state == "owned":
@@ -165,6 +165,10 @@ class Questions(HostNames):
             return Asked(self._parser.parse(name))
         except InvalidName as error:
             return Asked(None, error)
+
+    def _holder(self, username: Username) -> NameRow | None:
+        table = self._name_table(writes=False)
+        return reading.holder_in_session(self._session(), username, table=table)
 
     def _rows(self, keys: Sequence[str]) -> Mapping[str, NameRow]:
         table = self._name_table(writes=False)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
+from functools import partial
 from typing import Self
 
 from dibs.errors import InvalidName, NameTaken, StoreUnavailable
@@ -14,6 +15,7 @@ from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import MIXED
 from dibs.registry.refusals import found_against, refusal
 from dibs.store import Deadline, NameRow, NameStore
+from dibs.store.names.groups import holder
 from dibs.strategies import Holder, Strategy
 
 # Names like the one that is wanted are often taken too; so many are asked for at once.
@@ -148,5 +150,5 @@ class Asking:
 
     def _row(self, raw: str, deadline: Deadline) -> tuple[Username, NameRow | None]:
         username = self.parser.existing(raw)
-        found = self._store.find([username.key], namespace=self.namespace, deadline=deadline)
-        return username, found.get(username.key)
+        find = partial(self._store.find, namespace=self.namespace, deadline=deadline)
+        return username, holder(find, username)

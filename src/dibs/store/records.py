@@ -11,7 +11,7 @@ from dibs.context import Acting, acting
 from dibs.errors import StoreError
 from dibs.names import Username
 
-State = Literal["owned", "held", "quarantined", "reserved", "free"]
+State = Literal["owned", "held", "quarantined", "reserved", "free", "group"]
 
 STAFF = "staff"
 """The kind of owner that reserved names have; who owns them is the reason."""
@@ -21,6 +21,19 @@ MAX_OWNER = 64
 
 
 TOKEN_BYTES, TOKEN_LENGTH = 12, 16
+
+MARK, BEHIND = "\x01", "\x02"
+"""No name's key has a control character in it; see `dibs.store.names.groups`."""
+
+
+def member_key(key: str, display: str) -> str:
+    """The key of the row of who writes their name like this in the group of another key."""
+    return f"{MARK}{key}{MARK}{display}"
+
+
+def member_bounds(key: str) -> dict[str, object]:
+    """Between which keys the rows of a group's members are: `first` and `last`."""
+    return {"first": f"{MARK}{key}{MARK}", "last": f"{MARK}{key}{BEHIND}"}
 
 
 def short_token(token: str) -> str:
@@ -107,12 +120,14 @@ class FirstClaim:
         actor: Who acted.
         request_id: By which request.
         registered: Whether it made a user who has no row of their own yet.
+        adopted: Whether it was no claim: the name was somebody's before dibs was there.
     """
 
     at: int
     actor: str | None
     request_id: str | None
     registered: bool
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +171,21 @@ class NameRow:
             return False  # a hold that is over is a success no more
         return self.state in ("owned", "held", "reserved") and self.claim_token == token
 
+    @property
+    def is_member(self) -> bool:
+        """Whether this is the row of a member of a group, under a marked key."""
+        return self.key.startswith(MARK)
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Where the key's row of a member's group is; of any other row, where that is."""
+        key = self.key.split(MARK, 2)[1] if self.is_member else self.key
+        return self.namespace, key
+
     def open_to(self, claim: Claim) -> bool:
         """Whether this claim may take the row over."""
+        if self.state == "group":
+            return False
         if self.free or (claim.by_staff and self.state != "owned"):
             return True
         if self.state == "held":
@@ -167,6 +195,25 @@ class NameRow:
     def is_of(self, owner_kind: str, owner: str) -> bool:
         """Whether this is, or was before its quarantine, a name of this owner."""
         return self.owner_kind == owner_kind and self.owner == owner
+
+
+def owned(claim: Claim, *, version: int) -> NameRow:
+    """The row as a won claim leaves it."""
+    name = claim.username
+    return NameRow(
+        namespace=claim.namespace,
+        key=name.key,
+        canonical=name.canonical,
+        display=name.display,
+        rules_version=name.rules_version,
+        state=claim.state,
+        owner_kind=claim.owner_kind,
+        owner=claim.owner,
+        claim_token=claim.token,
+        expires_at=None,
+        version=version,
+        free=False,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Connection, Engine, create_engine, inspect, literal, select, text
+from sqlalchemy import Column, Connection, Engine, inspect, literal, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from dibs.config.extras import needs
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
-from dibs.store.database.engine import parse_url
+from dibs.store.database.engine import parse_url, unbounded_engine
 from dibs.store.models import ALL_TABLES, Tables, first_row, meta, metadata, names
 
 if TYPE_CHECKING:
@@ -189,12 +188,7 @@ def upgrade(url: str, rules_version: int = RULES_VERSION) -> None:
         ConfigError: The address cannot be used.
         StoreUnavailable: The database cannot answer.
     """
-    # Not the service's own engine: a migration may take longer than a request.
-    parsed = parse_url(url)
-    dialect = dialect_for(parsed.get_backend_name())
-    dialect.refuse_no_folder(parsed)
-    engine = create_engine(parsed, poolclass=NullPool)
-    dialect.listen_unbounded(engine)
+    engine = unbounded_engine(url)
     try:
         upgrade_engine(engine, rules_version)
     finally:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 
 from dibs.accounts.idempotency import SLACK_SECONDS, IdempotentRequests
 from dibs.accounts.keys import KeyRing
 from dibs.accounts.login import Logins
-from dibs.accounts.passwords import Argon2, Passwords, PwnedPasswords, Rules
+from dibs.accounts.passwords import Argon2, Keys, Passwords, PwnedPasswords, Rules
+from dibs.accounts.passwords.older import Check
 from dibs.accounts.policy import Reading
 from dibs.accounts.profile import Profiles
 from dibs.accounts.registration import Registration
@@ -106,7 +108,34 @@ def _passwords(settings: Settings) -> Passwords:
         )
     except ValueError as error:
         raise ConfigError(f"The settings of passwords: {error}") from error
-    return Passwords(argon2=argon2, rules=rules)
+    return Passwords(argon2=argon2, rules=rules, keys=hash_keys(settings))
+
+
+def hash_keys(settings: Settings) -> Keys:
+    """What hashes of other apps need beside themselves.
+
+    Raises:
+        ConfigError: DIBS_HASH_CHECK names no function.
+    """
+    return Keys(settings.flask_security_salt.encode(), hash_check(settings.hash_check))
+
+
+def hash_check(name: str) -> Check | None:
+    """The function that DIBS_HASH_CHECK names; None if it names none.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if not name:
+        return None
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"DIBS_HASH_CHECK names no function: {error}") from error
+    if not callable(found):
+        raise ConfigError(f"DIBS_HASH_CHECK names no function: {name}")
+    return found  # type: ignore[no-any-return]
 
 
 def _logins(

@@ -11,6 +11,7 @@ from functools import cache
 from dibs.accounts.passwords.algorithms import Argon2
 from dibs.accounts.passwords.breaches import Breaches, PwnedPasswords
 from dibs.accounts.passwords.hashing import Verdict, Verifier, make
+from dibs.accounts.passwords.older import NO_KEYS, Keys
 from dibs.accounts.passwords.queue import HashingQueue
 from dibs.accounts.passwords.rules import MAX_LENGTH, MIN_LENGTH, MIN_LENGTH_NIST, Rules
 
@@ -21,6 +22,7 @@ __all__ = [
     "Argon2",
     "Breaches",
     "HashingQueue",
+    "Keys",
     "Passwords",
     "PwnedPasswords",
     "Rules",
@@ -40,6 +42,7 @@ class Passwords:
         argon2: What a new hash costs, and so what every check costs.
         rules: What is accepted.
         queue: Where hashing waits for its turn.
+        keys: What hashes of other apps need beside themselves.
     """
 
     def __init__(
@@ -48,9 +51,10 @@ class Passwords:
         argon2: Argon2 = _ARGON2,
         rules: Rules = _RULES,
         queue: HashingQueue | None = None,
+        keys: Keys = NO_KEYS,
     ) -> None:
         self.rules = rules
-        self._verifier = Verifier(argon2)
+        self._verifier = Verifier(argon2, keys)
         self._queue = queue or HashingQueue()
 
     def validate(self, password: str, *, name: str = "") -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from argon2.exceptions import HashingError
 from argon2.low_level import ARGON2_VERSION, Type, hash_secret_raw
@@ -202,6 +203,9 @@ class ScryptHash:
         return hmac.compare_digest(made, self.digest)
 
 
+Prehash = Literal["django", "passlib", "passlib2"]
+
+
 @dataclass(frozen=True, slots=True)
 class BcryptHash:
     """A hash of bcrypt; `$2a$`, `$2b$` and `$2y$` are one algorithm.
@@ -214,14 +218,14 @@ class BcryptHash:
         cost: Binary logarithm of the rounds.
         salt: As bcrypt takes it: `$2b$12$` and 22 characters.
         digest: The 31 characters after it.
-        prehashed: Whether bcrypt got the hexadecimal SHA-256 of the password instead,
-            as in Django's `bcrypt_sha256`.
+        prehash: What bcrypt got instead of the password: its SHA-256 in hexadecimal digits for
+            `django`, in base64 for `passlib`, and there keyed with the salt for `passlib2`.
     """
 
     cost: int
     salt: bytes
     digest: bytes
-    prehashed: bool
+    prehash: Prehash | None = None
 
     def __post_init__(self) -> None:
         _expect(self.cost in BCRYPT_COSTS, "cost")
@@ -229,8 +233,12 @@ class BcryptHash:
         _expect(self.salt[-1:] in b".Oeu", "salt")
 
     def matches(self, password: bytes) -> bool:
-        if self.prehashed:
+        if self.prehash == "django":
             password = hashlib.sha256(password).hexdigest().encode()
+        elif self.prehash == "passlib":
+            password = b64encode(hashlib.sha256(password).digest())
+        elif self.prehash == "passlib2":
+            password = b64encode(hmac.digest(self.salt[-22:], password, "sha256"))
         if b"\0" in password:
             return False
         if (hashpw := _hashpw()) is None:

@@ -6,6 +6,7 @@ string, so nothing is guessed, and none can be made to take long.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from base64 import b64decode
 from collections.abc import Callable
@@ -18,8 +19,19 @@ from dibs.accounts.passwords.algorithms import (
     Argon2Hash,
     BcryptHash,
     Pbkdf2Hash,
+    Prehash,
     ScryptHash,
     StoredHash,
+)
+from dibs.accounts.passwords.older import (
+    HASH64,
+    NO_KEYS,
+    HookedHash,
+    KeyedHash,
+    Keys,
+    PhpassHash,
+    SaltedSha,
+    Sha512Crypt,
 )
 
 LONGEST: Final = 1024
@@ -30,6 +42,9 @@ WERKZEUG_ROUNDS: Final = 1_000_000
 
 WERKZEUG_SCRYPT: Final = (32768, 8, 1)
 """What Werkzeug reads into a hash of scrypt that names no n, r and p."""
+
+FLASK_SECURITY: Final = "flask-security$"
+"""What the import puts before a hash of Flask-Security's, which is of a keyed digest."""
 
 KINDS: Final = {"argon2id": Type.ID, "argon2i": Type.I, "argon2d": Type.D}
 
@@ -42,10 +57,19 @@ _SALT = r"([^$]+)"
 _HEX = "([0-9a-f]+)"
 
 
-def parse(stored: str) -> StoredHash | None:
+def parse(stored: str, keys: Keys = NO_KEYS) -> StoredHash | None:
     """What a stored hash asks to be computed; None if it is malformed, unknown or too dear."""
     if len(stored) > LONGEST:
         return None
+    if stored.startswith(FLASK_SECURITY):
+        inner = _parse(stored.removeprefix(FLASK_SECURITY))
+        return inner and KeyedHash(inner, keys.flask_security)
+    if found := _parse(stored):
+        return found
+    return HookedHash(stored, keys.check) if keys.check else None
+
+
+def _parse(stored: str) -> StoredHash | None:
     for pattern, made_of in FORMATS:
         if found := pattern.fullmatch(stored):
             try:
@@ -103,7 +127,31 @@ def _django_scrypt(n: str, salt: str, r: str, p: str, digest: str) -> ScryptHash
 
 
 def _bcrypt(django: str | None, salt: str, cost: str, digest: str) -> BcryptHash:
-    return BcryptHash(int(cost), salt.encode(), digest.encode(), django == "bcrypt_sha256")
+    prehash: Prehash | None = "django" if django == "bcrypt_sha256" else None
+    return BcryptHash(int(cost), salt.encode(), digest.encode(), prehash)
+
+
+def _passlib_bcrypt(
+    kind: str, cost: str, kind2: str, cost2: str, salt: str, digest: str
+) -> BcryptHash:
+    """`$bcrypt-sha256$2b,12$...`, or since passlib 1.7.3 `$bcrypt-sha256$v=2,t=2b,r=12$...`."""
+    rounds = cost or cost2
+    whole = f"${kind or kind2}${int(rounds):02}${salt}".encode()
+    return BcryptHash(int(rounds), whole, digest.encode(), "passlib" if kind else "passlib2")
+
+
+def _sha512_crypt(rounds: str | None, salt: str, digest: str) -> Sha512Crypt:
+    return Sha512Crypt(int(rounds or 5000), salt.encode(), digest.encode())
+
+
+def _phpass(rounds: str, salt: str, digest: str) -> PhpassHash:
+    return PhpassHash(HASH64.index(rounds), salt.encode(), digest.encode())
+
+
+def _salted_sha(algorithm: str | None, both: str) -> SaltedSha:
+    name, raw = f"sha{algorithm or 1}", _base64(both)
+    size = hashlib.new(name).digest_size
+    return SaltedSha(name, raw[size:], raw[:size])
 
 
 def _format(
@@ -133,5 +181,15 @@ FORMATS: Final = (
         r"(\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{22})([./A-Za-z0-9]{31})",
         _bcrypt,
     ),
+    _format(
+        r"\$bcrypt-sha256\$(?:(2[ab]),([0-9]{1,2})|v=2,t=(2b),r=([0-9]{1,2}))"
+        r"\$([./A-Za-z0-9]{22})\$([./A-Za-z0-9]{31})",
+        _passlib_bcrypt,
+    ),
+    _format(
+        rf"\$6\$(?:rounds={_NUMBER}\$)?([^$:\n]{{0,16}})\$([./A-Za-z0-9]{{86}})", _sha512_crypt
+    ),
+    _format(r"\$[PH]\$([./A-Za-z0-9])([./A-Za-z0-9]{8})([./A-Za-z0-9]{22})", _phpass),
+    _format(rf"\{{SSHA(256|384|512)?\}}{_PADDED}", _salted_sha),
 )
 """Each format's pattern, and what is made of its groups."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from dibs.accounts.passwords.algorithms import Argon2, Argon2Hash, StoredHash
 from dibs.accounts.passwords.formats import parse
+from dibs.accounts.passwords.older import NO_KEYS, Keys
 
 LONGEST: Final = 4096
 """Code points of a password that is checked. It is passlib's limit: nobody has a longer one."""
@@ -89,10 +90,11 @@ class Verifier:
 
     Args:
         argon2: Today's parameters.
+        keys: What hashes of other apps need beside themselves.
     """
 
-    def __init__(self, argon2: Argon2) -> None:
-        self.argon2 = argon2
+    def __init__(self, argon2: Argon2, keys: Keys = NO_KEYS) -> None:
+        self.argon2, self._keys = argon2, keys
         self._recent: deque[float] = deque(maxlen=15)
         self._clock = _clock(argon2.lanes)
 
@@ -111,7 +113,7 @@ class Verifier:
         Raises:
             Overloaded: There is no memory for it.
         """
-        found = None if stored is None else parse(stored)
+        found = None if stored is None else parse(stored, self._keys)
         tried = spellings(password)
         if not tried:
             self._fill_up(0)

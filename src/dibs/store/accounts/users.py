@@ -14,6 +14,7 @@ from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import CANONICAL, listed, plain
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.releases import release_for_good
+from dibs.store.records import member_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ IS_USER = (
 )
 """True for the names of the service's own users; a host may own names of that kind too."""
 
+IS_CALLED = f"({IS_USER} OR (n.owner_kind = 'user' AND n.state = 'group' AND u.id IS NOT NULL))"
+"""The same, and true for the key of a group that has a first."""
+
 
 class Users:
     """The service's own users, in its database."""
@@ -52,8 +56,10 @@ class Users:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        where = f"n.name_key = :key AND {CANONICAL.format('n.')} = :canonical"
-        params = {"key": username.key, "canonical": username.canonical}
+        # In a group who writes it like this goes before its first, who is in the key's own row.
+        where = f"n.name_key IN (:key, :member) AND {CANONICAL.format('n.')} = :canonical"
+        key, member = username.key, member_key(username.key, username.display)
+        params = {"key": key, "member": member, "canonical": username.canonical}
         return self._credentials(where, params, deadline)
 
     def credentials_of(self, user_id: str, *, deadline: Deadline) -> Credentials | None:
@@ -70,7 +76,8 @@ class Users:
         sql = (
             "SELECT n.owner, n.display, u.password_hash,"
             " CASE WHEN u.disabled_at IS NULL THEN 0 ELSE 1 END"
-            f" FROM {USERS} WHERE n.namespace = :namespace AND {IS_USER} AND {where}"
+            f" FROM {USERS} WHERE n.namespace = :namespace AND {IS_CALLED} AND {where}"
+            " ORDER BY n.name_key"
         )
         all_params = {"namespace": self._namespace, **params}
         rows = self._transactions.read(lambda run: run.rows(sql, all_params), deadline=deadline)

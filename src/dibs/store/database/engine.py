@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
@@ -9,7 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from dibs.context import Budget
 from dibs.errors import ConfigError
@@ -55,6 +57,37 @@ def is_at(engine: Engine, url: str) -> bool:
     return len(kinds) == 1 and ours == theirs.set(drivername=ours.drivername)
 
 
+@contextmanager
+def driver_of(parsed: URL) -> Iterator[None]:
+    """Make an engine for this address.
+
+    Raises:
+        ConfigError: Its driver is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        extra = dialect_for(parsed.get_backend_name()).extra
+        raise ConfigError(
+            f"the driver {missing.name} is not installed; install dibs with its extra `{extra}`"
+        ) from missing
+
+
+def unbounded_engine(url: str) -> Engine:
+    """An engine for what may take longer than a request: migrations, imports.
+
+    Raises:
+        ConfigError: The address cannot be used, or its driver is not installed.
+    """
+    parsed = parse_url(url)
+    dialect = dialect_for(parsed.get_backend_name())
+    dialect.refuse_no_folder(parsed)
+    with driver_of(parsed):
+        engine = create_engine(parsed, poolclass=NullPool)
+    dialect.listen_unbounded(engine)
+    return engine
+
+
 def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
     """An engine whose every connection, statement and wait is bounded.
 
@@ -67,7 +100,7 @@ def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
     parsed = parse_url(url)
     dialect = dialect_for(parsed.get_backend_name())
     dialect.refuse_no_folder(parsed)
-    try:
+    with driver_of(parsed):
         engine = create_engine(
             parsed,
             poolclass=QueuePool,
@@ -79,10 +112,5 @@ def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
             **_QUIET,
             **dialect.engine_options(budget),
         )
-    except ModuleNotFoundError as missing:
-        raise ConfigError(
-            f"the driver {missing.name} is not installed; install dibs with its"
-            f" extra `{dialect.extra}`"
-        ) from missing
     dialect.listen(engine, budget)
     return engine

@@ -295,6 +295,11 @@ class HostRun(Run):
         super().__init__(dialect_for(connection.dialect.name))
         self._connection = connection
 
+    @property
+    def connection(self) -> Connection:
+        """The host's."""
+        return self._connection
+
     def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
         return self._execute(sql, params).all()
 

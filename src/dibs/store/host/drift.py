@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
-from urllib.parse import unquote
-from uuid import UUID
+from itertools import islice
+from typing import Literal, Protocol, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, select, tuple_
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
 from dibs.errors import InvalidName
-from dibs.store import schema
+from dibs.names import Username
 from dibs.store.database.dialects.base import Run, listed, name_row
 from dibs.store.host.columns import GuardedColumn
-from dibs.store.host.connection import HostRun, connect, lock_timeout, translated_errors
+from dibs.store.host.connection import HostRun, NameTable, connect, lock_timeout, translated_errors
 from dibs.store.host.events import announce_later, freed
-from dibs.store.host.owners import identity_of, instance_state, joined, kind_of
+from dibs.store.host.owners import joined, kind_of
+from dibs.store.host.people import MappedPeople, Record
 from dibs.store.names.claims import decide, place, read
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.releases import FREE, release_for_good
@@ -75,12 +75,61 @@ class Drift:
     apart: list[Apart] = field(default_factory=list)
 
 
+class People(Protocol):
+    """Where people are; see `dibs.store.host.people` and `dibs.adopt.people`."""
+
+    where: str
+    kind: str
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Everybody, some at a time, with the namespace of their name where rows say it."""
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Those of these ids that are somebody's."""
+
+    def uniques(self) -> list[str] | None:
+        """What keeps the names unique there by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """People whose names are compared with those that are theirs.
+
+    Attributes:
+        people: Where they are.
+        parse: Reads a name that somebody has; raises `InvalidName`.
+        namespace: Of their names; None where each row says it.
+        table: Where names are kept.
+        quarantine: Milliseconds for which nobody can have a name whose owner is not there.
+    """
+
+    people: People
+    parse: Callable[[str], Username]
+    namespace: str | None
+    table: NameTable
+    quarantine: int | None
+
+
 def find_drift(engine: Engine, guard: GuardedColumn, *, mend: bool = False) -> Drift:
-    """Compare a guarded column with the names.
+    """Compare a guarded column with the names; see `compare`."""
+    rules, column = guard.rules, getattr(guard.mapper.class_, guard.key)
+    by_row = None if rules.within is not None else rules.namespace
+    compared = Compared(
+        MappedPeople(engine, column, by_row),
+        rules.existing,
+        rules.namespace(None) if by_row is None else None,
+        rules.table(),
+        rules.fate().quarantine,
+    )
+    return compare(engine, compared, mend=mend)
+
+
+def compare(engine: Engine, compared: Compared, *, mend: bool = False) -> Drift:
+    """Compare people with the names, both ways.
 
     Args:
-        engine: Of the host's database.
-        guard: The column.
+        engine: Of the database that holds the names.
+        compared: The people, and how their names are read.
         mend: Whether to claim what is free, and to release what is nobody's, a page a
             transaction. Names that somebody else has stay open: people decide about those.
 
@@ -89,16 +138,15 @@ def find_drift(engine: Engine, guard: GuardedColumn, *, mend: bool = False) -> D
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
-    drift = Drift(guard.where)
+    drift = Drift(compared.people.where, unique=compared.people.uniques() or [])
+    named = (one for page in compared.people.pages() for one in page if one[1] is not None)
     with Session(engine) as session:
-        connection = connect(session, {}, guard.rules.table(), writes=mend)
-        drift.unique = schema.unique_constraints(connection, guard.column)
-        for page in _pages(session, guard):
+        connect(session, {}, compared.table, writes=mend)
+        while page := list(islice(named, PAGE)):
             drift.people += len(page)
-            _compare(session, guard, page, drift, mend=mend)
+            _compare(session, compared, page, drift, mend=mend)
             session.commit()
-            session.expunge_all()
-        _find_orphans(session, guard, drift, mend=mend)
+        _find_orphans(session, compared, drift, mend=mend)
     return drift
 
 
@@ -119,7 +167,7 @@ def warn_unclaimed(connection: Connection, guard: GuardedColumn) -> None:
     if (first := connection.execute(wanted).first()) is None:
         return
     owner, name = joined(first[:-1]), first[-1]
-    theirs = _owned(HostRun(connection), guard, [owner])[owner]
+    theirs = _owned(HostRun(connection), kind_of(guard.mapper), [owner])[owner]
     if not any(one.display == name for one in theirs):
         log.warning(
             "%s is guarded, and who was there before has not claimed their name, so that others"
@@ -129,36 +177,24 @@ def warn_unclaimed(connection: Connection, guard: GuardedColumn) -> None:
         )
 
 
-def _pages(session: Session, guard: GuardedColumn) -> Iterator[Sequence[Any]]:
-    """Everybody who has something in the column, in the order of their primary keys."""
-    model, keys = guard.mapper.class_, list(guard.mapper.primary_key)
-    wanted = select(model).where(guard.column.is_not(None)).order_by(*keys).limit(PAGE)
-    page = session.scalars(wanted).all()
-    while page:
-        last = guard.mapper.primary_key_from_instance(page[-1])
-        yield page
-        after = keys[0] > last[0] if len(keys) == 1 else tuple_(*keys) > tuple_(*last)
-        page = session.scalars(wanted.where(after)).all()
-
-
 def _compare(
-    session: Session, guard: GuardedColumn, page: Sequence[Any], drift: Drift, *, mend: bool
+    session: Session, compared: Compared, page: Sequence[Record], drift: Drift, *, mend: bool
 ) -> None:
-    run = HostRun(session.connection())
-    owners = {identity_of(state).id: state for one in page if (state := instance_state(one))}
-    theirs = _owned(run, guard, list(owners))
+    run, kind = HostRun(session.connection()), compared.people.kind
+    theirs = _owned(run, kind, [owner for owner, *_ in page])
     wanted: list[Claim] = []
-    for owner, state in owners.items():
-        name, namespace = str(state.dict[guard.key]), guard.rules.namespace(state.obj())
+    for owner, name, also in page:
+        namespace = str(also) if compared.namespace is None else compared.namespace
         if any(one.display == name and one.namespace == namespace for one in theirs[owner]):
             continue
         try:
-            username = guard.rules.existing(name)
-        except InvalidName:
-            drift.apart.append(Apart(owner, name, "invalid"))
+            username = compared.parse(cast("str", name))  # whatever it is
+            claim = Claim(username, kind, owner, secrets.token_hex(16), namespace, by_staff=True)
+        except (InvalidName, ValueError):  # ValueError: nobody with this id can own one
+            shown = name if isinstance(name, str) else repr(name)
+            drift.apart.append(Apart(owner, shown, "invalid"))
             continue
-        kind, token = kind_of(guard.mapper), secrets.token_hex(16)
-        wanted.append(Claim(username, kind, owner, token, namespace, by_staff=True))
+        wanted.append(claim)
     if mend:
         _claim(session, wanted, theirs, drift)
         return
@@ -170,13 +206,13 @@ def _compare(
         drift.apart.append(Apart(claim.owner, claim.username.display, why))
 
 
-def _owned(run: Run, guard: GuardedColumn, owners: Sequence[str]) -> Mapping[str, list[NameRow]]:
+def _owned(run: Run, kind: str, owners: Sequence[str]) -> Mapping[str, list[NameRow]]:
     """The names that these owners have, by owner."""
     found: dict[str, list[NameRow]] = {owner: [] for owner in owners}
     among, params = listed(owners)
     where = f"owner_kind = :kind AND owner IN ({among}) AND state = 'owned'"
     sql = run.dialect.select_where(where)
-    for row in map(name_row, run.rows(sql, {"kind": kind_of(guard.mapper), **params})):
+    for row in map(name_row, run.rows(sql, {"kind": kind, **params})):
         found[str(row.owner)].append(row)
     return found
 
@@ -214,8 +250,8 @@ def _old(claim: Claim, theirs: Sequence[NameRow]) -> OldName | None:
     return OldName(rows[0].namespace, rows[0].key, rows[0].canonical, claim.owner_kind, claim.owner)
 
 
-def _find_orphans(session: Session, guard: GuardedColumn, drift: Drift, *, mend: bool) -> None:
-    kind, last = kind_of(guard.mapper), ""
+def _find_orphans(session: Session, compared: Compared, drift: Drift, *, mend: bool) -> None:
+    kind, last = compared.people.kind, ""
     where = "owner_kind = :kind AND owner > :last AND state = 'owned'"
     while True:
         connection = session.connection()
@@ -225,45 +261,16 @@ def _find_orphans(session: Session, guard: GuardedColumn, drift: Drift, *, mend:
         if not rows:
             return
         last = str(rows[-1].owner)
-        there = _existing(session, guard, {str(row.owner) for row in rows})
+        there = compared.people.existing({str(row.owner) for row in rows})
         gone = [row for row in rows if row.owner not in there]
         if mend and gone:
             with translated_errors(connection), lock_timeout(connection) as run:
                 for owner in sorted({str(row.owner) for row in gone}):
                     params = {"kind": kind, "owner": owner}
                     by = "owner_kind = :kind AND owner = :owner"
-                    freed(session, release_for_good(run, by, params, guard.rules.fate().quarantine))
+                    freed(session, release_for_good(run, by, params, compared.quarantine))
             announce_later(session, run.noted)
             drift.mended += len(gone)
         else:
             drift.apart += [Apart(str(row.owner), row.display, "without_owner") for row in gone]
         session.commit()
-
-
-def _existing(session: Session, guard: GuardedColumn, owners: set[str]) -> set[str]:
-    """Those of these owners who are in the table."""
-    keys = list(guard.mapper.primary_key)
-    identities = [one for owner in owners if (one := _identity(owner, keys)) is not None]
-    where = (
-        tuple_(*keys).in_(identities) if len(keys) > 1 else keys[0].in_([i[0] for i in identities])
-    )
-    return {joined(row) for row in session.execute(select(*keys).where(where))}
-
-
-def _identity(owner: str, keys: Sequence[Any]) -> tuple[Any, ...] | None:
-    """The primary key that this text stands for; None if it can be none."""
-    parts = [owner] if len(keys) == 1 else [unquote(part) for part in owner.split(":")]
-    if len(parts) != len(keys):
-        return None
-    try:
-        return tuple(_value(part, key) for part, key in zip(parts, keys, strict=True))
-    except ValueError:
-        return None
-
-
-def _value(part: str, key: Any) -> Any:
-    made: dict[type, Callable[[str], Any]] = {int: int, UUID: UUID, bytes: bytes.fromhex}
-    try:
-        return made.get(key.type.python_type, str)(part)
-    except NotImplementedError:
-        return part

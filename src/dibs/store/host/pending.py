@@ -118,13 +118,17 @@ def write_owners(run: Run, names: Sequence[PendingName]) -> None:
 
 
 def _write(run: Run, namespace: str, rows: Sequence[NameRow], known: Mapping[str, str]) -> None:
-    params = key_params(namespace, [row.key for row in rows])
+    # Of a group the key too: who had it a moment ago is in its history.
+    keys = sorted({key for row in rows for key in (row.key, row.group[1])})
+    params = key_params(namespace, keys)
     for i, row in enumerate(rows):
         params |= {f"was_{i}": row.owner, f"owner_{i}": known[str(row.owner)]}
     cases = " ".join(f"WHEN :was_{i} THEN :owner_{i}" for i in range(len(rows)))
-    change = f"SET owner = CASE owner {cases} ELSE owner END WHERE {run.dialect.among(len(rows))}"
+    change = f"SET owner = CASE owner {cases} ELSE owner END WHERE {run.dialect.among(len(keys))}"
     run.change(f"UPDATE dibs_names {change}", params)
-    if any(row.version > 1 for row in rows):  # what was somebody's before is in the history
+    if any(
+        row.version > 1 or row.is_member for row in rows
+    ):  # what was somebody's before is in the history
         theirs = ", ".join(f":was_{i}" for i in range(len(rows)))
         run.change(f"UPDATE dibs_history {change} AND owner IN ({theirs})", params)
 

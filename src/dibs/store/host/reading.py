@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from dibs.names import Username
 from dibs.store.database.dialects.base import name_row
 from dibs.store.host.connection import (
     AnySession,
@@ -16,6 +17,7 @@ from dibs.store.host.connection import (
 )
 from dibs.store.host.owners import Owner
 from dibs.store.names.claims import read
+from dibs.store.names.groups import holder
 from dibs.store.names.history import PastChange, read_history
 from dibs.store.names.releases import OF_OWNER
 from dibs.store.records import NameRow
@@ -44,6 +46,23 @@ def rows_in_session(
     with reading(session, table) as run:
         found = read(run, {(table.namespace, key) for key in keys})
     return {row.key: row for row in found.values()}
+
+
+def holder_in_session(
+    session: AnySession, username: Username, *, table: NameTable
+) -> NameRow | None:
+    """The row of who has exactly this name, or of what else the name is."""
+    with reading(session, table) as run:
+        return held_by(run, username, table)
+
+
+def held_by(run: HostRun, username: Username, table: NameTable) -> NameRow | None:
+    """The same, by a transaction that goes on."""
+
+    def find(keys: Sequence[str]) -> Mapping[str, NameRow]:
+        return {row.key: row for row in read(run, {(table.namespace, k) for k in keys}).values()}
+
+    return holder(find, username)
 
 
 def owned_in_session(session: AnySession, owner: Owner, *, table: NameTable) -> list[NameRow]:

@@ -16,10 +16,11 @@ from typing import Any
 from sqlalchemy.orm import InstanceState, Session
 
 from dibs.names import Username
-from dibs.store.database.dialects.base import CANONICAL
+from dibs.store.database.dialects.base import CANONICAL, key_params
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,
+    HostRun,
     NameTable,
     enter,
     lock_timeout,
@@ -28,12 +29,13 @@ from dibs.store.host.connection import (
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import Owner, identify, instance_state
 from dibs.store.host.pending import PendingName, leave_out, owner_of, write_owners
-from dibs.store.names.claims import decide, read
+from dibs.store.host.reading import held_by
+from dibs.store.names.claims import decide
 from dibs.store.names.history import append
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locked, release_where
 from dibs.store.names.renames import Rename, apply_rename
-from dibs.store.records import Claim, NameRow, Outcome, Won, short_token
+from dibs.store.records import Claim, NameRow, Outcome, Won, member_key, short_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +227,9 @@ def rename_in_session(
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
     _have_identity(session, owner)
-    claim, place = _claim_of(Wish(username, owner, kind), table), (table.namespace, old.key)
+    claim = _claim_of(Wish(username, owner, kind), table)
     with translated_errors(connection), lock_timeout(connection) as run:
-        row = read(run, {place}).get(place)
+        row = held_by(run, old, table)
         if row is None or not _owns(claim, row, old):
             return None
         outcome = apply_rename(run, Rename(claim, row, rest))
@@ -261,8 +263,8 @@ def release_in_session(
     session, connection = enter(session, owner=owner, kind=kind, table=table)
     _have_identity(session, owner)
     who = None if owner is None else identify(owner, kind)
-    where, params = _chosen(username, who, table)
     with translated_errors(connection), lock_timeout(connection) as run:
+        where, params = _chosen(run, username, who, table)
         rows = release_where(run, where, params, rest)
         announce_later(session, run.noted)
     freed(session, rows)
@@ -281,13 +283,14 @@ def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
 
 
 def _chosen(
-    username: Username | None, who: Owner | None, table: NameTable
+    run: HostRun, username: Username | None, who: Owner | None, table: NameTable
 ) -> tuple[str, dict[str, object]]:
     where, params = "namespace = :namespace", dict[str, object](namespace=table.namespace)
     if username is not None:
         # The key says whether a name is free, never whose it is.
-        where += f" AND name_key = :key AND {CANONICAL.format('')} = :canonical"
-        params |= {"key": username.key, "canonical": username.canonical}
+        keys = [username.key, member_key(username.key, username.display)]
+        where = f"{run.dialect.among(2)} AND {CANONICAL.format('')} = :canonical"
+        params = {"canonical": username.canonical, **key_params(table.namespace, keys)}
     if who is not None:
         where += f" AND {OF_OWNER}"
         params |= {"owner_kind": who.kind, "owner": who.id}

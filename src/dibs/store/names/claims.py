@@ -9,8 +9,9 @@ from typing import NamedTuple
 from dibs.signals import NameChange
 from dibs.store.database.dialects.base import Run, claim_params, key_params, name_row
 from dibs.store.database.transactions import RowVanished
+from dibs.store.names import groups
 from dibs.store.names.history import ACTIONS, Step, append, changed
-from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, Won
+from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, Won, owned
 
 # A row that is free when read can be taken by somebody else before our UPDATE;
 # each further round means yet another one was quicker.
@@ -100,7 +101,9 @@ def _new_row(claim: Claim, settled: Settled) -> NameRow | None:
 
 def _news(claim: Claim, row: NameRow, was: str | None) -> NameChange:
     """What the history says of a claim that won this row."""
-    action = "renamed" if was is not None else ACTIONS[claim.state]
+    action = ACTIONS[claim.state]
+    if was is not None:  # in a group, one's own name in another spelling
+        action = "respelled" if row.is_member else "renamed"
     return changed(row, action, was=was, became=row.display, by=claim.by)
 
 
@@ -143,7 +146,7 @@ def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) ->
         if row.won_by(claim.token):
             return Settled(Won(row))
         if not row.open_to(claim):
-            return Settled(Lost(row))
+            return Settled(Lost(groups.who_has(run, row, claim)))
         sql = run.dialect.take_over(when_free=row.free)
         if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
             now = _written(run, claim, version=row.version + 1)
@@ -157,22 +160,3 @@ def _written(run: Run, claim: Claim, *, version: int) -> NameRow:
     if claim.lasts is None:
         return owned(claim, version=version)
     return read(run, {place(claim)})[place(claim)]
-
-
-def owned(claim: Claim, *, version: int) -> NameRow:
-    """The row as a won claim leaves it."""
-    name = claim.username
-    return NameRow(
-        namespace=claim.namespace,
-        key=name.key,
-        canonical=name.canonical,
-        display=name.display,
-        rules_version=name.rules_version,
-        state=claim.state,
-        owner_kind=claim.owner_kind,
-        owner=claim.owner,
-        claim_token=claim.token,
-        expires_at=None,
-        version=version,
-        free=False,
-    )

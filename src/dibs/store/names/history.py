@@ -12,6 +12,7 @@ from dibs.errors import StoreError
 from dibs.names import Username
 from dibs.signals import Action, NameChange
 from dibs.store.database.dialects.base import (
+    ADOPTED,
     HISTORY_COLUMNS,
     Run,
     history_params,
@@ -20,7 +21,7 @@ from dibs.store.database.dialects.base import (
 )
 from dibs.store.database.transactions import Transactions
 from dibs.store.models import MAX_REQUEST_ID
-from dibs.store.records import MAX_OWNER, NameRow, State
+from dibs.store.records import MAX_OWNER, NameRow, State, member_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ REGISTERED = """
               AND action = 'claimed' AND owner_kind = 'user' AND {namespace})
       + (SELECT COUNT(*) FROM dibs_names
             WHERE created_at >= :start AND created_at < :end AND updated_at IS NULL
+              AND COALESCE(registered, 0) <> {adopted}
               AND state = 'owned' AND owner_kind = 'user' AND {namespace})
 """
 SUMS = """
@@ -62,18 +64,31 @@ SETTLED_MS = 600_000
 ENOUGH_S = 1.0
 """What is left of the time for another hour to be counted."""
 
+ACTIONS: dict[State, Action] = {
+    "owned": "claimed",
+    "held": "held",
+    "reserved": "reserved",
+    "group": "grouped",
+}
+"""What the history calls a claim, by the state of the row that it leaves."""
+
+FIRST_ACTION = f"""
+    CASE WHEN state = 'owned' AND registered = {ADOPTED} THEN 'adopted'
+         WHEN state = 'owned' THEN 'claimed' WHEN state = 'group' THEN 'grouped' ELSE state END
+"""
 OF_NAME = f"""
     SELECT {HISTORY_COLUMNS}, at FROM dibs_history
-    WHERE namespace = :namespace AND name_key = :key
+    WHERE namespace = :namespace AND {{which}}
     UNION ALL
-    SELECT namespace, name_key, version,
-        CASE state WHEN 'owned' THEN 'claimed' ELSE state END, NULL, display,
+    SELECT namespace, name_key, version, {FIRST_ACTION}, NULL, display,
         owner_kind, owner, actor, request_id, created_at
-    FROM dibs_names WHERE namespace = :namespace AND name_key = :key AND updated_at IS NULL
-    ORDER BY version DESC LIMIT :limit
+    FROM dibs_names WHERE namespace = :namespace AND {{which}} AND updated_at IS NULL
 """
-ACTIONS: dict[State, Action] = {"owned": "claimed", "held": "held", "reserved": "reserved"}
-"""What the history calls a claim, by the state of the row that it leaves."""
+OF_GROUP = f"""
+    {OF_NAME.format(which="name_key = :key")} UNION ALL
+    {OF_NAME.format(which="name_key > :first AND name_key < :last")}
+    ORDER BY at DESC, version DESC LIMIT :limit
+"""
 
 
 class History:
@@ -142,7 +157,8 @@ class History:
 
     def _registered(self, run: Run, hour: int) -> int:
         params = {"namespace": self._namespace, "start": hour, "end": hour + HOUR_MS}
-        return int(run.rows(REGISTERED.format(namespace=self._namespace_is()), params)[0][0])
+        sql = REGISTERED.format(namespace=self._namespace_is(), adopted=ADOPTED)
+        return int(run.rows(sql, params)[0][0])
 
     def _keep(self, sums: Mapping[int, int], deadline: Deadline) -> None:
         if not sums:
@@ -163,7 +179,8 @@ class History:
 
 def read_history(run: Run, namespace: str, key: str, *, limit: int) -> list[PastChange]:
     """The newest changes of a name and of those that look like it, newest first."""
-    rows = run.rows(OF_NAME, {"namespace": namespace, "key": key, "limit": limit})
+    params = {"namespace": namespace, "key": key, "limit": limit} | member_bounds(key)
+    rows = run.rows(OF_GROUP, params)
     return [PastChange(NameChange(*values[:-1]), values[-1]) for values in map(plain, rows)]
 
 
@@ -244,7 +261,7 @@ def _lines(step: Step) -> list[Line]:
         row.namespace,
         row.key,
         row.version,
-        ACTIONS[row.state],
+        "adopted" if row.first.adopted and row.state == "owned" else ACTIONS[row.state],
         None,
         row.display,
         row.owner_kind,

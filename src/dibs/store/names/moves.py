@@ -9,10 +9,11 @@ from typing import NamedTuple
 from dibs.signals import Action
 from dibs.store.database.dialects.base import Run, claim_params
 from dibs.store.database.transactions import RowVanished
-from dibs.store.names.claims import Place, decide, owned, place, read
+from dibs.store.names import groups
+from dibs.store.names.claims import Place, decide, place, read
 from dibs.store.names.history import Step, append, changed
-from dibs.store.names.releases import Quarantine, end_row
-from dibs.store.records import Claim, Lost, NameRow, Outcome, Won
+from dibs.store.names.releases import Quarantine, end_groups, end_row
+from dibs.store.records import Claim, Lost, NameRow, Outcome, Won, owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class OldName:
         canonical: Of names with one key, which one.
         owner_kind: Whose it is.
         owner: Which one of them.
+        display: How they write it, if that is known: in a group it says who they are.
     """
 
     namespace: str
@@ -32,6 +34,7 @@ class OldName:
     canonical: str
     owner_kind: str
     owner: str
+    display: str = ""
 
     def is_in(self, row: NameRow) -> bool:
         """Whether the row is of exactly this name, and this owner has it."""
@@ -85,7 +88,8 @@ def apply_moves(run: Run, moves: Sequence[Move], rest: Quarantine) -> Moved:
     given_up = {(row.namespace, row.key): row for row in leaving.values()}
     outcomes: dict[str, Outcome] = {}
     steps: list[Step] = []
-    claims = sorted((move.claim for move in moves if move.claim), key=place)
+    left = list(leaving.values())
+    claims = sorted((groups.within(move.claim, left) for move in moves if move.claim), key=place)
     theirs = [(c, row) for c in claims if (row := given_up.pop(place(c), None)) is not None]
     taken = {claim.token for claim, _ in theirs}
     decided = _decided(run, [c for c in claims if c.token not in taken], was)
@@ -106,6 +110,7 @@ def apply_moves(run: Run, moves: Sequence[Move], rest: Quarantine) -> Moved:
             freed.append(gone.row)
             steps.append(gone.step)
     append(run, steps)
+    freed += [one.row for one in end_groups(run, left, rest)]
     return Moved(outcomes, freed)
 
 
@@ -115,7 +120,11 @@ def _leaving(run: Run, moves: Sequence[Move]) -> dict[int, NameRow]:
     if not olds:
         return {}
     rows = read(run, {(old.namespace, old.key) for old in olds.values()})
+    held = groups.lock_all(run, rows.values())
     found = {at: rows.get((old.namespace, old.key)) for at, old in olds.items()}
+    for at, row in found.items():
+        if row is not None and row.group in held:
+            found[at] = held[row.group].find(olds[at].is_in, olds[at].display or row.display)
     return {at: row for at, row in found.items() if row is not None and olds[at].is_in(row)}
 
 

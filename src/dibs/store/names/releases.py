@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dibs.signals import Action
 from dibs.store.database.dialects.base import Run, name_row
 from dibs.store.database.transactions import RowVanished
+from dibs.store.names.groups import hold, settle
 from dibs.store.names.history import Step, append, changed
 from dibs.store.records import NameRow
 
@@ -67,6 +68,8 @@ def end_row(
     Raises:
         RowVanished: It has changed since it was read; the transaction is to be run again.
     """
+    if row.is_member:
+        rest = FREE  # nobody else could have this very name
     after = replace(
         row,
         state="free" if rest.none else "quarantined",
@@ -80,6 +83,22 @@ def end_row(
     _write(run, after, None if rest.none else rest.lasts)
     who = replace(after, owner_kind=row.owner_kind, owner=row.owner)
     return EndedName(after, Step(row, changed(who, action, was=row.display, became=became)))
+
+
+def end_groups(run: Run, gone: Sequence[NameRow], rest: Quarantine) -> list[EndedName]:
+    """See to the groups that these rows have left, and write down what became of them.
+
+    Returns:
+        The names of those in which nobody is left: they rest as any other.
+
+    Raises:
+        RowVanished: A row has changed meanwhile; the transaction is to be run again.
+    """
+    settled = settle(run, gone)
+    unowned = replace(rest, remembered=False)
+    ended = [end_row(run, row, unowned, action="released") for row in settled.empty]
+    append(run, [*settled.steps, *(one.step for one in ended)])
+    return ended
 
 
 def release_where(
@@ -100,6 +119,7 @@ def release_where(
     found = locked(run, f"state = 'owned' AND {where}", params)
     gone = [end_row(run, row, rest, action="released") for row in found]
     append(run, [one.step for one in gone])
+    gone += end_groups(run, found, rest)
     return [one.row for one in gone]
 
 
@@ -121,7 +141,8 @@ def release_for_good(
     """
     gone: list[NameRow] = []
     steps: list[Step] = []
-    for row in locked(run, f"state IN ('owned', 'quarantined') AND {where}", params):
+    found = locked(run, f"state IN ('owned', 'quarantined') AND {where}", params)
+    for row in found:
         if row.state == "owned":
             released = end_row(run, row, Quarantine(lasts), action="released")
             gone.append(released.row)
@@ -131,13 +152,13 @@ def release_for_good(
         _write(run, after, row.expires_in)
         steps.append(Step(row, changed(after, "forgotten", was=row.display)))
     append(run, steps)
-    return gone
+    return gone + [one.row for one in end_groups(run, found, Quarantine(lasts))]
 
 
 def locked(run: Run, where: str, params: Mapping[str, object]) -> list[NameRow]:
     """The rows that are about to be changed, in the order in which everybody locks them."""
     rows = [name_row(row) for row in run.rows(run.dialect.lock_where(where), params)]
-    return sorted(rows, key=lambda row: (row.namespace, row.key))
+    return hold(run, sorted(rows, key=lambda row: (row.namespace, row.key)))
 
 
 def _write(run: Run, after: NameRow, lasts: int | None) -> None:

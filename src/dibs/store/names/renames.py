@@ -10,9 +10,10 @@ from dibs.signals import Action
 from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects.base import Run, claim_params, plain
 from dibs.store.database.transactions import RowVanished
+from dibs.store.names import groups
 from dibs.store.names.claims import decide, place, read
 from dibs.store.names.history import Step, append, changed
-from dibs.store.names.releases import Quarantine, end_row
+from dibs.store.names.releases import Quarantine, end_groups, end_row
 from dibs.store.records import Claim, NameRow, Outcome, Won
 
 
@@ -65,10 +66,7 @@ class Rename:
     @property
     def in_place(self) -> bool:
         """Whether both names have one key, which stays theirs; perhaps they only look alike."""
-        return (self.claim.namespace, self.claim.username.key) == (
-            self.old.namespace,
-            self.old.key,
-        )
+        return (self.claim.namespace, self.claim.username.key) == self.old.group
 
     @property
     def is_spelling(self) -> bool:
@@ -92,6 +90,8 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
     claim, old = wish.claim, wish.old
     if wish.user and not lock_user(run, claim.owner, "disabled_at IS NULL"):
         raise UserNotFound
+    groups.lock_all(run, [old])
+    claim = groups.within(claim, [old])
     here, there = (old.namespace, old.key), place(claim)
     rows = read(run, {here, there})
     row = rows.get(there)
@@ -102,13 +102,14 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
         return None
     if wish.pace and not wish.is_spelling:
         _refuse_haste(run, claim, wish.pace)
-    if wish.in_place:
+    if wish.in_place and not old.is_member:
         return Won(_respell(run, wish, seen))
     outcome = decide(run, [claim], was={claim.token: old.display})[0]
     if isinstance(outcome, Won):
         new = outcome.row.display
         gone = end_row(run, seen, wish.rest, action="left", became=new)
         append(run, [gone.step])
+        end_groups(run, [seen], wish.rest)
     return outcome
 
 
@@ -187,6 +188,7 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
     for user_id in sorted({str(name.owner), str(theirs.owner)}):
         if not lock_user(run, user_id):
             raise UserNotFound
+    groups.lock_all(run, [name, theirs])
     seen = {(row.namespace, row.key): row for row in (name, theirs)}
     rows = read(run, {*seen, place(wish.instead)})
     new = rows.get(place(wish.instead))
@@ -202,6 +204,7 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
         gone = end_row(run, theirs, wish.rest, action="left", became=name.display)
         now = changed(passed, "transferred", was=name.display, became=name.display)
         append(run, [Step(name, now), gone.step])
+        end_groups(run, [theirs], wish.rest)
     return outcome
 
 

@@ -25,7 +25,7 @@ from dibs.store.models import ALL_TABLES, Tables
 from dibs.store.names.claims import claim_at_once, decide, place, read
 from dibs.store.names.group_commit import GroupCommit
 from dibs.store.names.history import append, written
-from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locked
+from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
 from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
@@ -280,7 +280,8 @@ class NameStore:
         sent: list[NameChange] = []
 
         def work(run: Run) -> bool:
-            rows = locked(run, sql, known)
+            # Who was promoted meanwhile has another key, of which caches are to be told first.
+            rows = [row for row in locked(run, sql, known) if row.key == key]
             if not rows:
                 return written(run, sent)  # by our earlier self, whose COMMIT went unanswered
             for row in rows:
@@ -288,6 +289,7 @@ class NameStore:
                     make_row(run, str(row.owner))
             gone = [end_row(run, row, rest, action=action) for row in rows]
             append(run, [one.step for one in gone])
+            end_groups(run, rows, rest)
             sent[:] = [one.step.change for one in gone]
             return True
 

@@ -20,6 +20,7 @@ STATES = {
     "held": "Held for a sign-up",
     "quarantined": "Given up, not free yet",
     "reserved": "Reserved by staff",
+    "group": "Shared by people who had it before",
 }
 ACTIONS = {
     "claimed": "Registered",
@@ -33,6 +34,9 @@ ACTIONS = {
     "reserved": "Reserved by staff",
     "unreserved": "No longer reserved",
     "transferred": "Transferred by staff",
+    "adopted": "Was theirs before",
+    "grouped": "Shared by people who had it before",
+    "promoted": "The only one left who has it",
 }
 MESSAGES = (FREE, *STATES.values(), *ACTIONS.values())
 

@@ -70,6 +70,12 @@ NAME_VALUES = NAME_COLUMNS.replace("canonical", CANONICAL.format(""))
 FIRST_COLUMNS = "created_at, updated_at, actor, request_id, registered"
 """What a row says of its first claim while `updated_at` is NULL."""
 
+MANY = 500
+"""Rows in one statement: SQLite takes 32,766 parameters."""
+
+ADOPTED = 2
+"""What `registered` is of a name that was somebody's before dibs was there."""
+
 HISTORY_COLUMNS = (
     "namespace, name_key, version, action, was, became, owner_kind, owner, actor, request_id"
 )
@@ -163,6 +169,13 @@ class Dialect:
     def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
         """Show every statement to `seen`, just before this driver's connection sends it."""
         raise NotImplementedError
+
+    @staticmethod
+    @contextmanager
+    def any_text(connection: Connection) -> Iterator[None]:
+        """Have text be read that is none, as this database may hold it; only here."""
+        del connection
+        yield
 
     # --- errors ------------------------------------------------------------
 
@@ -356,6 +369,33 @@ class Dialect:
         return cls.select_where(where)
 
     @classmethod
+    def lock_rows(cls, where: str) -> str:
+        """The same, locked in the order of their keys, as they were committed last."""
+        return f"{cls.select_where(where)} ORDER BY namespace, name_key FOR UPDATE"
+
+    @classmethod
+    def among_many(
+        cls, namespace: str, keys: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, object]]]:
+        """What is true for the rows of thousands of keys, with its parameters, part by part."""
+        for start in range(0, len(keys), MANY):
+            part = keys[start : start + MANY]
+            yield cls.among(len(part)), key_params(namespace, part)
+
+    @classmethod
+    def load(
+        cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
+    ) -> None:
+        """Insert thousands of rows, none of which is there."""
+        sign = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        values = f"({', '.join([sign] * len(columns))})"
+        for start in range(0, len(rows), MANY):
+            part = rows[start : start + MANY]
+            sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
+            sql = f"{sql} {', '.join([values] * len(part))}"
+            connection.exec_driver_sql(sql, tuple(value for row in part for value in row))
+
+    @classmethod
     def insert_names(
         cls,
         run: Run,
@@ -457,6 +497,33 @@ def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
     return params
 
 
+def row_params(rows: Sequence[NameRow]) -> dict[str, object]:
+    """What rows say of themselves, as claims do."""
+    params: dict[str, object] = {}
+    for i, row in enumerate(rows):
+        params[f"namespace_{i}"] = row.namespace
+        params[f"key_{i}"] = row.key
+        params[f"canonical_{i}"] = None if row.canonical == row.key else row.canonical
+        params[f"display_{i}"] = row.display
+        params[f"rules_version_{i}"] = row.rules_version
+        params[f"state_{i}"] = row.state
+        params[f"owner_kind_{i}"] = row.owner_kind
+        params[f"owner_{i}"] = row.owner
+        params[f"token_{i}"] = row.claim_token
+        params[f"lasts_{i}"] = None
+    return params
+
+
+def first_params(i: int, row: NameRow, change: NameChange) -> dict[str, object]:
+    """What a new row says of its first claim, which was this change."""
+    is_adopted = row.first is not None and row.first.adopted
+    return {
+        f"actor_{i}": change.actor,
+        f"request_id_{i}": change.request_id,
+        f"registered_{i}": ADOPTED if is_adopted else None,
+    }
+
+
 def history_values(i: int) -> str:
     """The parameters of one line, as SQL has them."""
     return ", ".join(f":{name}_{i}" for name in HISTORY_PARAMS)
@@ -488,5 +555,5 @@ def name_row(row: Row) -> NameRow:
     *values, created_at, updated_at, actor, request_id, registered, is_free, expires_in = plain(row)
     first = None
     if updated_at is None:
-        first = FirstClaim(created_at, actor, request_id, registered=registered == 1)
+        first = FirstClaim(created_at, actor, request_id, registered == 1, registered == ADOPTED)
     return NameRow(*[*values, bool(is_free), expires_in, first])

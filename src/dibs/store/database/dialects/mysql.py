@@ -18,6 +18,7 @@ from dibs.store.database.dialects.base import (
     Inserted,
     Kind,
     Params,
+    Row,
     Run,
     insert_params,
     key_params,
@@ -209,6 +210,13 @@ class MySQL(Dialect):
         seen = {row.claim_token: row for row in rows.values()}
         won = {c.token for c in claims if c.token in seen and seen[c.token].won_by(c.token)}
         return Inserted(won, rows)
+
+    @classmethod
+    def load(
+        cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
+    ) -> None:
+        encoded = [[v.encode() if isinstance(v, str) else v for v in row] for row in rows]
+        super().load(connection, table, columns, encoded)
 
     @staticmethod
     def product(engine: Engine) -> str:

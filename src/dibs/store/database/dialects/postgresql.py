@@ -17,6 +17,7 @@ from dibs.store.database.dialects.base import (
     Dialect,
     Inserted,
     Kind,
+    Row,
     Run,
     history_params,
     history_values,
@@ -167,7 +168,37 @@ class PostgreSQL(Dialect):
 
     @classmethod
     def lock_where(cls, where: str) -> str:
-        return f"{cls.select_where(where)} FOR UPDATE"
+        # Members of groups are read: of a group the key's row is locked first.
+        alone, members = (f"({where}) AND name_key {side}" for side in (">= '\x02'", "< '\x02'"))
+        return (
+            f"WITH alone AS ({cls.select_where(alone)} FOR UPDATE)"
+            f" SELECT * FROM alone UNION ALL {cls.select_where(members)}"
+        )
+
+    @classmethod
+    def among_many(
+        cls, namespace: str, keys: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, object]]]:
+        yield (
+            "namespace = :namespace AND name_key = ANY(:keys)",
+            {
+                "namespace": namespace,
+                "keys": list(keys),
+            },
+        )
+
+    @classmethod
+    def load(
+        cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
+    ) -> None:
+        cursor: Any = connection.connection.cursor()
+        with cursor:
+            if not hasattr(cursor, "copy"):  # psycopg2
+                super().load(connection, table, columns, rows)
+                return
+            with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
 
     @classmethod
     def insert_names(

@@ -124,6 +124,19 @@ class SQLite(Dialect):
     def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
         connection.set_trace_callback(seen)
 
+    @staticmethod
+    @contextmanager
+    def any_text(connection: Connection) -> Iterator[None]:
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, sqlite3.Connection):
+            yield
+            return
+        before, driver.text_factory = driver.text_factory, _as_text
+        try:
+            yield
+        finally:
+            driver.text_factory = before
+
     @classmethod
     def meaning(cls, error: BaseException) -> Kind:
         code = getattr(error, "sqlite_errorcode", None)
@@ -183,6 +196,8 @@ class SQLite(Dialect):
         # in between; this writes, and changes nothing.
         return f"UPDATE dibs_names SET version = version WHERE {where} RETURNING {cls.seen()}"
 
+    lock_rows = lock_where
+
     @staticmethod
     def product(engine: Engine) -> str:
         del engine
@@ -217,3 +232,8 @@ def _file_at(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _as_text(raw: bytes) -> str:
+    """What SQLite holds as text is whatever was put there, half characters too."""
+    return raw.decode("utf-8", "surrogateescape")

@@ -1,0 +1,1 @@
+"""Bringing people who are there already: what there is, who collides, what is kept."""

@@ -1,0 +1,363 @@
+"""People who are there already get their names: in bulk, in batches, as often as it takes."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby, islice
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from dibs.adopt.people import Person
+from dibs.context import acting_as
+from dibs.errors import InvalidName, SchemaError, StoreUnavailable
+from dibs.names import Parser, Username
+from dibs.signals import announce
+from dibs.store import schema
+from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
+from dibs.store.database.transactions import RowVanished
+from dibs.store.host.connection import HostRun
+from dibs.store.models import NAME_TABLES
+from dibs.store.names.adoption import (
+    ACTOR,
+    Adopted,
+    Entry,
+    adopt,
+    has_name,
+    read_members,
+    rename,
+    take_back,
+)
+from dibs.store.names.groups import lock, name_first, rows_at
+from dibs.store.names.history import append
+from dibs.store.records import MAX_OWNER, NameRow
+
+BATCH, PAGE = 5000, 1000
+TRIES = 30
+PAUSE_S = 0.1
+FIRST, RENAME = "first", "rename:"
+
+T = TypeVar("T")
+
+Decisions = Mapping[tuple[str, str], str]
+"""What a plan says of people, by namespace and id: `keep`, `first`, or `rename:` and a name."""
+
+Now = Callable[[Connection, Sequence[Person]], Iterable[Person]]
+"""Reads these people again, in the transaction that gives them their names, and keeps their rows
+as they are until its end. Who is gone, or has no name any more, is left out."""
+
+
+class LeftOut(NamedTuple):
+    """Somebody who could not be given their name, and the code of the reason."""
+
+    person: Person
+    code: str
+
+
+class Renamed(NamedTuple):
+    """Somebody to whom a plan has given another name; the app has to write it into its column."""
+
+    person: Person
+    became: str
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of people.
+
+    Attributes:
+        people: How many were read.
+        adopted: How many have their name from now on.
+        already: How many had it before.
+        grouped: How many of both are in a group since.
+        renamed: Who has another name by the plan since.
+        left_out: Who has none, or by `rename_taken` keeps theirs in spite of the plan.
+    """
+
+    people: int = 0
+    adopted: int = 0
+    already: int = 0
+    grouped: int = 0
+    renamed: list[Renamed] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def import_people(
+    engine: Engine,
+    people: Iterable[Person],
+    *,
+    kind: str,
+    parser: Parser,
+    decisions: Decisions | None = None,
+    now: Now | None = None,
+    batch: int = BATCH,
+    progress: Callable[[Imported], None] | None = None,
+) -> Imported:
+    """Put names into the hands of the people who have them, whatever the rules say of new ones.
+
+    People whose names are one by now become a group, in which each keeps their own.
+
+    Args:
+        engine: Of the database that holds the names.
+        people: In the order in which they are given their names.
+        kind: Of owners: the table of a mapped class, or `user`.
+        parser: Which names are one.
+        decisions: What a plan says.
+        now: Reads a batch again where people may change while this runs.
+        batch: How many get their names in one transaction.
+        progress: Is told after each batch.
+
+    Raises:
+        SchemaError: The database is not set up for dibs.
+        StoreUnavailable: The database cannot answer; batches before are kept, so begin again.
+    """
+    work = _Import(engine, kind, parser.without_memory(), decisions or {}, now)
+    with engine.connect() as connection:
+        if schema.is_new(connection):
+            schema.write_rules(connection, parser.rules_version)
+        schema.verify(connection, parser.rules_version, tables=NAME_TABLES)
+    stream = iter(people)
+    # The database works on one batch while Python reads and parses the next.
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(work.read, stream, batch)
+        while page := ahead.result():
+            ahead = reader.submit(work.read, stream, batch)
+            work.adopt(page)
+            if progress is not None:
+                progress(work.done)
+    work.finish()
+    return work.done
+
+
+Parsed = tuple[Person, Username | str]
+"""Somebody with their name as a value, or with the code of what is wrong."""
+
+Wish = tuple[Person, Entry, Username]
+"""Somebody, the name that they have, and the one that a plan gives them instead."""
+
+
+@dataclass(slots=True)
+class _Import:
+    """An import that goes on, and how far it is."""
+
+    engine: Engine
+    kind: str
+    parser: Parser
+    decisions: Decisions
+    now: Now | None
+    done: Imported = field(default_factory=Imported)
+    renames: list[Wish] = field(default_factory=list)
+    firsts: list[Entry] = field(default_factory=list)
+
+    def read(self, people: Iterator[Person], batch: int) -> list[Parsed]:
+        """The next of these people who have a name, with it as a value; none at the end."""
+        return [(one, self._name(one)) for one in islice(_named(people), batch)]
+
+    def _name(self, person: Person) -> Username | str:
+        if not 0 < len(person.id) <= MAX_OWNER or not person.id.isprintable():
+            return "id"
+        name: Any = person.name
+        try:
+            return self.parser.parse(name)  # most keep the rules, and that is told quickly
+        except InvalidName:
+            pass
+        try:
+            return self.parser.existing(name)
+        except InvalidName as error:
+            return error.reasons[0].code if error.reasons else error.code
+
+    def adopt(self, page: Sequence[Parsed]) -> None:
+        """Give a batch their names, in one transaction."""
+        batch = in_transaction(self.engine, partial(self._adopt, page=page))
+        done = self.done
+        done.people += len(page)
+        done.adopted += batch.adopted.new
+        done.already += batch.adopted.already
+        done.grouped += batch.adopted.grouped
+        done.left_out += batch.left_out
+        done.left_out += [
+            LeftOut(Person(one.owner, one.username.display, one.namespace), "taken")
+            for one in batch.adopted.taken
+        ]
+        self.renames += batch.renames
+        self.firsts += batch.firsts
+
+    def _adopt(self, run: HostRun, page: Sequence[Parsed]) -> _Batch:
+        known = {(one.namespace, one.id): (one, name) for one, name in page}
+        people: Iterable[Person] = [one for one, _ in page]
+        if self.now is not None:
+            people = self.now(run.connection, [one for one, _ in page])
+        entries: list[Entry] = []
+        batch = _Batch()
+        for one in _named(people):
+            read, name = known[one.namespace, one.id]
+            if read != one:
+                name = self._name(one)
+            if isinstance(name, str):
+                batch.left_out.append(LeftOut(one, name))
+                continue
+            entry = Entry(name, one.id, one.namespace)
+            plan = self.decisions.get((one.namespace, one.id), "")
+            if plan.startswith(RENAME):
+                new = self.parser.existing(plan.removeprefix(RENAME))
+                if has_name(run, entry, new, self.kind):  # from an import before
+                    batch.adopted.already += 1
+                    continue
+                batch.renames.append((one, entry, new))
+            elif plan == FIRST:
+                batch.firsts.append(entry)
+            entries.append(entry)
+        adopt(run, entries, self.kind, batch.adopted)
+        return batch
+
+    def finish(self) -> None:
+        """Once everybody has their name, do what the plan says of it."""
+        for one, entry, new in self.renames:
+            work = partial(rename, old=entry, new=new, kind=self.kind)
+            if in_transaction(self.engine, work):
+                self.done.renamed.append(Renamed(one, new.display))
+            else:
+                self.done.left_out.append(LeftOut(one, "rename_taken"))
+        for entry in self.firsts:
+            make_first(self.engine, *entry.place, entry.owner)
+
+
+@dataclass(slots=True)
+class _Batch:
+    adopted: Adopted = field(default_factory=Adopted)
+    left_out: list[LeftOut] = field(default_factory=list)
+    renames: list[Wish] = field(default_factory=list)
+    firsts: list[Entry] = field(default_factory=list)
+
+
+def _named(people: Iterable[Person]) -> Iterator[Person]:
+    return (one for one in people if one.name is not None)
+
+
+def in_transaction(engine: Engine, work: Callable[[HostRun], T]) -> T:
+    """Do this and commit, again from the start if it lost against somebody else.
+
+    Raises:
+        SchemaError: The database is not set up for dibs.
+        StoreUnavailable: The database cannot answer, or it lost every time.
+    """
+    dialect = dialect_for(engine.dialect.name)
+    theirs: type[Exception] = engine.dialect.loaded_dbapi.Error
+    for _ in range(TRIES):
+        try:
+            with engine.connect() as connection, acting_as(ACTOR):
+                if dialect.commits_at_once(connection.connection.driver_connection):
+                    usual = connection.default_isolation_level
+                    connection = connection.execution_options(isolation_level=usual)
+                run = HostRun(connection)
+                dialect.begin_on(connection)
+                done = work(run)
+                connection.commit()
+        except (DBAPIError, theirs, RowVanished) as error:
+            lost = isinstance(error, RowVanished)
+            kind = Kind.RESTART if lost else dialect.classify(error)
+            if kind is Kind.AWAY:
+                raise StoreUnavailable from error
+            if kind is Kind.SCHEMA:
+                raise SchemaError(f"A table of dibs is missing: run `{UPGRADE}`.") from error
+            if kind not in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT):
+                raise
+            time.sleep(PAUSE_S * random.random())  # noqa: S311  # so that two do not meet again
+        else:
+            announce(run.noted)
+            return done
+    raise StoreUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """People whose names are one.
+
+    Attributes:
+        members: Their ids and names, in the order of names.
+        first: The id of the one who is found by other spellings too, if there is one.
+    """
+
+    namespace: str
+    key: str
+    members: Sequence[Person]
+    first: str | None = None
+
+
+def find_groups(engine: Engine) -> Iterator[Group]:
+    """All groups there are, by namespace and key.
+
+    Raises:
+        StoreUnavailable: The database cannot answer.
+    """
+    for (namespace, key), rows in groupby(_members(engine), key=lambda row: row.group):
+        members = [Person(str(row.owner), row.display, namespace) for row in rows]
+        place = namespace, key
+        found = in_transaction(engine, partial(rows_at, places={place}))
+        first = found[place].owner if place in found else None
+        yield Group(namespace, key, members, first)
+
+
+def _members(engine: Engine) -> Iterator[NameRow]:
+    namespace, after = "", ""
+    while True:
+        read = partial(read_members, namespace=namespace, after=after, limit=PAGE)
+        page, namespace = in_transaction(engine, read)
+        if not page and not namespace:
+            return
+        yield from page
+        after = page[-1].key if page else ""
+
+
+def make_first(engine: Engine, namespace: str, key: str, owner: str) -> bool:
+    """Have a member of a group be found by its other spellings too; say whether they are one.
+
+    Raises:
+        StoreUnavailable: Nothing was changed.
+    """
+
+    def work(run: HostRun) -> bool:
+        row, members = lock(run, (namespace, key))
+        member = next((one for one in members if one.owner == owner), None)
+        if row is None or row.state != "group" or member is None:
+            return False
+        if row.owner != owner:
+            append(run, [name_first(run, row, member)])
+        return True
+
+    return in_transaction(engine, work)
+
+
+def undo(
+    engine: Engine, *, kind: str, progress: Callable[[int], None] | None = None
+) -> list[NameRow]:
+    """Take back what an import wrote and nobody has changed since.
+
+    Args:
+        engine: Of the database that holds the names.
+        kind: Of owners.
+        progress: Is told how many names were taken back.
+
+    Returns:
+        The names whose rows have changed, as of their new versions: caches are to be told.
+
+    Raises:
+        StoreUnavailable: The database cannot answer; what was taken back stays so.
+    """
+    changed: list[NameRow] = []
+    names, last = 0, ""
+    while True:
+        work = partial(take_back, kind=kind, after=last, limit=PAGE)
+        undone, last = in_transaction(engine, work)
+        names += undone.names
+        changed += undone.rows
+        if not last:
+            return changed
+        if progress is not None:
+            progress(names)

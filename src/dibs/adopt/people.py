@@ -1,0 +1,79 @@
+"""Who is there before dibs is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from dibs.names import Parser
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who has a name already.
+
+    Attributes:
+        id: Which one, as the names table has owners.
+        name: As it was found: a `str`, or whatever else the source has there.
+        namespace: Within which it is theirs.
+    """
+
+    id: str
+    name: object
+    namespace: str = DEFAULT
+
+
+Record = tuple[str, object, object]
+"""An id, the name, and what else was asked for: a namespace, or further columns."""
+
+
+class Rows(Protocol):
+    """Where people are: a column of a database, or a file.
+
+    Attributes:
+        where: It in a sentence.
+        kind: What their names are owned by.
+    """
+
+    where: str
+    kind: str
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Everybody, some at a time, in an order that is the same each time."""
+
+    def count(self) -> tuple[int, int]:
+        """How many rows there are, and how many of them are left out, having no id."""
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Those of these ids that are somebody's."""
+
+    def uniques(self) -> list[str] | None:
+        """What keeps the names unique there by itself; None if that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """People, and by which rules their names are read.
+
+    Attributes:
+        rows: Where they are.
+        parser: Reads names.
+        namespace: Within which their names are unique; None where each row says it.
+    """
+
+    rows: Rows
+    parser: Parser
+    namespace: str | None = DEFAULT
+
+    def people(self) -> Iterator[Person]:
+        """Everybody who has an id; the name of one who has none is None."""
+        for page in self.rows.pages():
+            yield from map(self.person, page)
+
+    def person(self, record: Record) -> Person:
+        """Somebody, as one row says."""
+        owner, name, also = record
+        return Person(owner, name, str(also) if self.namespace is None else self.namespace)

@@ -1,0 +1,306 @@
+"""Which people an adoption is about: a guarded column, a table, or a CSV file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dibs.cli.target import extension_of, find_settings, find_target, host_app
+from dibs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from dibs.adopt.people import Person, Source
+    from dibs.cache import TakenNames
+    from dibs.extension import Dibs
+    from dibs.names import Parser
+    from dibs.store.host.connection import AnyEngine, NameTable
+
+STEP = 1000
+"""People after each of which a progress bar moves."""
+
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Where people are, as it was typed.
+
+    Attributes:
+        model: A mapped class and its column: `User.username`.
+        database: The address of the table's database.
+        table: The table or view.
+        column: The column of names in it, or in the file.
+        ids: The columns that say who is who.
+        file: A CSV file.
+    """
+
+    model: str | None = None
+    database: str | None = None
+    table: str | None = None
+    column: str | None = None
+    ids: tuple[str, ...] = ()
+    file: Path | None = None
+
+    def check(self) -> None:
+        """See that it is one place.
+
+        Raises:
+            UsageError: It is none, or two.
+        """
+        if sum(one is not None for one in (self.model, self.table, self.file)) > 1:
+            raise click.UsageError("give one of Model.column, --table and --csv")
+        if self.table and not self.column:
+            raise click.UsageError("--table needs --column, the column of the names")
+        if self.database and not self.table:
+            raise click.UsageError("--database needs --table and --column")
+        if (self.column or self.ids) and not (self.table or self.file):
+            raise click.UsageError("--column and --id are for a --table or a --csv file")
+
+
+def source_options(command: Command) -> Command:
+    """Give a command what says where people are; it is called with an `Asked` as `asked`."""
+    options = (
+        click.argument("model", required=False, metavar="[MODEL.COLUMN]"),
+        click.option("--database", metavar="URL", help="The address of the table's database."),
+        click.option("--table", metavar="NAME", help="The table or view with the names."),
+        click.option("--column", metavar="NAME", help="The column with the names."),
+        click.option(
+            "--id",
+            "ids",
+            metavar="NAME",
+            help="The column that tells who is who, or several with commas; a table's primary key"
+            " if left out.",
+        ),
+        click.option(
+            "--csv",
+            "file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="A CSV file instead: `id` and `username`, unless --id and --column say otherwise.",
+        ),
+    )
+
+    def called(
+        model: str | None,
+        database: str | None,
+        table: str | None,
+        column: str | None,
+        ids: str | None,
+        file: Path | None,
+        **others: Any,
+    ) -> None:
+        split = tuple(one.strip() for one in ids.split(",")) if ids else ()
+        asked = Asked(model, database, table, column, split, file)
+        asked.check()
+        command(asked=asked, **others)
+
+    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    called.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    wrapped: Command = called
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def find_sources(asked: Asked, also: Sequence[str] = ()) -> list[Source]:
+    """The people that a command is about; of several guarded columns each.
+
+    Args:
+        asked: Where they are.
+        also: Further columns that are wanted of each.
+
+    Raises:
+        ConfigError: They are not there.
+        StoreUnavailable: The database cannot answer.
+    """
+    from dibs.adopt.csvfile import CsvPeople
+    from dibs.adopt.people import DEFAULT, Source
+
+    app = host_app()
+    dibs = None if app is None else extension_of(app)
+    if app is not None and not asked.file and not asked.table:
+        return _mapped(app, dibs, asked.model)
+    if asked.model or not (asked.file or asked.table):
+        raise ConfigError(
+            "say where the people are: --table and --column, or --csv; a Model.column is known to"
+            " `flask dibs adopt ...`"
+        )
+    if dibs is None:
+        from dibs.wiring import make_parser
+
+        settings = find_settings()
+        parser, namespace = make_parser(settings), settings.namespace
+    else:
+        parser, namespace = dibs.parser, DEFAULT
+    if asked.file:
+        return [Source(CsvPeople(asked.file, asked.column, asked.ids, also), parser, namespace)]
+    from dibs.store.host.people import TablePeople
+
+    engine, table, column = _engine(app, dibs, asked.database), str(asked.table), str(asked.column)
+    return [Source(TablePeople(engine, table, column, asked.ids, also), parser, namespace)]
+
+
+def find_source(asked: Asked, also: Sequence[str] = ()) -> Source:
+    """The same, of one column.
+
+    Raises:
+        UsageError: There are several.
+    """
+    sources = find_sources(asked, also)
+    if len(sources) > 1:
+        raise click.UsageError(f"say which: {', '.join(one.rows.where for one in sources)}")
+    return sources[0]
+
+
+def _engine(app: Flask | None, dibs: Dibs | None, url: str | None) -> AnyEngine:
+    """That of the address, or else of the app, or else of the service."""
+    from dibs.store.host.people import reading_engine
+
+    if url is None and app is not None and dibs is not None:
+        with app.app_context():
+            return dibs.engine
+    if url is None and app is not None:
+        raise click.UsageError("--table needs --database in an app without a Dibs")
+    return reading_engine(url or find_settings().resolved_database_url)
+
+
+def _mapped(app: Flask, dibs: Dibs | None, model: str | None) -> list[Source]:
+    """The guarded columns of an app, or one column of its models."""
+    from dibs.adopt.people import DEFAULT, Source
+    from dibs.names import Parser
+    from dibs.state import state_of
+    from dibs.store.host.people import MappedPeople
+
+    every = list(state_of(app).names.values())
+    guards = [(guard, one) for one in every for guard in one.guards]
+    with app.app_context():
+        found = [
+            Source(
+                MappedPeople(
+                    one.engine,
+                    getattr(guard.mapper.class_, guard.key),
+                    None if guard.rules.within is not None else guard.rules.namespace,
+                ),
+                one.parser,
+                None if guard.rules.within is None else guard.rules.namespace(None),
+            )
+            for guard, one in guards
+            if model in (None, guard.where)
+        ]
+        if found or model is None:
+            if not found:
+                raise ConfigError("this app guards no column: dibs.guard(User.username)")
+            return found
+        attribute, engine = _unguarded(app, model, [guard.where for guard, _ in guards])
+        parser = Parser() if dibs is None else dibs.parser
+        return [Source(MappedPeople(engine, attribute), parser, DEFAULT)]
+
+
+def _unguarded(app: Flask, model: str, guarded: Sequence[str]) -> tuple[Any, AnyEngine]:
+    """A column of a model that Flask-SQLAlchemy knows, and its engine.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    name, _, key = model.rpartition(".")
+    db: Any = app.extensions.get("sqlalchemy")
+    for mapper in db.Model.registry.mappers if hasattr(db, "Model") else ():
+        if mapper.class_.__name__ == name and hasattr(mapper.class_, key):
+            return getattr(mapper.class_, key), db.session.get_bind(mapper)
+    known = f"it guards {', '.join(guarded)}" if guarded else "it guards none"
+    raise ConfigError(f"this app has no column {model}; {known}. Or say --table and --column")
+
+
+def kind_option(command: Command) -> Command:
+    """Give a command the option `--kind`; see `owning`."""
+    return click.option(
+        "--kind",
+        metavar="KIND",
+        help="What owns the names of a table or file: a mapped class's table, or what `claim` is"
+        " told. Without an app: users of the service, if left out.",
+    )(command)
+
+
+def owning(source: Source, kind: str | None) -> Source:
+    """The same people, as what they own names as.
+
+    Of the service itself they become users, whose ids are UUIDs.
+    """
+    if kind is not None:
+        source.rows.kind = kind
+    elif host_app() is None:
+        from dibs.adopt.accounts import ServiceUsers
+
+        return replace(source, rows=ServiceUsers(source.rows, source.rows.where))
+    return source
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Where names are kept, and by which rules.
+
+    Attributes:
+        engine: Of their database.
+        table: What is known of the table there; its namespace is that of users.
+        parser: Reads names.
+        quarantine: Milliseconds for which nobody can have the name of somebody who left.
+        kinds: What usually owns names.
+        cache: What is to be told of names that are free again, if there is anything.
+    """
+
+    engine: AnyEngine
+    table: NameTable
+    parser: Parser
+    quarantine: int | None
+    kinds: Sequence[str]
+    cache: TakenNames | None
+
+
+def find_names() -> Names:
+    """Those of the host app, or of the service; its tables were seen to be there.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+        SchemaError: The database is not set up for dibs.
+    """
+    from dibs.state import state_of
+    from dibs.store.database.engine import unbounded_engine
+    from dibs.store.host.connection import NameTable
+    from dibs.store.host.owners import DEFAULT_KIND, kind_of
+    from dibs.wiring import make_parser, open_cache
+
+    find_target().verify()
+    app = host_app()
+    dibs = None if app is None else extension_of(app)
+    if app is None or dibs is None:
+        settings = find_settings()
+        parser, engine = make_parser(settings), unbounded_engine(settings.resolved_database_url)
+        table = NameTable(settings.namespace, {}, parser.rules_version)
+        cache = open_cache(settings) if settings.redis_url else None
+        return Names(engine, table, parser, settings.quarantine_ms, [DEFAULT_KIND], cache)
+    state = state_of(app)
+    guards = [guard for one in state.names.values() for guard in one.guards]
+    kinds = list(dict.fromkeys(kind_of(guard.mapper) for guard in guards)) or [DEFAULT_KIND]
+    with app.app_context():
+        in_metadata, place = dibs.metadata is not None, next(iter(state.names))
+        table = NameTable(place, {}, dibs.rules_version, in_metadata=in_metadata)
+        return Names(dibs.engine, table, dibs.parser, state.quarantine, kinds, state.cache)
+
+
+def watched(people: Iterable[Person], total: int) -> Iterator[Person]:
+    """The same people; on a terminal, with a bar that says how far it is."""
+    if not sys.stderr.isatty():
+        yield from people
+        return
+    with click.progressbar(length=total, label="People", file=sys.stderr) as bar:
+        for number, person in enumerate(people, 1):
+            yield person
+            if number % STEP == 0:
+                bar.update(STEP)
+        bar.update(total)

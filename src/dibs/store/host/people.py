@@ -1,0 +1,401 @@
+"""The people of a host's table, read by the page: who has which name there.
+
+Every page is a transaction of its own, so that whoever reads a million rows keeps nobody waiting.
+What changes meanwhile is read as it was or as it is by then; nobody is read twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import unquote
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Select,
+    Table,
+    TableClause,
+    Text,
+    and_,
+    cast,
+    column,
+    create_engine,
+    false,
+    func,
+    inspect,
+    literal,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.pool import NullPool
+from sqlalchemy.types import TypeEngine
+
+from dibs.errors import ConfigError, StoreUnavailable
+from dibs.store import schema
+from dibs.store.database.dialects import dialect_or_base
+from dibs.store.database.engine import driver_of, parse_url
+from dibs.store.host.columns import guarded_column
+from dibs.store.host.owners import joined, kind_of
+
+PAGE = 5000
+DUPLICATES = 3
+"""How many are named in a sentence."""
+
+Record = tuple[str, object, object]
+"""An id as the names table has owners, the name, and what else was asked for."""
+
+Keys = Sequence[ColumnElement[Any]]
+
+
+def reading_engine(url: str) -> Engine:
+    """An engine to read somebody's tables by; it makes no file and sets up nothing.
+
+    Raises:
+        ConfigError: The address cannot be used, or its driver is not installed.
+        SchemaError: The file that it names does not exist.
+    """
+    try:
+        parsed = parse_url(url)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("DIBS_DATABASE_URL", "--database")) from None
+    schema.require_file(parsed, "give --database the address that the app has")
+    with driver_of(parsed):
+        return create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+
+
+class TablePeople:
+    """The people of a table that is known by its name alone.
+
+    Args:
+        engine: Of its database.
+        name: Of the table or view; `schema.table` for one that is not in the search path.
+        names: The column that has their names.
+        ids: The columns that say who they are. Default: the primary key.
+        also: Further columns that are wanted of each.
+        page: How many rows are read at a time.
+
+    Attributes:
+        where: The column in a sentence.
+        kind: What their names are owned by, as for a mapped class of this table.
+
+    Raises:
+        ConfigError: There is no such table or column, or nothing says who is who.
+        StoreUnavailable: The database cannot answer.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        names: str,
+        ids: Sequence[str] = (),
+        also: Sequence[str] = (),
+        page: int = PAGE,
+    ) -> None:
+        self._engine, self.kind, self._page = engine, name, page
+        with reading(engine) as connection:
+            self._schema, self._name, columns = _look_up(connection, name)
+            for wanted in (names, *ids, *also):
+                _see_column(wanted, columns, name)
+            key = inspect(connection).get_pk_constraint(self._name, self._schema)
+            by = list(ids) or key["constrained_columns"]
+            if not by:
+                raise ConfigError(
+                    f"the table {name} has no primary key: say by --id which column tells who is"
+                    f" who; it has {', '.join(columns)}"
+                )
+            self.where = f"{name}.{names}"
+            there = Table(self._name, MetaData(), Column(names), schema=self._schema)
+            self._column = there.c[names]
+            self._names: ColumnElement[Any] = column(names)
+            self._also: Keys = [column(one) for one in also]
+            self._keys: Keys = [column(one) for one in by]
+            # As the driver takes it that has no type of SQLAlchemy's to help it.
+            makers = [maker(columns[one]) for one in by]
+            self._makers = [_uuid_text if one is UUID else one for one in makers]
+            if set(by) != set(key["constrained_columns"]):
+                self._refuse_duplicates(connection, by)
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Everybody who has an id, in its order.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        # SQLite lets a primary key be NULL, after which no row would be the next one.
+        known = and_(*(key.is_not(None) for key in self._keys))
+        wanted = select(self._names, *self._also, *self._keys).select_from(self._table)
+        wanted = wanted.where(known)
+        with reading(self._engine) as connection:
+            for page in by_pages(
+                lambda sql: connection.execute(sql).all(), wanted, self._keys, self._page
+            ):
+                at = -len(self._keys)
+                records: list[Record] = [(joined(row[at:]), row[0], row[1:at]) for row in page]
+                connection.rollback()
+                yield records
+
+    def count(self) -> tuple[int, int]:
+        """How many rows there are, and how many of them have no id and are not read.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        unknown = or_(*(key.is_(None) for key in self._keys))
+        rows = select(func.count()).select_from(self._table)
+        with reading(self._engine) as connection:
+            return connection.scalar(rows) or 0, connection.scalar(rows.where(unknown)) or 0
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Those of these ids that are somebody's.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        theirs = among(self._keys, owners, self._makers)
+        wanted = select(*self._keys).select_from(self._table).where(theirs)
+        with reading(self._engine) as connection:
+            return {joined(row) for row in connection.execute(wanted)}
+
+    def again(self, connection: Connection, owners: Collection[str]) -> list[Record]:
+        """These people as they are now, kept so until the end of this connection's transaction."""
+        wanted = select(self._names, *self._keys).select_from(self._table)
+        wanted = wanted.where(among(self._keys, owners, self._makers)).with_for_update(read=True)
+        dialect = dialect_or_base(connection.dialect.name)
+        with dialect.any_text(connection):
+            return [(joined(row[1:]), row[0], ()) for row in connection.execute(wanted)]
+
+    def uniques(self) -> list[str]:
+        """What keeps the column unique by itself; see `schema.unique_constraints`."""
+        with reading(self._engine) as connection:
+            return schema.unique_constraints(connection, self._column)
+
+    @property
+    def _table(self) -> TableClause:
+        return table(self._name, schema=self._schema)
+
+    def _refuse_duplicates(self, connection: Connection, by: Sequence[str]) -> None:
+        """See that a given id is one person's."""
+        twice = (select(*self._keys).select_from(self._table).group_by(*self._keys)).having(
+            and_(func.count() > 1, *(key.is_not(None) for key in self._keys))
+        )
+        if found := connection.execute(twice.limit(DUPLICATES)).all():
+            shown = ", ".join(repr(joined(row)) for row in found)
+            raise ConfigError(
+                f"--id {','.join(by)} does not tell who is who: more than one row of {self._name}"
+                f" has {shown}"
+            )
+
+
+class MappedPeople:
+    """The people of a mapped class.
+
+    Args:
+        engine: Of its database.
+        attribute: The column that has their names.
+        namespace: Says of an instance in which namespace its name is unique; None where all are
+            in one.
+
+    Attributes:
+        where: The column in a sentence.
+        kind: What their names are owned by.
+
+    Raises:
+        ConfigError: It is no column that can be guarded.
+    """
+
+    def __init__(
+        self, engine: Engine, attribute: Any, namespace: Callable[[object], str] | None = None
+    ) -> None:
+        self._engine, self._attribute, self._namespace = engine, attribute, namespace
+        self._mapper, self._column = guarded_column(attribute)
+        self.where = f"{attribute.class_.__name__}.{attribute.key}"
+        self.kind = kind_of(self._mapper)
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Everybody, in the order of their primary keys, with their namespaces if asked for.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        keys = primary_key(self._mapper)
+        wanted = self._wanted()
+        with reading(self._engine) as connection, Session(connection) as session:
+            for page in by_pages(lambda sql: session.execute(sql).all(), wanted, keys, PAGE):
+                records = [self._record(row) for row in page]
+                session.rollback()
+                session.expunge_all()
+                yield records
+
+    def count(self) -> tuple[int, int]:
+        """How many rows there are; all of them have an id.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        rows = select(func.count()).select_from(self._mapper.class_)
+        with reading(self._engine) as connection, Session(connection) as session:
+            return session.scalar(rows) or 0, 0
+
+    def uniques(self) -> list[str]:
+        """What keeps the column unique by itself; see `schema.unique_constraints`."""
+        with reading(self._engine) as connection:
+            return schema.unique_constraints(connection, self._column)
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Those of these ids that are somebody's.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        keys = primary_key(self._mapper)
+        wanted = select(*keys).where(self._among(owners))
+        with reading(self._engine) as connection, Session(connection) as session:
+            return {joined(row) for row in session.execute(wanted)}
+
+    def again(self, connection: Connection, owners: Collection[str]) -> list[Record]:
+        """These people as they are now, kept so until the end of this connection's transaction."""
+        wanted = self._wanted().where(self._among(owners)).with_for_update(read=True)
+        dialect = dialect_or_base(connection.dialect.name)
+        # The session is never committed: the transaction is that of the connection.
+        session = Session(connection, join_transaction_mode="conditional_savepoint")
+        with dialect.any_text(connection):
+            return [self._record(row) for row in session.execute(wanted)]
+
+    def _wanted(self) -> Select[Any]:
+        first = self._attribute if self._namespace is None else self._mapper.class_
+        return select(first, *primary_key(self._mapper))
+
+    def _among(self, owners: Collection[str]) -> ColumnElement[bool]:
+        keys = primary_key(self._mapper)
+        return among(keys, owners, [maker(key.type) for key in keys])
+
+    def _record(self, row: Sequence[Any]) -> Record:
+        if self._namespace is None:
+            return joined(row[1:]), row[0], None
+        name = getattr(row[0], self._attribute.key)
+        return joined(row[1:]), name, self._namespace(row[0])
+
+
+People = TablePeople | MappedPeople
+
+
+def primary_key(mapper: Mapper[Any]) -> Keys:
+    """The attributes that are a mapped class's primary key."""
+    return [
+        getattr(mapper.class_, mapper.get_property_by_column(one).key) for one in mapper.primary_key
+    ]
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection by which text is read whatever it holds, each statement a transaction.
+
+    Raises:
+        StoreUnavailable: The database cannot answer; what its driver says is the cause.
+    """
+    dialect = dialect_or_base(engine.dialect.name)
+    try:
+        with engine.connect() as connection, dialect.any_text(connection):
+            yield connection
+    except DBAPIError as error:
+        raise StoreUnavailable from error
+
+
+def by_pages(
+    fetch: Callable[[Select[Any]], Sequence[Any]], wanted: Select[Any], keys: Keys, size: int
+) -> Iterator[Sequence[Any]]:
+    """Rows in the order of their keys, which are the last columns of each.
+
+    Not by OFFSET, which reads all that it leaves out; and no comparison of whole rows, for which
+    MariaDB uses no index.
+    """
+    ordered = wanted.order_by(*keys).limit(size)
+    page = fetch(ordered)
+    while page:
+        yield page
+        last = page[-1][-len(keys) :]
+        if len(page) < size:
+            return
+        beyond = [
+            and_(*map(_is, keys[:at], last), keys[at] > _bound(last[at], keys[at]))
+            for at in range(len(keys))
+        ]
+        page = fetch(ordered.where(or_(*beyond)))
+
+
+Maker = Callable[[str], Any]
+MAKERS: Mapping[type, Maker] = {int: int, UUID: UUID, bytes: bytes.fromhex}
+
+
+def maker(kind: TypeEngine[Any]) -> Maker:
+    """What makes a value of a column of this type from a part of an id."""
+    try:
+        return MAKERS.get(kind.python_type, str)
+    except NotImplementedError:
+        return str
+
+
+def among(keys: Keys, owners: Collection[str], makers: Sequence[Maker]) -> ColumnElement[bool]:
+    """Whether a primary key is one of those that these ids, as `joined` made them, stand for."""
+    found: list[tuple[Any, ...]] = []
+    for owner in owners:
+        parts = [owner] if len(keys) == 1 else [unquote(part) for part in owner.split(":")]
+        with suppress(ValueError):  # it can be none
+            found.append(tuple(make(part) for make, part in zip(makers, parts, strict=True)))
+    if len(keys) == 1:
+        return keys[0].in_([_bound(values[0], keys[0]) for values in found])
+    return or_(false(), *(and_(*map(_is, keys, values)) for values in found))
+
+
+def _is(key: ColumnElement[Any], value: object) -> ColumnElement[bool]:
+    return key == _bound(value, key)
+
+
+def _bound(value: object, key: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A value of this column, to be sent."""
+    if isinstance(value, str) and (raw := value.encode("utf-8", "surrogateescape")) != (
+        value.encode("utf-8", "replace")
+    ):
+        return cast(literal(raw, LargeBinary), Text)
+    # With the column's own type: PostgreSQL would compare a citext with a varchar as text.
+    return literal(value, key.type)
+
+
+def _uuid_text(part: str) -> str:
+    return str(UUID(part))
+
+
+Columns = Mapping[str, TypeEngine[Any]]
+
+
+def _look_up(connection: Connection, name: str) -> tuple[str | None, str, Columns]:
+    """Schema and name of a table or view, and the types of its columns.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    inspector = inspect(connection)
+    before, _, after = name.rpartition(".")
+    for place, bare in ((None, name), (before or None, after)):
+        if inspector.has_table(bare, place):
+            found = inspector.get_columns(bare, place)
+            return place, bare, {one["name"]: one["type"] for one in found}
+    near = get_close_matches(name, inspector.get_table_names(), 1)
+    raise ConfigError(f"there is no table {name}" + (f"; do you mean {near[0]}?" if near else ""))
+
+
+def _see_column(name: str, columns: Collection[str], of: str) -> None:
+    if name not in columns:
+        raise ConfigError(f"the table {of} has no column {name}; it has {', '.join(columns)}")

@@ -1,0 +1,250 @@
+"""Names that people had before dibs: put into their hands, and taken back, many at a time."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from dibs.names import Username
+from dibs.store.database.dialects.base import ADOPTED, Run, name_row, plain
+from dibs.store.host.connection import HostRun
+from dibs.store.names.claims import Place
+from dibs.store.names.groups import join, lock_all, rows_at, write
+from dibs.store.names.history import Step, append, changed
+from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.releases import FREE, end_groups, end_row
+from dibs.store.records import BEHIND, Claim, NameRow, Won, owned
+
+ACTOR = "adopt"
+COLUMNS = (
+    *("namespace", "name_key", "canonical", "display", "rules_version", "state"),
+    *("owner_kind", "owner", "version", "created_at", "actor", "registered"),
+)
+
+
+class Entry(NamedTuple):
+    """Somebody and the name that they have."""
+
+    username: Username
+    owner: str
+    namespace: str
+
+    @property
+    def place(self) -> Place:
+        """What the database makes unique."""
+        return self.namespace, self.username.key
+
+
+@dataclass(slots=True)
+class Adopted:
+    """What became of some people.
+
+    Attributes:
+        new: How many have their name from now on.
+        already: How many had it before.
+        grouped: How many of both are in a group now.
+        taken: Whose name somebody else writes exactly like that, or has under no key of a group.
+    """
+
+    new: int = 0
+    already: int = 0
+    grouped: int = 0
+    taken: list[Entry] = field(default_factory=list)
+
+
+def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -> None:
+    """Put these names into their owners' hands, in the caller's transaction.
+
+    Args:
+        run: Sends the statements.
+        entries: Who has which name.
+        kind: Of owners.
+        adopted: Is told what became of them.
+
+    Raises:
+        RowVanished: A row kept changing; the transaction is to be run again.
+        DBAPIError: Somebody claimed a name meanwhile; the same.
+    """
+    rows = rows_at(run, {one.place for one in entries})
+    new: dict[Place, Entry] = {}
+    others: list[Entry] = []
+    for one in entries:
+        row, before = rows.get(one.place), new.get(one.place)
+        is_theirs = row is not None and row.state == "owned" and row.is_of(kind, one.owner)
+        if is_theirs or (before is not None and before.owner == one.owner):
+            adopted.already += 1
+        elif row is None and before is None:
+            new[one.place] = one
+        else:
+            others.append(one)
+    _load(run, kind, [new[at] for at in sorted(new)])
+    adopted.new += len(new)
+    if others:
+        _adopt_others(run, kind, others, rows, adopted)
+
+
+def _load(run: HostRun, kind: str, entries: Iterable[Entry]) -> None:
+    now = plain(run.rows(f"SELECT {run.dialect.clock}", {})[0])[0]
+    rows = [
+        (
+            namespace,
+            name.key,
+            None if name.canonical == name.key else name.canonical,
+            name.display,
+            name.rules_version,
+            "owned",
+            kind,
+            owner,
+            1,
+            now,
+            ACTOR,
+            ADOPTED,
+        )
+        for name, owner, namespace in entries
+    ]
+    if rows:
+        run.dialect.load(run.connection, "dibs_names", COLUMNS, rows)
+
+
+def _adopt_others(
+    run: Run,
+    kind: str,
+    entries: Sequence[Entry],
+    rows: dict[Place, NameRow],
+    adopted: Adopted,
+) -> None:
+    """Those whose name's row is there: nobody's by now, or one that others have too."""
+    steps: list[Step] = []
+    claims: list[tuple[Entry, Claim]] = []
+    for one in entries:
+        token = secrets.token_hex(8)
+        claim = Claim(one.username, kind, one.owner, token, one.namespace, by_staff=True)
+        row = rows.get(one.place)
+        if row is None or not row.open_to(claim):
+            claims.append((one, claim))
+            continue
+        after = replace(owned(claim, version=row.version + 1), claim_token=None)
+        write(run, after)
+        rows[one.place] = after
+        steps.append(Step(row, changed(after, "adopted", became=after.display)))
+        adopted.new += 1
+    append(run, steps)
+    joined = join(run, [claim for _, claim in claims], adopted=True)
+    adopted.grouped += len(joined.moved)
+    for one, claim in claims:
+        if joined.rows[claim.token] is None:
+            adopted.taken.append(one)
+        elif claim.token in joined.new:
+            adopted.new += 1
+            adopted.grouped += 1
+        else:
+            adopted.already += 1
+
+
+def has_name(run: Run, who: Entry, name: Username, kind: str) -> bool:
+    """Whether somebody has this name already."""
+    row = rows_at(run, {(who.namespace, name.key)}).get((who.namespace, name.key))
+    return row is not None and row.state == "owned" and row.is_of(kind, who.owner)
+
+
+def rename(run: Run, old: Entry, new: Username, kind: str) -> bool:
+    """Give somebody another name instead of theirs, and say whether it was to be had."""
+    claim = Claim(new, kind, old.owner, secrets.token_hex(8), old.namespace)
+    name = old.username
+    theirs = OldName(old.namespace, name.key, name.canonical, kind, old.owner, name.display)
+    outcome = apply_moves(run, [Move(claim, theirs)], FREE).outcomes[claim.token]
+    return isinstance(outcome, Won)
+
+
+def read_members(run: Run, namespace: str, after: str, limit: int) -> tuple[list[NameRow], str]:
+    """Some members of groups, in the order of their keys.
+
+    Args:
+        run: Sends the statements.
+        namespace: That of the last one; empty at the beginning.
+        after: The key of the last one; empty at the beginning of a namespace.
+        limit: How many at most.
+
+    Returns:
+        Members of one namespace, and which it is; of the next one where there are no more in
+        this one, and empty where there is none.
+    """
+    where = "namespace = :namespace AND name_key > :after AND name_key < :behind"
+    sql = f"{run.dialect.select_where(where)} AND state = 'owned' ORDER BY name_key LIMIT {limit}"
+    params = {"namespace": namespace, "after": after, "behind": BEHIND}
+    if namespace and (found := [name_row(row) for row in run.rows(sql, params)]):
+        return found, namespace
+    sql = "SELECT MIN(namespace) FROM dibs_names WHERE namespace > :namespace"
+    return [], plain(run.rows(sql, {"namespace": namespace})[0])[0] or ""
+
+
+class Undone(NamedTuple):
+    """What was taken back.
+
+    Attributes:
+        names: How many people have their name no more.
+        rows: The names that are nobody's now, or are somebody's alone again.
+    """
+
+    names: int
+    rows: list[NameRow]
+
+
+def take_back(run: Run, kind: str, after: str, limit: int) -> tuple[Undone, str]:
+    """Take back what was adopted of some owners and nobody has changed since.
+
+    Of a group all are taken back at once, or the last one would be promoted in between.
+
+    Args:
+        run: Sends the statements.
+        kind: Of owners.
+        after: The id of the last owner that was looked at.
+        limit: How many names are looked at.
+
+    Returns:
+        What was taken back, and the last owner that was looked at; empty at the end.
+    """
+    where = "owner_kind = :kind AND owner > :after AND state = 'owned'"
+    sql = f"{run.dialect.select_where(where)} ORDER BY owner LIMIT {limit}"
+    rows = [name_row(row) for row in run.rows(sql, {"kind": kind, "after": after})]
+    if not rows:
+        return Undone(0, []), ""
+    if len(rows) == limit and rows[0].owner != rows[-1].owner:  # who may have more of them
+        rows = [row for row in rows if row.owner != rows[-1].owner]
+    groups = lock_all(run, rows)
+    wanted = {(row.namespace, row.key): row for row in rows if not row.is_member}
+    wanted |= {
+        (row.namespace, row.key): row
+        for group in groups.values()
+        for row in group.owned
+        if row.owner_kind == kind
+    }
+    mine = [row for row in wanted.values() if row.first is not None and row.first.adopted]
+    later = _taken_over(run, [row for row in wanted.values() if row.first is None])
+    for namespace in sorted({row.namespace for row in mine}):
+        keys = sorted(row.key for row in mine if row.namespace == namespace)
+        for among, params in run.dialect.among_many(namespace, keys):
+            is_new = f"updated_at IS NULL AND registered = {ADOPTED}"
+            run.change(f"DELETE FROM dibs_names WHERE {among} AND {is_new}", params)
+    ended = [end_row(run, row, action="released") for row in later]
+    append(run, [one.step for one in ended])
+    rest = end_groups(run, [*mine, *later], FREE)
+    gone = [replace(row, version=row.version + 1) for row in mine]
+    freed = [*gone, *(one.row for one in [*ended, *rest])]
+    return Undone(len(mine) + len(later), freed), str(rows[-1].owner)
+
+
+def _taken_over(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
+    """Those whose last change was that they were adopted."""
+    found: list[NameRow] = []
+    for row in rows:
+        sql = (
+            "SELECT action FROM dibs_history"
+            " WHERE namespace = :namespace AND name_key = :key AND version = :version"
+        )
+        params = {"namespace": row.namespace, "key": row.key, "version": row.version}
+        if [plain(line)[0] for line in run.rows(sql, params)] == ["adopted"]:
+            found.append(row)
+    return found

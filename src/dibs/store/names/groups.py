@@ -1,0 +1,350 @@
+"""Groups: people whose names are one, and who all keep theirs.
+
+They had them before dibs, or before the rules that make their names one. The key's row is in the
+state `group` and is granted to nobody. Each member has a row of their own under a marked key,
+which no name can have: a control character, the key, the same again, and the name exactly as
+they wrote it. So all members of a group lie side by side. Within a group only the exact
+spelling is somebody; other spellings are nobody, or the one who was made the group's first.
+
+Whoever changes a group locks the key's row before anything else of it. A member who leaves drops
+out; the last one is promoted: their name moves to the key, as if there had been nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from dibs.names import Username
+from dibs.names.skeleton import is_too_long
+from dibs.signals import Action, NameChange
+from dibs.store.accounts.rows import make_row
+from dibs.store.database.dialects.base import Run, first_params, key_params, name_row, row_params
+from dibs.store.database.transactions import RowVanished
+from dibs.store.names.history import Step, append, changed
+from dibs.store.records import Claim, FirstClaim, NameRow, member_bounds, member_key, owned
+
+MAX_BATCH = 500
+Place = tuple[str, str]
+
+
+def holder(
+    find: Callable[[Sequence[str]], Mapping[str, NameRow]], username: Username
+) -> NameRow | None:
+    """The row of who has exactly this name; in a group that of the key, where no member has.
+
+    Args:
+        find: The rows of keys, by key; asked a second time for a name that is a group's.
+        username: Whose.
+    """
+    key, mine = username.key, member_key(username.key, username.display)
+    row = find([key]).get(key)
+    if row is None or row.state != "group":
+        return row
+    theirs = member_key(key, row.display)
+    found = find([key, mine, theirs])  # the key again: the last member may just be promoted
+    row = found.get(key)
+    for member in (found.get(mine), found.get(theirs)):
+        if row is None or row.state != "group":
+            break
+        is_first = member is not None and row.owner is not None and member.is_of(*_owner(row))
+        if member is not None and member.state == "owned" and (member.key == mine or is_first):
+            return member
+    return row
+
+
+def who_has(run: Run, row: NameRow, claim: Claim) -> NameRow:
+    """Who has a name that is refused: in a group the member who writes it like this."""
+    if row.state != "group":
+        return row
+    key = member_key(row.key, claim.username.display)
+    found = map(name_row, run.rows(run.dialect.select(1), key_params(row.namespace, [key])))
+    return next((member for member in found if member.state == "owned"), row)
+
+
+def within(claim: Claim, leaving: Iterable[NameRow]) -> Claim:
+    """The claim of one's own name in a group, in another spelling, or as its next owner.
+
+    Args:
+        claim: As it was made.
+        leaving: What is given up in the same transaction.
+
+    Returns:
+        That of a member's row; of any other name the claim as it is.
+    """
+    name = claim.username
+    key = member_key(name.key, name.display)
+    for row in leaving:
+        if row.is_member and row.group == (claim.namespace, name.key):
+            is_theirs = row.key == key or row.is_of(claim.owner_kind, claim.owner)
+            if is_theirs and not is_too_long(key):
+                return replace(claim, username=name._replace(key=key))
+    return claim
+
+
+class Members(NamedTuple):
+    """A group that nobody else can change any more.
+
+    Attributes:
+        row: The key's; None if there is none.
+        owned: Those of its members.
+    """
+
+    row: NameRow | None
+    owned: list[NameRow]
+
+    def find(self, is_it: Callable[[NameRow], bool], display: str) -> NameRow | None:
+        """The row of a member, or of the one who was promoted; of several that of this name."""
+        rows = [row for row in [*self.owned, self.row] if row is not None and is_it(row)]
+        return min(rows, key=lambda row: row.display != display, default=None)
+
+
+def lock(run: Run, group: Place) -> Members:
+    """A group as it is, and stays until the end of this transaction."""
+    namespace, key = group
+    params: dict[str, object] = {"namespace": namespace, "key": key}
+    sql = run.dialect.lock_rows("namespace = :namespace AND name_key = :key")
+    row = next(map(name_row, run.rows(sql, params)), None)
+    where = "namespace = :namespace AND name_key > :first AND name_key < :last"
+    params = {"namespace": namespace} | member_bounds(key)
+    found = map(name_row, run.rows(run.dialect.lock_rows(where), params))
+    return Members(row, [member for member in found if member.state == "owned"])
+
+
+def lock_all(run: Run, rows: Iterable[NameRow]) -> dict[Place, Members]:
+    """The groups that these rows are of, in the order in which everybody locks them."""
+    places = {row.group for row in rows if row.is_member or row.state == "group"}
+    return {group: lock(run, group) for group in sorted(places)}
+
+
+def hold(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
+    """These rows as they are once nobody else can change their groups.
+
+    Who was promoted meanwhile is found by the key's row; what is nobody's by now is left out.
+    """
+    groups = lock_all(run, rows)
+    kept = {(row.namespace, row.key): row for row in rows if row.group not in groups}
+    for row in rows:
+        if row.group in groups:
+            now = groups[row.group].find(_same_owner(row), row.display)
+            if now is not None:
+                kept[now.namespace, now.key] = now
+    return [kept[at] for at in sorted(kept)]
+
+
+class Joined(NamedTuple):
+    """What became of people whose names are others' too.
+
+    Attributes:
+        rows: Theirs, by their claims' tokens; None where somebody else writes it exactly like
+            that, or where no key could hold it.
+        moved: Those of people who had the key's row until now, by its place.
+        new: The tokens of those whose rows were not there before.
+    """
+
+    rows: dict[str, NameRow | None]
+    moved: dict[Place, NameRow]
+    new: set[str]
+
+
+def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
+    """Have people keep their names beside those who have the keys' rows.
+
+    Args:
+        run: Sends the statements.
+        claims: Of names that are others', or a group's.
+        adopted: Whether they had them before dibs was there.
+
+    Raises:
+        RowVanished: A name is nobody's by now; the transaction is to be run again.
+    """
+    rows = rows_at(run, {(one.namespace, one.username.key) for one in claims}, lock=True)
+    first = FirstClaim(0, None, None, registered=False, adopted=True) if adopted else None
+    wanted = [replace(owned(one, version=1), first=first) for one in claims]
+    seats = Seats(rows_at(run, {_seat(row) for row in [*rows.values(), *wanted]}, lock=False))
+    joined, turned = Joined({}, {}, set()), dict[Place, NameRow]()
+    for claim, mine in zip(claims, wanted, strict=True):
+        row = rows.get(mine.group)
+        if row is None or row.state not in ("owned", "group"):
+            raise RowVanished(mine.key)
+        if _same_owner(mine)(row):
+            joined.rows[claim.token] = row
+            continue
+        if row.state == "owned" and _seat(row) != _seat(mine) and _fits(row) and _fits(mine):
+            joined.moved[mine.group] = seats.take(row) or row
+            turned[mine.group] = row
+            row = rows[mine.group] = replace(row, state="group", owner_kind=None, owner=None)
+        is_in = row.state == "group" and _fits(mine)
+        others = len(seats.new)
+        joined.rows[claim.token] = seats.take(mine) if is_in else None
+        if len(seats.new) > others:
+            joined.new.add(claim.token)
+    _write_seats(run, seats, joined.moved)
+    _write_turned(run, [(row, rows[at]) for at, row in turned.items()])
+    return joined
+
+
+@dataclass(slots=True)
+class Seats:
+    """Rows of members: those that are there, and those that are to be."""
+
+    there: dict[Place, NameRow]
+    new: dict[Place, NameRow] = field(default_factory=dict)
+
+    def take(self, row: NameRow) -> NameRow | None:
+        """Have the owner of this name be a member; None if another one writes it like this."""
+        at = _seat(row)
+        now = self.new.get(at) or self.there.get(at)
+        if now is not None and now.state == "owned":
+            return now if _same_owner(row)(now) else None
+        version = now.version + 1 if now else 1
+        seat = self.new[at] = replace(row, key=at[1], claim_token=None, version=version)
+        return seat
+
+
+def _seat(row: NameRow) -> Place:
+    return row.namespace, member_key(row.key, row.display)
+
+
+def _fits(row: NameRow) -> bool:
+    return not is_too_long(_seat(row)[1])
+
+
+def rows_at(run: Run, places: set[Place], *, lock: bool = False) -> dict[Place, NameRow]:
+    """The rows at these places, thousands of them if need be; locked as they were committed."""
+    found: dict[Place, NameRow] = {}
+    for namespace in sorted({namespace for namespace, _ in places}):
+        keys = sorted(key for where, key in places if where == namespace)
+        for among, params in run.dialect.among_many(namespace, keys):
+            sql = run.dialect.lock_rows(among) if lock else run.dialect.select_where(among)
+            found |= {(namespace, row.key): row for row in map(name_row, run.rows(sql, params))}
+    return found
+
+
+def _write_seats(run: Run, seats: Seats, moved: Mapping[Place, NameRow]) -> None:
+    steps: list[Step] = []
+    new: dict[bool, list[tuple[NameRow, NameChange]]] = {True: [], False: []}
+    for at, row in sorted(seats.new.items()):
+        is_adopted = row.first is not None and row.first.adopted
+        is_moved = row in moved.values()
+        action: Action = "adopted" if is_adopted else "grouped" if is_moved else "claimed"
+        change = changed(row, action, was=row.display if is_moved else None, became=row.display)
+        before = seats.there.get(at)
+        steps.append(Step(before, change, told=is_moved and not is_adopted))
+        if before is None:
+            new[steps[-1].told].append((row, change))
+        else:
+            write(run, row)
+    for told, rows in new.items():
+        for start in range(0, len(rows), MAX_BATCH):
+            part = rows[start : start + MAX_BATCH]
+            params = row_params([row for row, _ in part])
+            for i, (row, change) in enumerate(part):
+                params |= {} if told else first_params(i, row, change)
+            run.change(run.dialect.insert(len(part), told=told), params)
+    append(run, steps)
+
+
+def _write_turned(run: Run, rows: Sequence[tuple[NameRow, NameRow]]) -> None:
+    """Have the key of each be a group's."""
+    steps: list[Step] = []
+    for row, group in rows:
+        if row.first is not None and row.first.registered:
+            make_row(run, str(row.owner))  # their name's first claim has said that they exist
+        after = replace(group, claim_token=None, version=row.version + 1, first=None)
+        write(run, after)
+        steps.append(Step(row, changed(after, "grouped", was=row.display)))
+    append(run, steps)
+
+
+class Settled(NamedTuple):
+    """What became of groups that somebody has left.
+
+    Attributes:
+        steps: What is to be written down.
+        empty: The keys' rows of those in which nobody is left.
+    """
+
+    steps: list[Step]
+    empty: list[NameRow]
+
+
+def settle(run: Run, gone: Iterable[NameRow]) -> Settled:
+    """Look who is left in groups, of which these rows were, and promote the last one.
+
+    Raises:
+        RowVanished: A row has changed meanwhile; the transaction is to be run again.
+    """
+    settled = Settled([], [])
+    for members in lock_all(run, (row for row in gone if row.is_member)).values():
+        row, owned = members
+        if row is None or row.state != "group":
+            continue
+        if not owned:
+            settled.empty.append(row)
+        elif len(owned) == 1:
+            settled.steps.extend(_promote(run, row, owned[0]))
+        elif row.owner is not None:
+            settled.steps.extend(_keep_first(run, row, members))
+    return settled
+
+
+def _promote(run: Run, row: NameRow, last: NameRow) -> list[Step]:
+    moved = replace(last, key=row.key, claim_token=None, version=row.version + 1, first=None)
+    left = replace(last, claim_token=None, version=last.version + 1, first=None)
+    write(run, moved)
+    write(run, replace(left, state="free", owner_kind=None, owner=None))
+    name = last.display
+    return [
+        Step(before, changed(after, "promoted", was=name, became=name))
+        for before, after in ((row, moved), (last, left))
+    ]
+
+
+def _keep_first(run: Run, row: NameRow, members: Members) -> list[Step]:
+    """Have the key's row say how its first spells their name now, or that there is none."""
+    first = members.find(_same_owner(row), row.display)
+    if first is not None and first.key != row.key:
+        return [] if first.display == row.display else [name_first(run, row, first)]
+    return [name_first(run, row, None)]
+
+
+def name_first(run: Run, row: NameRow, first: NameRow | None) -> Step:
+    """Have this member be found by their other spellings too, or nobody.
+
+    Raises:
+        RowVanished: The key's row has changed meanwhile.
+    """
+    shown = first or row
+    after = replace(
+        row,
+        canonical=shown.canonical,
+        display=shown.display,
+        owner_kind=first.owner_kind if first else None,
+        owner=first.owner if first else None,
+        version=row.version + 1,
+        first=None,
+    )
+    write(run, after)
+    became = first.display if first else None
+    return Step(row, changed(after, "grouped", was=row.display, became=became))
+
+
+def write(run: Run, after: NameRow) -> None:
+    """Make the row this one, which it was not yet: its version has grown by one.
+
+    Raises:
+        RowVanished: It has changed meanwhile; the transaction is to be run again.
+    """
+    params = row_params([after]) | {"version": after.version - 1}
+    if run.change(run.dialect.take_over(when_free=False), params) != 1:
+        raise RowVanished(after.key)
+
+
+def _owner(row: NameRow) -> tuple[str, str]:
+    return str(row.owner_kind), str(row.owner)
+
+
+def _same_owner(row: NameRow) -> Callable[[NameRow], bool]:
+    return lambda other: other.state == "owned" and other.is_of(*_owner(row))

@@ -1,0 +1,108 @@
+"""An app's own columns: guarded ones, and those that are not yet."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import insert, text
+
+from tests.backends import SQLITE
+from tests.extension.guarded import Guarded, run
+
+
+def old(guarded: Guarded, *names: str | None) -> None:
+    """People as they were there before dibs."""
+    rows = [{"username": name} for name in names]
+    guarded.db.session.execute(insert(guarded.Member), rows)
+    guarded.db.session.commit()
+
+
+def test_guarded_column(guarded: Guarded):
+    old(guarded, "Ada", "eve", "lin", None)
+    said = run(guarded, "adopt", "audit", "Member.username")
+    assert said.exit_code == 0, said.output
+    assert "Member.username: 3 people have a name, and 3 of them are alone" in said.output
+    assert "kept unique so far" in said.output
+
+
+def test_every_guarded_column(guarded: Guarded):
+    """Each in its namespace; a row's own if it says which."""
+    old(guarded, "modem", "rnodem")
+    rows = [{"room": room, "label": name} for room in "ab" for name in ("left", "Left")]
+    guarded.db.session.execute(insert(guarded.Seat), [*rows, {"room": "c", "label": "left"}])
+    guarded.db.session.commit()
+    members, pages, seats = json.loads(run(guarded, "adopt", "audit", "--json").output)
+    assert [one["where"] for one in (members, pages, seats)] == [
+        "Member.username",
+        "Page.slug",
+        "Seat.label",
+    ]
+    assert [one["namespace"] for one in seats["groups"]] == ["room:a", "room:b"]
+    assert (members["grouped"], seats["grouped"], seats["alone"], pages["people"]) == (2, 4, 1, 0)
+    assert len(members["uniques"]) == 1
+
+
+@pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
+def test_which_column(guarded: Guarded, tmp_path):
+    """A report is of one; a column need not be guarded; a table is read by the app's engine."""
+    assert (
+        "say which: Member.username"
+        in run(guarded, "adopt", "audit", "--plan", tmp_path / "p").output
+    )
+    old(guarded, "ada")
+    guarded.db.session.execute(text("UPDATE member SET email = 'ada@example.org'"))
+    guarded.db.session.commit()
+    unguarded = json.loads(run(guarded, "adopt", "audit", "Member.email", "--json").output)[0]
+    assert (unguarded["people"], unguarded["kept"]) == (1, {"at_sign": 1})
+    assert (
+        "this app has no column Member.mail" in run(guarded, "adopt", "audit", "Member.mail").output
+    )
+    table = "--table", "member", "--column", "username", "--json"
+    assert json.loads(run(guarded, "adopt", "audit", *table).output)[0]["people"] == 1
+
+
+TABLE = "--table", "member", "--column", "username"
+
+
+def test_verify_of_a_table(guarded: Guarded):
+    """As its guarded column, since what owns the names is the same."""
+    old(guarded, "Ada", "lin", None)
+    said = run(guarded, "adopt", "verify", *TABLE)
+    assert (said.exit_code, "member.username: 2 people, 2 open" in said.output) == (1, True)
+    assert run(guarded, "adopt", "verify", *TABLE, "--mend").exit_code == 0
+    assert run(guarded, "adopt", "verify", "Member.username").exit_code == 0
+    assert "kept unique by the database, too, by" in run(guarded, "adopt", "verify").output
+    guarded.db.session.execute(text("DELETE FROM member WHERE username = 'lin'"))
+    guarded.db.session.commit()
+    gone = run(guarded, "adopt", "verify", *TABLE)
+    assert "'lin' belongs to nobody who is there" in gone.output
+    assert run(guarded, "adopt", "verify", *TABLE, "--mend").exit_code == 0
+    assert guarded.owners() == {"Ada": guarded.members()["Ada"]}
+
+
+@pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
+def test_verify_of_a_file(guarded: Guarded, tmp_path):
+    """Names that were claimed by plain ids; a file that lacks somebody says so."""
+    guarded.dibs.claim("ada", owner=7, kind="player")
+    guarded.db.session.commit()
+    file = tmp_path / "people.csv"
+    file.write_text("id,username\n7,ada\n8,grace\n9,a\x01b\n" + "x" * 65 + ",lin\n")
+    words = "adopt", "verify", "--csv", file, "--kind", "player"
+    found = json.loads(run(guarded, *words, "--json").output)[0]
+    assert sorted((one["owner"][:2], one["why"]) for one in found["apart"]) == [
+        ("8", "unclaimed"),
+        ("9", "invalid"),
+        ("xx", "invalid"),
+    ]
+    file.write_text("id,username\n8,grace\n")
+    mended = run(guarded, *words, "--mend")
+    assert (mended.exit_code, "2 mended" in mended.output) == (0, True), mended.output
+    assert guarded.owners() == {"grace": "8"}
+
+
+@pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
+def test_what_the_next_migration_would_drop(guarded: Guarded, monkeypatch):
+    monkeypatch.setattr("dibs.cli.host.HostDatabase.warning", lambda self: "It would drop all.")
+    said = run(guarded, "adopt", "verify")
+    assert (said.exit_code, "It would drop all." in said.output) == (1, True)
