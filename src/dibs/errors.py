@@ -393,6 +393,10 @@ class StoreUnavailable(StoreError):
     retry_after: int = 1
 
 
+class RulesReplaced(StoreUnavailable):
+    """Names are kept by other rules now than by this server's; nothing was changed."""
+
+
 class OutcomeUnknown(StoreUnavailable):
     """COMMIT was sent and its fate is not known; ask again with the same key."""
 

@@ -159,6 +159,9 @@ meta = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("rules_version", Integer, nullable=False),
     Column("secret", byte_text(64), nullable=False),
+    # Which rules names go to or come from, and how far that is: see `dibs.store.names.rekey`.
+    Column("other_rules", Integer),
+    Column("phase", byte_text(16)),
 )
 
 # How many users registered in an hour that is over; see `dibs.store.names.history`.

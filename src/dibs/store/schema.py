@@ -26,6 +26,7 @@ VERSION_TABLE = "dibs_alembic_version"
 EMPTY_META = f"The table {meta.name} is empty: run `{UPGRADE}`."
 LAST_BEFORE_RELEASE = "0008"
 """The last migration that was never released: its tables are converted, not migrated."""
+FIRST_RELEASED = "0009"
 
 UPGRADE_TRIES = 6
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -233,8 +234,8 @@ def _upgrade(connection: Connection, rules_version: int) -> None:
         from dibs.store.prerelease import convert
 
         convert(connection)
-        command.stamp(config, "head", purge=True)
-        return
+        command.stamp(config, FIRST_RELEASED, purge=True)
+        revision = FIRST_RELEASED
     if revision is not None and revision < LAST_BEFORE_RELEASE:
         raise SchemaError(
             f"The database is at migration {revision}, which was never released: the dibs that made"

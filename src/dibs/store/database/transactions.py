@@ -21,7 +21,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from dibs.context import Budget, Deadline
-from dibs.errors import DibsError, OutcomeUnknown, SchemaError, StoreError, StoreUnavailable
+from dibs.errors import (
+    DibsError,
+    OutcomeUnknown,
+    RulesReplaced,
+    SchemaError,
+    StoreError,
+    StoreUnavailable,
+)
 from dibs.signals import NameChange, announce
 from dibs.store.database.dialects import UPGRADE, Dialect, Kind, Row, Run, dialect_for
 from dibs.store.database.dialects.base import Params, listed, plain
@@ -416,7 +423,9 @@ class Transactions:
         """End what is left of an attempt and say what its failure means."""
         kind = self._kind(error)
         # After an answer of ours nothing is wrong with the connection.
-        is_answer = isinstance(error, DibsError) and not isinstance(error, StoreError)
+        is_answer = isinstance(error, RulesReplaced) or (
+            isinstance(error, DibsError) and not isinstance(error, StoreError)
+        )
         if run is not None:
             is_usable = is_answer or kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT)
             run.undo() if is_usable else run.drop()
@@ -464,6 +473,9 @@ class Transactions:
                 if not (insist or unknown):
                     raise
                 cause = error
+            except RulesReplaced:
+                if not unknown:
+                    raise
             except StoreUnavailable as error:
                 cause = error
                 if not unknown:

@@ -19,6 +19,7 @@ from dibs.errors import (
     InvalidName,
     NameTaken,
     OwnerWithoutIdentity,
+    RulesReplaced,
     SchemaError,
     StoreUnavailable,
     TransactionMustRestart,
@@ -337,8 +338,8 @@ def translated_errors(connection: Connection) -> Iterator[None]:
     except RowVanished as error:
         _only_rollback(connection)
         raise TransactionMustRestart from error
-    except OwnerWithoutIdentity:
-        _only_rollback(connection)  # a name of theirs may be written already
+    except (OwnerWithoutIdentity, RulesReplaced):
+        _only_rollback(connection)  # a name may be written already
         raise
     except DBAPIError as error:
         _give_up(connection, error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from dibs.errors import RulesReplaced
 from dibs.signals import NameChange
 from dibs.store.database.dialects.base import Run, claim_params, key_params, name_row
 from dibs.store.database.transactions import RowVanished
@@ -42,12 +43,19 @@ def decide(
 
     Returns:
         One outcome a claim, in the order of the claims.
+
+    Raises:
+        RulesReplaced: The names were read by rules that are not in force.
+        RowVanished: A row kept changing; the transaction is to be run again.
     """
     ordered, told, before = sorted(claims, key=place), bool(was), was or {}
     firsts = [_news(c, owned(c, version=1), before.get(c.token)) for c in ordered]
-    won, rows, whole = run.dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
+    inserted = run.dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
+    won, rows, whole = inserted.won, inserted.rows, inserted.whole
+    rules = ordered[0].username.rules_version if ordered else 0
+    require_rules(rules, inserted.rules)
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
-    rows |= read(run, {place(c) for c in missing})
+    rows |= read(run, {place(c) for c in missing}, rules=rules)
     settled = {c.token: _settle(run, c, c.token in won, rows) for c in ordered}
     if whole and won:
         run.note(firsts)
@@ -126,14 +134,42 @@ def place(claim: Claim) -> Place:
     return claim.namespace, claim.username.key
 
 
-def read(run: Run, places: set[Place]) -> dict[Place, NameRow]:
-    """The rows at these places, one statement a namespace."""
+def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Place, NameRow]:
+    """The rows at these places, one statement a namespace.
+
+    Args:
+        run: Sends the statements.
+        places: Namespaces and keys.
+        rules: The version of the rules by which something of this is about to be claimed.
+
+    Raises:
+        RulesReplaced: Those are not in force; asked of the rows' own statement, if there are any.
+    """
     rows: dict[Place, NameRow] = {}
     for namespace, group in groupby(sorted(places), key=lambda place: place[0]):
         keys = [key for _, key in group]
-        found = run.rows(run.dialect.select(len(keys)), key_params(namespace, keys))
+        sql = run.dialect.select(len(keys), ruled=rules is not None)
+        found = run.rows(sql, key_params(namespace, keys))
+        if rules is not None:
+            require_rules(rules, {row[-1] for row in found})
+            found = [row[:-1] for row in found]
         rows |= {(namespace, row.key): row for row in map(name_row, found)}
     return rows
+
+
+def require_rules(ours: int, found: Collection[int | None]) -> None:
+    """See that nothing is claimed by rules that are not in force.
+
+    Raises:
+        RulesReplaced: The database says, at least once, that others are.
+    """
+    if others := {one for one in found if one != ours}:
+        now = ", ".join("others" if one is None else f"version {one}" for one in others)
+        raise RulesReplaced(
+            f"This server reads names by rules version {ours}, and {now} are in force in the"
+            " database: stop it, and start one that has the same DIBS_LOOKALIKES and the same dibs"
+            " as the others"
+        )
 
 
 def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) -> Settled:
@@ -141,7 +177,10 @@ def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) ->
     if won:
         return Settled(Won(row or _written(run, claim, version=1)), is_new=True)
     for _ in range(TAKE_OVER_ROUNDS):
-        if row is None:  # somebody deleted the row by hand between two statements
+        if row is None:  # its rules are not in force, or somebody deleted the row by hand
+            require_rules(
+                claim.username.rules_version, [run.rows(f"SELECT {run.dialect.rules}", {})[0][0]]
+            )
             raise RowVanished(claim.username.key)
         if row.won_by(claim.token):
             return Settled(Won(row))

@@ -119,7 +119,9 @@ def _leaving(run: Run, moves: Sequence[Move]) -> dict[int, NameRow]:
     olds = {id(move): move.old for move in moves if move.old}
     if not olds:
         return {}
-    rows = read(run, {(old.namespace, old.key) for old in olds.values()})
+    # What is given up may be another's at once, without an INSERT that asks which rules hold.
+    rules = next((move.claim.username.rules_version for move in moves if move.claim), None)
+    rows = read(run, {(old.namespace, old.key) for old in olds.values()}, rules=rules)
     held = groups.lock_all(run, rows.values())
     found = {at: rows.get((old.namespace, old.key)) for at, old in olds.items()}
     for at, row in found.items():

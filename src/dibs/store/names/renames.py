@@ -93,7 +93,7 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
     groups.lock_all(run, [old])
     claim = groups.within(claim, [old])
     here, there = (old.namespace, old.key), place(claim)
-    rows = read(run, {here, there})
+    rows = read(run, {here, there}, rules=claim.username.rules_version)
     row = rows.get(there)
     if row is not None and row.won_by(claim.token):
         return Won(row)  # our earlier self, whose COMMIT went unanswered
@@ -190,7 +190,7 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
             raise UserNotFound
     groups.lock_all(run, [name, theirs])
     seen = {(row.namespace, row.key): row for row in (name, theirs)}
-    rows = read(run, {*seen, place(wish.instead)})
+    rows = read(run, {*seen, place(wish.instead)}, rules=wish.instead.username.rules_version)
     new = rows.get(place(wish.instead))
     if new is not None and new.won_by(wish.instead.token):
         return Won(new)  # our earlier self, whose COMMIT went unanswered

@@ -93,11 +93,13 @@ class Inserted(NamedTuple):
         won: The tokens of those whose rows are there.
         rows: Rows that were seen on the way, by namespace and key.
         whole: Whether users and history were written as well, for those that won.
+        rules: The version of those in force, as each row that was seen says.
     """
 
     won: set[str]
     rows: dict[tuple[str, str], NameRow]
     whole: bool = False
+    rules: frozenset[int | None] = frozenset()
 
 
 class Dialect:
@@ -108,6 +110,8 @@ class Dialect:
         drivers: What addresses begin with that do not name the driver that dibs uses.
         extra: That of dibs which installs the driver.
         clock: SQL for the database's own time in integer milliseconds since 1970.
+        rules: SQL for the version of the rules that are in force; NULL while they change. Whoever
+            changes them waits until every transaction that has read it before is over.
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
@@ -118,6 +122,7 @@ class Dialect:
     drivers: ClassVar[Mapping[str, str]] = {}
     extra: ClassVar[str] = ""
     clock: ClassVar[str]
+    rules: ClassVar[str] = "(SELECT rules_version FROM dibs_meta WHERE id = 1 AND phase IS NULL)"
     begin: ClassVar[str] = "BEGIN"
     whole: ClassVar[bool] = False
     one_writer: ClassVar[bool] = False
@@ -279,10 +284,14 @@ class Dialect:
         return f"namespace = :namespace AND name_key IN ({keys})"
 
     @classmethod
-    def select(cls, count: int, *, lock: bool = False) -> str:
-        """The rows of `count` keys of one namespace, with whether each is free."""
-        sql = cls.select_where(cls.among(count))
-        return sql + (" FOR UPDATE" if lock else "")
+    def select(cls, count: int, *, ruled: bool = False) -> str:
+        """The rows of `count` keys of one namespace, with whether each is free.
+
+        Args:
+            ruled: Whether each row ends with what `rules` is at that moment.
+        """
+        of_rules = f", {cls.rules}" if ruled else ""
+        return f"SELECT {cls.seen()}{of_rules} FROM dibs_names WHERE {cls.among(count)}"
 
     @classmethod
     def select_where(cls, where: str) -> str:
@@ -302,19 +311,22 @@ class Dialect:
         Args:
             told: Whether the history is given a line of each now, and not with its next change.
         """
-        first = "NULL, :actor_{i}, :request_id_{i}, :registered_{i}"
-        if told:
-            first = f"{cls.clock}, NULL, NULL, NULL"
-        rows = ", ".join(
-            f"(:namespace_{i}, :key_{i}, :canonical_{i}, :display_{i}, :rules_version_{i},"
-            f" :state_{i},"
-            f" :owner_kind_{i}, :owner_{i}, :token_{i}, {cls.clock} + :lasts_{i}, 1,"
-            f" {cls.clock}, {first.format(i=i)})"
-            for i in range(count)
-        )
+        rows = ", ".join(f"({cls.values(i, told=told)})" for i in range(count))
         return (
             f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})"
             f" VALUES {rows} {cls.pass_over('namespace, name_key')}"
+        )
+
+    @classmethod
+    def values(cls, i: int, *, told: bool) -> str:
+        """The columns of a new row, in the order of `NAME_COLUMNS` and `FIRST_COLUMNS`."""
+        first = f"NULL, :actor_{i}, :request_id_{i}, :registered_{i}"
+        if told:
+            first = f"{cls.clock}, NULL, NULL, NULL"
+        return (
+            f":namespace_{i}, :key_{i}, :canonical_{i}, :display_{i}, :rules_version_{i},"
+            f" :state_{i}, :owner_kind_{i}, :owner_{i}, :token_{i}, {cls.clock} + :lasts_{i}, 1,"
+            f" {cls.clock}, {first}"
         )
 
     @classmethod
@@ -414,9 +426,9 @@ class Dialect:
                 connection's lock time-out says, or 200 ms at most.
         """
         del patient
-        sql = cls.insert(len(claims), told=told) + " RETURNING claim_token"
-        params = insert_params(claims, news, told=told)
-        return Inserted({row[0] for row in run.rows(sql, params)}, {})
+        sql = f"{cls.insert(len(claims), told=told)} RETURNING claim_token, {cls.rules}"
+        rows = run.rows(sql, insert_params(claims, news, told=told))
+        return Inserted({row[0] for row in rows}, {}, rules=frozenset(row[1] for row in rows))
 
     # --- state of the database ---------------------------------------------
 

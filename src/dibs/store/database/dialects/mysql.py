@@ -110,6 +110,10 @@ class MySQL(Dialect):
     # clocks are about to go back.
     clock = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
 
+    # With a lock that all claims share: who changes the rules waits for it, and at REPEATABLE READ,
+    # as a host may have it, what is read is what is true now.
+    rules = f"{Dialect.rules[:-1]} LOCK IN SHARE MODE)"
+
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
         limits = {"read_timeout": budget.silence, "write_timeout": budget.silence}
@@ -201,15 +205,18 @@ class MySQL(Dialect):
         params = insert_params(claims, news, told=told)
         run.change(hurry + cls.insert(len(claims), told=told), params)
         rows: dict[tuple[str, str], NameRow] = {}
+        rules: set[int | None] = set()
         for namespace, group in groupby(claims, key=lambda claim: claim.namespace):
             keys = sorted({claim.username.key for claim in group})
-            found = run.rows(cls.select(len(keys), lock=True), key_params(namespace, keys))
-            rows |= {(namespace, row.key): row for row in map(name_row, found)}
+            sql = f"{cls.select(len(keys), ruled=True)} FOR UPDATE"
+            found = run.rows(sql, key_params(namespace, keys))
+            rules |= {row[-1] for row in found}
+            rows |= {(namespace, row.key): row for row in map(name_row, (r[:-1] for r in found))}
             if len(found) > len(keys):
                 raise SchemaError("The table dibs_names keeps no name unique: run `dibs check`.")
         seen = {row.claim_token: row for row in rows.values()}
         won = {c.token for c in claims if c.token in seen and seen[c.token].won_by(c.token)}
-        return Inserted(won, rows)
+        return Inserted(won, rows, rules=frozenset(rules))
 
     @classmethod
     def load(

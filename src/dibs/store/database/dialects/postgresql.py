@@ -13,7 +13,9 @@ from sqlalchemy.engine import Connection, Engine
 from dibs.context import Budget
 from dibs.signals import NameChange
 from dibs.store.database.dialects.base import (
+    FIRST_COLUMNS,
     HISTORY_COLUMNS,
+    NAME_COLUMNS,
     Dialect,
     Inserted,
     Kind,
@@ -224,7 +226,14 @@ class PostgreSQL(Dialect):
         registrations with a password leave little beside the hash.
         """
         user = claim.user if claim.user and claim.user.password_hash else None
-        written = f"won AS ({cls.insert(1, told=told)} RETURNING claim_token)"
+        # Whether its rules are in force is asked by the statement: where it is a transaction of
+        # its own, afterwards would be too late.
+        insert = (
+            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})"
+            f" SELECT {cls.values(0, told=told)} WHERE :rules_version_0 = {cls.rules}"
+            f" {cls.pass_over('namespace, name_key')} RETURNING claim_token"
+        )
+        written = f"won AS ({insert})"
         params = insert_params([claim], [new], told=told)
         if told:
             written += f", told AS ({ONE_LINE.format(clock=cls.clock)})"
@@ -234,7 +243,7 @@ class PostgreSQL(Dialect):
             params |= {"user_id": user.id, "password_hash": user.password_hash}
         sql = f"WITH {written} SELECT claim_token FROM won"
         if user is None and not told:
-            sql = f"{cls.insert(1)} RETURNING claim_token"
+            sql = insert
         return Inserted({row[0] for row in run.rows(sql, params)}, {}, whole=True)
 
     @staticmethod
