@@ -132,6 +132,18 @@ def test_a_form_that_may_stay_empty(guarded: Guarded):
     assert asked_by_form(guarded, " ", validators=[validators.Optional()]) == ("", [])
 
 
+def test_words_of_the_apps_own(guarded: Guarded):
+    pytest.importorskip("wtforms")
+    from dibs.forms import Available as AvailableInForm
+
+    guarded.add("ada")
+    own = AvailableInForm(guarded.dibs, suggestions=1, message="Gone!")
+    for name, errors in {"ada": 2, "a b": 1, "grace": 0}.items():
+        told = asked_by_form(guarded, name, validators=[own])[1]
+        assert told[:1] == ["Gone!"][:errors]
+        assert len(told) == errors
+
+
 def test_buttons_for_other_names(guarded: Guarded):
     """A template has them from the field; and telephones write no capital into it."""
     wtforms = pytest.importorskip("wtforms")

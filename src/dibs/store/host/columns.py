@@ -119,7 +119,8 @@ def guarded_column(attribute: Any) -> tuple[Mapper[Any], Column[Any]]:
     if not isinstance(attribute, InstrumentedAttribute) or not isinstance(attribute.parent, Mapper):
         raise ConfigError(
             f"guard() takes the column of a mapped class, such as User.username, not {attribute!r};"
-            " of a mixin or an abstract class, guard the column of each class that has it"
+            " of a mixin or an abstract class, guard the column of each class that has it, and of a"
+            " synonym or a hybrid property the column behind it"
         )
     mapper, where = attribute.parent, f"{attribute.class_.__name__}.{attribute.key}"
     stored = attribute.property if attribute.key in mapper.columns else None
