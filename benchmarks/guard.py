@@ -5,6 +5,9 @@ written and gives it its owner after it: INSERT, the app's own INSERT, UPDATE. T
 whether somebody has the name, writes the row, and then claims: SELECT, the app's own INSERT,
 INSERT. It sends as much, and where two are at it at once the app's own UNIQUE answers before dibs.
 The median of each in turns, with the statements that are sent; COMMIT is in all of them.
+
+On two busy processors the guard took 5.0 ms and the look 5.4 on SQLite (3 statements each, 3.4 ms
+without dibs), 7.2 and 7.5 on PostgreSQL (5; 3.6), 9.2 and 9.8 on MariaDB (4; 4.1).
 """
 
 from __future__ import annotations

@@ -164,6 +164,36 @@ def test_the_life_of_a_name(mapping):
         assert owned(db) == set()
 
 
+def concrete_tables(db: SQLAlchemy) -> tuple[Any, str]:
+    class Person(db.Model):  # type: ignore[name-defined,misc]
+        id = db.Column(db.Integer, primary_key=True)
+        name = db.Column(db.String(80))
+
+    class Bot(Person):
+        __tablename__ = "bot"
+        id = db.Column(db.Integer, primary_key=True)
+        name = db.Column(db.String(80), default=lambda: "marvin")
+        __mapper_args__ = {"concrete": True}  # noqa: RUF012
+
+    Person.Bot = Bot  # SQLAlchemy keeps no class
+    return Person, "name"
+
+
+def test_concrete_classes_share_names_and_no_identities():
+    with guarding(concrete_tables) as (db, _, person):
+        bot, ada = person.Bot, person(name="ada")
+        db.session.add_all([ada, bot()])
+        db.session.commit()
+        assert owned(db) == {("ada", "1"), ("marvin", "1")}
+        db.session.add(bot(name="ADA"))
+        with pytest.raises(NameTaken):
+            db.session.commit()
+        db.session.rollback()
+        db.session.delete(ada)
+        db.session.commit()
+        assert owned(db) == {("marvin", "1")}
+
+
 def test_a_property_is_refused_by_its_name():
     with guarding(behind_a_property) as (_, dibs, person):
         for attribute in (person.name, person.trimmed):
