@@ -11,8 +11,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from dibs import NameTaken
 from dibs.errors import StoreUnavailable
 from dibs.schemas import Available, Username
+from tests.backends import SQLITE
 from tests.extension.guarded import Guarded
 
+pytestmark = pytest.mark.parametrize("backend", [SQLITE], ids=str, indirect=True)
 OTHERS = "Try one of these: "
 
 
