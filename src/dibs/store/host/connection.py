@@ -191,8 +191,18 @@ def verify(connection: Connection, table: NameTable, *, tables: Tables = NAME_TA
 
 
 def engine_of(session: AnySession, bind: Bind) -> Engine:
-    """The engine to which these `bind_arguments` lead."""
-    return plain_session(session).get_bind(**bind).engine
+    """The engine to which these `bind_arguments` lead.
+
+    Raises:
+        ConfigError: To none.
+    """
+    try:
+        return plain_session(session).get_bind(**bind).engine
+    except UnboundExecutionError as error:
+        raise ConfigError(
+            "This session is bound to no engine, so that nobody knows where its names are: as in"
+            " Session(engine) or sessionmaker(bind=engine)"
+        ) from error
 
 
 def has_names(connection: Connection) -> bool:
