@@ -21,22 +21,31 @@ USUAL = {"autocapitalize": "none", "autocomplete": "username", "spellcheck": "fa
 
 
 class Available:
-    """Refuses a name that cannot be had, with names that can in the field's errors.
+    """Refuses a name that cannot be had; the last of the field's errors tells of names that can.
 
     Args:
         dibs: Whose names are meant: those of a `Dibs`, or of `dibs.namespace("projects")`.
         owner: Called for who fills the form in, if it may be somebody who has a name already.
         suggestions: How many other names are told of; they are the field's `suggestions`, too.
+        message: Said in place of the reason.
     """
 
-    def __init__(self, dibs: Dibs, *, owner: Owner | None = None, suggestions: int = 5) -> None:
-        self._check = NameCheck(dibs, owner, suggestions)
+    def __init__(
+        self,
+        dibs: Dibs,
+        *,
+        owner: Owner | None = None,
+        suggestions: int = 5,
+        message: str | None = None,
+    ) -> None:
+        self._check = NameCheck(dibs, owner, suggestions, message)
 
     def __call__(self, form: object, field: Any) -> None:
         del form
         said, field.suggestions = self._check.refusals(field.data or "")
         if said:
-            raise StopValidation(" ".join(said))
+            field.errors.extend(said)
+            raise StopValidation
 
 
 class UsernameField(StringField):  # type: ignore[misc]  # WTForms has no types

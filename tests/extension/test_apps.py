@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session
 
 from dibs import Dibs
 from dibs.errors import ConfigError, NameTaken
@@ -31,6 +32,15 @@ def test_app_without_a_session(host: Host):
     dibs.init_app(app)
     with app.app_context(), pytest.raises(RuntimeError, match="session"):
         dibs.check("Ada")
+
+
+def test_session_without_a_bind(host: Host):
+    session = Session()
+    dibs = Dibs(lambda: session, namespace="unbound")
+    dibs.init_app(host.app)
+    for use in (dibs.check, dibs.release):
+        with pytest.raises(ConfigError, match="bound to no engine"):
+            use("ada")
 
 
 def test_one_dibs_on_two_apps(host: Host, tmp_path):

@@ -154,6 +154,11 @@ def options(tmp_path: Path, url: str) -> Shop:
     return shop_on(url, {"connect_args": {"options": "-csearch_path=shop"}})
 
 
+def other_driver(tmp_path: Path, url: str) -> Shop:
+    """What `postgresql://` means to SQLAlchemy 2.0."""
+    return options(tmp_path, url.replace("psycopg:", "psycopg2:"))
+
+
 def creator(tmp_path: Path, url: str) -> Shop:
     import psycopg
 
@@ -196,7 +201,7 @@ def _listening(url: str, name: str, listen: Callable[..., None]) -> Shop:
 
 
 LITE = (in_memory, in_memory_by_thread, two_binds)
-SERVED = (options, creator, listener, begin_listener)
+SERVED = (options, other_driver, creator, listener, begin_listener)
 
 
 def pairs_have_one_owner(shop: Shop) -> None:
@@ -283,6 +288,7 @@ def test_commands_know_the_apps_engine_rules_and_namespace(api: bool) -> None:
         ("reserve", "add", "globex"): "globex: reserved",
         ("reserve", "list"): "globex\tstaff",
         ("reserve", "remove", "globex"): "globex: free",
+        ("names", "assign", "ada", "--user", "eve"): "no such user" if api else "users of its own",
     }.items():
         info = ScriptInfo(create_app=lambda: app)
         said = CliRunner().invoke(group, arguments, obj=info)

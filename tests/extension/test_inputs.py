@@ -11,8 +11,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from dibs import NameTaken
 from dibs.errors import StoreUnavailable
 from dibs.schemas import Available, Username
+from tests.backends import SQLITE
 from tests.extension.guarded import Guarded
 
+pytestmark = pytest.mark.parametrize("backend", [SQLITE], ids=str, indirect=True)
 OTHERS = "Try one of these: "
 
 
@@ -130,6 +132,18 @@ def test_a_form_that_may_stay_empty(guarded: Guarded):
     validators = pytest.importorskip("wtforms").validators
     assert asked_by_form(guarded, " ")[1] == ["A username is required."]
     assert asked_by_form(guarded, " ", validators=[validators.Optional()]) == ("", [])
+
+
+def test_words_of_the_apps_own(guarded: Guarded):
+    pytest.importorskip("wtforms")
+    from dibs.forms import Available as AvailableInForm
+
+    guarded.add("ada")
+    own = AvailableInForm(guarded.dibs, suggestions=1, message="Gone!")
+    for name, errors in {"ada": 2, "a b": 1, "grace": 0}.items():
+        told = asked_by_form(guarded, name, validators=[own])[1]
+        assert told[:1] == ["Gone!"][:errors]
+        assert len(told) == errors
 
 
 def test_buttons_for_other_names(guarded: Guarded):

@@ -139,8 +139,8 @@ class Settings:
     )
     hold_seconds: int = _setting(600, "How long a name is held for a sign-up, in seconds.")
     holds: int = _setting(5, "Names that one source may hold at a time.")
-    rename_pause: int = _setting(0, "Seconds between two renames of one user.")
-    renames: int = _setting(5, "Renames of one user within 30 days; 0 for none.")
+    rename_pause: int = _setting(0, "Seconds between two renames of one user by the routes.")
+    renames: int = _setting(5, "Renames of one user within 30 days by the routes; 0 for none.")
     namespaces: str = _setting(
         "",
         "Further namespaces, separated by commas; one that ends in a star stands for all that"

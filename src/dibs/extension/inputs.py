@@ -28,11 +28,13 @@ class NameCheck:
         owner: Says for whom: a user who changes their name may keep it, and may take back what
             they gave up. Without it, or where it says None, for a stranger.
         suggestions: How many other names are told of, if the name cannot be had.
+        message: Said instead of our own words, if the name cannot be had.
     """
 
     dibs: Dibs
     owner: Owner | None = None
     suggestions: int = 5
+    message: str | None = None
 
     def refusals(self, name: str) -> tuple[list[str], list[str]]:
         """What is wrong with the name, in the reader's language, and names that are free.
@@ -43,9 +45,9 @@ class NameCheck:
         found = self.dibs.check(name, owner=self.owner() if self.owner else None)
         if found.available:
             return [], []
-        said = [say(one.message, one.params) for one in found.reasons]
+        said = [say(one.message, one.params) for one in found.reasons if not self.message]
         others = self.dibs.suggest(name, count=self.suggestions) if self.suggestions else []
-        said = said or [say(MESSAGES[str(found.reason)])]
+        said = said or [self.message or say(MESSAGES[str(found.reason)])]
         if others:
             said.append(f"{say(WORDS['suggestions'])} {', '.join(others)}")
         return said, others

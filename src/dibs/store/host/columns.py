@@ -78,7 +78,7 @@ class GuardedColumn:
         """
         value = state.dict.get(self.key)
         if value is None and not state.has_identity:
-            value = filled(state, self.column)
+            value = filled(state, state.mapper.columns[self.key])  # a concrete subclass's own
         if value is None or isinstance(value, str):
             return value
         what = "an SQL expression" if is_sql(value) else f"{type(value).__name__}"
@@ -107,7 +107,7 @@ def guards_of(mapper: Mapper[Any]) -> Sequence[GuardedColumn]:
     found: list[GuardedColumn] = []
     for one in mapper.iterate_to_root():
         found += one.class_manager.info.get(GUARDS, ())
-    return found
+    return [one for one in found if one.key in mapper.columns]
 
 
 def guarded_column(attribute: Any) -> tuple[Mapper[Any], Column[Any]]:
@@ -119,7 +119,8 @@ def guarded_column(attribute: Any) -> tuple[Mapper[Any], Column[Any]]:
     if not isinstance(attribute, InstrumentedAttribute) or not isinstance(attribute.parent, Mapper):
         raise ConfigError(
             f"guard() takes the column of a mapped class, such as User.username, not {attribute!r};"
-            " of a mixin or an abstract class, guard the column of each class that has it"
+            " of a mixin or an abstract class, guard the column of each class that has it, and of a"
+            " synonym or a hybrid property the column behind it"
         )
     mapper, where = attribute.parent, f"{attribute.class_.__name__}.{attribute.key}"
     stored = attribute.property if attribute.key in mapper.columns else None

@@ -74,10 +74,17 @@ class NameTable:
         """The connection of the host's transaction, about to write names.
 
         Raises:
-            ConfigError: Routes of the same app write these names elsewhere.
+            ConfigError: The owner, or the routes of the same app, are in another database.
             StoreUnavailable: The database cannot answer.
             SchemaError: The database is not set up for dibs.
         """
+        owner = bind.get("mapper")
+        # The address alone does not say: `creator=`, or two databases in memory.
+        if owner and engine_of(session, bind).pool is not engine_of(session, self.bind).pool:
+            raise ConfigError(
+                f"{owner.class_.__name__} lives in another database than the names, and one"
+                " constraint cannot span two: give Dibs the metadata of the owners' database"
+            )
         if self.routes is not None and engine_of(session, bind).pool is not self.routes.pool:
             raise ConfigError(
                 "This session writes to another database than the routes that dibs mounted in"
@@ -185,8 +192,18 @@ def verify(connection: Connection, table: NameTable, *, tables: Tables = NAME_TA
 
 
 def engine_of(session: AnySession, bind: Bind) -> Engine:
-    """The engine to which these `bind_arguments` lead."""
-    return plain_session(session).get_bind(**bind).engine
+    """The engine to which these `bind_arguments` lead.
+
+    Raises:
+        ConfigError: To none.
+    """
+    try:
+        return plain_session(session).get_bind(**bind).engine
+    except UnboundExecutionError as error:
+        raise ConfigError(
+            "This session is bound to no engine, so that nobody knows where its names are: as in"
+            " Session(engine) or sessionmaker(bind=engine)"
+        ) from error
 
 
 def has_names(connection: Connection) -> bool:
@@ -207,14 +224,7 @@ def _at(
     here = session_of(state) or plain_session(session)
     if state is None:
         return here, bind
-    theirs = bind_of(state.mapper)
-    # The address alone does not say: `creator=`, or two databases in memory.
-    if engine_of(here, theirs).pool is not engine_of(here, bind).pool:
-        raise ConfigError(
-            f"{state.mapper.class_.__name__} lives in another database than the names, and one"
-            " constraint cannot span two: give Dibs the metadata of the owners' database"
-        )
-    return here, theirs
+    return here, bind_of(state.mapper)
 
 
 def session_source(given: object) -> Callable[[], AnySession]:

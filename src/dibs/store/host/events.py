@@ -200,7 +200,8 @@ def _release(session: Session, kind: str, gone: States, fate: Fate, kept: Sequen
         for start in range(0, len(ids), MAX_BATCH):
             batch = ids[start : start + MAX_BATCH]
             where, params = _owned_by(kind, batch, fate.namespaces)
-            theirs = [one for one in kept if one.owner_kind == kind and one.owner in batch]
+            among = set(batch)
+            theirs = [one for one in kept if one.owner_kind == kind and one.owner in among]
             for i, one in enumerate(theirs):
                 where += f" AND NOT (namespace = :kept_in_{i} AND name_key = :kept_{i})"
                 params |= {f"kept_in_{i}": one.namespace, f"kept_{i}": one.username.key}

@@ -81,8 +81,15 @@ def joined(identity: Sequence[Any]) -> str:
 
 def kind_of(mapper: Mapper[Any]) -> str:
     """The same for a class and its subclasses, which share their identities."""
-    table = mapper.base_mapper.local_table
-    return str(getattr(table, "fullname", mapper.base_mapper.class_.__name__))
+    table = _root_of(mapper).local_table
+    return str(getattr(table, "fullname", mapper.class_.__name__))
+
+
+def _root_of(mapper: Mapper[Any]) -> Mapper[Any]:
+    """Of all that share identities: a concrete subclass has its own."""
+    while mapper.inherits is not None and not mapper.concrete:
+        mapper = mapper.inherits
+    return mapper
 
 
 def state_of(owner: object, kind: str | None = None) -> InstanceState[Any] | None:
@@ -120,7 +127,7 @@ def session_of(state: InstanceState[Any] | None) -> Session | None:
 
 def bind_of(mapper: Mapper[Any]) -> Mapping[str, Any]:
     """`bind_arguments` of the database in which the mapper's rows are written."""
-    return {"mapper": mapper, **write_to(mapper.base_mapper.local_table)}
+    return {"mapper": mapper, **write_to(_root_of(mapper).local_table)}
 
 
 def write_to(table: FromClause) -> Mapping[str, Any]:
