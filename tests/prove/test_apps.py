@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.backends import POSTGRESQL, SQLITE
@@ -21,12 +14,10 @@ from tests.caches import REDIS
 from tests.cli.terminal import Terminal
 from tests.conftest import missing
 from tests.docs.blocks import ROOT
+from tests.prove.apps import served
 from tests.service import Service
 from tests.services import ServiceMissing
-from tests.services.processes import Guard
 from tests.services.tools import free_port
-
-START_S = 60.0
 
 on_sqlite = pytest.mark.parametrize("backend", [SQLITE], ids=str, indirect=True)
 on_postgresql = pytest.mark.parametrize("backend", [POSTGRESQL], ids=str, indirect=True)
@@ -40,38 +31,10 @@ def terminal(tmp_path, monkeypatch, capsys) -> Terminal:
 @contextmanager
 def running(path: str, **environment: str) -> Iterator[str]:
     """An example by Flask's own server; yields the address of its sign-up."""
-    folder, port = Path(tempfile.mkdtemp(prefix="dibs-prove-")), free_port()
-    guard = Guard(folder)
-    flask = [sys.executable, "-m", "flask", "--app", str(ROOT / "examples" / path)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*flask, "run", "--port", str(port)],
-            cwd=folder,
-            env={**os.environ, **environment},
-            stdout=log,
-            stderr=log,
-        )
-    guard.watch(process.pid)
-    try:
-        url = f"http://127.0.0.1:{port}/register"
-        ends = time.monotonic() + START_S
-        while not _answers(url):
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < ends
-            time.sleep(0.05)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(15)
-        guard.watch(0)
-        guard.release()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url).status_code == 405
-    except httpx.HTTPError:
-        return False
+    port = free_port()
+    command = ["flask", "--app", str(ROOT / "examples" / path), "run", "--port", str(port)]
+    with served(command, port, None, **environment):
+        yield f"http://127.0.0.1:{port}/register"
 
 
 def proved(terminal: Terminal, url: str, *words: str) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from dibs.prove.verdict import Judged, Line
 
 WIDTH, MARGIN, CELL, ACROSS = 400, 16, 11.5, 32
 """As wide as a telephone, so that it need not be made smaller there."""
-LETTERS = 62
-"""In a line of the smaller letters."""
+HEADLINE, LETTERS = 38, 62
+"""In a line, of the greater letters and of the smaller."""
 
 STYLE = """
 :root { --page: #faf9f6; --ink: #1d2321; --soft: #59615e; --line: #dcdad2; --calm: #a9c9b4;
@@ -47,16 +47,17 @@ SHAPES: dict[Judged, str] = {
 }
 
 
-def svg(report: Report) -> str:
-    """The picture."""
+def svg(report: Report, *, headed: bool = True) -> str:
+    """The picture, with or without what a page around it says above."""
     parts: list[str] = []
-    height = MARGIN + 18.0
-    for said in wrap(words.verdict(report), 44):
-        parts.append(_text(height, f"big {report.mood}", said))
-        height += 21
-    for said in wrap(report.url, LETTERS):
-        parts.append(_text(height, "soft", said))
-        height += 16
+    height = MARGIN - 12.0
+    if headed:
+        said = [(f"big {report.mood}", one) for one in wrap(words.verdict(report), HEADLINE)]
+        said += [("soft", one) for one in wrap(report.url, LETTERS)]
+        for at, (kind, one) in enumerate(said):
+            height += 20 if at else 28
+            parts.append(_text(height, kind, one))
+        height += 12
     for line in report.lines:
         height += 22
         drawn = list(_round(line, report.owners(line), height))
@@ -72,8 +73,9 @@ def svg(report: Report) -> str:
     height += MARGIN
     label = escape(" ".join([words.verdict(report), *words.findings(report)]), quote=True)
     return (
-        f'<svg class="p" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}"'
-        f' role="img" aria-label="{label}">\n<style>{STYLE}</style>\n'
+        f'<svg class="p" xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:g}"'
+        f' viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{label}">\n'
+        f"<style>{STYLE}</style>\n"
         f'<rect class="back" width="{WIDTH}" height="{height:g}"/>\n'
         + "\n".join([*parts, "</svg>\n"])
     )
@@ -110,6 +112,6 @@ def html(report: Report) -> str:
     return environment.from_string(template).render(
         report=report,
         words=words,
-        svg=svg(report),
+        svg=svg(report, headed=False),
         day=datetime.now(UTC).date(),
     )

@@ -13,7 +13,7 @@ from typing import Literal
 from dibs.prove.people import Answer
 from dibs.prove.plan import Round
 
-SAMPLE = 100
+SAMPLE = 64
 """Letters of an answer that are shown."""
 
 Said = Literal["granted", "taken", "refused", "later", "fault"]
