@@ -17,6 +17,7 @@ from dibs.cli.database import check, db
 from dibs.cli.filter import filter_
 from dibs.cli.keys import keys
 from dibs.cli.names import names
+from dibs.cli.prove import prove
 from dibs.cli.ready import explain
 from dibs.cli.register import register
 from dibs.cli.reserve import reserve
@@ -53,6 +54,7 @@ for command in (
     keys,
     user,
     compare,
+    prove,
     filter_,
 ):
     group.add_command(command)
