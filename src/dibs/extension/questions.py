@@ -9,7 +9,7 @@ from typing import Any
 
 from dibs.errors import InvalidName, Reason
 from dibs.extension.base import HostNames
-from dibs.names import Username
+from dibs.names import Username, meant
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import Asked
 from dibs.registry.refusals import found_against
@@ -107,8 +107,9 @@ class Questions(HostNames):
             username = self._parser.existing(name)
         except InvalidName:
             return None
-        row = self._rows([username.key]).get(username.key)
-        if row is None or row.canonical != username.canonical or row.owner is None:
+        rows = self._rows(self._parser.keys(username)).values()
+        row = meant(username, [row for row in rows if row.owner is not None])
+        if row is None or row.owner is None:
             return None
         if row.state == "owned":
             return NameOwner(str(row.owner_kind), row.owner, row.display)

@@ -9,7 +9,7 @@ from copy import copy
 from typing import Self
 
 from dibs.errors import InvalidName, NameTaken, StoreUnavailable
-from dibs.names import Parser, Username
+from dibs.names import Parser, Username, meant
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import MIXED
 from dibs.registry.refusals import found_against, refusal
@@ -127,7 +127,7 @@ class Asking:
         return [(one.canonical, found_against(one, found)) for one in asked]
 
     def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
-        """The row of exactly this name, if somebody owns it; a look-alike is somebody else.
+        """The row of this name, if somebody owns it; see `row_of`.
 
         Raises:
             InvalidName: There can be no such name.
@@ -137,16 +137,17 @@ class Asking:
         return row if row is not None and row.state == "owned" else None
 
     def row_of(self, raw: str, *, deadline: Deadline) -> NameRow | None:
-        """The row of exactly this name, whatever its state.
+        """The row that is meant by this name, whatever its state; a look-alike is somebody else.
 
         Raises:
             InvalidName: There can be no such name.
             StoreUnavailable: The database cannot answer.
         """
-        username, row = self._row(raw, deadline)
-        return row if row is not None and row.canonical == username.canonical else None
-
-    def _row(self, raw: str, deadline: Deadline) -> tuple[Username, NameRow | None]:
         username = self.parser.existing(raw)
-        found = self._store.find([username.key], namespace=self.namespace, deadline=deadline)
-        return username, found.get(username.key)
+        keys = self.parser.keys(username)
+        found = self._store.find(keys, namespace=self.namespace, deadline=deadline)
+        # A name that nobody has is only itself.
+        rows = [
+            row for row in found.values() if not row.free or row.canonical == username.canonical
+        ]
+        return meant(username, rows)

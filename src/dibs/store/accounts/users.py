@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from dibs.context import Deadline
-from dibs.names import Username
+from dibs.names import Username, meant
 from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, lock_user
 from dibs.store.accounts.teams import leave_all
 from dibs.store.database.dialects import Run
@@ -26,7 +26,8 @@ class Credentials:
     """
 
     user_id: str
-    username: str
+    display: str
+    canonical: str
     password_hash: str | None
     disabled: bool
 
@@ -46,15 +47,22 @@ class Users:
         self._transactions = transactions
         self._namespace = namespace
 
-    def credentials(self, username: Username, *, deadline: Deadline) -> Credentials | None:
-        """Those of the user with exactly this name; a look-alike is somebody else.
+    def credentials(
+        self, username: Username, keys: Sequence[str], *, deadline: Deadline
+    ) -> Credentials | None:
+        """Those of the user who is meant by this name; a look-alike is somebody else.
+
+        Args:
+            username: As it was typed.
+            keys: Under which they may be; see `Parser.keys`.
+            deadline: When the caller stops waiting.
 
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        where = f"n.name_key = :key AND {CANONICAL.format('n.')} = :canonical"
-        params = {"key": username.key, "canonical": username.canonical}
-        return self._credentials(where, params, deadline)
+        those, params = listed(keys)
+        found = self._credentials(f"n.name_key IN ({those})", params, deadline)
+        return meant(username, found)
 
     def credentials_of(self, user_id: str, *, deadline: Deadline) -> Credentials | None:
         """Those of the user with this id.
@@ -62,22 +70,23 @@ class Users:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        return self._credentials("n.owner = :id", {"id": user_id}, deadline)
+        found = self._credentials("n.owner = :id", {"id": user_id}, deadline)
+        return found[0] if found else None
 
     def _credentials(
         self, where: str, params: Mapping[str, object], deadline: Deadline
-    ) -> Credentials | None:
+    ) -> list[Credentials]:
         sql = (
-            "SELECT n.owner, n.display, u.password_hash,"
+            f"SELECT n.owner, n.display, {CANONICAL.format('n.')}, u.password_hash,"
             " CASE WHEN u.disabled_at IS NULL THEN 0 ELSE 1 END"
             f" FROM {USERS} WHERE n.namespace = :namespace AND {IS_USER} AND {where}"
         )
         all_params = {"namespace": self._namespace, **params}
         rows = self._transactions.read(lambda run: run.rows(sql, all_params), deadline=deadline)
-        if not rows:
-            return None
-        user_id, display, password_hash, disabled = plain(rows[0])
-        return Credentials(user_id, display, password_hash, bool(disabled))
+        return [
+            Credentials(user_id, display, canonical, password_hash, bool(disabled))
+            for user_id, display, canonical, password_hash, disabled in map(plain, rows)
+        ]
 
     def renew_hash(self, user_id: str, *, old: str, new: str, deadline: Deadline) -> bool:
         """Replace the hash of a password that stays the same, unless it has changed meanwhile.
