@@ -10,11 +10,11 @@ from typing import NamedTuple
 from dibs.errors import EmptyName, InvalidName, Reason
 from dibs.names.canonical import settle
 from dibs.names.canonical import too_new as young
-from dibs.names.messages import CONTROL, ENCODING, NOT_TEXT, RESERVED, UNSTABLE
+from dibs.names.messages import CONTROL, ENCODING, NOT_TEXT, RESERVED, UNSTABLE, show
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy
 from dibs.names.reserved import RESERVED as BUILT_IN
 from dibs.names.reserved import Reserved
-from dibs.names.rules import ask, broken_rules, show, too_big, too_long, too_new
+from dibs.names.rules import ask, broken_rules, too_big, too_long, too_new
 from dibs.names.sign_in import spellings
 from dibs.names.skeleton import (
     MAX_KEY_BYTES,
