@@ -185,8 +185,9 @@ def has_accounts() -> bool:
 
 def make_parser(settings: Settings) -> Parser:
     """What reads the service's names."""
+    min_length, numeric = name_rules.parse(settings.name_rules)
     return Parser(
-        policy=NamePolicy(**name_rules.parse(settings.name_rules)),
+        policy=NamePolicy(min_length=min_length, numeric=numeric),
         reserved=RESERVED.without(settings.unreserved.split()),
         lookalikes=settings.lookalikes,
     )
