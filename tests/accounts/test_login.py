@@ -46,6 +46,10 @@ def stored(backend: Backend, url: str):
         ("ada", "ＡＤＡ"),
         ("straße", "STRASSE"),
         ("Zoë", "zoe\u0308"),
+        ("İbrahim", "ibrahim"),
+        ("Işıl", "IŞIL"),
+        ("Ştefan", "Ștefan"),
+        ("Γιώργος", "ΓΙΩΡΓΟΣ"),
     ],
 )
 def test_any_spelling_of_the_name(process: Process, registered: str, typed: str) -> None:
@@ -55,7 +59,13 @@ def test_any_spelling_of_the_name(process: Process, registered: str, typed: str)
 
 @pytest.mark.parametrize(
     ("registered", "typed"),
-    [("modern", "modem"), ("userl", "user1"), ("ada", "аda"), ("ada", "ädä")],
+    [
+        ("modern", "modem"),
+        ("userl", "user1"),
+        ("ada", "аda"),
+        ("ada", "ädä"),
+        ("Γιώργος", "Γιωργός"),
+    ],
 )
 def test_a_lookalike_is_nobody(process: Process, registered: str, typed: str) -> None:
     """Though it has the key of somebody: or it would open her account."""

@@ -72,9 +72,10 @@ def renames_of(store: NameStore) -> Renames:
 def whose(store: NameStore, name: str) -> str | None:
     """Who is found by a name, by the registry and at sign-in: both say the same."""
     row = a_registry(store).holder(name, deadline=soon())
-    found = Users(store.transactions, "default").credentials(PARSER.typed(name), deadline=soon())
+    typed, users = PARSER.typed(name), Users(store.transactions, "default")
+    found = users.credentials(typed, PARSER.keys(typed), deadline=soon())
     assert (found.user_id if found else None) == (row.owner if row else None)
-    assert found is None or found.username == (row.display if row else None)
+    assert found is None or found.display == (row.display if row else None)
     return row.owner if row else None
 
 

@@ -211,7 +211,7 @@ class Tour:
     def accounts(self) -> None:
         user_id = str(self.user().owner)
         self.store.set_role(user_id, "staff", deadline=soon())
-        self.users.credentials(parse("tour0"), deadline=soon())
+        self.users.credentials(parse("tour0"), ["tour0"], deadline=soon())
         self.users.credentials_of(user_id, deadline=soon())
         self.users.renew_hash(user_id, old="a hash", new="a hash", deadline=soon())
         self.session(user_id, "a hash")

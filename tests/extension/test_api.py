@@ -20,6 +20,8 @@ def test_owner_of_any_spelling_and_of_no_lookalike(host: Host):
     ada = host.owned("barney")
     assert host.dibs.owner_of("Barney") == NameOwner("user", str(ada.id), "barney")
     assert host.dibs.owner_of("ｂａｒｎｅｙ") == NameOwner("user", str(ada.id), "barney")
+    işıl = host.owned("Işıl", "işıl@example.org")
+    assert host.dibs.owner_of("IŞIL") == NameOwner("user", str(işıl.id), "Işıl")
     for nobody in ("bamey", "free-one", "", "a\0b"):
         assert host.dibs.owner_of(nobody) is None
 

@@ -99,6 +99,16 @@ def test_lookalikes_are_the_apps_at_every_door(strict: tuple[Flask, SQLAlchemy, 
     assert answer.status_code == 409, answer.text
 
 
+@pytest.mark.parametrize("key", ["DIBS_NAME_RULES", "DIBS_UNRESERVED"])
+def test_an_app_says_in_python_what_names_may_be(key: str) -> None:
+    """Two places could contradict each other."""
+    app = Flask("shop")
+    app.config[key] = "min_length=2" if key == "DIBS_NAME_RULES" else "guest"
+    with pytest.raises(ConfigError, match="policy=.*unreserved="):
+        Dibs().init_app(app)
+    assert Dibs(unreserved=["guest"])._parser.parse("Guest").display == "Guest"
+
+
 def test_what_lists_the_rules_follows_them(strict: tuple[Flask, SQLAlchemy, Dibs]) -> None:
     document = strict[0].test_client().get("/names/openapi.json").json
     assert document is not None

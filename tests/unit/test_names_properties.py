@@ -142,8 +142,10 @@ def outcome(found: Username | InvalidName) -> object:
 def test_parsing_ends_in_a_name_or_in_reasons(raw: str | bytes) -> None:
     """No input makes it crash, and a refusal can be printed."""
     result = parsed_or_refused(raw)
-    assert str(result).isascii() or isinstance(result, Username)
-    assert str(result).isprintable()
+    shown = str(result)
+    if isinstance(result, Username):
+        shown = shown.replace("\u200c", "").replace("\u200d", "")  # where names need them
+    assert shown.isprintable()
 
 
 @given(NAME)
@@ -155,9 +157,9 @@ def test_what_is_accepted_is_settled_and_clean(raw: str) -> None:
     again = parse(name.canonical, reserved=())
     assert is_settled(name.canonical)
     assert (again.canonical, again.key) == (name.canonical, name.key)
-    assert {unicodedata.category(char)[0] for char in name.canonical if char not in "._-"} <= set(
-        "LMNP"
-    )
+    assert {
+        unicodedata.category(char)[0] for char in name.canonical if char not in "._-\u200c\u200d"
+    } <= set("LMNP")
 
 
 @given(NAME)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dibs.errors import InvalidName
+from dibs.errors import ConfigError, InvalidName
 from dibs.names import RESERVED, is_reserved, parse
 from dibs.names.canonical import normalise
 from dibs.names.reserved import load
@@ -19,7 +19,8 @@ RESERVED_NAMES = [
     ("Админ", "roles"), ("администратор", "roles"), ("管理员", "roles"), ("官方", "roles"),
     ("客服", "roles"), ("관리자", "roles"), ("administrador", "roles"), ("管理者", "roles"),
     ("運営", "roles"), ("サポート", "roles"), ("ｻﾎﾟｰﾄ", "roles"), ("noc", "mailboxes"),
-    ("sales", "mailboxes"), ("con", "values"),
+    ("sales", "mailboxes"), ("con", "values"), ("ssladmin", "roles"), ("SSL-Admin", "roles"),
+    ("mis", "mailboxes"),
 ]  # fmt: skip
 FREE = [
     "roots",
@@ -72,6 +73,21 @@ def test_a_service_adds_its_own_routes():
     assert is_reserved("zürich") is None
     with pytest.raises(InvalidName, match="reserved"):
         parse("ZÜRICH", reserved=ours)
+
+
+def test_a_service_lets_people_have_some():
+    """Whose names they are; other words stay reserved, and so does a route of its own."""
+    ours = RESERVED.without(["Guest", "null"])
+    parsed = [parse(name, reserved=ours).display for name in ("Guest", "GUEST", "Null")]
+    assert parsed == ["Guest", "GUEST", "Null"]
+    for kept in ("nul", "admin", "home"):
+        with pytest.raises(InvalidName, match="reserved"):
+            parse(kept, reserved=ours)
+    assert ours.with_routes(["guest"]).group_of("guest") == "routes"
+    assert RESERVED.without([]) is RESERVED
+    for wrong in (["guset"], "guest"):
+        with pytest.raises(ConfigError):
+            RESERVED.without(wrong)
 
 
 def test_every_word_is_reachable():

@@ -18,7 +18,7 @@ from dibs.accounts.passwords import (
     validate,
     verify,
 )
-from dibs.accounts.passwords.rules import common_passwords
+from dibs.accounts.passwords.rules import common_passwords, refuse_unchanged
 from dibs.errors import InvalidPassword, Overloaded
 from dibs.names.canonical import normalise
 
@@ -55,6 +55,8 @@ def test_accepted(password):
         (" " * 8, "password_blank"),
         ("\u3000\u00a0 \t\n\r\u2003\u200b", "password_blank"),
         ("\x00" * 8, "password_blank"),
+        ("\u3164" * 8, "password_blank"),
+        ("\u115f\u1160\uffa0\u2800" * 2, "password_blank"),
     ],
 )
 def test_refused(password, code):
@@ -193,6 +195,16 @@ def test_composed_and_decomposed_are_one_password():
     """Keyboards differ in what they send for an é (RFC 8265, 4.2)."""
     argon2.PasswordHasher().verify(hash_password("caf\u00e9 noir"), "caf\u00e9 noir")
     argon2.PasswordHasher().verify(hash_password("cafe\u0301 noir"), "caf\u00e9 noir")
+
+
+@pytest.mark.parametrize("blank", "\u00a0\u1680\u2003\u202f\u205f\u3000")
+def test_every_blank_is_a_space(blank):
+    """RFC 8265, 4.2.2; a Japanese keyboard types U+3000. Hashes from before are still good."""
+    typed = f"correct{blank}horse"
+    argon2.PasswordHasher().verify(hash_password(typed), "correct horse")
+    assert verify(typed, argon2.PasswordHasher(1, 64, 1).hash(typed)).ok
+    with pytest.raises(InvalidPassword):
+        refuse_unchanged(typed, "correct horse")
 
 
 def test_width_and_case_are_kept():

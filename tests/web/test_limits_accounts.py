@@ -21,9 +21,10 @@ def test_wrong_passwords_are_counted_by_account(with_ada):
 
 
 def test_look_alikes_are_one_account(with_ada):
-    """Or each of them would give as many tries again."""
+    """Or each of them would give as many tries again; so are spellings that one may sign in by."""
     site = with_ada(account="2/hour")
     assert tries(site, 1, "modern") + tries(site, 2, "modem") == [401, 401, 429]
+    assert tries(site, 1, "Γιώργος") + tries(site, 2, "ΓΙΩΡΓΟΣ") == [401, 401, 429]
 
 
 def test_an_unknown_name_is_counted_like_a_known_one(with_ada):

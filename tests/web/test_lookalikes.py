@@ -68,6 +68,14 @@ def test_how_much_must_differ_is_a_setting(make_site, lookalikes, first, second,
     assert site.register(second).status_code == status
 
 
+def test_rules_and_reserved_words_are_settings(make_site):
+    """Li, Ms Guest and account 5551234 are let in where the service says so, and nobody else."""
+    names = ("Li", "葵", "5551234", "Guest", "L", "home")
+    assert [make_site().register(name).status_code for name in names] == [422] * 3 + [409, 422, 409]
+    site = make_site(name_rules="min_length=2; numbers=on", unreserved="guest null")
+    assert [site.register(name).status_code for name in names] == [201] * 4 + [422, 409]
+
+
 def test_the_key_is_not_the_person(site):
     """Asked for under a look-alike's spelling, a name is not said to be taken by itself."""
     site.register("modern")

@@ -119,6 +119,12 @@ def test_any_spelling_finds_her(ada, name):
     assert shown.get_json() == {"id": ada.id, "username": "Ada.Lovelace"}
 
 
+def test_in_the_capitals_of_her_keyboard_too(ada):
+    işıl = newcomer(ada.site, "Işıl")
+    shown = {"id": işıl.id, "username": "Işıl"}
+    assert ada.site.get("/users/by-name/IŞIL").get_json() == shown
+
+
 @pytest.mark.parametrize(
     "name",
     [

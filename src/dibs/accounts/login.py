@@ -90,7 +90,7 @@ class Logins:
         self._lock = threading.Lock()
 
     def login(self, name: str, password: str, *, device: str, deadline: Deadline) -> Tokens:
-        """Begin a session, by any spelling of the name that has the same canonical form.
+        """Begin a session, by any spelling of the name; see `dibs.names.sign_in`.
 
         Whatever is wrong, one password is hashed and one thing is said.
 
@@ -146,7 +146,7 @@ class Logins:
             username = self._parser.typed(name)
         except (EmptyName, InvalidName):
             return None
-        return self._users.credentials(username, deadline=deadline)
+        return self._users.credentials(username, self._parser.keys(username), deadline=deadline)
 
     def _renewed(self, user_id: str, password: str, stored: str, deadline: Deadline) -> str:
         """The hash that is stored now: another login's may do, and a busy hour goes without."""

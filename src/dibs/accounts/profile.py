@@ -84,7 +84,7 @@ class Profiles:
         if not self._hashes:
             raise PasswordNotAccepted
         found = self._users.credentials_of(user_id, deadline=deadline)
-        self._passwords.validate(new, name=found.username if found else "")
+        self._passwords.validate(new, name=found.display if found else "")
         stored = found.password_hash if found else None
         verdict = self._passwords.verify(current or "", stored, remaining=deadline.remaining())
         if not verdict.ok:

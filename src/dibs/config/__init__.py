@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-from dibs.config import origins, rates
+from dibs.config import name_rules, origins, rates
 from dibs.config.namespaces import LONGEST_NAMESPACE, Namespaces, only, parse_namespaces
 from dibs.errors import ConfigError
 
@@ -61,6 +61,17 @@ class Settings:
         "standard",
         "Which names count as one because they look alike; choose before the first name is "
         "stored and keep it.",
+    )
+    name_rules: str = _setting(
+        "",
+        "What differs in the rules for new names: the fewest characters, of which one of Chinese,"
+        " Japanese, Korean, Arabic, Hebrew or an Indic script counts as two (default: 3), and"
+        " whether a name may be just a number: `min_length=2; numbers=on`.",
+    )
+    unreserved: str = _setting(
+        "",
+        "Reserved words, separated by spaces, that people may have as names after all:"
+        " `guest home list null`.",
     )
     password: Password = _setting(
         "required", "Whether `POST /register` takes a password, may take one, or refuses it."
@@ -172,6 +183,7 @@ class Settings:
         if self.pool_size < 1:
             raise ConfigError(f"DIBS_POOL_SIZE is {self.pool_size}; give 1 or more")
         rates.parse(self.rate_limits)
+        name_rules.parse(self.name_rules)
         parse_namespaces(self.namespaces)
         origins.parse(self.cors_origins)
         if self.trusted_proxies < 0:

@@ -55,6 +55,7 @@ class Dibs(Changes):
         lookalikes: Which names count as one because they look alike: chosen
             before the first name is stored, and kept.
         reserved: Further names that nobody can register, beside those that dibs knows.
+        unreserved: Those that dibs knows and people may have after all: `["guest", "null"]`.
         namespace: Names are unique within one. Default: `DIBS_NAMESPACE` of
             the app's config.
 
@@ -70,9 +71,10 @@ class Dibs(Changes):
         policy: NamePolicy = DEFAULT_POLICY,
         lookalikes: Lookalikes = "standard",
         reserved: Iterable[str] = (),
+        unreserved: Iterable[str] = (),
         namespace: str | None = None,
     ) -> None:
-        super().__init__(session, metadata, policy, lookalikes, reserved, namespace)
+        super().__init__(session, metadata, policy, lookalikes, reserved, unreserved, namespace)
 
     def init_app(
         self,
@@ -113,6 +115,8 @@ class Dibs(Changes):
             attach(self.metadata, self.rules_version, ALL_TABLES)
         if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
             raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
+        if settings.name_rules or settings.unreserved:
+            raise ConfigError("Say what names may be by Dibs(policy=..., unreserved=...)")
         state = state_of(app)
         namespace = self._settle(state, settings)
         self._apps.add(app)

@@ -44,10 +44,11 @@ class HostNames:
         policy: NamePolicy,
         lookalikes: Lookalikes,
         reserved: Iterable[str],
+        unreserved: Iterable[str],
         namespace: str | None,
     ) -> None:
         self._session = session_source(session) if session is not None else flask_sqlalchemy_session
-        words = RESERVED.with_own(reserved)
+        words = RESERVED.without(unreserved).with_own(reserved)
         self._parser = Parser(policy=policy, reserved=words, lookalikes=lookalikes)
         self.lookalikes = lookalikes
         self._namespace = namespace

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dibs.extension import Dibs
 
 TAKEN = (NameTaken, NameLookalike, NameHeld, NameQuarantined, NameReserved)
-MESSAGES = {error.code: error.message for error in TAKEN}
+SAID = {error.code: error.message for error in TAKEN}
 
 Owner = Callable[[], object]
 
@@ -47,7 +47,7 @@ class NameCheck:
             return [], []
         said = [say(one.message, one.params) for one in found.reasons if not self.message]
         others = self.dibs.suggest(name, count=self.suggestions) if self.suggestions else []
-        said = said or [self.message or say(MESSAGES[str(found.reason)])]
+        said = said or [self.message or say(SAID[str(found.reason)])]
         if others:
             said.append(f"{say(WORDS['suggestions'])} {', '.join(others)}")
         return said, others

@@ -9,7 +9,7 @@ from typing import Any
 
 from dibs.errors import InvalidName, Reason
 from dibs.extension.base import HostNames
-from dibs.names import Username
+from dibs.names import Username, meant
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import Asked
 from dibs.registry.refusals import found_against
@@ -107,8 +107,9 @@ class Questions(HostNames):
             username = self._parser.existing(name)
         except InvalidName:
             return None
-        row = self._holder(username)
-        if row is None or row.canonical != username.canonical or row.owner is None:
+        rows = self._holders(username, self._parser.keys(username))
+        row = meant(username, [row for row in rows if row.owner is not None])
+        if row is None or row.owner is None:
             return None
         if row.state == "owned":
             return NameOwner(str(row.owner_kind), row.owner, row.display)
@@ -167,8 +168,11 @@ class Questions(HostNames):
             return Asked(None, error)
 
     def _holder(self, username: Username) -> NameRow | None:
+        return next(iter(self._holders(username, [username.key])), None)
+
+    def _holders(self, username: Username, keys: Sequence[str]) -> list[NameRow]:
         table = self._name_table(writes=False)
-        return reading.holder_in_session(self._session(), username, table=table)
+        return reading.holders_in_session(self._session(), username, keys, table=table)
 
     def _rows(self, keys: Sequence[str]) -> Mapping[str, NameRow]:
         table = self._name_table(writes=False)

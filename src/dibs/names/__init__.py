@@ -3,6 +3,7 @@
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
 from dibs.names.reading import latin_reading
 from dibs.names.reserved import RESERVED, Reserved, is_reserved
+from dibs.names.sign_in import meant, sign_in_form
 from dibs.names.skeleton import MAX_KEY_BYTES, RULES_VERSION, Lookalikes, rules_version
 from dibs.names.username import Parser, Username, Verdicts, parse, parse_existing, verdicts
 
@@ -20,8 +21,10 @@ __all__ = [
     "Verdicts",
     "is_reserved",
     "latin_reading",
+    "meant",
     "parse",
     "parse_existing",
     "rules_version",
+    "sign_in_form",
     "verdicts",
 ]

@@ -87,7 +87,7 @@ def _is_valid_at(canonical: str, at: int) -> bool:
             return _script(before) == "Hebrew"
         case "\u30fb":  # A.7
             return any(_script(other) in ("Hiragana", "Katakana", "Han") for other in canonical)
-    return False  # A.1 and A.2, the joiners, are refused unseen; nobody writes the numeral of A.4
+    return False  # A.1 and A.2, the joiners, have a rule; nobody writes the numeral of A.4
 
 
 def _script(char: str) -> str:

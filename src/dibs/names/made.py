@@ -39,6 +39,6 @@ def _near(text: str, policy: NamePolicy) -> str:
 
 def _kept(char: str, policy: NamePolicy) -> str:
     """A letter, a mark, a number or a separator as it is; nothing of O'Neil's apostrophe."""
-    if char in policy.separators or unicodedata.category(char)[0] in "LMN":
+    if char in f"{policy.separators}\u200c\u200d" or unicodedata.category(char)[0] in "LMN":
         return char
     return "" if char in "'\u2019\u02bc`" else " "

@@ -5,7 +5,12 @@ Each sentence stands here once and is the key of its translations.
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Collection
+
 from dibs.errors import EmptyName, NameReserved
+from dibs.names.graphemes import hidden
+from dibs.names.tables import prototypes
 
 NOT_TEXT = "%(field)s must be a string."
 ENCODING = "A username must be valid UTF-8. Please type it again or save it as UTF-8."
@@ -33,10 +38,14 @@ CHARACTER = (
 CHARACTER_NO_SEPARATORS = (
     'Only letters and numbers can be used in a username. Please remove "%(characters)s".'
 )
-UNUSUAL = (
-    "A username can only contain letters in common use today. Please replace %(characters)s "
-    "with a common letter."
+NOT_IN_NAMES = (
+    "%(characters)s cannot be used in a username. Please leave it out or write it with other "
+    "letters or numbers."
 )
+UNUSUAL = (
+    "A username can only contain characters in common use today. Please replace %(characters)s."
+)
+UNUSUAL_MARK = "A username is written without %(characters)s. Please leave it out."
 MISLEADING = (
     "In a username, a letter must look like the letter it stands for. Please write %(plain)s "
     "instead of %(characters)s."
@@ -77,3 +86,28 @@ MESSAGES: tuple[str, ...] = (
     *(said for name, said in tuple(vars().items()) if name.isupper()),
 )
 """Every message a `Reason` about a name can have, for the translators."""
+
+MAX_SHOWN = 5
+
+
+def show(characters: Collection[str]) -> str:
+    """List characters, at most five: one that is seen by itself, one that is not by its name."""
+    shown = list(map(_shown, list(dict.fromkeys(characters))[: MAX_SHOWN + 1]))
+    return " ".join(shown[:MAX_SHOWN] + ["..."] * (len(shown) > MAX_SHOWN))
+
+
+def _shown(char: str) -> str:
+    if "!" <= char <= "~":
+        return char
+    code, category = f"U+{ord(char):04X}", unicodedata.category(char)
+    if category[0] not in "LMNPS" or hidden(char) or char == "\u2800":
+        name = unicodedata.name(char, "")
+        return f"{name} ({code})" if name else code
+    seen = f"\u25cc{char}" if category[0] == "M" else char
+    # Of a hyphen that looks like the one that is allowed it is said which it is.
+    alike = prototypes().get(ord(char), "")
+    return f"{seen} ({code})" if _is_usual(alike) else seen
+
+
+def _is_usual(text: str) -> bool:
+    return text.isascii() and (text.isalnum() or text in {".", "_", "-"})

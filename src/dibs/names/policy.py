@@ -12,12 +12,15 @@ from dibs.names.canonical import normalise
 from dibs.names.skeleton import MAX_KEY_BYTES, ODD_ASCII
 
 SUFFIXES = (
-    ".asp", ".aspx", ".atom", ".bat", ".bmp", ".bz2", ".cgi", ".cmd", ".css", ".csv", ".exe",
+    ".asp", ".aspx", ".atom", ".bmp", ".bz2", ".cgi", ".cmd", ".css", ".csv", ".exe",
     ".gif", ".git", ".gz", ".htm", ".html", ".ico", ".jpeg", ".jpg", ".js", ".json", ".jsp",
-    ".keys", ".lock", ".map", ".md", ".mjs", ".pdf", ".phar", ".php", ".phtml", ".png", ".rss",
-    ".sh", ".svg", ".tar", ".tgz", ".txt", ".wasm", ".webp", ".xml", ".xz", ".yaml", ".yml", ".zip",
+    ".mjs", ".pdf", ".phar", ".php", ".phtml", ".png", ".rss",
+    ".svg", ".tgz", ".txt", ".wasm", ".webp", ".xml", ".xz", ".yaml", ".yml", ".zip",
 )  # fmt: skip
-"""Endings that a web server, a browser or git takes for a format: /ada.json would be their data."""
+"""Endings that a web server or a browser takes for a format: /ada.json would be their data.
+
+None is a word or a surname: Sam.Lock and Alicia.Keys are people.
+"""
 
 
 # Two policies are compared by identity, which makes one a cheap key of the cache.

@@ -12,11 +12,10 @@ from unicodedata import combining, normalize
 
 from dibs.errors import Reason
 from dibs.names.canonical import normalise
-from dibs.names.messages import CAPITALS, MISLEADING
+from dibs.names.messages import CAPITALS, MISLEADING, show
 from dibs.names.policy import NamePolicy
 from dibs.names.scripts import is_east_asian, is_latin, mixed_scripts
 from dibs.names.skeleton import key_of, plain_skeleton
-from dibs.names.tables import show
 
 WIDE_HYPHEN = "\uff0d"
 """Typed for a hyphen between full-width letters, and read as a long vowel between kana."""

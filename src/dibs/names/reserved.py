@@ -127,16 +127,36 @@ class Reserved(Container[str]):
         Raises:
             ConfigError: They are one text, or not all of them are texts.
         """
-        listed = list(words)
-        if isinstance(words, str) or not all(isinstance(word, str) for word in listed):
-            raise ConfigError('Reserved names are a list of words: Dibs(reserved=["acme", "shop"])')
+        listed = _listed(words)
         return self._with(listed, OWN) if listed else self
+
+    def without(self, words: Iterable[str]) -> Reserved:
+        """Return these names but for some, which people may have: Ms Guest and Mr Null.
+
+        Args:
+            words: As they are listed; what only looks like them is let go with them.
+
+        Raises:
+            ConfigError: They are not texts, or one of them is not reserved.
+        """
+        freed = dict.fromkeys(map(normalise, _listed(words)))
+        if unknown := list(freed.keys() - self._words.keys()):
+            raise ConfigError(f"{unknown[0]} is not a reserved word, so it cannot be unreserved")
+        kept = {word: group for word, group in self._words.items() if word not in freed}
+        return Reserved(kept, self._variants, self._free | freed.keys()) if freed else self
 
     def _with(self, words: Iterable[str], group: str) -> Reserved:
         found = {normalise(word): group for word in words}
         # What they reserve, they do not leave free for looking like another word.
         free = self._free - found.keys()
         return Reserved({**found, **self._words}, self._variants, free)
+
+
+def _listed(words: Iterable[str]) -> list[str]:
+    listed = list(words)
+    if isinstance(words, str) or not all(isinstance(word, str) for word in listed):
+        raise ConfigError('Reserved names are a list of words: Dibs(reserved=["acme", "shop"])')
+    return listed
 
 
 class _Index:

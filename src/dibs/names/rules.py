@@ -6,10 +6,12 @@ A rule takes the display form, the canonical form and the policy, and yields a
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import groupby, pairwise
+from unicodedata import category
 
 from dibs.errors import Reason
 from dibs.names.canonical import (
@@ -33,6 +35,7 @@ from dibs.names.messages import (
     MESSAGES,
     MIXED_DIGITS,
     MIXED_SCRIPTS,
+    NOT_IN_NAMES,
     NUMERIC_ONLY,
     SEPARATOR_AT_END,
     SEPARATOR_DOUBLED,
@@ -44,13 +47,15 @@ from dibs.names.messages import (
     TOO_SHORT,
     UNSTABLE,
     UNUSUAL,
+    UNUSUAL_MARK,
     WHITE_SPACE,
+    show,
 )
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
 from dibs.names.reading import capitals, misleading
 from dibs.names.screening import Suspicion, doubts
 from dibs.names.scripts import is_dense, mixed_scripts, number_systems
-from dibs.names.tables import OLDEST, character, show
+from dibs.names.tables import OLDEST, character
 
 __all__ = ["DEFAULT_POLICY", "MESSAGES", "RULES", "NamePolicy", "Rule", "broken_rules", "show"]
 
@@ -92,6 +97,19 @@ def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reas
 
 # --- which characters --------------------------------------------------------
 
+# Where a joiner is seen and names need it: Persian and Urdu between two letters that would join;
+# Bengali behind a hasanta that stays, and before the one of a ya-phala; Sinhala at an al-lakuna.
+# Narrower than RFC 5892, A.1 and A.2, under which ত্‍ is allowed and looks like ৎ.
+_JOINED = re.compile(
+    "(?<=[\u0626\u0628\u062a-\u062e\u0633-\u063f\u0641-\u0647\u0649\u064a\u066e\u066f"
+    "\u0678-\u0687\u069a-\u06bf\u06c1\u06c2\u06cc\u06ce\u06d0\u06d1\u06fa-\u06fc])\u200c"
+    "(?=[\u0620-\u063f\u0641-\u064a\u066e-\u06d3\u06d5\u06fa-\u06fc])"
+    "|(?<=\u09cd)\u200c(?=[\u0995-\u09b9\u09dc-\u09df])"
+    "|(?<=[\u09b0\u09f0])\u200d(?=\u09cd\u09af)"
+    "|(?<=\u0dca)\u200d(?=[\u0d9a-\u0dc6])|(?<=[\u0d9a-\u0dc6])\u200d(?=\u0dca)"
+)
+_JOINERS = dict.fromkeys((0x200C, 0x200D))
+
 
 def white_space(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No white space anywhere; it is refused, not stripped, so that nobody is surprised."""
@@ -102,8 +120,11 @@ def white_space(display: str, canonical: str, policy: NamePolicy) -> Iterator[Re
 
 
 def control(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
-    """No character that cannot be seen, turns the text around, or is half of one."""
-    if found := hidden(display):
+    """No character that cannot be seen, turns the text around, or is half of one.
+
+    But a joiner where it changes what is seen, and names are spelt with it.
+    """
+    if found := hidden(_JOINED.sub("", display)):
         yield Reason("control", CONTROL, {"characters": show(found)})
 
 
@@ -124,10 +145,13 @@ def allowed_character(display: str, canonical: str, policy: NamePolicy) -> Itera
     allowed = {*string.ascii_letters, *string.digits, *policy.separators}
     ascii_refused = {char for char in canonical if char <= "\x7f" and char not in allowed}
     refused = ascii_refused - {"@"} | refused_by_precis(canonical)
-    if found := _as_written(display, refused):
+    found = _as_written(display, refused)
+    if signs := [char for char in found if category(char)[0] not in "LMN"]:
         message = CHARACTER if policy.separators else CHARACTER_NO_SEPARATORS
         separators = " ".join(policy.separators)
-        yield Reason("character", message, {"characters": show(found), "separators": separators})
+        yield Reason("character", message, {"characters": show(signs), "separators": separators})
+    if others := [char for char in found if char not in signs]:  # Only decimal numbers, say.
+        yield Reason("character", NOT_IN_NAMES, {"characters": show(others)})
 
 
 def _as_written(display: str, refused: set[str]) -> list[str]:
@@ -145,8 +169,11 @@ def _as_written(display: str, refused: set[str]) -> list[str]:
 def unusual(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No character that only scholars, or nobody, write (UTS #39, 3.1, with its rarer letters)."""
     found = {char for char in canonical if char > "\x7f" and character(char).kind == "unusual"}
-    if found := set(_as_written(display, found)):
-        yield Reason("unusual", UNUSUAL, {"characters": show(sorted(found))})
+    written = sorted(set(_as_written(display, found)))
+    if points := [char for char in written if category(char)[0] == "M"]:
+        yield Reason("unusual", UNUSUAL_MARK, {"characters": show(points)})
+    if others := [char for char in written if char not in points]:
+        yield Reason("unusual", UNUSUAL, {"characters": show(others)})
 
 
 def loose_mark(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -227,8 +254,9 @@ def one_kind_of_digits(display: str, canonical: str, policy: NamePolicy) -> Iter
 def bidi(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """A right-to-left name is read in one order by everybody (RFC 5893)."""
     # Of a character that is refused the direction does not matter.
-    known = all(character(char).bidi for char in canonical)
-    if known and not keeps_bidi_rule(canonical):
+    plain = canonical.translate(_JOINERS)
+    known = all(character(char).bidi for char in plain)
+    if known and not keeps_bidi_rule(plain):
         yield Reason("bidi", BIDI)
 
 

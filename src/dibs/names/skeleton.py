@@ -29,7 +29,7 @@ _VERSIONS = {mode: RULES * 10 + at for at, mode in enumerate(get_args(Lookalikes
 STRICT = str.maketrans({"i": "l", "O": "o"})
 # UTS #39, 5.4: a dot above a letter that has one, or above an l, is not seen. What comes between
 # are marks that sit below or in the letter; most other soft-dotted letters are an i or j by then.
-_HIDDEN_DOT = re.compile(
+HIDDEN_DOT = re.compile(
     "([ijl\u029d\u1d96][\u0315-\u033c\u0345\u0347-\u0349\u034d\u034e\u0353-\u0356]*)\u0307"
 )
 # Letters whose small forms differ and whose capitals do not: Đặng can be written with each of the
@@ -94,7 +94,7 @@ def key_of_ascii(canonical: str, lookalikes: Lookalikes) -> str:
 
 def _shape(text: str) -> str:
     shape = normalize("NFD", normalize("NFD", text).translate(_shapes()))
-    return _HIDDEN_DOT.sub(r"\1", shape) if "\u0307" in shape else shape
+    return HIDDEN_DOT.sub(r"\1", shape) if "\u0307" in shape else shape
 
 
 @cache

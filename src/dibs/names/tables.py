@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import pkgutil
 from bisect import bisect_right
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
@@ -150,15 +150,3 @@ def breaks() -> tuple[list[int], list[str]]:
 def hidden_spans() -> list[tuple[str, str]]:
     """Return the first and the last of each run of characters that are not seen."""
     return _table().hidden
-
-
-MAX_SHOWN = 5
-
-
-def show(characters: Collection[str]) -> str:
-    """List characters in printable ASCII, at most five: `! U+200B`."""
-    shown = [
-        char if "!" <= char <= "~" else f"U+{ord(char):04X}"
-        for char in list(dict.fromkeys(characters))[: MAX_SHOWN + 1]
-    ]
-    return " ".join(shown[:MAX_SHOWN] + ["..."] * (len(shown) > MAX_SHOWN))

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from dibs.errors import EmptyName, InvalidName, Reason
 from dibs.names.canonical import settle
 from dibs.names.canonical import too_new as young
-from dibs.names.messages import CONTROL, ENCODING, NOT_TEXT, RESERVED, UNSTABLE
+from dibs.names.messages import CONTROL, ENCODING, NOT_TEXT, RESERVED, UNSTABLE, show
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy
 from dibs.names.reserved import RESERVED as BUILT_IN
 from dibs.names.reserved import Reserved
-from dibs.names.rules import ask, broken_rules, show, too_big, too_long, too_new
+from dibs.names.rules import ask, broken_rules, too_big, too_long, too_new
+from dibs.names.sign_in import spellings
 from dibs.names.skeleton import (
     MAX_KEY_BYTES,
     Lookalikes,
@@ -176,6 +177,13 @@ class Parser:
         No name ends in a space, and the keyboards of telephones put one there.
         """
         return self.existing(raw.strip())
+
+    def keys(self, name: Username) -> list[str]:
+        """The keys under which somebody may be who typed this name; see `sign_in.meant`."""
+        unseen = self._lookalikes == "off"
+        if name.canonical.isascii() and not unseen:
+            return [name.key]
+        return [*dict.fromkeys(map(self.key_of, spellings(name.canonical, unseen=unseen)))]
 
     def asked(self, raw: str) -> Asked:
         """Read a name that is asked about; nothing is raised, whatever it is."""

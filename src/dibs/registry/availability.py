@@ -10,12 +10,12 @@ from functools import partial
 from typing import Self
 
 from dibs.errors import InvalidName, NameTaken, StoreUnavailable
-from dibs.names import Parser, Username
+from dibs.names import Parser, Username, meant
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import MIXED
 from dibs.registry.refusals import found_against, refusal
 from dibs.store import Deadline, NameRow, NameStore
-from dibs.store.names.groups import holder
+from dibs.store.names.groups import holders
 from dibs.strategies import Holder, Strategy
 
 # Names like the one that is wanted are often taken too; so many are asked for at once.
@@ -129,7 +129,7 @@ class Asking:
         return [(one.canonical, found_against(one, found)) for one in asked]
 
     def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
-        """The row of exactly this name, if somebody owns it; a look-alike is somebody else.
+        """The row of this name, if somebody owns it; see `row_of`.
 
         Raises:
             InvalidName: There can be no such name.
@@ -139,16 +139,15 @@ class Asking:
         return row if row is not None and row.state == "owned" else None
 
     def row_of(self, raw: str, *, deadline: Deadline) -> NameRow | None:
-        """The row of exactly this name, whatever its state.
+        """The row that is meant by this name, whatever its state; a look-alike is somebody else.
 
         Raises:
             InvalidName: There can be no such name.
             StoreUnavailable: The database cannot answer.
         """
-        username, row = self._row(raw, deadline)
-        return row if row is not None and row.canonical == username.canonical else None
-
-    def _row(self, raw: str, deadline: Deadline) -> tuple[Username, NameRow | None]:
         username = self.parser.existing(raw)
         find = partial(self._store.find, namespace=self.namespace, deadline=deadline)
-        return username, holder(find, username)
+        found = holders(find, username, self.parser.keys(username))
+        # A name that nobody has is only itself.
+        rows = [row for row in found if not row.free or row.canonical == username.canonical]
+        return meant(username, rows)

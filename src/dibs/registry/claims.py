@@ -118,12 +118,13 @@ class Registry(Asking):
             InvalidName: There can be no such name.
             StoreUnavailable: It is not known to be free; asking again is safe.
         """
-        row = self._row(raw, deadline)[1]
-        while row is not None and row.state == "reserved":
+        key = self.parser.existing(raw).key
+        while True:
+            row = self._store.find([key], namespace=self.namespace, deadline=deadline).get(key)
+            if row is None or row.state != "reserved":
+                return False
             if self._coherence.end(row, deadline=deadline):
                 return True
-            row = self._row(raw, deadline)[1]
-        return False
 
     def release(self, raw: str, *, owner: str, deadline: Deadline) -> bool:
         """Free the name if this owner holds it, and say whether it did.

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from dibs.accounts.policy import Reading
 from dibs.cache import NameFilter, NoFilter, TakenNames
-from dibs.config import Settings
+from dibs.config import Settings, name_rules
 from dibs.config.extras import needs
 from dibs.config.secrets import refuse_weak_secrets
 from dibs.errors import ConfigError
-from dibs.names import Parser, rules_version
+from dibs.names import RESERVED, NamePolicy, Parser, rules_version
 from dibs.observe import Counters
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
@@ -185,7 +185,12 @@ def has_accounts() -> bool:
 
 def make_parser(settings: Settings) -> Parser:
     """What reads the service's names."""
-    return Parser(lookalikes=settings.lookalikes)
+    min_length, numeric = name_rules.parse(settings.name_rules)
+    return Parser(
+        policy=NamePolicy(min_length=min_length, numeric=numeric),
+        reserved=RESERVED.without(settings.unreserved.split()),
+        lookalikes=settings.lookalikes,
+    )
 
 
 def _registry(

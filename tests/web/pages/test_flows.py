@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 
 from tests.web.pages.browser import Browser, Forms, member
@@ -108,6 +110,11 @@ def test_deleting_needs_the_name(ada):
     assert answer.location == "/sign-up"
     assert "Your account was deleted." in ada.get("/sign-up").text
     assert ada.get("/@Ada").status_code == 404
+
+
+def test_a_profile_is_found_by_any_keyboard(anybody):
+    member(anybody.site, "Işıl")
+    assert unquote(anybody.get("/@IŞIL").location) == "/@Işıl"
 
 
 def test_teams(ada):

@@ -32,7 +32,7 @@ class Verdict:
     Attributes:
         ok: Whether it is the password.
         needs_rehash: Whether to store a new hash of it now: this one was made in
-            another way than today's, or from a spelling that is not composed.
+            another way than today's, or from a spelling that is not prepared.
     """
 
     ok: bool
@@ -42,14 +42,14 @@ class Verdict:
 def make(password: str, argon2: Argon2) -> str:
     """The argon2id hash of a password, as a PHC string.
 
-    Composed and decomposed spellings are one password (RFC 8265, 4.2: NFC).
+    Composed and decomposed spellings are one password; see `prepared`.
 
     Raises:
         Overloaded: There is no memory for it.
         UnicodeEncodeError: It holds a lone surrogate; `validate` refuses those.
     """
     salt = os.urandom(16)
-    digest = argon2.raw(unicodedata.normalize("NFC", password).encode(), salt)
+    digest = argon2.raw(prepared(password).encode(), salt)
     cost = f"m={argon2.memory_kib},t={argon2.passes},p={argon2.lanes}"
     return f"$argon2id$v=19${cost}${_base64(salt)}${_base64(digest)}"
 
@@ -58,8 +58,18 @@ def _base64(data: bytes) -> str:
     return b64encode(data).decode().rstrip("=")
 
 
+def prepared(password: str) -> str:
+    """The spelling that is hashed (RFC 8265, 4.2.2): every blank is a space, and NFC."""
+    typed = password if password.isascii() else "".join(map(_plain_blank, password))
+    return unicodedata.normalize("NFC", typed)
+
+
+def _plain_blank(char: str) -> str:
+    return " " if unicodedata.category(char) == "Zs" else char
+
+
 def spellings(password: str) -> list[bytes]:
-    """What is tried for a password: composed first, then as typed where that differs.
+    """What is tried for a password: prepared first, then composed and as typed where they differ.
 
     Apps that never normalised stored the hash of what was typed. How many there are
     depends on the password alone, so it says nothing about the user. There is none
@@ -68,10 +78,10 @@ def spellings(password: str) -> list[bytes]:
     if len(password) > LONGEST:
         return []
     try:
-        composed, typed = unicodedata.normalize("NFC", password).encode(), password.encode()
+        forms = (prepared(password), unicodedata.normalize("NFC", password), password)
+        return [form.encode() for form in dict.fromkeys(forms)]
     except UnicodeEncodeError:
         return []
-    return [composed] if composed == typed else [composed, typed]
 
 
 class Verifier:
@@ -85,8 +95,8 @@ class Verifier:
     is learned from the last few, since a busy machine's memory is slower.
 
     A hash that is dearer than today's takes longer, and can so be told apart until
-    its owner's next login replaces it. A password whose composed spelling differs
-    may cost two checks, of every user alike.
+    its owner's next login replaces it. A password whose prepared spelling differs
+    may cost two or three checks, of every user alike.
 
     Args:
         argon2: Today's parameters.

@@ -9,15 +9,16 @@ from __future__ import annotations
 import gzip
 import pkgutil
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from dibs.accounts.passwords.breaches import Breaches
+from dibs.accounts.passwords.hashing import prepared
 from dibs.errors import InvalidPassword, Reason
 from dibs.names.canonical import normalise
+from dibs.names.graphemes import hidden
 
 MIN_LENGTH, MAX_LENGTH = 8, 256
 
@@ -137,14 +138,15 @@ def refuse_unchanged(new: str, current: str) -> None:
     """See that a new password is another one, once the current one is known to be right.
 
     Raises:
-        InvalidPassword: It is the same; composed and decomposed spellings are one.
+        InvalidPassword: It is the same, in any spelling; see `prepared`.
     """
-    if unicodedata.normalize("NFC", new) == unicodedata.normalize("NFC", current):
+    if prepared(new) == prepared(current):
         raise InvalidPassword((Reason("password_unchanged", UNCHANGED),))
 
 
 def _is_seen(char: str) -> bool:
-    return char.isprintable() and not char.isspace()
+    # Hangul fillers are letters to Unicode, and the pattern of Braille without dots is a sign.
+    return char.isprintable() and not (char.isspace() or hidden(char) or char == "\u2800")
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from dibs.context import Deadline
-from dibs.names import Username
+from dibs.names import Username, meant
 from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, lock_user
 from dibs.store.accounts.teams import leave_all
 from dibs.store.database.dialects import Run
@@ -27,7 +27,8 @@ class Credentials:
     """
 
     user_id: str
-    username: str
+    display: str
+    canonical: str
     password_hash: str | None
     disabled: bool
 
@@ -50,17 +51,23 @@ class Users:
         self._transactions = transactions
         self._namespace = namespace
 
-    def credentials(self, username: Username, *, deadline: Deadline) -> Credentials | None:
-        """Those of the user with exactly this name; a look-alike is somebody else.
+    def credentials(
+        self, username: Username, keys: Sequence[str], *, deadline: Deadline
+    ) -> Credentials | None:
+        """Those of the user who is meant by this name; a look-alike is somebody else.
+
+        Args:
+            username: As it was typed.
+            keys: Under which they may be; see `Parser.keys`.
+            deadline: When the caller stops waiting.
 
         Raises:
             StoreUnavailable: The database cannot answer.
         """
         # In a group who writes it like this goes before its first, who is in the key's own row.
-        where = f"n.name_key IN (:key, :member) AND {CANONICAL.format('n.')} = :canonical"
-        key, member = username.key, member_key(username.key, username.display)
-        params = {"key": key, "member": member, "canonical": username.canonical}
-        return self._credentials(where, params, deadline)
+        those, params = listed([*keys, member_key(username.key, username.display)])
+        found = self._credentials(f"n.name_key IN ({those})", params, deadline)
+        return meant(username, {one.user_id: one for one in reversed(found)}.values())
 
     def credentials_of(self, user_id: str, *, deadline: Deadline) -> Credentials | None:
         """Those of the user with this id.
@@ -68,23 +75,24 @@ class Users:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        return self._credentials("n.owner = :id", {"id": user_id}, deadline)
+        found = self._credentials("n.owner = :id", {"id": user_id}, deadline)
+        return found[0] if found else None
 
     def _credentials(
         self, where: str, params: Mapping[str, object], deadline: Deadline
-    ) -> Credentials | None:
+    ) -> list[Credentials]:
         sql = (
-            "SELECT n.owner, n.display, u.password_hash,"
+            f"SELECT n.owner, n.display, {CANONICAL.format('n.')}, u.password_hash,"
             " CASE WHEN u.disabled_at IS NULL THEN 0 ELSE 1 END"
             f" FROM {USERS} WHERE n.namespace = :namespace AND {IS_CALLED} AND {where}"
             " ORDER BY n.name_key"
         )
         all_params = {"namespace": self._namespace, **params}
         rows = self._transactions.read(lambda run: run.rows(sql, all_params), deadline=deadline)
-        if not rows:
-            return None
-        user_id, display, password_hash, disabled = plain(rows[0])
-        return Credentials(user_id, display, password_hash, bool(disabled))
+        return [
+            Credentials(user_id, display, canonical, password_hash, bool(disabled))
+            for user_id, display, canonical, password_hash, disabled in map(plain, rows)
+        ]
 
     def renew_hash(self, user_id: str, *, old: str, new: str, deadline: Deadline) -> bool:
         """Replace the hash of a password that stays the same, unless it has changed meanwhile.

@@ -17,7 +17,7 @@ from dibs.store.host.connection import (
 )
 from dibs.store.host.owners import Owner
 from dibs.store.names.claims import read
-from dibs.store.names.groups import holder
+from dibs.store.names.groups import holders
 from dibs.store.names.history import PastChange, read_history
 from dibs.store.names.releases import OF_OWNER
 from dibs.store.records import NameRow
@@ -48,21 +48,23 @@ def rows_in_session(
     return {row.key: row for row in found.values()}
 
 
-def holder_in_session(
-    session: AnySession, username: Username, *, table: NameTable
-) -> NameRow | None:
-    """The row of who has exactly this name, or of what else the name is."""
+def holders_in_session(
+    session: AnySession, username: Username, keys: Sequence[str], *, table: NameTable
+) -> list[NameRow]:
+    """The rows of these keys, as far as this name may mean them; see `holders`."""
     with reading(session, table) as run:
-        return held_by(run, username, table)
+        return held_by(run, username, keys, table)
 
 
-def held_by(run: HostRun, username: Username, table: NameTable) -> NameRow | None:
+def held_by(
+    run: HostRun, username: Username, keys: Sequence[str], table: NameTable
+) -> list[NameRow]:
     """The same, by a transaction that goes on."""
 
     def find(keys: Sequence[str]) -> Mapping[str, NameRow]:
         return {row.key: row for row in read(run, {(table.namespace, k) for k in keys}).values()}
 
-    return holder(find, username)
+    return holders(find, username, keys)
 
 
 def owned_in_session(session: AnySession, owner: Owner, *, table: NameTable) -> list[NameRow]:

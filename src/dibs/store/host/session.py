@@ -229,7 +229,7 @@ def rename_in_session(
     _have_identity(session, owner)
     claim = _claim_of(Wish(username, owner, kind), table)
     with translated_errors(connection), lock_timeout(connection) as run:
-        row = held_by(run, old, table)
+        row = next(iter(held_by(run, old, [old.key], table)), None)
         if row is None or not _owns(claim, row, old):
             return None
         outcome = apply_rename(run, Rename(claim, row, rest))

@@ -29,25 +29,31 @@ MAX_BATCH = 500
 Place = tuple[str, str]
 
 
-def holder(
-    find: Callable[[Sequence[str]], Mapping[str, NameRow]], username: Username
-) -> NameRow | None:
-    """The row of who has exactly this name; in a group that of the key, where no member has.
+Find = Callable[[Sequence[str]], Mapping[str, NameRow]]
+"""The rows of keys, by key."""
+
+
+def holders(find: Find, username: Username, keys: Sequence[str]) -> list[NameRow]:
+    """The rows of these keys; for that of a group the one of the member who is meant, if one is.
 
     Args:
-        find: The rows of keys, by key; asked a second time for a name that is a group's.
+        find: Asked a second time for a name that is a group's.
         username: Whose.
+        keys: Under which they may be.
     """
-    key, mine = username.key, member_key(username.key, username.display)
-    row = find([key]).get(key)
-    if row is None or row.state != "group":
-        return row
-    theirs = member_key(key, row.display)
+    rows = find(keys).values()
+    return [row if row.state != "group" else _meant(find, row, username) for row in rows]
+
+
+def _meant(find: Find, group: NameRow, username: Username) -> NameRow:
+    """The row of who writes the name exactly like this; else of the group's first, if any."""
+    key, mine = group.key, member_key(group.key, username.display)
+    theirs = member_key(key, group.display)
     found = find([key, mine, theirs])  # the key again: the last member may just be promoted
-    row = found.get(key)
+    row = found.get(key, group)
+    if row.state != "group":
+        return row
     for member in (found.get(mine), found.get(theirs)):
-        if row is None or row.state != "group":
-            break
         is_first = member is not None and row.owner is not None and member.is_of(*_owner(row))
         if member is not None and member.state == "owned" and (member.key == mine or is_first):
             return member

@@ -14,6 +14,7 @@ from flask import Flask, Response, after_this_request, current_app, request
 from dibs.cache.counts import Count, LocalCounts
 from dibs.config.rates import FAILURES, Rate, Rates, parse
 from dibs.errors import DibsError, InvalidName
+from dibs.names import sign_in_form
 from dibs.state import state_of
 from dibs.web.http.auth import current_user
 from dibs.web.http.bodies import NotJson, read_body, read_json
@@ -275,7 +276,8 @@ def _account(route: Route) -> str | None:
         return None
     try:
         # All that look alike count as one, so that no spelling gives another try.
-        return f"name {parts().parser.typed(name).key}"
+        form = sign_in_form(parts().parser.typed(name).canonical)
+        return f"name {parts().parser.key_of(form)}"
     except InvalidName:
         return "name"  # nobody has one of these; together they are tried like one account
 

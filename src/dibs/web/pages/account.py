@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, request, url_for
 
 from dibs.errors import InvalidName, SessionEnded, SessionNotFound
+from dibs.names import sign_in_form
 from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import users_shown
 from dibs.web.api.schemas import is_id
@@ -130,7 +131,7 @@ def is_same(typed: str, name: str) -> bool:
         one, other = (parser.typed(text) for text in (typed, name))
     except InvalidName:
         return False
-    return one.canonical == other.canonical
+    return sign_in_form(one.canonical) == sign_in_form(other.canonical)
 
 
 @blueprint.post("/account/name")
