@@ -7,6 +7,7 @@ import json
 import pytest
 from sqlalchemy import insert, text
 
+from dibs.store.host.people import MappedPeople
 from tests.backends import SQLITE
 from tests.extension.guarded import Guarded, run
 
@@ -106,3 +107,101 @@ def test_what_the_next_migration_would_drop(guarded: Guarded, monkeypatch):
     monkeypatch.setattr("dibs.cli.host.HostDatabase.warning", lambda self: "It would drop all.")
     said = run(guarded, "adopt", "verify")
     assert (said.exit_code, "It would drop all." in said.output) == (1, True)
+
+
+# --- import ------------------------------------------------------------------
+
+
+def test_everybody_keeps_their_name(guarded: Guarded, tmp_path):
+    """From the audit to undo, by the commands alone."""
+    old(guarded, "Ada", "adA", "admin", "x", "grace", None)
+    said = run(guarded, "adopt", "import", "Member.username")
+    assert said.exit_code == 0, said.output
+    assert "Member.username: 5 people have a name; 5 own it from now on" in said.output
+    ids = guarded.members()
+    assert guarded.owners() == {name: id_ for name, id_ in ids.items() if name}
+    again = json.loads(run(guarded, "adopt", "import", "Member.username", "--json").output)
+    assert (again["adopted"], again["already"], again["left_out"]) == (0, 5, [])
+    assert run(guarded, "adopt", "verify").exit_code == 0
+    listed = run(guarded, "adopt", "groups")
+    assert (listed.exit_code, "1 group of 2 people" in listed.output) == (0, True)
+    assert json.loads(run(guarded, "adopt", "groups", "--json").output)[0]["first"] is None
+    assert guarded.dibs.owner_of("ADA") is None
+    assert run(guarded, "adopt", "resolve", "Ada", "--first", ids["adA"]).exit_code == 0
+    assert f"adA ({ids['adA']}, first)" in run(guarded, "adopt", "groups").output
+    for words in (("grace", "--first", ids["grace"]), ("ada", "--first", ids["grace"])):
+        refused = run(guarded, "adopt", "resolve", *words)
+        assert (refused.exit_code, "is in no group" in refused.output) == (1, True)
+    assert run(guarded, "adopt", "undo").exit_code == 1  # nobody said yes
+    run(guarded, "adopt", "undo", "--yes")
+    assert "grace" not in guarded.owners()
+
+
+def test_plan(guarded: Guarded, tmp_path):
+    """One is first and one is renamed; the app's column stays the app's."""
+    old(guarded, "Ada", "adA", "aDa", "lin")
+    plan, ids = tmp_path / "plan.csv", guarded.members()
+    assert run(guarded, "adopt", "audit", "Member.username", "--plan", plan).exit_code == 1
+    text_ = plan.read_text().replace("adA,same_name,keep", "adA,same_name,first")
+    plan.write_text(text_.replace("aDa,same_name,keep", "aDa,same_name,rename:ada-2"))
+    said = run(guarded, "adopt", "import", "Member.username", "--plan", plan)
+    assert "aDa is ada-2 from now on: write it into the app" in said.output, said.output
+    assert guarded.owners() == {
+        name: ids[key]
+        for name, key in zip(
+            ("Ada", "adA", "ada-2", "lin"), ("Ada", "adA", "aDa", "lin"), strict=True
+        )
+    }
+    assert guarded.members() == ids
+    found = json.loads(run(guarded, "adopt", "groups", "--json").output)
+    assert [one["first"] for one in found] == [ids["adA"]]
+    plan.write_text(plan.read_text().replace(f",{ids['Ada']},", ",77,"))
+    refused = run(guarded, "adopt", "import", "Member.username", "--plan", plan)
+    assert (refused.exit_code, "nobody with the id '77'" in refused.output) == (1, True)
+
+
+def test_people_who_are_left_out(guarded: Guarded):
+    """Said with their ids, and the exit status says so; the others have their names."""
+    old(guarded, "Ada", "\u3164", "lin")
+    said = run(guarded, "adopt", "import", "Member.username")
+    assert (said.exit_code, "is left out: " in said.output) == (1, True)
+    assert set(guarded.owners()) == {"Ada", "lin"}
+
+
+def test_every_column_in_its_namespace(guarded: Guarded):
+    rows = [{"room": room, "label": name} for room in "ab" for name in ("left", "Left")]
+    guarded.db.session.execute(insert(guarded.Seat), rows)
+    guarded.db.session.commit()
+    assert run(guarded, "adopt", "import").exit_code == 0
+    found = json.loads(run(guarded, "adopt", "groups", "--json").output)
+    assert [(one["namespace"], len(one["members"])) for one in found] == [
+        ("room:a", 2),
+        ("room:b", 2),
+    ]
+    assert run(guarded, "adopt", "verify").exit_code == 0
+
+
+def test_who_changes_their_name_while_it_is_imported(guarded: Guarded, monkeypatch):
+    """The name that counts is that of the moment in which it is given."""
+    old(guarded, "Ada", "lin")
+    pages = MappedPeople.pages
+
+    def late(self):
+        for page in pages(self):
+            if self.kind == "member":
+                with guarded.db.engine.begin() as connection:
+                    connection.execute(
+                        text("UPDATE member SET username = 'eve' WHERE username = 'lin'")
+                    )
+            yield page
+
+    monkeypatch.setattr(MappedPeople, "pages", late)
+    assert run(guarded, "adopt", "import").exit_code == 0
+    assert set(guarded.owners()) == {"Ada", "eve"}
+    assert run(guarded, "adopt", "verify").exit_code == 0
+
+
+@pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
+def test_passwords_stay_with_the_app(guarded: Guarded):
+    refused = run(guarded, "adopt", "import", "--from", "django")
+    assert (refused.exit_code, "the app keeps its passwords" in refused.output) == (2, True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dibs.cli.adoption import groups, import_, resolve, undo
 from dibs.cli.files import FILE, see_writable
 from dibs.cli.files import as_json as in_json
 from dibs.cli.people import (
@@ -38,6 +39,10 @@ WORDS = {
 @click.group()
 def adopt() -> None:
     """The people that an app has already (flask dibs adopt ...)."""
+
+
+for command in (import_, groups, resolve, undo):
+    adopt.add_command(command)
 
 
 @adopt.command()
