@@ -130,7 +130,10 @@ def test_hashes_of_a_file(terminal: Terminal, tmp_path: Path):
     words = "adopt", "import", "--csv", str(file), "--hashes", "hash", "--active", "in"
     terminal.set(token_secret=secrets.token_hex(32), rate_limits="off")
     said = terminal.dibs(*words)
-    assert (said.status, "hashes that begin with 's' cannot be checked: 1" in said.out) == (1, True), said.out
+    assert (said.status, "hashes that begin with 's' cannot be checked: 1" in said.out) == (
+        1,
+        True,
+    ), said.out
     assert [sign_in(name, PASSWORD) for name in ("Ada", "eve", "lin", "max")] == [
         200,
         401,
