@@ -13,6 +13,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from dibs.adopt.accounts import user_id
 from dibs.app import create_app
+from dibs.state import state_of
 from tests.backends import Backend
 from tests.cli.terminal import Terminal
 
@@ -89,6 +90,9 @@ def sign_in(name: str, password: str) -> int:
     """The status of a login at a service with the settings of the environment."""
     app = create_app()
     said = app.test_client().post("/login", json={"username": name, "password": password})
+    parts = state_of(app).parts
+    assert parts
+    parts.close()
     return said.status_code
 
 

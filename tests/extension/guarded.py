@@ -57,12 +57,13 @@ class Guarded:
     def names(self) -> dict[str, tuple[str, str | None]]:
         """Display form to state and owner of every committed row."""
         rows = self.backend.execute("SELECT display, state, owner FROM dibs_names", self.url)
-        read = [[v.decode() if isinstance(v, bytes) else v for v in row] for row in rows]
-        return {str(display): (str(state), owner) for display, state, owner in read}
+        return {display: (state, owner) for display, state, owner in map(as_text, rows)}
 
     def owners(self) -> dict[str, str | None]:
         """Display form to owner of every committed row that is owned."""
-        return {name: owner for name, (state, owner) in self.names().items() if state == "owned"}
+        sql = "SELECT display, owner FROM dibs_names WHERE state = 'owned'"
+        rows = self.backend.execute(sql, self.url)
+        return {str(name): owner for name, owner in map(as_text, rows)}
 
     def members(self) -> dict[str | None, str]:
         """Name to id of every committed member."""
@@ -80,6 +81,11 @@ class Guarded:
         event.listen(self.db.engine, "before_cursor_execute", note)
         yield sent
         event.remove(self.db.engine, "before_cursor_execute", note)
+
+
+def as_text(row: tuple[Any, ...]) -> list[Any]:
+    """A row as each database means it."""
+    return [value.decode() if isinstance(value, bytes) else value for value in row]
 
 
 def make_guarded(backend: Backend, url: str, **options: Any) -> Guarded:
