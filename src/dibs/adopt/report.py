@@ -41,11 +41,11 @@ class Row:
     part: bool = False
 
 
-def sentence(found: Audit) -> str:
-    """The audit in one sentence."""
+def summary(found: Audit) -> str:
+    """The audit in a sentence, without where it was."""
     if not found.people:
-        return f"{found.where}: nobody has a name."
-    said = f"{found.where}: {counted(found.people, 'person has', 'people have')} a name, and"
+        return "Nobody has a name."
+    said = f"{counted(found.people, 'person has', 'people have')} a name, and"
     said += f" {found.alone:,} of them {'is' if found.alone == 1 else 'are'} alone with it"
     if found.groups:
         groups = counted(len(found.groups), "group", "groups")
@@ -67,7 +67,8 @@ def rows(found: Audit) -> Iterator[Row]:
     yield Row("groups", len(found.groups), largest)
     for why, label in LABELS.items():
         if (groups := found.groups_of(why)) or why != "identical":
-            yield Row(label, groups, "", part=True)
+            note = "only one of them can own it" if why == "identical" else ""
+            yield Row(label, groups, note, part=True)
     yield Row("kept against a rule", found.broken, _listed(found.kept))
     yield Row(
         "without a key",
@@ -92,7 +93,7 @@ def counted(number: int, one: str, more: str) -> str:
 
 def terminal(found: Audit) -> str:
     """The sentence and the table."""
-    lines = [sentence(found), ""]
+    lines = [f"{printable(found.where)}: {summary(found)}", ""]
     for row in rows(found):
         label = ("  " if row.part else "") + row.label
         number = "" if row.number is None else f"{row.number:,}"
@@ -102,7 +103,8 @@ def terminal(found: Audit) -> str:
 
 def markdown(found: Audit) -> str:
     """The same, and the first groups."""
-    lines = [f"# {_marked(sentence(found))}", "", "| | | |", "|---|---:|---|"]
+    title = _marked(f"{found.where}: {summary(found)}")
+    lines = [f"# {title}", "", "| | | |", "|---|---:|---|"]
     for row in rows(found):
         label = f"of these: {row.label}" if row.part else row.label
         number = "" if row.number is None else f"{row.number:,}"
@@ -135,7 +137,7 @@ def html(found: Audit) -> str:
     """A page that needs nothing else, with one chart: whom it touches."""
     return _template().render(
         audit=found,
-        title=sentence(found),
+        title=summary(found),
         rows=list(rows(found)),
         pieces=_pieces(found),
         shown=SHOWN,

@@ -100,6 +100,9 @@ def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
     app (flask dibs adopt verify) it compares the guarded columns, and says what its next
     migration would do to the tables. The exit status is 1 while anything is open.
     """
+    from dibs.adopt.importing import find_groups
+    from dibs.adopt.report import counted
+
     warning = find_target().warning() if host_app() else None
     if asked.table or asked.file:
         drifts = [_compare(asked, kind, mend=mend)]
@@ -110,6 +113,10 @@ def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
     else:
         for drift in drifts:
             _show(drift)
+        found = [len(one.members) for one in find_groups(find_names().engine)]
+        if found:
+            said = counted(len(found), "group keeps its", "groups keep their")
+            click.echo(f"{said} names: {sum(found):,} people; see `adopt groups`")
     if warning:
         click.echo(warning, err=True)
     if warning or any(drift.apart for drift in drifts):
