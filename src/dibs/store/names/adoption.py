@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from dibs.names import Username
-from dibs.store.database.dialects.base import ADOPTED, Run, name_row, plain
+from dibs.store.database.dialects.base import ADOPTED, MANY, Run, key_params, name_row, plain
 from dibs.store.host.connection import HostRun
 from dibs.store.names.claims import Place
 from dibs.store.names.groups import join, lock_all, rows_at, write
@@ -67,7 +67,11 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
         RowVanished: A row kept changing; the transaction is to be run again.
         DBAPIError: Somebody claimed a name meanwhile; the same.
     """
-    rows = rows_at(run, {one.place for one in entries})
+    rows: dict[Place, NameRow] = {}
+    for namespace in sorted({one.namespace for one in entries}):
+        keys = sorted({one.username.key for one in entries if one.namespace == namespace})
+        found = run.dialect.read_many(run.connection, namespace, keys)
+        rows |= {(namespace, row.key): row for row in map(name_row, found)}
     new: dict[Place, Entry] = {}
     others: list[Entry] = []
     for one in entries:
@@ -225,9 +229,11 @@ def take_back(run: Run, kind: str, after: str, limit: int) -> tuple[Undone, str]
     later = _taken_over(run, [row for row in wanted.values() if row.first is None])
     for namespace in sorted({row.namespace for row in mine}):
         keys = sorted(row.key for row in mine if row.namespace == namespace)
-        for among, params in run.dialect.among_many(namespace, keys):
-            is_new = f"updated_at IS NULL AND registered = {ADOPTED}"
-            run.change(f"DELETE FROM dibs_names WHERE {among} AND {is_new}", params)
+        is_new = f"updated_at IS NULL AND registered = {ADOPTED}"
+        for start in range(0, len(keys), MANY):
+            part = keys[start : start + MANY]
+            where = f"{run.dialect.among(len(part))} AND {is_new}"
+            run.change(f"DELETE FROM dibs_names WHERE {where}", key_params(namespace, part))
     ended = [end_row(run, row, action="released") for row in later]
     append(run, [one.step for one in ended])
     rest = end_groups(run, [*mine, *later], FREE)

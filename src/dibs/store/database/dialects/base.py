@@ -386,21 +386,23 @@ class Dialect:
         return f"{cls.select_where(where)} ORDER BY namespace, name_key FOR UPDATE"
 
     @classmethod
-    def among_many(
-        cls, namespace: str, keys: Sequence[str]
-    ) -> Iterator[tuple[str, dict[str, object]]]:
-        """What is true for the rows of thousands of keys, with its parameters, part by part."""
+    def read_many(cls, connection: Connection, namespace: str, keys: Sequence[str]) -> list[Row]:
+        """The rows of thousands of keys, as `select` has them."""
+        found: list[Row] = []
         for start in range(0, len(keys), MANY):
             part = keys[start : start + MANY]
-            yield cls.among(len(part)), key_params(namespace, part)
+            signs = ", ".join([sign(connection)] * len(part))
+            where = f"namespace = {sign(connection)} AND name_key IN ({signs})"
+            sql = cls.select_where(where)
+            found += connection.exec_driver_sql(sql, (namespace, *part)).all()
+        return found
 
     @classmethod
     def load(
         cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
     ) -> None:
         """Insert thousands of rows, none of which is there."""
-        sign = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        values = f"({', '.join([sign] * len(columns))})"
+        values = f"({', '.join([sign(connection)] * len(columns))})"
         for start in range(0, len(rows), MANY):
             part = rows[start : start + MANY]
             sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
@@ -456,6 +458,11 @@ class Dialect:
     def mend_collation(column: str, kind: str) -> str:
         """What makes a column of the primary key be of this type, for people to run."""
         raise NotImplementedError
+
+
+def sign(connection: Connection) -> str:
+    """What stands for a parameter in a statement of thousands, which goes past SQLAlchemy."""
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
 
 def without_code(error: BaseException) -> Kind:
