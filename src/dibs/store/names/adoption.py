@@ -67,26 +67,25 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
         RowVanished: A row kept changing; the transaction is to be run again.
         DBAPIError: Somebody claimed a name meanwhile; the same.
     """
-    rows: dict[Place, NameRow] = {}
-    for namespace in sorted({one.namespace for one in entries}):
-        keys = sorted({one.username.key for one in entries if one.namespace == namespace})
-        found = run.dialect.read_many(run.connection, namespace, keys)
-        rows |= {(namespace, row.key): row for row in map(name_row, found)}
-    new: dict[Place, Entry] = {}
+    new: dict[str, dict[str, Entry]] = {}
     others: list[Entry] = []
     for one in entries:
-        row, before = rows.get(one.place), new.get(one.place)
-        is_theirs = row is not None and row.state == "owned" and row.is_of(kind, one.owner)
-        if is_theirs or (before is not None and before.owner == one.owner):
-            adopted.already += 1
-        elif row is None and before is None:
-            new[one.place] = one
-        else:
+        within = new.setdefault(one.namespace, {})
+        if within.setdefault(one.username.key, one) is not one:
             others.append(one)
-    _load(run, kind, [new[at] for at in sorted(new)])
-    adopted.new += len(new)
+    for namespace, within in new.items():
+        for row in run.dialect.read_many(run.connection, namespace, list(within)):
+            key, state, owner_kind, owner = plain(row)
+            one = within.pop(key)
+            if state == "owned" and owner == one.owner and owner_kind == kind:
+                adopted.already += 1
+            else:
+                others.append(one)
+    ordered = [within[key] for within in new.values() for key in sorted(within)]
+    _load(run, kind, ordered)
+    adopted.new += len(ordered)
     if others:
-        _adopt_others(run, kind, others, rows, adopted)
+        _adopt_others(run, kind, others, adopted)
 
 
 def _load(run: HostRun, kind: str, entries: Iterable[Entry]) -> None:
@@ -116,10 +115,10 @@ def _adopt_others(
     run: Run,
     kind: str,
     entries: Sequence[Entry],
-    rows: dict[Place, NameRow],
     adopted: Adopted,
 ) -> None:
     """Those whose name's row is there: nobody's by now, or one that others have too."""
+    rows = rows_at(run, {one.place for one in entries})
     steps: list[Step] = []
     claims: list[tuple[Entry, Claim]] = []
     for one in entries:

@@ -16,6 +16,7 @@ from dibs.store.database.dialects.base import (
     FIRST_COLUMNS,
     HISTORY_COLUMNS,
     NAME_COLUMNS,
+    WHOSE,
     Dialect,
     Inserted,
     Kind,
@@ -182,7 +183,7 @@ class PostgreSQL(Dialect):
         # One by one by the index, which OFFSET keeps the planner from doubting: with ANY or a
         # join it reads the whole table for every batch.
         sql = (
-            f"SELECT {cls.seen()} FROM unnest(CAST(:keys AS varchar[])) AS wanted (wanted_key),"
+            f"SELECT {WHOSE} FROM unnest(CAST(:keys AS varchar[])) AS wanted (wanted_key),"
             " LATERAL (SELECT * FROM dibs_names"
             " WHERE namespace = :namespace AND name_key = wanted_key OFFSET 0) AS named"
         )
