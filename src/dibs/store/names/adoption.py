@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dibs.names import Username
 from dibs.store.database.dialects.base import ADOPTED, MANY, Run, key_params, name_row, plain
 from dibs.store.host.connection import HostRun
-from dibs.store.names.claims import Place
+from dibs.store.names.claims import Place, require_rules
 from dibs.store.names.groups import join, lock_all, rows_at, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
@@ -64,9 +64,14 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
         adopted: Is told what became of them.
 
     Raises:
+        RulesReplaced: The names were read by rules that are not in force.
         RowVanished: A row kept changing; the transaction is to be run again.
         DBAPIError: Somebody claimed a name meanwhile; the same.
     """
+    if not entries:
+        return
+    now, rules = plain(run.rows(f"SELECT {run.dialect.clock}, {run.dialect.rules}", {})[0])
+    require_rules(entries[0].username.rules_version, [rules])
     new: dict[str, dict[str, Entry]] = {}
     others: list[Entry] = []
     for one in entries:
@@ -82,14 +87,13 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
             else:
                 others.append(one)
     ordered = [within[key] for within in new.values() for key in sorted(within)]
-    _load(run, kind, ordered)
+    _load(run, kind, ordered, now)
     adopted.new += len(ordered)
     if others:
         _adopt_others(run, kind, others, adopted)
 
 
-def _load(run: HostRun, kind: str, entries: Iterable[Entry]) -> None:
-    now = plain(run.rows(f"SELECT {run.dialect.clock}", {})[0])[0]
+def _load(run: HostRun, kind: str, entries: Iterable[Entry], now: int) -> None:
     rows = [
         (
             namespace,
