@@ -218,8 +218,8 @@ class _Import:
             return
         known = {(one.namespace, one.id): (one, name) for one, name in page}
         for one in _named(self.now(run.connection, [one for one, _ in page])):
-            read, name = known[one.namespace, one.id]
-            yield one, name if read.name == one.name else self._name(one)
+            read, name = known.get((one.namespace, one.id), (None, None))
+            yield one, name if name is not None and read == one else self._name(one)
 
     def finish(self) -> None:
         """Once everybody has their name, do what the plan says of it."""
