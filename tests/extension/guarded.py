@@ -56,13 +56,16 @@ class Guarded:
 
     def names(self) -> dict[str, tuple[str, str | None]]:
         """Display form to state and owner of every committed row."""
+        return {display: (state, owner) for display, state, owner in self._rows()}
+
+    def _rows(self) -> list[tuple[str, str, str | None]]:
         rows = self.backend.execute("SELECT display, state, owner FROM dibs_names", self.url)
         read = [[v.decode() if isinstance(v, bytes) else v for v in row] for row in rows]
-        return {str(display): (str(state), owner) for display, state, owner in read}
+        return [(str(display), str(state), owner) for display, state, owner in read]
 
     def owners(self) -> dict[str, str | None]:
         """Display form to owner of every committed row that is owned."""
-        return {name: owner for name, (state, owner) in self.names().items() if state == "owned"}
+        return {display: owner for display, state, owner in self._rows() if state == "owned"}
 
     def members(self) -> dict[str | None, str]:
         """Name to id of every committed member."""
