@@ -32,6 +32,7 @@ class AppState:
         names: By namespace, the `Dibs` by which the app's own views use its names.
         namespaces: Those whose names are freed with their owners.
         quarantine: Milliseconds for which nobody else can have what owners give up; None for ever.
+        adopt: What guards do: nothing, record names and refuse nobody, or refuse too.
         cache: Is told of names that the app's own transactions free.
         parts: What the routes work with; None in an app without them.
         check_token: What else than a token of dibs is accepted where DIBS_CHECK is `token`.
@@ -48,6 +49,7 @@ class AppState:
     names: dict[str, Dibs] = field(default_factory=dict)
     namespaces: Namespaces = NONE
     quarantine: int | None = None
+    adopt: str = "on"
     cache: TakenNames | None = None
     parts: Parts | None = None
     check_token: CheckToken | None = None

@@ -56,14 +56,15 @@ class Guarded:
 
     def names(self) -> dict[str, tuple[str, str | None]]:
         """Display form to state and owner of every committed row."""
+        return {display: (state, owner) for display, state, owner in self._rows()}
+
+    def _rows(self) -> list[tuple[str, str, str | None]]:
         rows = self.backend.execute("SELECT display, state, owner FROM dibs_names", self.url)
-        return {display: (state, owner) for display, state, owner in map(as_text, rows)}
+        return [(str(name), str(state), owner) for name, state, owner in map(as_text, rows)]
 
     def owners(self) -> dict[str, str | None]:
         """Display form to owner of every committed row that is owned."""
-        sql = "SELECT display, owner FROM dibs_names WHERE state = 'owned'"
-        rows = self.backend.execute(sql, self.url)
-        return {str(name): owner for name, owner in map(as_text, rows)}
+        return {display: owner for display, state, owner in self._rows() if state == "owned"}
 
     def members(self) -> dict[str | None, str]:
         """Name to id of every committed member."""

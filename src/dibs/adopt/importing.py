@@ -189,20 +189,16 @@ class _Import:
         self.firsts += batch.firsts
 
     def _adopt(self, run: HostRun, page: Sequence[Parsed]) -> _Batch:
-        known = {(one.namespace, one.id): (one, name) for one, name in page}
-        people: Iterable[Person] = [one for one, _ in page]
-        if self.now is not None:
-            people = self.now(run.connection, [one for one, _ in page])
         entries: list[Entry] = []
         batch = _Batch()
-        for one in _named(people):
-            read, name = known[one.namespace, one.id]
-            if read != one:
-                name = self._name(one)
+        for one, name in self._as_now(run, page):
             if isinstance(name, str):
                 batch.left_out.append(LeftOut(one, name))
                 continue
             entry = Entry(name, one.id, one.namespace)
+            if not self.decisions:
+                entries.append(entry)
+                continue
             plan = self.decisions.get((one.namespace, one.id), "")
             if plan.startswith(RENAME):
                 new = self.parser.existing(plan.removeprefix(RENAME))
@@ -215,6 +211,15 @@ class _Import:
             entries.append(entry)
         adopt(run, entries, self.kind, batch.adopted)
         return batch
+
+    def _as_now(self, run: HostRun, page: Sequence[Parsed]) -> Iterator[Parsed]:
+        if self.now is None:
+            yield from page
+            return
+        known = {(one.namespace, one.id): (one, name) for one, name in page}
+        for one in _named(self.now(run.connection, [one for one, _ in page])):
+            read, name = known.get((one.namespace, one.id), (None, None))
+            yield one, name if name is not None and read == one else self._name(one)
 
     def finish(self) -> None:
         """Once everybody has their name, do what the plan says of it."""

@@ -145,6 +145,12 @@ class Settings:
         "Days during which nobody else can take a name that was given up, so that nobody can "
         "pose as its last owner: a number, 0 for none, or `forever`.",
     )
+    adopt: Literal["off", "watch", "on"] = _setting(
+        "on",
+        "What a guarded column of an app that has users already does: nothing (`off`), record whose"
+        " name is whose and refuse nobody (`watch`), or that and refuse (`on`). The service has no"
+        " use for it.",
+    )
     redirects: Literal["on", "off"] = _setting(
         "on", "Whether an old name leads to the new one (`renamed_to`) until somebody else has it."
     )

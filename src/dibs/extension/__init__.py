@@ -169,6 +169,7 @@ class Dibs(Changes):
             touched=note_session,
             within=(self._root, self._within) if namespace is None else None,
             by_staff=lenient,
+            adopt=lambda: self._state().adopt,
         )
         self._root.guards.append(add_guard(column, wanted))
 
@@ -203,4 +204,5 @@ class Dibs(Changes):
             )
         state.namespaces |= only(namespace) | parse_namespaces(settings.namespaces)
         state.quarantine = settings.quarantine_ms
+        state.adopt = settings.adopt
         return namespace

@@ -35,6 +35,7 @@ class Rules:
         touched: Is told of a session whose flush dibs takes part in.
         within: Of two guards that are equal in this, one model has one; None for any number.
         by_staff: Whether a name may be had that is reserved, held or quarantined.
+        adopt: What is done: nothing (`off`), everything but to refuse (`watch`), or everything.
     """
 
     parse: Callable[[str], Username]
@@ -47,6 +48,7 @@ class Rules:
     touched: Callable[[Session], None]
     within: object = None
     by_staff: bool = False
+    adopt: Callable[[], str] = lambda: "on"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

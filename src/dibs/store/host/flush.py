@@ -7,6 +7,7 @@ the flush, so that a refusal undoes it as any constraint would.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import InstanceState, Session, UOWTransaction
 
 from dibs.errors import InvalidName, NameTaken
+from dibs.names import Username
 from dibs.store.host.columns import GuardedColumn, guards_of
 from dibs.store.host.connection import HostRun, lock_timeout, translated_errors
 from dibs.store.host.events import announce_later, freed, keep
@@ -24,7 +26,10 @@ from dibs.store.host.pending import PendingName, owner_of, write_owners
 from dibs.store.host.refused import REFUSED, in_flush
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.releases import FREE, Quarantine
-from dibs.store.records import Claim, Lost, Won
+from dibs.store.records import Claim, Lost, Outcome, Won
+
+log = logging.getLogger(__name__)
+WATCHED = "%s: %r is not refused while DIBS_ADOPT is watch: %s"
 
 
 class _AsItWas:
@@ -65,6 +70,8 @@ class Sent(NamedTuple):
     connection: Connection
     run: HostRun
     names: dict[Attribute, PendingName]
+    unknown: Sequence[OldName] = ()
+    rest: Quarantine = FREE
 
 
 @dataclass(slots=True)
@@ -122,6 +129,8 @@ class NameFlush:
         self, guard: GuardedColumn, state: InstanceState[Any], *, is_gone: bool
     ) -> Wish | None:
         rules, instance = guard.rules, state.obj()
+        if rules.adopt() == "off":
+            return None
         name = self.written.get((guard, state))
         if not is_gone and (guard, state) not in self.written:
             name = guard.name_of(state)
@@ -143,13 +152,28 @@ class NameFlush:
     def _claim(self, guard: GuardedColumn, state: InstanceState[Any], new: Place) -> Claim | None:
         if new.name is None:
             return None
-        return Claim(
-            guard.rules.parse(new.name),
-            *owner_of(state),
-            secrets.token_hex(16),
-            new.namespace,
-            by_staff=guard.rules.by_staff,
-        )
+        rules, watches = guard.rules, guard.rules.adopt() == "watch"
+        name = self._parsed(guard, new.name)
+        if name is None:
+            return None
+        token, by_staff = secrets.token_hex(16), rules.by_staff or watches
+        return Claim(name, *owner_of(state), token, new.namespace, by_staff=by_staff)
+
+    def _parsed(self, guard: GuardedColumn, name: str) -> Username | None:
+        """The name that is wanted; None if it can be nobody's, where nobody is refused."""
+        try:
+            return guard.rules.parse(name)
+        except InvalidName as error:
+            if guard.rules.adopt() != "watch":
+                raise
+            said = str(error)
+        try:
+            kept = guard.rules.existing(name)
+        except InvalidName:
+            log.warning(WATCHED, guard.where, name, said)
+            return None
+        log.warning(WATCHED, guard.where, name, f"kept against a rule: {said}")
+        return kept
 
     def _old(self, guard: GuardedColumn, state: InstanceState[Any], old: Place) -> OldName | None:
         if old.name is None:
@@ -175,11 +199,14 @@ class NameFlush:
 
     def _apply(self, connection: Connection, wishes: Sequence[Wish], rest: Quarantine) -> None:
         with translated_errors(connection), lock_timeout(connection) as run:
-            moved = apply_moves(run, [wish.move for wish in wishes], rest)
+            watches = any(wish.guard.rules.adopt() == "watch" for wish in wishes)
+            moved = apply_moves(run, [wish.move for wish in wishes], rest, joins=watches)
         names: dict[Attribute, PendingName] = {}
         for wish in wishes:
             claim = wish.move.claim
             outcome = moved.outcomes[claim.token] if claim else None
+            if claim and outcome and watches and not self._may_have(wish, outcome):
+                continue
             if claim and isinstance(outcome, Lost):
                 refusal = wish.guard.rules.refusal(outcome.row, claim.username.canonical)
                 raise self._refused(wish.guard, wish.state, wish.new, refusal)
@@ -188,9 +215,20 @@ class NameFlush:
         for earlier in self.sent:
             for at in names:
                 earlier.names.pop(at, None)
-        self.sent.append(Sent(connection, run, names))
+        self.sent.append(Sent(connection, run, names, moved.unknown, rest))
         freed(self.session, moved.freed)
         keep(self.session, [wish.move.claim for wish in wishes if wish.move.claim])
+
+    def _may_have(self, wish: Wish, outcome: Outcome) -> bool:
+        """Whether a name that others have too is theirs all the same; nobody is refused."""
+        if isinstance(outcome, Lost):
+            said = "somebody writes it exactly like that, so dibs does not know whose it is"
+        elif outcome.row.is_member:
+            said = "it is one with the name of somebody else, and both keep theirs"
+        else:
+            return True
+        log.warning(WATCHED, wish.guard.where, wish.new.name, said)
+        return isinstance(outcome, Won)
 
     def _refused(
         self,
@@ -234,8 +272,13 @@ class NameFlush:
             self._write_owners()
 
     def _write_owners(self) -> None:
-        for connection, run, names in self.sent:
+        for connection, run, names, unknown, rest in self.sent:
             with translated_errors(connection):
                 write_owners(run, list(names.values()))
+                if unknown:
+                    # An import may have given them the name that they had when it read their row.
+                    # It keeps that row as it is, which is written by now, so it has ended.
+                    late = apply_moves(run, [Move(old=one) for one in unknown], rest, lock=True)
+                    freed(self.session, late.freed)
             announce_later(self.session, run.noted)
         self.sent.clear()

@@ -68,6 +68,8 @@ def _begin(session: Session, flush: UOWTransaction, instances: object) -> None:
     guarded = {one.mapper for one in map(instance_state, [*session.new, *session.dirty]) if one}
     for mapper in guarded:
         for guard in guards_of(mapper):
+            if guard.rules.adopt() == "off":
+                continue
             connection = guard.rules.table().connect(session, bind_of(mapper))
             guard.rules.touched(session)
             warn_unclaimed(connection, guard)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from dibs.names import Username
-from dibs.store.database.dialects.base import ADOPTED, Run, name_row, plain
+from dibs.store.database.dialects.base import ADOPTED, MANY, Run, key_params, name_row, plain
 from dibs.store.host.connection import HostRun
-from dibs.store.names.claims import Place
+from dibs.store.names.claims import Place, require_rules
 from dibs.store.names.groups import join, lock_all, rows_at, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
@@ -64,29 +64,36 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
         adopted: Is told what became of them.
 
     Raises:
+        RulesReplaced: The names were read by rules that are not in force.
         RowVanished: A row kept changing; the transaction is to be run again.
         DBAPIError: Somebody claimed a name meanwhile; the same.
     """
-    rows = rows_at(run, {one.place for one in entries})
-    new: dict[Place, Entry] = {}
+    if not entries:
+        return
+    now, rules = plain(run.rows(f"SELECT {run.dialect.clock}, {run.dialect.rules}", {})[0])
+    require_rules(entries[0].username.rules_version, [rules])
+    new: dict[str, dict[str, Entry]] = {}
     others: list[Entry] = []
     for one in entries:
-        row, before = rows.get(one.place), new.get(one.place)
-        is_theirs = row is not None and row.state == "owned" and row.is_of(kind, one.owner)
-        if is_theirs or (before is not None and before.owner == one.owner):
-            adopted.already += 1
-        elif row is None and before is None:
-            new[one.place] = one
-        else:
+        within = new.setdefault(one.namespace, {})
+        if within.setdefault(one.username.key, one) is not one:
             others.append(one)
-    _load(run, kind, [new[at] for at in sorted(new)])
-    adopted.new += len(new)
+    for namespace, within in new.items():
+        for row in run.dialect.read_many(run.connection, namespace, list(within)):
+            key, state, owner_kind, owner = plain(row)
+            one = within.pop(key)
+            if state == "owned" and owner == one.owner and owner_kind == kind:
+                adopted.already += 1
+            else:
+                others.append(one)
+    ordered = [within[key] for within in new.values() for key in sorted(within)]
+    _load(run, kind, ordered, now)
+    adopted.new += len(ordered)
     if others:
-        _adopt_others(run, kind, others, rows, adopted)
+        _adopt_others(run, kind, others, adopted)
 
 
-def _load(run: HostRun, kind: str, entries: Iterable[Entry]) -> None:
-    now = plain(run.rows(f"SELECT {run.dialect.clock}", {})[0])[0]
+def _load(run: HostRun, kind: str, entries: Iterable[Entry], now: int) -> None:
     rows = [
         (
             namespace,
@@ -112,10 +119,10 @@ def _adopt_others(
     run: Run,
     kind: str,
     entries: Sequence[Entry],
-    rows: dict[Place, NameRow],
     adopted: Adopted,
 ) -> None:
     """Those whose name's row is there: nobody's by now, or one that others have too."""
+    rows = rows_at(run, {one.place for one in entries})
     steps: list[Step] = []
     claims: list[tuple[Entry, Claim]] = []
     for one in entries:
@@ -225,9 +232,11 @@ def take_back(run: Run, kind: str, after: str, limit: int) -> tuple[Undone, str]
     later = _taken_over(run, [row for row in wanted.values() if row.first is None])
     for namespace in sorted({row.namespace for row in mine}):
         keys = sorted(row.key for row in mine if row.namespace == namespace)
-        for among, params in run.dialect.among_many(namespace, keys):
-            is_new = f"updated_at IS NULL AND registered = {ADOPTED}"
-            run.change(f"DELETE FROM dibs_names WHERE {among} AND {is_new}", params)
+        is_new = f"updated_at IS NULL AND registered = {ADOPTED}"
+        for start in range(0, len(keys), MANY):
+            part = keys[start : start + MANY]
+            where = f"{run.dialect.among(len(part))} AND {is_new}"
+            run.change(f"DELETE FROM dibs_names WHERE {where}", key_params(namespace, part))
     ended = [end_row(run, row, action="released") for row in later]
     append(run, [one.step for one in ended])
     rest = end_groups(run, [*mine, *later], FREE)

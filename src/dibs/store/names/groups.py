@@ -218,13 +218,16 @@ def _fits(row: NameRow) -> bool:
 
 
 def rows_at(run: Run, places: set[Place], *, lock: bool = False) -> dict[Place, NameRow]:
-    """The rows at these places, thousands of them if need be; locked as they were committed."""
+    """The rows at these places; locked as they were committed."""
     found: dict[Place, NameRow] = {}
     for namespace in sorted({namespace for namespace, _ in places}):
         keys = sorted(key for where, key in places if where == namespace)
-        for among, params in run.dialect.among_many(namespace, keys):
+        for start in range(0, len(keys), MAX_BATCH):
+            part = keys[start : start + MAX_BATCH]
+            among = run.dialect.among(len(part))
             sql = run.dialect.lock_rows(among) if lock else run.dialect.select_where(among)
-            found |= {(namespace, row.key): row for row in map(name_row, run.rows(sql, params))}
+            rows = map(name_row, run.rows(sql, key_params(namespace, part)))
+            found |= {(namespace, row.key): row for row in rows}
     return found
 
 

@@ -13,7 +13,7 @@ from dibs.store.names import groups
 from dibs.store.names.claims import Place, decide, place, read
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.releases import Quarantine, end_groups, end_row
-from dibs.store.records import Claim, Lost, NameRow, Outcome, Won, owned
+from dibs.store.records import MARK, Claim, Lost, NameRow, Outcome, Won, owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,22 @@ class Moved(NamedTuple):
     Attributes:
         outcomes: One a claim, by its token.
         freed: The rows of the names that are nobody's now.
+        unknown: The names that were to be given up, and are not the owners' to give.
     """
 
     outcomes: dict[str, Outcome]
     freed: list[NameRow]
+    unknown: Sequence[OldName] = ()
 
 
-def apply_moves(run: Run, moves: Sequence[Move], rest: Quarantine) -> Moved:
+def apply_moves(
+    run: Run,
+    moves: Sequence[Move],
+    rest: Quarantine,
+    *,
+    joins: bool = False,
+    lock: bool = False,
+) -> Moved:
     """Claim what is gained, then end what is given up.
 
     A name that one of these owners gives up may be another's at once: two people can change
@@ -79,11 +88,13 @@ def apply_moves(run: Run, moves: Sequence[Move], rest: Quarantine) -> Moved:
         moves: In any order; claims are worked on in the order of their keys, so that two
             transactions cannot wait for each other in a circle.
         rest: What becomes of a name that nobody gains.
+        joins: Whether who loses a claim keeps the name all the same, in a group.
+        lock: Whether the names that are given up are read as they were committed last.
 
     Raises:
         RowVanished: A row kept changing; the transaction is to be run again.
     """
-    leaving = _leaving(run, moves)
+    leaving = _leaving(run, moves, lock=lock)
     was = {m.claim.token: leaving[id(m)].display for m in moves if m.claim and id(m) in leaving}
     given_up = {(row.namespace, row.key): row for row in leaving.values()}
     outcomes: dict[str, Outcome] = {}
@@ -99,7 +110,9 @@ def apply_moves(run: Run, moves: Sequence[Move], rest: Quarantine) -> Moved:
         outcomes[claim.token] = outcome
     for claim, row in theirs:
         outcomes[claim.token] = _pass_on(run, row, claim, was.get(claim.token), steps)
-    if any(isinstance(outcome, Lost) for outcome in outcomes.values()):
+    if joins:
+        _join_lost(run, claims, outcomes)
+    elif any(isinstance(outcome, Lost) for outcome in outcomes.values()):
         return Moved(outcomes, [])
     became = {id(m): m.claim.username.display for m in moves if m.claim}
     freed: list[NameRow] = []
@@ -111,17 +124,34 @@ def apply_moves(run: Run, moves: Sequence[Move], rest: Quarantine) -> Moved:
             steps.append(gone.step)
     append(run, steps)
     freed += [one.row for one in end_groups(run, left, rest)]
-    return Moved(outcomes, freed)
+    unknown = [move.old for move in moves if move.old and id(move) not in leaving]
+    return Moved(outcomes, freed, unknown)
 
 
-def _leaving(run: Run, moves: Sequence[Move]) -> dict[int, NameRow]:
+def _join_lost(run: Run, claims: Sequence[Claim], outcomes: dict[str, Outcome]) -> None:
+    """Have who lost a claim be in a group with who has the name."""
+    lost = [c for c in claims if isinstance(outcomes[c.token], Lost) and place(c)[1][:1] != MARK]
+    if not lost:
+        return
+    joined = groups.join(run, lost)
+    for claim in claims:
+        outcome = outcomes[claim.token]
+        row = joined.rows.get(claim.token)
+        if isinstance(outcome, Won):  # a moment ago, by another claim of these
+            row = joined.moved.get(_place(outcome.row))
+        if row is not None:
+            outcomes[claim.token] = Won(row)
+
+
+def _leaving(run: Run, moves: Sequence[Move], *, lock: bool) -> dict[int, NameRow]:
     """The rows of the names that are given up, by move; what is not the owner's is left alone."""
     olds = {id(move): move.old for move in moves if move.old}
     if not olds:
         return {}
     # What is given up may be another's at once, without an INSERT that asks which rules hold.
     rules = next((move.claim.username.rules_version for move in moves if move.claim), None)
-    rows = read(run, {(old.namespace, old.key) for old in olds.values()}, rules=rules)
+    places = {(old.namespace, old.key) for old in olds.values()}
+    rows = groups.rows_at(run, places, lock=True) if lock else read(run, places, rules=rules)
     held = groups.lock_all(run, rows.values())
     found = {at: rows.get((old.namespace, old.key)) for at, old in olds.items()}
     for at, row in found.items():

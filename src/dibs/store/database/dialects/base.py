@@ -70,6 +70,7 @@ NAME_VALUES = NAME_COLUMNS.replace("canonical", CANONICAL.format(""))
 FIRST_COLUMNS = "created_at, updated_at, actor, request_id, registered"
 """What a row says of its first claim while `updated_at` is NULL."""
 
+WHOSE = "name_key, state, owner_kind, owner"
 MANY = 500
 """Rows in one statement: SQLite takes 32,766 parameters."""
 
@@ -386,21 +387,23 @@ class Dialect:
         return f"{cls.select_where(where)} ORDER BY namespace, name_key FOR UPDATE"
 
     @classmethod
-    def among_many(
-        cls, namespace: str, keys: Sequence[str]
-    ) -> Iterator[tuple[str, dict[str, object]]]:
-        """What is true for the rows of thousands of keys, with its parameters, part by part."""
+    def read_many(cls, connection: Connection, namespace: str, keys: Sequence[str]) -> list[Row]:
+        """Whose thousands of keys are, as far as there are rows: `WHOSE` of each."""
+        found: list[Row] = []
         for start in range(0, len(keys), MANY):
             part = keys[start : start + MANY]
-            yield cls.among(len(part)), key_params(namespace, part)
+            signs = ", ".join([sign(connection)] * len(part))
+            where = f"namespace = {sign(connection)} AND name_key IN ({signs})"
+            sql = f"SELECT {WHOSE} FROM dibs_names WHERE {where}"
+            found += connection.exec_driver_sql(sql, (namespace, *part)).all()
+        return found
 
     @classmethod
     def load(
         cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
     ) -> None:
         """Insert thousands of rows, none of which is there."""
-        sign = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        values = f"({', '.join([sign] * len(columns))})"
+        values = f"({', '.join([sign(connection)] * len(columns))})"
         for start in range(0, len(rows), MANY):
             part = rows[start : start + MANY]
             sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
@@ -456,6 +459,11 @@ class Dialect:
     def mend_collation(column: str, kind: str) -> str:
         """What makes a column of the primary key be of this type, for people to run."""
         raise NotImplementedError
+
+
+def sign(connection: Connection) -> str:
+    """What stands for a parameter in a statement of thousands, which goes past SQLAlchemy."""
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
 
 def without_code(error: BaseException) -> Kind:

@@ -219,6 +219,11 @@ class MySQL(Dialect):
         return Inserted(won, rows, rules=frozenset(rules))
 
     @classmethod
+    def read_many(cls, connection: Connection, namespace: str, keys: Sequence[str]) -> list[Row]:
+        encoded: Any = [key.encode() for key in keys]
+        return super().read_many(connection, namespace, encoded)
+
+    @classmethod
     def load(
         cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
     ) -> None:

@@ -16,6 +16,7 @@ from dibs.store.database.dialects.base import (
     FIRST_COLUMNS,
     HISTORY_COLUMNS,
     NAME_COLUMNS,
+    WHOSE,
     Dialect,
     Inserted,
     Kind,
@@ -178,16 +179,16 @@ class PostgreSQL(Dialect):
         )
 
     @classmethod
-    def among_many(
-        cls, namespace: str, keys: Sequence[str]
-    ) -> Iterator[tuple[str, dict[str, object]]]:
-        yield (
-            "namespace = :namespace AND name_key = ANY(:keys)",
-            {
-                "namespace": namespace,
-                "keys": list(keys),
-            },
+    def read_many(cls, connection: Connection, namespace: str, keys: Sequence[str]) -> list[Row]:
+        # One by one by the index, which OFFSET keeps the planner from doubting: with ANY or a
+        # join it reads the whole table for every batch.
+        sql = (
+            f"SELECT {WHOSE} FROM unnest(CAST(:keys AS varchar[])) AS wanted (wanted_key),"
+            " LATERAL (SELECT * FROM dibs_names"
+            " WHERE namespace = :namespace AND name_key = wanted_key OFFSET 0) AS named"
         )
+        params = {"namespace": namespace, "keys": list(keys)}
+        return list(connection.execute(text(sql), params).all())
 
     @classmethod
     def load(

@@ -1,0 +1,232 @@
+"""An app with users is brought over while it runs: off, watch, import, on."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, insert, select
+from sqlalchemy.orm.exc import StaleDataError
+
+from dibs import NameTaken
+from dibs.adopt.importing import Imported, find_groups, import_people, undo
+from dibs.adopt.people import Person
+from dibs.errors import InvalidName, TransactionMustRestart
+from dibs.names import Parser
+from dibs.store.host.people import MappedPeople
+from tests.backends import MARIADB, POSTGRESQL
+from tests.extension.guarded import Guarded, make_guarded
+
+Members = dict[str, str]
+Switch = Callable[[str], Guarded]
+Wrong = tuple[type[Exception], ...]
+
+
+def old(guarded: Guarded, *names: str) -> None:
+    """People as they were there before dibs; their column has no UNIQUE, nor a case of its own."""
+    rows = [{"id": f"old-{at}", "slug": name} for at, name in enumerate(names)]
+    guarded.db.session.execute(insert(guarded.Page), rows)
+    guarded.db.session.commit()
+
+
+def add(guarded: Guarded, *names: str) -> list[Any]:
+    """New ones of these names, committed one by one."""
+    pages = [guarded.Page(slug=name) for name in names]
+    for page in pages:
+        guarded.db.session.add(page)
+        guarded.db.session.commit()
+    return pages
+
+
+def adopt(guarded: Guarded, batch: int = 5000) -> Imported:
+    rows = MappedPeople(guarded.db.engine, guarded.Page.slug)
+
+    def now(connection: Connection, people: Sequence[Person]) -> Iterable[Person]:
+        found = rows.again(connection, {one.id for one in people})
+        return [Person(owner, name, "pages") for owner, name, _ in found]
+
+    people = (Person(owner, name, "pages") for page in rows.pages() for owner, name, _ in page)
+    return import_people(
+        guarded.db.engine, people, kind="page", parser=Parser(), now=now, batch=batch
+    )
+
+
+@pytest.fixture
+def switched(guarded: Guarded) -> Iterator[Switch]:
+    """The same app as it is once it was started with another DIBS_ADOPT."""
+    made: list[Guarded] = []
+
+    def start(adopt: str) -> Guarded:
+        made.append(make_guarded(guarded.backend, guarded.url, DIBS_ADOPT=adopt))
+        return made[-1]
+
+    yield start
+    for one in made:
+        with one.app.app_context():
+            one.db.session.remove()
+            one.db.engine.dispose()
+
+
+def mine(guarded: Guarded) -> Members:
+    """Name to id of everybody."""
+    rows = guarded.backend.execute("SELECT slug, id FROM page", guarded.url)
+    return {str(name): str(owner) for name, owner in rows}
+
+
+def test_off_does_nothing(guarded: Guarded, switched: Switch):
+    off = switched("off")
+    with off.app.app_context():
+        with off.statements() as sent:
+            (page,) = add(off, "admin")
+            page.slug = "a b"
+            off.db.session.commit()
+        assert not [one for one in sent if "dibs_" in one]
+
+
+def test_watch_records_and_refuses_nobody(
+    guarded: Guarded, switched: Switch, caplog: pytest.LogCaptureFixture
+):
+    watch = switched("watch")
+    caplog.set_level(logging.WARNING, "dibs.store.host.flush")
+    with watch.app.app_context():
+        ada, *others = add(watch, "Ada", "ada", "ADA", "a b", "admin", "bell\x07", "Ada")
+        assert set(watch.owners()) == set(mine(watch)) - {"bell\x07"}
+        lines = [record.getMessage() for record in caplog.records]
+        said = [sum(repr(name) in line for line in lines) for name in ("ada", "ADA", "a b", "Ada")]
+        assert said == [1, 1, 1, 1]
+        assert len(lines) == 6
+        ada.slug, others[0].slug = "eve", "eVe"
+        watch.db.session.commit()
+        assert watch.owners()["eve"] == ada.id
+        watch.db.session.delete(ada)
+        watch.db.session.commit()
+        assert watch.owners() == {
+            n: o for n, o in mine(watch).items() if n not in ("bell\x07", "Ada")
+        }
+    on = switched("on")
+    with on.app.app_context():
+        for taken in ("adA", "EVE", "A B"):
+            with pytest.raises((NameTaken, InvalidName)):
+                add(on, taken)
+            on.db.session.rollback()
+
+
+def test_two_newcomers_of_one_flush(guarded: Guarded, switched: Switch):
+    """Whose ids the database makes, after the names were claimed."""
+    watch = switched("watch")
+    with watch.app.app_context():
+        seats = [watch.Seat(room="a", label=name) for name in ("Ada", "ada", "ADA")]
+        watch.db.session.add_all(seats)
+        watch.db.session.commit()
+        assert watch.owners() == {one.label: str(one.id) for one in seats}
+        told = watch.dibs.namespace("room:a").history("ada")
+        assert "pending" not in str(told)
+
+
+@pytest.mark.parametrize("backend", [POSTGRESQL, MARIADB], ids=str)
+def test_who_renames_while_they_are_imported_has_one_name(backend: Any, guarded: Guarded):
+    """The import reads their row after the guard has looked, and before it is written."""
+    old(guarded, "Ada", "eve")
+    done: list[Imported] = []
+
+    def meanwhile(connection: Any, cursor: Any, sql: str, *_: Any) -> None:
+        if sql.startswith("UPDATE page") and not done:
+            done.append(Imported())  # which asks for a connection of its own
+            done[0] = adopt(guarded)
+
+    page = guarded.db.session.scalars(select(guarded.Page).filter_by(slug="Ada")).one()
+    page.slug = "bob"
+    event.listen(guarded.db.engine, "before_cursor_execute", meanwhile)
+    guarded.db.session.commit()
+    event.remove(guarded.db.engine, "before_cursor_execute", meanwhile)
+    assert done[0].adopted == 2
+    assert guarded.owners() == mine(guarded)
+    assert set(guarded.owners()) == {"bob", "eve"}
+
+
+def test_claims_before_the_import_may_be_the_newcomers(guarded: Guarded, switched: Switch):
+    old(guarded, "Ada", "ada", "eve")
+    watch = switched("watch")
+    with watch.app.app_context():
+        add(watch, "aDA", "Eve", "lin")
+        done = adopt(watch)
+        assert (done.adopted, done.already, done.left_out) == (3, 3, [])
+        assert watch.owners() == mine(watch)
+        assert Counter(len(one.members) for one in find_groups(watch.db.engine)) == {3: 1, 2: 1}
+
+
+@pytest.mark.race
+def test_brought_over_online(guarded: Guarded, switched: Switch):
+    """Sign-ups, renames and deletions go on, in the documented steps; nobody is refused wrongly."""
+    dice = random.Random(3)
+    bases = [f"person{i}x" for i in range(150)]
+    old(guarded, *bases, *(name.upper() for name in dice.sample(bases, 20)), "admin", "a b")
+    told: Counter[str] = Counter()
+
+    def busy(
+        app: Guarded, at: int, until: threading.Event, wrong: tuple[type[Exception], ...]
+    ) -> None:
+        chance = random.Random(at)
+        with app.app.app_context():
+            turn = 0
+            while not until.is_set() or turn < 10:
+                turn += 1
+                told[do_one(app, f"{at}q{turn}", chance, wrong)] += 1
+                app.db.session.remove()
+
+    def during(app: Guarded, work: Callable[[], None], *wrong: type[Exception]) -> None:
+        over = threading.Event()
+        threads = [threading.Thread(target=busy, args=(app, at, over, wrong)) for at in range(3)]
+        for thread in threads:
+            thread.start()
+        with app.app.app_context():
+            work()
+        over.set()
+        for thread in threads:
+            thread.join()
+
+    def bring_over() -> None:
+        done = adopt(watch, batch=13)
+        assert not done.left_out
+
+    watch, on = switched("watch"), switched("on")
+    during(watch, bring_over)
+    assert set(told) <= {"done", "again"}, told
+    with on.app.app_context():
+        adopt(on)
+        assert on.owners() == mine(on)
+        during(on, lambda: None, NameTaken)
+        assert set(told) <= {"done", "again", "NameTaken"}, told
+        assert on.owners() == mine(on)
+        before = mine(on)
+        undo(on.db.engine, kind="page")
+        assert mine(on) == before
+        assert not list(find_groups(on.db.engine))
+
+
+def do_one(app: Guarded, new: str, chance: random.Random, wrong: Wrong) -> str:
+    """One thing that people do; what came of it."""
+    what = chance.random()
+    some = f"person{chance.randrange(150)}x"
+    try:
+        if what < 0.4:
+            add(app, f"fresh{new}")
+        elif what < 0.5:
+            add(app, some.title())
+        else:
+            found = app.db.session.scalars(select(app.Page).filter_by(slug=some)).first()
+            if found is not None and what < 0.9:
+                found.slug = f"moved{new}"
+            elif found is not None:
+                app.db.session.delete(found)
+            app.db.session.commit()
+    except (TransactionMustRestart, StaleDataError):
+        return "again"
+    except wrong as error:
+        return type(error).__name__
+    return "done"
