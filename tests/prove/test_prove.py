@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.cookies import SimpleCookie
 from itertools import count
@@ -17,11 +20,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from dibs.names import Parser
-from dibs.prove import plan
+from dibs.prove import people, plan
 from dibs.prove.people import Answer
-from dibs.prove.target import CannotProve, find_server
+from dibs.prove.target import CannotProve, Server, Template, find_server
 from dibs.prove.verdict import Meaning, sample_of
-from tests.cli.terminal import Said, Terminal
+from tests.cli.terminal import SCRIPT, Said, Terminal
 from tests.prove.endpoints import Names, Request, endpoint
 from tests.services.redis import make_certificates
 
@@ -61,7 +64,8 @@ def test_a_right_one(terminal):
     with endpoint(names.answer) as one:
         report = proved(terminal, one.url)
         assert report["verdict"] == "good"
-        assert len(one.asked) == report["requests"]["sent"] == TOTAL
+        assert len(one.asked) == TOTAL
+        assert report["requests"] == {"announced": TOTAL, "sent": TOTAL}
         assert numbers(report, "lie") == numbers(report, "fault") == {}
         assert numbers(report, "granted") == {
             "twice": 1, "race": 1, "spellings": 1, "marks": 1, "meanwhile": 5,
@@ -82,6 +86,24 @@ def test_they_ask_at_the_same_moment(terminal):
 
     with endpoint(answer) as one:
         assert proved(terminal, one.url)["verdict"] == "good"
+
+
+def test_nobody_asks_before_all_can(monkeypatch):
+    """However long the last thread takes to begin."""
+    events: list[str] = []
+
+    class Slow(ThreadPoolExecutor):
+        def submit(self, *words: Any, **more: Any) -> Any:
+            time.sleep(0.01)
+            events.append("submit")
+            return super().submit(*words, **more)
+
+    monkeypatch.setattr(people, "ThreadPoolExecutor", Slow)
+    monkeypatch.setattr(people.Person, "prepare", lambda _: None)
+    monkeypatch.setattr(people.Person, "ask", lambda *_: events.append("ask"))
+    server = Server("localhost", 1, "127.0.0.1", None)
+    people.ask_at_once(server, Template("http://localhost:1/{name}"), ["ada"] * 5, 60.0)
+    assert events == ["submit"] * 10 + ["ask"] * 5
 
 
 def everybody(request: Request) -> Any:
@@ -276,6 +298,30 @@ def test_what_is_no_web_server_or_a_slow_one(terminal, what, silent, words):
     assert (said.status, words in said.err) == (2, True), said.err
 
 
+@pytest.mark.parametrize("asked", [1, 2, 40])
+def test_ctrl_c_waits_for_nobody(asked, tmp_path):
+    """Whoever has asked, or is about to, is left without an answer at once."""
+    names, waiting, end = Names(), threading.Event(), threading.Event()
+
+    def answer(request: Request) -> Any:
+        if len(one.asked) >= asked:
+            waiting.set()
+            end.wait(300)
+        return names.answer(request)
+
+    with endpoint(answer) as one:
+        command = [str(SCRIPT), "prove", one.url, "--timeout", "600"]
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        try:
+            assert waiting.wait(60)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        finally:
+            end.set()
+            process.kill()
+    assert (process.returncode, "Aborted!" in err) == (1, True), err
+
+
 def test_one_that_ends_in_the_middle(terminal):
     """It is not asked to the end of the plan."""
     names = Names()
@@ -316,7 +362,8 @@ def test_a_form(terminal):
         words = ("--form", "/sign-up?x=1", "--body", body, "--taken", "vergeben & weg")
         report = proved(terminal, one.url, *words)
         assert {request.path for request in one.asked} == {"/register", "/sign-up?x=1"}
-        assert len(one.asked) == report["requests"]["sent"] == 2 * TOTAL
+        assert len(one.asked) == 2 * TOTAL
+        assert report["requests"] == {"announced": 2 * TOTAL, "sent": 2 * TOTAL}
     assert report["verdict"] == "good"
     assert len(set(mails)) == len(mails) == TOTAL
 
@@ -377,7 +424,8 @@ def test_accounts_are_counted(terminal, listed, pages):
 
     with endpoint(answer) as one:
         report = proved(terminal, one.url, "--accounts", listed)
-        assert len(one.asked) == report["requests"]["sent"] == TOTAL + pages
+        assert len(one.asked) == TOTAL + pages
+        assert report["requests"] == {"announced": TOTAL + pages, "sent": TOTAL + pages}
     assert report["verdict"] == "bad"
     found = {one["kind"]: one["accounts"] for one in report["rounds"]}
     # Objects are told apart by what is in them: here only the profile, by its spelling.
@@ -441,7 +489,7 @@ def test_tls(terminal, tmp_path, monkeypatch):
 
 def said_of(terminal: Terminal, answer: Callable[[Request], Any], *words: str) -> Said:
     with endpoint(answer) as one:
-        return terminal.dibs("prove", one.url, *QUICK, *words)
+        return terminal.dibs("prove", f"{one.url}?next=<script>", *QUICK, *words)
 
 
 def test_a_report_is_one_file(terminal):

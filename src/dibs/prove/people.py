@@ -115,6 +115,8 @@ class Person:
         try:
             if self._http.sock is None:
                 self._http.sock = self._server.connect(self._timeout)
+            if self._late:  # seen here, or by `give_up`, whichever comes second
+                raise TimeoutError
             self._http.sock.settimeout(self._timeout)
             self._http.request(method, path, body or None, headers)
             response = self._http.getresponse()
