@@ -154,6 +154,22 @@ def test_fault_that_was_answered_in_the_view(guarded: Guarded):
     assert set(guarded.members()) == {"Ada", "bob", "carl"}
 
 
+def test_session_that_is_used_after_a_refusal(guarded: Guarded):
+    """SQLAlchemy wants a rollback first; what was refused is told, and not that."""
+
+    def sign_up(name: str) -> Any:
+        with suppress(IntegrityError):
+            guarded.add(name)
+        guarded.db.session.commit()
+        return "", 201
+
+    guarded.app.add_url_rule("/up/<name>", "up", sign_up, methods=["POST"])
+    client = guarded.app.test_client()
+    answers = [client.post(f"/up/{name}").status_code for name in ("Ada", "ADA", "a b", "bob")]
+    assert answers == [201, 409, 422, 201]
+    assert set(guarded.members()) == {"Ada", "bob"}
+
+
 def test_view_that_catches_what_it_always_caught(guarded: Guarded):
     def sign_up(name: str) -> Any:
         try:

@@ -179,6 +179,29 @@ def concrete_tables(db: SQLAlchemy) -> tuple[Any, str]:
     return Person, "name"
 
 
+def key_of_another_row(db: SQLAlchemy) -> tuple[Any, str]:
+    class Account(db.Model):  # type: ignore[name-defined,misc]
+        email = db.Column(db.String(64), primary_key=True)
+
+    class Person(db.Model):  # type: ignore[name-defined,misc]
+        email = db.Column(db.ForeignKey("account.email"), primary_key=True)
+        name = db.Column(db.String(80))
+        account = db.relationship(Account, passive_updates=False, backref="people")
+
+    Person.Account = Account
+    return Person, "name"
+
+
+def test_names_follow_a_key_that_follows_another():
+    with guarding(key_of_another_row) as (db, _, person):
+        account = person.Account(email="old@example.org", people=[person(name="ada")])
+        db.session.add(account)
+        db.session.commit()
+        account.email = "new@example.org"
+        db.session.commit()
+        assert owned(db) == {("ada", "new@example.org")}
+
+
 def test_concrete_classes_share_names_and_no_identities():
     with guarding(concrete_tables) as (db, _, person):
         bot, ada = person.Bot, person(name="ada")

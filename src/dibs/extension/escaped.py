@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakSet
 
 from flask import Flask, Response, g, has_app_context
+from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.orm import Session
 
 from dibs.errors import DibsError
@@ -26,14 +27,21 @@ def note_session(session: Session) -> None:
         g.setdefault(NOTED, WeakSet()).add(session)
 
 
+def _last_refusal() -> DibsError | None:
+    """What the last flush of a session was refused for, if it was; told once."""
+    told = [session.info.pop(REFUSED, None) for session in g.get(NOTED, ())]
+    return next(filter(None, told), None)
+
+
 def answer_escaped(app: Flask) -> None:
     """Answer what dibs raises in a view before anybody else does.
 
     Frameworks put themselves before Flask's error handlers, and answer 500 for an exception that
     they do not know. So it is caught where the view was called, and around what runs after it: a
     library may have its commit wait until the answer is made. Some even answer inside the view:
-    a 500 whose last flush was refused is that refusal. Which handler answers is still
-    Flask's choice: an app may have one of its own for errors of dibs.
+    a 500 whose last flush was refused is that refusal; so is a session that was used after it,
+    without a rollback. Which handler answers is still Flask's choice: an app may have one of its
+    own for errors of dibs.
     """
     state = state_of(app)
     if state.answers_escaped:
@@ -52,9 +60,13 @@ def answer_escaped(app: Flask) -> None:
             answered = dispatch()
         except DibsError as error:
             return answer(error)
-        refusals = [one for session in g.get(NOTED, ()) if (one := session.info.pop(REFUSED, None))]
-        if refusals and (answered := app.make_response(answered)).status_code == 500:
-            return answer(refusals[0])
+        except PendingRollbackError:
+            if refused := _last_refusal():
+                return answer(refused)
+            raise
+        refused = _last_refusal()
+        if refused and (answered := app.make_response(answered)).status_code == 500:
+            return answer(refused)
         return answered
 
     def full_dispatch_request() -> Response:

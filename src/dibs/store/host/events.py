@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import event, inspect
-from sqlalchemy.orm import InstanceState, Mapper, Session, SessionTransaction
+from sqlalchemy.orm import InstanceState, Mapper, Session, SessionTransaction, UOWTransaction
 
 from dibs.config.namespaces import Namespaces
 from dibs.signals import NameChange, announce
@@ -136,16 +136,18 @@ def follow_owners(fate: Callable[[Mapper[Any]], Fate]) -> None:
 
     @event.listens_for(Session, "before_flush")
     def begin(session: Session, *_: object) -> None:
-        for left in (DELETED, KEPT):  # behind by a flush that failed
+        for left in (DELETED, KEPT, MOVED):  # behind by a flush that failed
             session.info.pop(left, None)
-        states = [inspect(one) for one in session.dirty]
-        moved = [(one, identity_of(one).id) for one in states if _has_new_key(one)]
-        session.info[MOVED] = [(one, was) for one, was in moved if fate(one.mapper).namespaces]
 
     @event.listens_for(Session, "persistent_to_deleted")
     def note(session: Session, instance: object) -> None:
         if fate(inspect(instance).mapper).namespaces:
             session.info.setdefault(DELETED, []).append(inspect(instance))
+
+    @event.listens_for(Session, "after_flush")
+    def note_moved(session: Session, flush: UOWTransaction) -> None:
+        moved = [(one, identity_of(one).id) for one in flush.states if _has_new_key(one)]
+        session.info[MOVED] = [(one, was) for one, was in moved if fate(one.mapper).namespaces]
 
     @event.listens_for(Session, "after_flush_postexec")
     def end(session: Session, *_: object) -> None:
@@ -163,7 +165,10 @@ def follow_owners(fate: Callable[[Mapper[Any]], Fate]) -> None:
 
 
 def _has_new_key(state: InstanceState[Any]) -> bool:
+    """Whether a row was written with another primary key than it had."""
     mapper = state.mapper
+    if state.key is None:
+        return False
     keys = (mapper.get_property_by_column(column).key for column in mapper.primary_key)
     return any(key in state.committed_state for key in keys)
 
