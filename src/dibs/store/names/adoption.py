@@ -10,10 +10,10 @@ from typing import NamedTuple
 from dibs.names import Username
 from dibs.store.database.dialects.base import ADOPTED, Run, name_row, plain
 from dibs.store.host.connection import HostRun
-from dibs.store.names.claims import Place
 from dibs.store.names.groups import join, lock_all, rows_at, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.reading import Place, require_rules
 from dibs.store.names.releases import FREE, end_groups, end_row
 from dibs.store.records import BEHIND, Claim, NameRow, Won, owned
 
@@ -67,6 +67,9 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
         RowVanished: A row kept changing; the transaction is to be run again.
         DBAPIError: Somebody claimed a name meanwhile; the same.
     """
+    if entries:  # no import while names are on their way to other rules
+        in_force = plain(run.rows(f"SELECT {run.dialect.rules}", {})[0])[0]
+        require_rules(entries[0].username.rules_version, [in_force])
     rows = rows_at(run, {one.place for one in entries})
     new: dict[Place, Entry] = {}
     others: list[Entry] = []
