@@ -31,6 +31,7 @@ Action = Literal[
     "adopted",
     "grouped",
     "promoted",
+    "rekeyed",
 ]
 
 

@@ -117,7 +117,7 @@ def test_the_service_makes_the_filter_that_tests_make(parts: Parts, tmp_path: Pa
     path = FilterFile(tmp_path, SPACE).path
     seconds_until(path.exists)
     assert BloomFilter.read(path.read_bytes(), recipes(secret)).count == 0
-    assert (parts.settings.namespace, RULES_VERSION) == (SPACE, parts.store._rules_version)
+    assert (parts.settings.namespace, RULES_VERSION) == (SPACE, parts.store.parser.rules_version)
 
 
 def test_without_the_extra_a_sentence_says_what_to_install(

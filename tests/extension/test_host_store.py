@@ -10,7 +10,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from dibs.context import Budget
 from dibs.errors import StoreUnavailable
-from dibs.names import RULES_VERSION
+from dibs.names import Parser
 from dibs.store import NameRow, NameStore
 from dibs.store.database.engine import parse_url
 from dibs.store.host.connection import NameTable
@@ -25,7 +25,7 @@ BUDGET = Budget()
 
 
 def host_store(engine: Engine) -> HostStore:
-    table = NameTable("default", {}, RULES_VERSION)
+    table = NameTable("default", {}, Parser())
     return HostStore(HostTransactions(engine, BUDGET), table, tables=ALL_TABLES)
 
 

@@ -121,7 +121,7 @@ def import_people(
     with engine.connect() as connection:
         if schema.is_new(connection):
             schema.write_rules(connection, parser.rules_version)
-        schema.verify(connection, parser.rules_version, tables=NAME_TABLES)
+        schema.verify(connection, parser, tables=NAME_TABLES)
     stream = iter(people)
     # The database works on one batch while Python reads and parses the next.
     with ThreadPoolExecutor(1) as reader:

@@ -14,7 +14,7 @@ TTL_MS = 3_600_000
 STALE_FILL_SECONDS = 2.0
 """What was read longer ago than this is not written any more: the name may have been freed."""
 
-Held = Literal["owned", "held", "quarantined", "reserved", "group"]
+Held = Literal["owned", "held", "quarantined", "reserved", "group", "companion"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from dibs.cli.names import names
 from dibs.cli.prove import prove
 from dibs.cli.ready import explain
 from dibs.cli.register import register
+from dibs.cli.rekey import rekey
 from dibs.cli.reserve import reserve
 from dibs.cli.serve import serve
 from dibs.cli.user import staff, user
@@ -42,6 +43,7 @@ def group() -> None:
     """Usernames that belong to one person."""
 
 
+adopt.add_command(rekey)
 for command in (
     serve,
     db,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
+from dibs.cli.target import under_way
 from dibs.errors import ConfigError
 from dibs.store import schema
 from dibs.store.host.connection import NameTable, verify
@@ -47,7 +48,7 @@ class HostDatabase:
                 ) from error
         self._app, self._needed, self._mending = app, needed, mending
         self._metadata = dibs.metadata
-        self._table = NameTable("", {}, dibs.rules_version, in_metadata=dibs.metadata is not None)
+        self._table = NameTable("", {}, dibs.parser, in_metadata=dibs.metadata is not None)
         self.place = self._engine.url.render_as_string(hide_password=True)
 
     def verify(self) -> None:
@@ -76,16 +77,19 @@ class HostDatabase:
                     " migrations, or by create_all"
                 )
             if schema.made_by_host(connection):
-                schema.write_rules(connection, self._table.rules_version)
+                schema.write_rules(connection, self._table.parser.rules_version)
                 verify(connection, self._table, tables=self._needed)
                 return
-        schema.upgrade_engine(self._engine, self._table.rules_version)
+        schema.upgrade_engine(self._engine, self._table.parser.rules_version)
 
     def warning(self) -> str | None:
-        """What the app's next migration would do to tables that its metadata does not have."""
+        """What the app's next migration would do, and whether names are on their way."""
         known = {} if self._metadata is None else self._metadata.tables
         with self._engine.connect() as connection:
             strangers = schema.present(connection) - known.keys()
+            moving = under_way(schema.phase_of(connection))
+        if moving:
+            return moving
         if not strangers or not _is_migrated(self._app) or _are_kept(self._app, strangers):
             return None
         return (

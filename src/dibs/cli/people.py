@@ -281,7 +281,7 @@ def find_names() -> Names:
     if app is None or dibs is None:
         settings = find_settings()
         parser, engine = make_parser(settings), unbounded_engine(settings.resolved_database_url)
-        table = NameTable(settings.namespace, {}, parser.rules_version)
+        table = NameTable(settings.namespace, {}, parser)
         cache = open_cache(settings) if settings.redis_url else None
         return Names(engine, table, parser, settings.quarantine_ms, [DEFAULT_KIND], cache)
     state = state_of(app)
@@ -289,7 +289,7 @@ def find_names() -> Names:
     kinds = list(dict.fromkeys(kind_of(guard.mapper) for guard in guards)) or [DEFAULT_KIND]
     with app.app_context():
         in_metadata, place = dibs.metadata is not None, next(iter(state.names))
-        table = NameTable(place, {}, dibs.rules_version, in_metadata=in_metadata)
+        table = NameTable(place, {}, dibs.parser, in_metadata=in_metadata)
         return Names(dibs.engine, table, dibs.parser, state.quarantine, kinds, state.cache)
 
 

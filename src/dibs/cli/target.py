@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from dibs.extension import Dibs
+    from dibs.names import Phase
     from dibs.store.models import Tables
 
 
@@ -141,7 +142,19 @@ def find_target() -> Target:
         store.verify(deadline=budget.start())
         store.close()
 
-    return Target(settings.shown_database_url, lambda: create_tables(settings), verify)
+    def warning() -> str | None:
+        store, _ = open_store(settings)
+        with store.engine.connect() as connection:
+            return under_way(schema.phase_of(connection))
+
+    return Target(settings.shown_database_url, lambda: create_tables(settings), verify, warning)
+
+
+def under_way(phase: Phase) -> str | None:
+    """What is to be said of names that are on their way to other rules."""
+    from dibs.store.names.rekey import told
+
+    return f"Names are on their way: {told(phase)}; see dibs adopt rekey" if phase.step else None
 
 
 Command = Callable[..., None]

@@ -59,8 +59,8 @@ class Settings:
     )
     lookalikes: Lookalikes = _setting(
         "standard",
-        "Which names count as one because they look alike; choose before the first name is "
-        "stored and keep it.",
+        "Which names count as one because they look alike; to change it later, see `dibs adopt"
+        " rekey`.",
     )
     name_rules: str = _setting(
         "",

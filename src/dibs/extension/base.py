@@ -78,7 +78,7 @@ class HostNames:
         bind = write_to(self._table) if writes else {"clause": self._table}
         here, owned = self._namespace_here(), self.metadata is not None
         routes = routes_engine(self._state(), self._root) if writes else None
-        return NameTable(here, bind, self.rules_version, in_metadata=owned, routes=routes)
+        return NameTable(here, bind, self._parser, in_metadata=owned, routes=routes)
 
     @contextmanager
     def _refusing(self, owner: object) -> Iterator[None]:

@@ -171,7 +171,7 @@ def _opened(app: Flask, dibs: Dibs, settings: Settings, tables: Tables) -> Opene
 
     budget = Budget(settings.deadline)
     in_metadata = dibs.metadata is not None
-    table = NameTable("", {}, dibs.rules_version, in_metadata=in_metadata)
+    table = NameTable("", {}, dibs.parser, in_metadata=in_metadata)
     return HostStore(HostTransactions(engine, budget), table, tables=tables), budget
 
 

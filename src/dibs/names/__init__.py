@@ -1,5 +1,6 @@
 """Turns typed text into usernames that can be compared. Pure: no I/O, no Flask."""
 
+from dibs.names.phase import Phase
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
 from dibs.names.reading import latin_reading
 from dibs.names.reserved import RESERVED, Reserved, is_reserved
@@ -15,6 +16,7 @@ __all__ = [
     "Lookalikes",
     "NamePolicy",
     "Parser",
+    "Phase",
     "Reserved",
     "Rule",
     "Username",

@@ -22,7 +22,8 @@ RULES = 3
 MAX_KEY_BYTES = 1024
 """The longest key that the database takes; a name whose key is longer is refused."""
 
-_VERSIONS = {mode: RULES * 10 + at for at, mode in enumerate(get_args(Lookalikes))}
+MODES: tuple[Lookalikes, ...] = get_args(Lookalikes)
+_VERSIONS = {mode: RULES * 10 + at for at, mode in enumerate(MODES)}
 # UTS #39 is case-sensitive and merges I (capital), l and 1, and O (capital) and 0. In a canonical
 # form there are no capitals, so a capital I can only be stopped by merging i and l, as
 # PyPI does for the names of projects (warehouse, `ultranormalize_name`).

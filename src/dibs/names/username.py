@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+import time
+from collections.abc import Callable, Container, Iterable
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
+from weakref import WeakSet
 
 from dibs.errors import EmptyName, InvalidName, Reason
 from dibs.names.canonical import settle
 from dibs.names.canonical import too_new as young
 from dibs.names.messages import CONTROL, ENCODING, NOT_TEXT, RESERVED, UNSTABLE, show
+from dibs.names.phase import Phase, Twin
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy
 from dibs.names.reserved import RESERVED as BUILT_IN
 from dibs.names.reserved import Reserved
@@ -18,11 +22,15 @@ from dibs.names.rules import ask, broken_rules, too_big, too_long, too_new
 from dibs.names.sign_in import spellings
 from dibs.names.skeleton import (
     MAX_KEY_BYTES,
+    MODES,
     Lookalikes,
     is_too_long,
     key_of,
     rules_version,
 )
+
+FRESH_S = 2.0
+"""So long what was heard of names on their way is believed, where nothing is claimed."""
 
 MAX_REMEMBERED = 4096
 """How many names are remembered."""
@@ -46,12 +54,19 @@ class Username(NamedTuple):
         canonical: The one spelling of it that rules are checked on.
         key: What the database makes unique. It answers "is it free?", never "who is it?".
         rules_version: The version of the rules that made `canonical` and `key`.
+        twin: What it is by the rules that names go to or come from; None if they stay.
     """
 
     display: str
     canonical: str
     key: str
     rules_version: int
+    twin: Twin | None = None
+
+    @property
+    def in_force(self) -> int:
+        """What the database says of the rules where this name can be claimed; see `Phase.token`."""
+        return self.rules_version if self.twin is None else self.twin.phase.token
 
     def __str__(self) -> str:
         return self.display
@@ -92,6 +107,7 @@ class Parser:
     Attributes:
         policy: The limits.
         rules_version: The number under which its keys are stored; see `rules_version`.
+        ask: Asks the database how far names are on their way, and has this `follow`.
 
     Raises:
         ValueError: There is no such mode of look-alikes.
@@ -110,6 +126,10 @@ class Parser:
         self.rules_version = rules_version(lookalikes)
         self._standard = lookalikes == "standard"
         self._seen: dict[str, Username] = {}
+        self._phase: Phase | None = None
+        self._followed = 0.0
+        self.ask: Callable[[], None] | None = None
+        self._kin: WeakSet[Parser] = WeakSet([self])
         # A host's own rules and sets may change their minds, so their answers are not kept, and
         # nothing is answered without asking them: these lengths let no name through.
         self._longest_kept, self._shortest, self._longest = -1, 0, -1
@@ -141,10 +161,12 @@ class Parser:
             else:
                 plain = self._is_plain_joined(text, canonical, key)
             if plain:
-                kept = key if self._standard else self.key_of(canonical)
-                name = _make_tuple(Username, (text, canonical, kept, self.rules_version))
+                kept = key if self._standard else key_of(canonical, self._lookalikes)
+                name = _make_tuple(Username, (text, canonical, kept, self.rules_version, None))
         if name is None:
             name = self._ruled(text)
+        if self._phase is not None:
+            name = self._placed(name, self._phase)
         if size <= self._longest_kept:
             if len(seen) >= MAX_REMEMBERED:
                 # Which names come again is not known; to keep count would cost each of them.
@@ -169,6 +191,13 @@ class Parser:
 
     def existing(self, raw: str | bytes) -> Username:
         """Make a `Username` of an existing name; see `parse_existing`."""
+        name = self._existing(raw)
+        if self.ask is not None and self.is_due:
+            self.ask()
+        phase = self._phase
+        return name if phase is None else self._placed(name, phase)
+
+    def _existing(self, raw: str | bytes) -> Username:
         return parse_existing(raw, lookalikes=self._lookalikes)
 
     def typed(self, raw: str) -> Username:
@@ -200,11 +229,46 @@ class Parser:
 
     def key_of(self, canonical: str) -> str:
         """Return what the database makes unique; see `skeleton.key_of`."""
+        if self._phase is not None:
+            return READERS[self._phase.rules](canonical).key
         return key_of(canonical, self._lookalikes)
+
+    @property
+    def phase(self) -> Phase:
+        """Which rules it has names get their keys by."""
+        return self._phase or Phase(self.rules_version)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the database is to be asked again how far names are on their way."""
+        return self._phase is not None and time.monotonic() > self._followed + FRESH_S
+
+    def follow(self, phase: Phase) -> bool:
+        """Have names get their keys by the rules that the database has in force.
+
+        Returns:
+            Whether this parser, and those made of it, can: they know the rules, and their mode
+            of look-alikes is the one in force, or the next.
+        """
+        known = {phase.rules, phase.other if phase.has_twins else phase.rules}
+        served = known if phase.step == "both" else {phase.rules}
+        if not known <= READERS.keys() or not any(
+            version is not None and self.rules_version % 10 == version % 10 for version in served
+        ):
+            return False
+        for one in self._kin:
+            one._followed = time.monotonic()
+            is_own = phase.token == one.rules_version
+            one._phase = None if is_own else phase
+            one._seen = {}  # in this order: what is remembered from now on is of this phase
+        return True
 
     def with_reserved(self, reserved: Container[str]) -> Parser:
         """Return a parser of the same policy and mode that refuses these names instead."""
-        return Parser(policy=self.policy, reserved=reserved, lookalikes=self._lookalikes)
+        other = Parser(policy=self.policy, reserved=reserved, lookalikes=self._lookalikes)
+        other._phase, other._kin, other.ask = self._phase, self._kin, self.ask
+        self._kin.add(other)
+        return other
 
     def with_routes(self, words: Iterable[str]) -> Parser:
         """Return a parser that refuses the first parts of a service's addresses too."""
@@ -220,10 +284,21 @@ class Parser:
         twin._longest_kept = -1
         return twin
 
+    def _placed(self, name: Username, phase: Phase) -> Username:
+        """Return the name with its key by the rules that are in force, and its twin."""
+
+        def by(version: int) -> Username:
+            return name if version == name.rules_version else READERS[version](name.display)
+
+        here = by(phase.rules)
+        if not phase.has_twins or phase.other is None:
+            return here
+        return here._replace(twin=Twin(by(phase.other).key, phase))
+
     def _ruled(self, text: str) -> Username:
         canonical, settled = _normalised(text, self.policy)
         reasons = broken_rules(text, canonical, self.policy, settled=settled)
-        return self._finished(text, canonical, self.key_of(canonical), reasons)
+        return self._finished(text, canonical, key_of(canonical, self._lookalikes), reasons)
 
     def _finished(
         self, text: str, canonical: str, key: str, reasons: tuple[Reason, ...]
@@ -303,6 +378,15 @@ def parse_existing(raw: str | bytes, *, lookalikes: Lookalikes = "standard") -> 
     if not key:
         raise EmptyName
     return Username(text, canonical, key, rules_version(lookalikes))
+
+
+READERS: dict[int, Callable[[str], Username]] = {
+    rules_version(mode): partial(parse_existing, lookalikes=mode) for mode in MODES
+}
+"""What reads an existing name by each version of the rules that is known here.
+
+Who changes the rules leaves those of before here, or no database could come from them.
+"""
 
 
 def _decoded(raw: str | bytes, policy: NamePolicy) -> str:

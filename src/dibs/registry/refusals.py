@@ -17,6 +17,7 @@ from dibs.store import Claim, Lost, NameRow, Outcome
 from dibs.strategies import Holder
 
 REFUSALS: dict[str, type[NameTaken]] = {
+    "companion": NameTaken,
     "group": NameTaken,
     "quarantined": NameQuarantined,
     "reserved": NameReserved,

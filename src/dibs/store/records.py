@@ -11,7 +11,7 @@ from dibs.context import Acting, acting
 from dibs.errors import StoreError
 from dibs.names import Username
 
-State = Literal["owned", "held", "quarantined", "reserved", "free", "group"]
+State = Literal["owned", "held", "quarantined", "reserved", "free", "group", "companion"]
 
 STAFF = "staff"
 """The kind of owner that reserved names have; who owns them is the reason."""
@@ -29,6 +29,14 @@ MARK, BEHIND = "\x01", "\x02"
 def member_key(key: str, display: str) -> str:
     """The key of the row of who writes their name like this in the group of another key."""
     return f"{MARK}{key}{MARK}{display}"
+
+
+def keys_of(name: Username) -> list[str]:
+    """Under which keys the row of exactly this name may be."""
+    keys = [name.key]
+    if name.twin is not None and name.twin.phase.step == "moving":
+        keys.append(name.twin.key)
+    return keys + [member_key(key, name.display) for key in keys]
 
 
 def member_bounds(key: str) -> dict[str, object]:
@@ -169,7 +177,9 @@ class NameRow:
         """
         if self.state == "held" and self.free:
             return False  # a hold that is over is a success no more
-        return self.state in ("owned", "held", "reserved") and self.claim_token == token
+        return (
+            self.state in ("owned", "held", "reserved", "companion") and self.claim_token == token
+        )
 
     @property
     def is_member(self) -> bool:
@@ -184,7 +194,7 @@ class NameRow:
 
     def open_to(self, claim: Claim) -> bool:
         """Whether this claim may take the row over."""
-        if self.state == "group":
+        if self.state in ("group", "companion"):
             return False
         if self.free or (claim.by_staff and self.state != "owned"):
             return True

@@ -14,8 +14,10 @@ from sqlalchemy.exc import DBAPIError
 
 from dibs.config.extras import needs
 from dibs.errors import SchemaError, StoreUnavailable
-from dibs.names import RULES_VERSION
+from dibs.names import RULES_VERSION, Parser, Phase
+from dibs.names.username import DEFAULT_PARSER
 from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
+from dibs.store.database.dialects.base import plain
 from dibs.store.database.engine import parse_url, unbounded_engine
 from dibs.store.models import ALL_TABLES, Tables, first_row, meta, metadata, names
 
@@ -38,7 +40,7 @@ _one_at_a_time = threading.Lock()
 
 def verify(
     connection: Connection,
-    rules_version: int | None = RULES_VERSION,
+    parser: Parser | None = DEFAULT_PARSER,
     *,
     tables: Tables = ALL_TABLES,
 ) -> None:
@@ -46,7 +48,8 @@ def verify(
 
     Args:
         connection: To the database.
-        rules_version: The one that names are parsed by; None where it is not noted yet.
+        parser: What reads names; from now on by the rules that the database says. None where
+            it says nothing yet.
         tables: Those that are needed.
 
     Raises:
@@ -56,8 +59,8 @@ def verify(
     _verify_constraint(connection)
     _verify_collation(connection)
     _verify_migration(connection)
-    if rules_version is not None:
-        _verify_rules(connection, rules_version)
+    if parser is not None:
+        _follow(connection, parser)
 
 
 def require_file(url: str | URL, mending: str = f"run `{UPGRADE}`") -> None:
@@ -170,15 +173,27 @@ def _is_ahead(revision: str | None) -> bool:
     return revision is not None and newest is not None and revision > newest
 
 
-def _verify_rules(connection: Connection, rules_version: int) -> None:
-    active = connection.execute(select(meta.c.rules_version)).scalar()
-    if active is None:
+def phase_of(connection: Connection) -> Phase:
+    """Which rules the database has in force.
+
+    Raises:
+        SchemaError: It does not say.
+    """
+    row = connection.execute(select(meta.c.rules_version, meta.c.other_rules, meta.c.phase)).first()
+    if row is None:
         raise SchemaError(EMPTY_META)
-    if active != rules_version:
+    return Phase(*plain(row))
+
+
+def _follow(connection: Connection, parser: Parser) -> None:
+    phase = phase_of(connection)
+    if not parser.follow(phase):
+        moved = "" if phase.other is None else f", and are on their way from or to {phase.other}"
         raise SchemaError(
-            f"The names in this database were stored under rules version {active}, and this"
-            f" dibs has version {rules_version}: the same name could get two keys. Set"
-            " DIBS_LOOKALIKES as it was, or install the dibs that has those rules."
+            f"The names in this database are stored under rules version {phase.rules}{moved}; this"
+            f" dibs has version {parser.rules_version}: the same name could get two keys. Set"
+            " DIBS_LOOKALIKES as it is there, or install the dibs that has those rules; to change"
+            " the rules of a database: `dibs adopt rekey`."
         )
 
 

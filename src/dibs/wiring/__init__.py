@@ -135,7 +135,7 @@ def build(
     refuse_weak_secrets(settings)
     reading = reading or Reading()
     store, budget = opened or open_store(settings, tables)
-    parser = parser or make_parser(settings)
+    parser = parser or store.parser
     counters = Counters()
     secret = ServiceSecret(settings.secret_key, lambda ends: store.secret(deadline=ends))
     redis = _in_redis(settings, secret, counters)
@@ -346,9 +346,9 @@ def open_store(settings: Settings, tables: Tables = ALL_TABLES) -> Opened:
     budget = Budget(settings.deadline)
     _make_home(settings)
     engine = connect(settings.resolved_database_url, budget=budget, pool_size=settings.pool_size)
-    version = rules_version(settings.lookalikes)
     transactions = Transactions(engine, budget)
-    store = NameStore(transactions, rules_version=version, tables=tables, grouped=True)
+    parser = make_parser(settings)
+    store = NameStore(transactions, parser=parser, tables=tables, grouped=True)
     return store, budget
 
 

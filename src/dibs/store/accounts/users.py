@@ -14,7 +14,7 @@ from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import CANONICAL, listed, plain
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.releases import release_for_good
-from dibs.store.records import member_key
+from dibs.store.records import keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Users:
             StoreUnavailable: The database cannot answer.
         """
         # In a group who writes it like this goes before its first, who is in the key's own row.
-        those, params = listed([*keys, member_key(username.key, username.display)])
+        those, params = listed([*dict.fromkeys([*keys, *keys_of(username)])])
         found = self._credentials(f"n.name_key IN ({those})", params, deadline)
         return meant(username, {one.user_id: one for one in reversed(found)}.values())
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, CursorResult, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, UnboundExecutionError
@@ -24,6 +24,7 @@ from dibs.errors import (
     StoreUnavailable,
     TransactionMustRestart,
 )
+from dibs.names import Parser
 from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
 from dibs.store.database.transactions import RowVanished
@@ -47,8 +48,9 @@ AnyEngine = Engine
 AnySession = Session | scoped_session[Any]
 Bind = Mapping[str, Any]
 
-# By pool, which an engine shares with its copies that have other execution options.
-_verified: WeakSet[Pool] = WeakSet()
+# By pool, which an engine shares with its copies that have other execution options: who has read
+# there which rules are in force.
+_verified: WeakKeyDictionary[Pool, WeakSet[Parser]] = WeakKeyDictionary()
 _holding: WeakSet[Pool] = WeakSet()
 
 
@@ -59,14 +61,14 @@ class NameTable:
     Attributes:
         namespace: Names are unique within one.
         bind: `bind_arguments` that choose the database.
-        rules_version: The one that names are parsed by.
+        parser: What reads them.
         in_metadata: Whether the host has the tables in its own metadata.
         routes: The engine of the routes that write to the same names, where some are mounted.
     """
 
     namespace: str
     bind: Bind
-    rules_version: int
+    parser: Parser
     in_metadata: bool = False
     routes: Engine | None = None
 
@@ -140,7 +142,7 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
             raise
         raise StoreUnavailable from error
     refuse_translated(connection)
-    if connection.engine.pool not in _verified:
+    if table.parser.is_due or table.parser not in _verified.get(connection.engine.pool, ()):
         with translated_errors(connection):
             set_up(connection, table, writes=writes)
     return connection
@@ -180,12 +182,12 @@ def verify(connection: Connection, table: NameTable, *, tables: Tables = NAME_TA
         SchemaError: It is not; the message says what mends it.
     """
     # A host's migrations write no rows; the first claim does.
-    rules_version = None if schema.is_new(connection) else table.rules_version
+    parser = None if schema.is_new(connection) else table.parser
     try:
-        schema.verify(connection, rules_version, tables=tables)
+        schema.verify(connection, parser, tables=tables)
     except SchemaError as error:
         yours = table.in_metadata or schema.made_by_host(connection)
-        lost = rules_version is not None and schema.lacks_rules(connection)
+        lost = parser is not None and schema.lacks_rules(connection)
         mending = YOUR_MIGRATION if yours and not lost else f"run `{HOST_UPGRADE}`"
         said = str(error).replace(f"run `{UPGRADE}`", mending)
         raise SchemaError(said.replace(f"`{UPGRADE}`", f"`{HOST_UPGRADE}`")) from error
@@ -286,10 +288,10 @@ def set_up(
     if empty and not writes:
         return  # nothing was ever claimed here
     if empty:
-        _write_rules(connection, table.rules_version)
+        _write_rules(connection, table.parser.rules_version)
     verify(connection, table, tables=tables)
     if not empty:  # or it may be rolled back
-        _verified.add(connection.engine.pool)
+        _verified.setdefault(connection.engine.pool, WeakSet()).add(table.parser)
         _holding.add(connection.engine.pool)
 
 
@@ -348,8 +350,12 @@ def translated_errors(connection: Connection) -> Iterator[None]:
     except RowVanished as error:
         _only_rollback(connection)
         raise TransactionMustRestart from error
-    except (OwnerWithoutIdentity, RulesReplaced):
-        _only_rollback(connection)  # a name may be written already
+    except OwnerWithoutIdentity:
+        _only_rollback(connection)  # a name of theirs may be written already
+        raise
+    except RulesReplaced:
+        _verified.pop(connection.engine.pool, None)  # the next one looks which are in force
+        _only_rollback(connection)
         raise
     except DBAPIError as error:
         _give_up(connection, error)

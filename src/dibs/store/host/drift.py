@@ -27,8 +27,9 @@ from dibs.store.host.connection import HostRun, NameTable, connect, lock_timeout
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import joined, kind_of
 from dibs.store.host.people import MappedPeople, Record
-from dibs.store.names.claims import decide, place, read
+from dibs.store.names.claims import decide, place
 from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.reading import read
 from dibs.store.names.releases import FREE, release_for_good
 from dibs.store.records import Claim, Lost, NameRow
 

@@ -182,7 +182,10 @@ class NameFlush:
             name = guard.rules.existing(old.name)
         except InvalidName:
             return None  # no row can be of this
-        return OldName(old.namespace, name.key, name.canonical, *owner_of(state), old.name)
+        is_moving = name.twin is not None and name.twin.phase.step == "moving"
+        return OldName(
+            old.namespace, name.key, name.canonical, *owner_of(state), old.name, is_moving
+        )
 
     def _by_connection(self, wishes: Sequence[Wish]) -> dict[Connection, list[Wish]]:
         """All but the names of deleted owners that nobody wants; those go with their owners."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from dibs.names import Username
 from dibs.store.database.dialects.base import name_row
@@ -16,9 +17,10 @@ from dibs.store.host.connection import (
     translated_errors,
 )
 from dibs.store.host.owners import Owner
-from dibs.store.names.claims import read
+from dibs.store.names.companions import resolved
 from dibs.store.names.groups import holders
 from dibs.store.names.history import PastChange, read_history
+from dibs.store.names.reading import read
 from dibs.store.names.releases import OF_OWNER
 from dibs.store.records import NameRow
 
@@ -44,8 +46,7 @@ def rows_in_session(
     if not keys:
         return {}
     with reading(session, table) as run:
-        found = read(run, {(table.namespace, key) for key in keys})
-    return {row.key: row for row in found.values()}
+        return _find(run, keys, table)
 
 
 def holders_in_session(
@@ -60,11 +61,12 @@ def held_by(
     run: HostRun, username: Username, keys: Sequence[str], table: NameTable
 ) -> list[NameRow]:
     """The same, by a transaction that goes on."""
+    return holders(partial(_find, run, table=table), username, keys)
 
-    def find(keys: Sequence[str]) -> Mapping[str, NameRow]:
-        return {row.key: row for row in read(run, {(table.namespace, k) for k in keys}).values()}
 
-    return holders(find, username, keys)
+def _find(run: HostRun, keys: Sequence[str], table: NameTable) -> Mapping[str, NameRow]:
+    find = resolved if table.parser.phase.step == "moving" else read
+    return {key: row for (_, key), row in find(run, {(table.namespace, k) for k in keys}).items()}
 
 
 def owned_in_session(session: AnySession, owner: Owner, *, table: NameTable) -> list[NameRow]:

@@ -35,7 +35,7 @@ from dibs.store.names.history import append
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locked, release_where
 from dibs.store.names.renames import Rename, apply_rename
-from dibs.store.records import Claim, NameRow, Outcome, Won, member_key, short_token
+from dibs.store.records import Claim, NameRow, Outcome, Won, keys_of, short_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +288,8 @@ def _chosen(
     where, params = "namespace = :namespace", dict[str, object](namespace=table.namespace)
     if username is not None:
         # The key says whether a name is free, never whose it is.
-        keys = [username.key, member_key(username.key, username.display)]
-        where = f"{run.dialect.among(2)} AND {CANONICAL.format('')} = :canonical"
+        keys = keys_of(username)
+        where = f"{run.dialect.among(len(keys))} AND {CANONICAL.format('')} = :canonical"
         params = {"canonical": username.canonical, **key_params(table.namespace, keys)}
     if who is not None:
         where += f" AND {OF_OWNER}"

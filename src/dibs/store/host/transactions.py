@@ -36,7 +36,7 @@ class HostStore(NameStore):
     """
 
     def __init__(self, transactions: HostTransactions, table: NameTable, *, tables: Tables) -> None:
-        super().__init__(transactions, rules_version=table.rules_version, tables=tables)
+        super().__init__(transactions, parser=table.parser, tables=tables)
         self._table = table
 
     def verify(self, *, deadline: Deadline) -> None:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from dibs.names import Username
 from dibs.store.database.dialects.base import ADOPTED, MANY, Run, key_params, name_row, plain
 from dibs.store.host.connection import HostRun
-from dibs.store.names.claims import Place, require_rules
 from dibs.store.names.groups import join, lock_all, rows_at, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.reading import Place, require_rules
 from dibs.store.names.releases import FREE, end_groups, end_row
 from dibs.store.records import BEHIND, Claim, NameRow, Won, owned
 

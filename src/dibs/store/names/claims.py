@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dibs.errors import RulesReplaced
 from dibs.signals import NameChange
-from dibs.store.database.dialects.base import Run, claim_params, key_params, name_row
+from dibs.store.database.dialects.base import Run, claim_params
 from dibs.store.database.transactions import RowVanished
-from dibs.store.names import groups
+from dibs.store.names import companions, groups
 from dibs.store.names.history import ACTIONS, Step, append, changed
+from dibs.store.names.reading import Place, no_row, read, require_rules
 from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, Won, owned
 
 # A row that is free when read can be taken by somebody else before our UPDATE;
 # each further round means yet another one was quicker.
 TAKE_OVER_ROUNDS = 5
-
-Place = tuple[str, str]
 
 
 def decide(
@@ -48,11 +46,33 @@ def decide(
         RulesReplaced: The names were read by rules that are not in force.
         RowVanished: A row kept changing; the transaction is to be run again.
     """
-    ordered, told, before = sorted(claims, key=place), bool(was), was or {}
+    if len({claim.username.in_force for claim in claims}) > 1:
+        raise RulesReplaced("Some of these names were read before the rules changed, some after")
+    if not claims or claims[0].username.twin is None:
+        return _decide(run, claims, patient=patient, was=was or {})
+    taken = companions.take(run, claims, patient=patient)
+    left = [claim for claim in claims if claim.token not in taken.lost]
+    outcomes: dict[str, Outcome] = {token: Lost(row) for token, row in taken.lost.items()}
+    for claim, outcome in zip(
+        left, _decide(run, left, patient=patient, was=was or {}), strict=True
+    ):
+        outcomes[claim.token] = outcome
+    failed = {token for token, outcome in outcomes.items() if isinstance(outcome, Lost)}
+    companions.give_back(run, [(t, at) for t, at in taken.made.items() if t in failed])
+    return [outcomes[claim.token] for claim in claims]
+
+
+def _decide(
+    run: Run, claims: Sequence[Claim], *, patient: bool, was: Mapping[str, str]
+) -> list[Outcome]:
+    """The same, of names that have one key, or whose other one is taken."""
+    if not claims:
+        return []
+    ordered, told, before = sorted(claims, key=place), bool(was), was
     firsts = [_news(c, owned(c, version=1), before.get(c.token)) for c in ordered]
     inserted = run.dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
     won, rows, whole = inserted.won, inserted.rows, inserted.whole
-    rules = ordered[0].username.rules_version if ordered else 0
+    rules = ordered[0].username.in_force
     require_rules(rules, inserted.rules)
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
     rows |= read(run, {place(c) for c in missing}, rules=rules)
@@ -134,54 +154,13 @@ def place(claim: Claim) -> Place:
     return claim.namespace, claim.username.key
 
 
-def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Place, NameRow]:
-    """The rows at these places, one statement a namespace.
-
-    Args:
-        run: Sends the statements.
-        places: Namespaces and keys.
-        rules: The version of the rules by which something of this is about to be claimed.
-
-    Raises:
-        RulesReplaced: Those are not in force; asked of the rows' own statement, if there are any.
-    """
-    rows: dict[Place, NameRow] = {}
-    for namespace, group in groupby(sorted(places), key=lambda place: place[0]):
-        keys = [key for _, key in group]
-        sql = run.dialect.select(len(keys), ruled=rules is not None)
-        found = run.rows(sql, key_params(namespace, keys))
-        if rules is not None:
-            require_rules(rules, {row[-1] for row in found})
-            found = [row[:-1] for row in found]
-        rows |= {(namespace, row.key): row for row in map(name_row, found)}
-    return rows
-
-
-def require_rules(ours: int, found: Collection[int | None]) -> None:
-    """See that nothing is claimed by rules that are not in force.
-
-    Raises:
-        RulesReplaced: The database says, at least once, that others are.
-    """
-    if others := {one for one in found if one != ours}:
-        now = ", ".join("others" if one is None else f"version {one}" for one in others)
-        raise RulesReplaced(
-            f"This server reads names by rules version {ours}, and {now} are in force in the"
-            " database: stop it, and start one that has the same DIBS_LOOKALIKES and the same dibs"
-            " as the others"
-        )
-
-
 def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) -> Settled:
     row = rows.get(place(claim))
     if won:
         return Settled(Won(row or _written(run, claim, version=1)), is_new=True)
     for _ in range(TAKE_OVER_ROUNDS):
-        if row is None:  # its rules are not in force, or somebody deleted the row by hand
-            require_rules(
-                claim.username.rules_version, [run.rows(f"SELECT {run.dialect.rules}", {})[0][0]]
-            )
-            raise RowVanished(claim.username.key)
+        if row is None:
+            no_row(run, claim)
         if row.won_by(claim.token):
             return Settled(Won(row))
         if not row.open_to(claim):

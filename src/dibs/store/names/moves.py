@@ -9,9 +9,10 @@ from typing import NamedTuple
 from dibs.signals import Action
 from dibs.store.database.dialects.base import Run, claim_params
 from dibs.store.database.transactions import RowVanished
-from dibs.store.names import groups
-from dibs.store.names.claims import Place, decide, place, read
+from dibs.store.names import companions, groups
+from dibs.store.names.claims import decide, place
 from dibs.store.names.history import Step, append, changed
+from dibs.store.names.reading import Place, read
 from dibs.store.names.releases import Quarantine, end_groups, end_row
 from dibs.store.records import MARK, Claim, Lost, NameRow, Outcome, Won, owned
 
@@ -27,6 +28,7 @@ class OldName:
         owner_kind: Whose it is.
         owner: Which one of them.
         display: How they write it, if that is known: in a group it says who they are.
+        is_moving: Whether the row may still be under the key of the rules of before.
     """
 
     namespace: str
@@ -35,6 +37,7 @@ class OldName:
     owner_kind: str
     owner: str
     display: str = ""
+    is_moving: bool = False
 
     def is_in(self, row: NameRow) -> bool:
         """Whether the row is of exactly this name, and this owner has it."""
@@ -108,6 +111,10 @@ def apply_moves(
         if isinstance(outcome, Lost) and _is_of(outcome.row, claim):
             theirs.append((claim, outcome.row))  # claimed before, by whatever door
         outcomes[claim.token] = outcome
+    if theirs and theirs[0][0].username.twin is not None:
+        lost = companions.take(run, sorted((claim for claim, _ in theirs), key=place)).lost
+        outcomes |= {token: Lost(row) for token, row in lost.items()}
+        theirs = [(claim, row) for claim, row in theirs if claim.token not in lost]
     for claim, row in theirs:
         outcomes[claim.token] = _pass_on(run, row, claim, was.get(claim.token), steps)
     if joins:
@@ -149,9 +156,14 @@ def _leaving(run: Run, moves: Sequence[Move], *, lock: bool) -> dict[int, NameRo
     if not olds:
         return {}
     # What is given up may be another's at once, without an INSERT that asks which rules hold.
-    rules = next((move.claim.username.rules_version for move in moves if move.claim), None)
+    rules = next((move.claim.username.in_force for move in moves if move.claim), None)
     places = {(old.namespace, old.key) for old in olds.values()}
-    rows = groups.rows_at(run, places, lock=True) if lock else read(run, places, rules=rules)
+    if any(old.is_moving for old in olds.values()):
+        rows = companions.resolved(run, places)
+    elif lock:
+        rows = groups.rows_at(run, places, lock=True)
+    else:
+        rows = read(run, places, rules=rules)
     held = groups.lock_all(run, rows.values())
     found = {at: rows.get((old.namespace, old.key)) for at, old in olds.items()}
     for at, row in found.items():

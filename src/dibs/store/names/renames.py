@@ -10,11 +10,12 @@ from dibs.signals import Action
 from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects.base import Run, claim_params, plain
 from dibs.store.database.transactions import RowVanished
-from dibs.store.names import groups
-from dibs.store.names.claims import decide, place, read
+from dibs.store.names import companions, groups
+from dibs.store.names.claims import decide, place
 from dibs.store.names.history import Step, append, changed
+from dibs.store.names.reading import read
 from dibs.store.names.releases import Quarantine, end_groups, end_row
-from dibs.store.records import Claim, NameRow, Outcome, Won
+from dibs.store.records import Claim, Lost, NameRow, Outcome, Won
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
     groups.lock_all(run, [old])
     claim = groups.within(claim, [old])
     here, there = (old.namespace, old.key), place(claim)
-    rows = read(run, {here, there}, rules=claim.username.rules_version)
+    rows = read(run, {here, there}, rules=claim.username.in_force)
     row = rows.get(there)
     if row is not None and row.won_by(claim.token):
         return Won(row)  # our earlier self, whose COMMIT went unanswered
@@ -103,7 +104,8 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
     if wish.pace and not wish.is_spelling:
         _refuse_haste(run, claim, wish.pace)
     if wish.in_place and not old.is_member:
-        return Won(_respell(run, wish, seen))
+        lost = companions.take(run, [claim]).lost if claim.username.twin else {}
+        return Lost(lost[claim.token]) if lost else Won(_respell(run, wish, seen))
     outcome = decide(run, [claim], was={claim.token: old.display})[0]
     if isinstance(outcome, Won):
         new = outcome.row.display
@@ -190,7 +192,7 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
             raise UserNotFound
     groups.lock_all(run, [name, theirs])
     seen = {(row.namespace, row.key): row for row in (name, theirs)}
-    rows = read(run, {*seen, place(wish.instead)}, rules=wish.instead.username.rules_version)
+    rows = read(run, {*seen, place(wish.instead)}, rules=wish.instead.username.in_force)
     new = rows.get(place(wish.instead))
     if new is not None and new.won_by(wish.instead.token):
         return Won(new)  # our earlier self, whose COMMIT went unanswered

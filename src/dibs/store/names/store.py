@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from dibs.context import Deadline
-from dibs.errors import SchemaError, StoreError, StoreUnavailable
-from dibs.names import RULES_VERSION
+from dibs.errors import RulesReplaced, SchemaError, StoreError, StoreUnavailable
+from dibs.names import Parser, Phase
 from dibs.signals import Action, NameChange
 from dibs.store import schema
 from dibs.store.accounts.rows import change_user, make_row
@@ -22,9 +23,11 @@ from dibs.store.database.dialects.base import name_row, plain
 from dibs.store.database.outage import HEARSAY
 from dibs.store.database.transactions import Restart, Transactions
 from dibs.store.models import ALL_TABLES, Tables
-from dibs.store.names.claims import claim_at_once, decide, place, read
+from dibs.store.names.claims import claim_at_once, decide, place
+from dibs.store.names.companions import resolved
 from dibs.store.names.group_commit import GroupCommit
 from dibs.store.names.history import append, written
+from dibs.store.names.reading import read
 from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
 from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.records import (
@@ -54,6 +57,7 @@ LISTED = f"""
     WHERE {IS_USER} AND {{namespace}} = :namespace AND n.owner {{which}}
     ORDER BY n.owner LIMIT :limit
 """
+PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
 MAX_BATCH = 500
 
@@ -63,7 +67,7 @@ class NameStore:
 
     Args:
         transactions: On the service's database.
-        rules_version: The one that names are parsed by.
+        parser: What reads the names, by the rules that the database says.
         tables: Those that must be there: for names alone not all of them.
         grouped: Whether claims that come at the same moment may go together.
     """
@@ -72,17 +76,19 @@ class NameStore:
         self,
         transactions: Transactions,
         *,
-        rules_version: int = RULES_VERSION,
+        parser: Parser | None = None,
         tables: Tables = ALL_TABLES,
         grouped: bool = False,
     ) -> None:
         self.transactions = transactions
         self.engine = transactions.engine
-        self._rules_version = rules_version
+        self.parser = parser or Parser()
+        self.parser.ask = self._hear
         self.tables = tables
         self._secret = ""
         self._verified = -1
         self._verifying = threading.Lock()
+        self._hearing = threading.Lock()
         enough = transactions.budget.connect
         self._groups = GroupCommit(self._together, self._alone, enough=enough) if grouped else None
 
@@ -145,7 +151,38 @@ class NameStore:
 
     def _write(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
         self._verify_once(deadline)
+        try:
+            return self._send(claims, deadline, insist=insist)
+        except RulesReplaced as error:
+            claims = [self._again(claim, error, deadline) for claim in claims]
+            return self._send(claims, deadline, insist=insist)
 
+    def _again(self, claim: Claim, error: RulesReplaced, deadline: Deadline) -> Claim:
+        """The claim by the rules that are in force by now.
+
+        Raises:
+            RulesReplaced: This server cannot have names by those.
+        """
+        if claim.username.in_force == self.parser.phase.token and not self._follow(deadline):
+            raise error
+        return replace(claim, username=self.parser.existing(claim.username.display))
+
+    def _follow(self, deadline: Deadline) -> bool:
+        """Read which rules are in force, and say whether names can be had by those."""
+        rows = self.transactions.read(lambda run: run.rows(PHASE, {}), deadline=deadline)
+        return bool(rows) and self.parser.follow(Phase(*plain(rows[0])))
+
+    def _hear(self) -> None:
+        """Hear that names on their way are somewhere else, if the database can say."""
+        if self._hearing.acquire(blocking=False):  # one hears for all
+            try:
+                self._follow(self.transactions.budget.start())
+            except StoreError:
+                pass
+            finally:
+                self._hearing.release()
+
+    def _send(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
         def work(run: Run) -> list[Outcome]:
             outcomes = decide(run, claims, patient=insist)
             self._insert_teams(run, claims, outcomes)
@@ -176,6 +213,8 @@ class NameStore:
         (user,) = [claim.user for claim in claims] if len(claims) == 1 else [None]
         if not self.transactions.dialect.whole or user is None or user.password_hash is None:
             return None
+        if claims[0].username.twin is not None:
+            return None  # two names' rows, of which one may be refused
         return partial(claim_at_once, claim=claims[0])
 
     def _verify_once(self, deadline: Deadline) -> None:
@@ -214,7 +253,8 @@ class NameStore:
         places = {(namespace, key) for key in keys}
 
         def work(run: Run) -> Mapping[str, NameRow]:
-            return {row.key: row for row in read(run, places).values()}
+            find = resolved if self.parser.phase.step == "moving" else read
+            return {key: row for (_, key), row in find(run, places).items()}
 
         return self.transactions.read(work, deadline=deadline)
 
@@ -312,7 +352,11 @@ class NameStore:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        return self._move(wish.claim, lambda run: apply_rename(run, wish), deadline)
+        try:
+            return self._move(wish.claim, lambda run: apply_rename(run, wish), deadline)
+        except RulesReplaced as error:
+            now = replace(wish, claim=self._again(wish.claim, error, deadline))
+            return self._move(now.claim, lambda run: apply_rename(run, now), deadline)
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
         """Pass a name on from one user to another: all of it or nothing.
@@ -325,7 +369,11 @@ class NameStore:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known.
         """
-        return self._move(wish.instead, lambda run: apply_transfer(run, wish), deadline)
+        try:
+            return self._move(wish.instead, lambda run: apply_transfer(run, wish), deadline)
+        except RulesReplaced as error:
+            now = replace(wish, instead=self._again(wish.instead, error, deadline))
+            return self._move(now.instead, lambda run: apply_transfer(run, now), deadline)
 
     def _move(
         self, claim: Claim, work: Callable[[Run], Outcome | None], deadline: Deadline
@@ -442,8 +490,8 @@ class NameStore:
 
         def look(connection: Connection) -> None:
             if schema.is_new(connection):
-                schema.write_rules(connection, self._rules_version)
-            schema.verify(connection, self._rules_version, tables=self.tables)
+                schema.write_rules(connection, self.parser.rules_version)
+            schema.verify(connection, self.parser, tables=self.tables)
 
         self.transactions.inspect(look, deadline=deadline)
 

@@ -94,7 +94,7 @@ class Inserted(NamedTuple):
         won: The tokens of those whose rows are there.
         rows: Rows that were seen on the way, by namespace and key.
         whole: Whether users and history were written as well, for those that won.
-        rules: The version of those in force, as each row that was seen says.
+        rules: Which are in force, as each row that was seen says.
     """
 
     won: set[str]
@@ -111,7 +111,7 @@ class Dialect:
         drivers: What addresses begin with that do not name the driver that dibs uses.
         extra: That of dibs which installs the driver.
         clock: SQL for the database's own time in integer milliseconds since 1970.
-        rules: SQL for the version of the rules that are in force; NULL while they change. Whoever
+        rules: SQL for which rules are in force; see `dibs.names.phase:Phase.token`. Whoever
             changes them waits until every transaction that has read it before is over.
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
@@ -123,7 +123,11 @@ class Dialect:
     drivers: ClassVar[Mapping[str, str]] = {}
     extra: ClassVar[str] = ""
     clock: ClassVar[str]
-    rules: ClassVar[str] = "(SELECT rules_version FROM dibs_meta WHERE id = 1 AND phase IS NULL)"
+    rules: ClassVar[str] = (
+        "(SELECT CASE phase WHEN 'both' THEN rules_version + 65536 * other_rules"
+        " WHEN 'moving' THEN -(rules_version + 65536 * other_rules)"
+        " ELSE rules_version END FROM dibs_meta WHERE id = 1)"
+    )
     begin: ClassVar[str] = "BEGIN"
     whole: ClassVar[bool] = False
     one_writer: ClassVar[bool] = False
@@ -289,7 +293,7 @@ class Dialect:
         """The rows of `count` keys of one namespace, with whether each is free.
 
         Args:
-            ruled: Whether each row ends with what `rules` is at that moment.
+            ruled: Whether each row ends with what `rules` says at that moment.
         """
         of_rules = f", {cls.rules}" if ruled else ""
         return f"SELECT {cls.seen()}{of_rules} FROM dibs_names WHERE {cls.among(count)}"
@@ -409,6 +413,15 @@ class Dialect:
             sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
             sql = f"{sql} {', '.join([values] * len(part))}"
             connection.exec_driver_sql(sql, tuple(value for row in part for value in row))
+
+    @classmethod
+    def begun(cls, run: Run) -> set[str]:
+        """The transactions of others that have begun and may have read which rules are in force.
+
+        None where a lock keeps those from being changed meanwhile.
+        """
+        del run
+        return set()
 
     @classmethod
     def insert_names(

@@ -204,6 +204,17 @@ class PostgreSQL(Dialect):
                     copy.write_row(row)
 
     @classmethod
+    def begun(cls, run: Run) -> set[str]:
+        # Each holds a lock on its own number from before its first statement sees anything.
+        rows = run.rows(
+            "SELECT l.virtualtransaction FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+            " WHERE l.locktype = 'virtualxid' AND a.datname = current_database()"
+            " AND a.pid <> pg_backend_pid()",
+            {},
+        )
+        return {str(row[0]) for row in rows}
+
+    @classmethod
     def insert_names(
         cls,
         run: Run,
@@ -231,11 +242,12 @@ class PostgreSQL(Dialect):
         # its own, afterwards would be too late.
         insert = (
             f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})"
-            f" SELECT {cls.values(0, told=told)} WHERE :rules_version_0 = {cls.rules}"
+            f" SELECT {cls.values(0, told=told)} WHERE :in_force = {cls.rules}"
             f" {cls.pass_over('namespace, name_key')} RETURNING claim_token"
         )
         written = f"won AS ({insert})"
         params = insert_params([claim], [new], told=told)
+        params["in_force"] = claim.username.in_force
         if told:
             written += f", told AS ({ONE_LINE.format(clock=cls.clock)})"
             params |= history_params(0, new)

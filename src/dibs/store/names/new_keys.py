@@ -1,0 +1,273 @@
+"""Rows on their way to the keys of other rules; see `dibs.store.names.rekey`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+from dibs.errors import InvalidName
+from dibs.names.username import READERS, Username
+from dibs.signals import NameChange
+from dibs.store.accounts.rows import ONLY_NAMED
+from dibs.store.database.dialects.base import Run, key_params, name_row, row_params
+from dibs.store.database.transactions import RowVanished
+from dibs.store.names import groups
+from dibs.store.names.companions import BEHIND, LEFT, MARK, REKEY, companion_key, is_called
+from dibs.store.names.history import Step, append, changed
+from dibs.store.names.reading import Place, read
+from dibs.store.names.releases import FREE, end_groups, end_row
+from dibs.store.records import Claim, NameRow
+
+Fate = Literal["moved", "ended", "kept"]
+"""What became of one name: `kept` has no place to go to."""
+
+
+class Wanted(NamedTuple):
+    """A row, and what its name is by the new rules."""
+
+    row: NameRow
+    name: Username
+
+    @property
+    def here(self) -> Place:
+        """Where the row is."""
+        return self.row.namespace, self.row.key
+
+    @property
+    def place(self) -> Place:
+        """Where the row is to be."""
+        return self.row.namespace, self.name.key
+
+
+def _mark(one: Wanted) -> Place:
+    return one.row.namespace, companion_key(one.name.key)
+
+
+def _companion(one: Wanted, key: str) -> NameRow:
+    return replace(
+        one.row,
+        key=key,
+        canonical=one.row.key,
+        state="companion",
+        owner_kind=REKEY,
+        owner=REKEY,
+        claim_token=None,
+        version=1,
+    )
+
+
+def accompany(run: Run, wanted: Sequence[Wanted], rules: int, merged: list[Place]) -> None:
+    """Write the companions of these rows, and find those that are one with others."""
+    merged.clear()  # the transaction may be run again
+    marks = {_mark(one): one for one in reversed(wanted)}
+    rows = [_companion(marks[at], at[1]) for at in sorted(marks)]
+    params = row_params(rows)
+    for i in range(len(rows)):
+        params |= {f"actor_{i}": REKEY, f"request_id_{i}": None, f"registered_{i}": None}
+    run.change(run.dialect.insert(len(rows)), params)
+    there = read(run, {*marks, *(one.place for one in wanted)})
+    theirs = read(run, {(at[0], there[at].canonical) for at in marks})
+    for one in wanted:
+        here, mark, met = one.here, there[_mark(one)], there.get(one.place)
+        if met is not None and is_called(met, rules):
+            merged.append(here)
+        if mark.canonical != one.row.key:
+            other = here[0], mark.canonical
+            if other in theirs and _has(theirs[other], one.name.key, rules):
+                merged += [other, here]
+            else:  # of a name that is over
+                groups.write(run, replace(mark, canonical=one.row.key, version=mark.version + 1))
+
+
+def _has(row: NameRow, key: str, rules: int) -> bool:
+    """Whether a row that is not free has a name with this key by these rules."""
+    if row.free or row.state == "companion":
+        return False
+    try:
+        return READERS[rules](row.display).key == key
+    except InvalidName:
+        return False
+
+
+def _locked(run: Run, places: Iterable[Place]) -> dict[Place, NameRow]:
+    found: dict[Place, NameRow] = {}
+    for namespace in sorted({namespace for namespace, _ in places}):
+        keys = sorted(key for where, key in places if where == namespace)
+        sql = run.dialect.lock_rows(run.dialect.among(len(keys)))
+        rows = map(name_row, run.rows(sql, key_params(namespace, keys)))
+        found |= {(namespace, row.key): row for row in rows}
+    return found
+
+
+def _leave(run: Run, rows: Sequence[NameRow]) -> list[Step]:
+    """Leave keys behind that nobody can have until the old ones are given up.
+
+    The rows are locked.
+    """
+    for namespace in sorted({row.namespace for row in rows}):
+        keys = [row.key for row in rows if row.namespace == namespace]
+        sql = (
+            "UPDATE dibs_names SET state = 'companion', owner_kind = :kind, owner = :kind,"
+            " claim_token = NULL, expires_at = NULL, version = version + 1,"
+            f" updated_at = {run.dialect.clock} WHERE {run.dialect.among(len(keys))}"
+        )
+        run.change(sql, key_params(namespace, keys) | {"kind": REKEY})
+    return [Step(row, _news(replace(row, version=row.version + 1))) for row in rows]
+
+
+def _news(row: NameRow) -> NameChange:
+    return changed(row, "rekeyed", was=row.display, became=row.display)
+
+
+def _register(run: Run, rows: Iterable[NameRow]) -> None:
+    """Make the rows of users of whom their name's first claim alone says that they exist."""
+    only_named = [row for row in rows if row.first is not None and row.first.registered]
+    for namespace in sorted({row.namespace for row in only_named}):
+        keys = [row.key for row in only_named if row.namespace == namespace]
+        sql = (
+            "INSERT INTO dibs_users (id, created_at) SELECT owner, created_at FROM dibs_names"
+            f" WHERE {run.dialect.among(len(keys))} AND {ONLY_NAMED.format('')}"
+            f" {run.dialect.pass_over('id')}"
+        )
+        run.change(sql, key_params(namespace, keys))
+
+
+def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
+    """Move the rows whose new places were never anybody's: nearly all, in a few statements."""
+    moved.clear()
+    alone = {one.here: one for one in wanted if not one.row.is_member}
+    rows = _locked(run, alone)
+    targets: dict[Place, Wanted] = {}
+    for at, one in alone.items():
+        if rows.get(at) == one.row and one.name.key != one.row.key:
+            targets.setdefault(one.place, one._replace(row=rows[at]))
+    there = read(run, set(targets))
+    new = [one for at, one in sorted(targets.items()) if at not in there]
+    if not new:
+        return
+    _register(run, (one.row for one in new))
+    _insert(run, [_renamed(one, 1) for one in new])
+    arrived = read(run, {one.place for one in new})
+    new = [one for one in new if _is_same(arrived.get(one.place), one.row)]  # or who was quicker
+    steps = _leave(run, [one.row for one in new])
+    steps += [Step(None, _news(arrived[one.place]), told=True) for one in new]
+    append(run, steps)
+    _point(run, new)
+    run.noted.clear()  # whose name it is, and how it is written, is as before
+    moved |= {one.here for one in new}
+
+
+def _insert(run: Run, rows: Sequence[NameRow]) -> None:
+    lasts = {f"lasts_{i}": row.expires_in for i, row in enumerate(rows)}
+    run.change(run.dialect.insert(len(rows), told=True), row_params(rows) | lasts)
+
+
+def _is_same(now: NameRow | None, row: NameRow) -> bool:
+    return now is not None and (now.version, now.display, now.state, now.owner_kind, now.owner) == (
+        1,
+        row.display,
+        row.state,
+        row.owner_kind,
+        row.owner,
+    )
+
+
+def _point(run: Run, moved: Sequence[Wanted]) -> None:
+    """Have companions say that the row of their name is at its new key."""
+    for namespace in sorted({one.row.namespace for one in moved}):
+        keys = sorted({one.name.key for one in moved if one.row.namespace == namespace})
+        params = key_params(namespace, [companion_key(key) for key in keys])
+        cases = "".join(f" WHEN :key_{i} THEN :to_{i}" for i in range(len(keys)))
+        sql = (
+            f"UPDATE dibs_names SET canonical = CASE name_key{cases} END, version = version + 1"
+            f" WHERE {run.dialect.among(len(keys))}"
+        )
+        run.change(sql, params | {f"to_{i}": key for i, key in enumerate(keys)})
+
+
+def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
+    """Move one name, whatever is at its new place.
+
+    Raises:
+        RowVanished: A row kept changing; the transaction is to be run again.
+    """
+    groups.lock_all(run, [one.row])
+    rows = _locked(run, {one.here, one.place})
+    row, met = rows.get(one.here), rows.get(one.place)
+    if row is None or (row.display, row.state) != (one.row.display, one.row.state) or row.free:
+        fates.append("moved")  # it is another name by now, whose claim has taken the new key
+        return
+    _register(run, [row])
+    one = one._replace(row=row)
+    if one.name.key == row.group[1]:  # only its canonical form is another
+        after = replace(row, canonical=one.name.canonical, version=row.version + 1, first=None)
+        _overwrite(run, after)
+        append(run, [Step(row, _news(after))])
+        fates.append("moved")
+        return
+    steps: list[Step] = []
+    fates.append(_arrive(run, one, met, steps))
+    if fates[-1] == "kept":
+        return
+    if row.is_member:
+        steps.append(end_row(run, row, FREE, action="left", became=row.display).step)
+    else:
+        steps += _leave(run, [row])
+    append(run, steps)
+    if row.is_member:
+        end_groups(run, [row], FREE)
+    _point(run, [one])
+    run.noted.clear()
+
+
+def _arrive(run: Run, one: Wanted, met: NameRow | None, steps: list[Step]) -> Fate:
+    """Write the name to its new place: somebody's own goes before what is nobody's."""
+    row = one.row
+    is_taken = met is not None and not met.free and met.state != "companion"
+    if met is not None and is_taken and met.state in ("owned", "group") and row.state == "owned":
+        claim = Claim(one.name, str(row.owner_kind), str(row.owner), REKEY, row.namespace)
+        return "kept" if groups.join(run, [claim]).rows[claim.token] is None else "moved"
+    if is_taken and row.state != "owned":
+        return "ended"
+    after = _renamed(one, 1 if met is None else met.version + 1)
+    _insert(run, [after]) if met is None else _overwrite(run, after)
+    steps.append(Step(met, _news(after), told=met is None))
+    return "moved"
+
+
+def _renamed(one: Wanted, version: int) -> NameRow:
+    """The row at its new place."""
+    name = one.name
+    return replace(
+        one.row,
+        key=name.key,
+        canonical=name.canonical,
+        rules_version=name.rules_version,
+        claim_token=None,
+        version=version,
+        first=None,
+    )
+
+
+def _overwrite(run: Run, after: NameRow) -> None:
+    params = row_params([after]) | {"version": after.version - 1, "lasts_0": after.expires_in}
+    if run.change(run.dialect.take_over(when_free=False), params) != 1:
+        raise RowVanished(after.key)
+
+
+def free_some(run: Run, rows: Sequence[NameRow]) -> None:
+    """Delete companions, and let go of old keys that names have left behind."""
+    marked = [row for row in rows if MARK <= row.key < BEHIND]
+    for namespace in sorted({row.namespace for row in marked}):
+        keys = [row.key for row in marked if row.namespace == namespace]
+        sql = f"DELETE FROM dibs_names WHERE {run.dialect.among(len(keys))} AND {LEFT}"
+        run.change(sql, key_params(namespace, keys))
+    left = _locked(run, {(row.namespace, row.key) for row in rows if row not in marked})
+    gone = [
+        end_row(run, row, FREE, action="released")
+        for row in left.values()
+        if row.state == "companion"
+    ]
+    append(run, [one.step for one in gone])
+    run.noted.clear()

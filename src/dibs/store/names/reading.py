@@ -1,0 +1,62 @@
+"""Rows by their keys, and whether the rules by which somebody is about to claim are in force."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import groupby
+from typing import NoReturn
+
+from dibs.errors import RulesReplaced
+from dibs.store.database.dialects.base import Run, key_params, name_row
+from dibs.store.database.transactions import RowVanished
+from dibs.store.records import Claim, NameRow
+
+Place = tuple[str, str]
+"""A namespace and a key: what the database makes unique."""
+
+
+def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Place, NameRow]:
+    """The rows at these places, one statement a namespace.
+
+    Args:
+        run: Sends the statements.
+        places: Namespaces and keys.
+        rules: Those by which something of this is about to be claimed; see `Username.in_force`.
+
+    Raises:
+        RulesReplaced: Those are not in force; asked of the rows' own statement, if there are any.
+    """
+    rows: dict[Place, NameRow] = {}
+    for namespace, group in groupby(sorted(places), key=lambda place: place[0]):
+        keys = [key for _, key in group]
+        sql = run.dialect.select(len(keys), ruled=rules is not None)
+        found = run.rows(sql, key_params(namespace, keys))
+        if rules is not None:
+            require_rules(rules, {row[-1] for row in found})
+            found = [row[:-1] for row in found]
+        rows |= {(namespace, row.key): row for row in map(name_row, found)}
+    return rows
+
+
+def require_rules(ours: int, found: Collection[int | None]) -> None:
+    """See that nothing is claimed by rules that are not in force.
+
+    Raises:
+        RulesReplaced: The database says, at least once, that others are.
+    """
+    if any(one != ours for one in found):
+        raise RulesReplaced(
+            "Names are kept by other rules now than by this server's: `dibs check` says which. Stop"
+            " it, and start one that has the same DIBS_LOOKALIKES and the same dibs as the others"
+        )
+
+
+def no_row(run: Run, claim: Claim) -> NoReturn:
+    """Say why a claim has neither made a row nor met one.
+
+    Raises:
+        RulesReplaced: Its rules are not in force.
+        RowVanished: Somebody deleted the row by hand between two statements.
+    """
+    require_rules(claim.username.in_force, [run.rows(f"SELECT {run.dialect.rules}", {})[0][0]])
+    raise RowVanished(claim.username.key)
