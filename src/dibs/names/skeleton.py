@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal, get_args
+from operator import add
+from typing import Literal, get_args
 from unicodedata import normalize
 
 from dibs.names.tables import character, prototypes, sequences, stackers, syllable_marks, twins
@@ -22,6 +23,9 @@ RULES = 4
 
 OLD_RULES = 3
 """Those before, by which rows may have been made; `dibs adopt rekey` brings them up to date."""
+
+MAX_REMEMBERED = 4096
+"""Of how many characters it is remembered what they are in a syllable."""
 
 MAX_KEY_BYTES = 1024
 """The longest key that the database takes; a name whose key is longer is refused."""
@@ -102,11 +106,13 @@ def key_of_ascii(canonical: str, lookalikes: Lookalikes) -> str:
 
 def _shape(text: str) -> str:
     text = normalize("NFD", text)
-    if max(text) > "\u077f":  # where scripts with syllables begin
-        text = _in_order(text)
-        found, preferred = _sequences()
-        text, count = found.subn(lambda one: preferred[one[0]], text)
-        text = _in_order(text) if count else text
+    # Where scripts with syllables begin, and only where there is a mark of one.
+    if max(text) > "\u077f" and "m" in (kinds := text.translate(_kinds)):
+        text = _in_order(text, kinds)
+        known, found, preferred = _sequences()
+        if not known.isdisjoint(map(add, text, text[1:])):
+            text = found.sub(lambda one: preferred[one[0]], text)
+            text = _in_order(text, text.translate(_kinds))
     shape = normalize("NFD", text.translate(_shapes()))
     return HIDDEN_DOT.sub(r"\1", shape) if "\u0307" in shape else shape
 
@@ -116,33 +122,46 @@ def _old_shape(text: str) -> str:
     return HIDDEN_DOT.sub(r"\1", shape) if "\u0307" in shape else shape
 
 
-def _in_order(text: str) -> str:
+class _Kinds(dict[int, str]):
+    """What a character is in a syllable, for `str.translate`: m a mark, s a stacker, or neither."""
+
+    def __missing__(self, point: int) -> str:
+        char = chr(point)
+        kind = "m" if char in syllable_marks() else "s" if char in stackers() else "."
+        if len(self) >= MAX_REMEMBERED:
+            self.clear()
+        self[point] = kind
+        return kind
+
+
+_kinds = _Kinds()
+_RUNS = re.compile("(?:m|s.){2,}")
+_PARTS = re.compile("m|s.")
+
+
+def _in_order(text: str, kinds: str) -> str:
     """Put the marks of each syllable into one order: in any other they look the same."""
-    stacked, runs, stacks, parts, places = _syllables()
-    if stacked(text):
-        return stacks(lambda run: "".join(sorted(parts(run[0]), key=places)), text)
-    return runs(lambda run: "".join(sorted(run[0], key=places)), text)
+    if "mm" not in kinds and "s" not in kinds:
+        return text
+    marks, found, last = syllable_marks(), [], 0
+    for run in _RUNS.finditer(kinds):
+        parts = [text[at.start() : at.end()] for at in _PARTS.finditer(kinds, *run.span())]
+        parts.sort(key=lambda part: (marks.get(part, -1), part))
+        found += [text[last : run.start()], *parts]
+        last = run.end()
+    return "".join([*found, text[last:]])
 
 
 @cache
-def _syllables() -> tuple[Callable[..., Any], ...]:
-    """What finds stacked consonants, marks in a row, both, and their parts; and a part's place."""
-    order, marks = syllable_marks(), "".join(syllable_marks())
-    part = f"{stackers()}.|[{marks}]"
-    places = {mark: (place, mark) for mark, place in order.items()}
-    return (
-        re.compile(stackers()).search,
-        re.compile(f"[{marks}][{marks}]+").sub,
-        re.compile(f"(?:{part}){{2,}}").sub,
-        re.compile(part).findall,
-        lambda one: places.get(one) or (-1, one),
-    )
-
-
-@cache
-def _sequences() -> tuple[re.Pattern[str], dict[str, str]]:
-    found = {_in_order(one): _in_order(other) for one, other in sequences().items()}
-    return re.compile("|".join(sorted(found, key=len, reverse=True))), found
+def _sequences() -> tuple[frozenset[str], re.Pattern[str], dict[str, str]]:
+    """The first two characters of each; what finds them; and what each is to be."""
+    found = {
+        _in_order(one, one.translate(_kinds)): _in_order(other, other.translate(_kinds))
+        for one, other in sequences().items()
+        if len(one) > 1
+    }
+    pattern = re.compile("|".join(sorted(found, key=len, reverse=True)))
+    return frozenset(one[:2] for one in found), pattern, found
 
 
 @cache
@@ -150,7 +169,8 @@ def _shapes() -> dict[int, str]:
     """Return the shapes of today's rules: those of the old ones, with more of them the same."""
     pairs = twins()
     old = {point: target.translate(pairs) for point, target in _old_shapes().items()}
-    return pairs | old
+    single = {ord(one): other for one, other in sequences().items() if len(one) == 1}
+    return pairs | old | {point: old.get(ord(other), other) for point, other in single.items()}
 
 
 @cache

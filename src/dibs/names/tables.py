@@ -83,7 +83,7 @@ class _Table:
     twins: dict[int, str]
     sequences: dict[str, str]
     marks: dict[str, int]
-    stackers: list[tuple[str, str]]
+    stackers: frozenset[str]
     break_starts: list[int]
     break_letters: list[str]
     hidden: list[tuple[str, str]]
@@ -106,7 +106,11 @@ def _table() -> _Table:
             for first, last, place in data["marks"]
             for point in range(ord(first), ord(last) + 1)
         },
-        stackers=data["stackers"],
+        stackers=frozenset(
+            chr(point)
+            for first, last in data["stackers"]
+            for point in range(ord(first), ord(last) + 1)
+        ),
         break_starts=[start for start, _ in data["breaks"]],
         break_letters=[letter for _, letter in data["breaks"]],
         hidden=[(first, last) for first, last in data["hidden"]],
@@ -168,9 +172,9 @@ def syllable_marks() -> dict[str, int]:
     return _table().marks
 
 
-def stackers() -> str:
-    """Return what puts the next consonant below the one before, as a class of characters."""
-    return "[" + "".join(f"{first}-{last}" for first, last in _table().stackers) + "]"
+def stackers() -> frozenset[str]:
+    """Return what puts the next consonant below the one before."""
+    return _table().stackers
 
 
 def breaks() -> tuple[list[int], list[str]]:
