@@ -154,14 +154,14 @@ def _in_order(text: str, kinds: str) -> str:
 
 @cache
 def _sequences() -> tuple[frozenset[str], re.Pattern[str], dict[str, str]]:
-    """The first two characters of each; what finds them; and what each is to be."""
+    """The last two characters of each, which few names hold; what finds them; and what each is to be."""
     found = {
         _in_order(one, one.translate(_kinds)): _in_order(other, other.translate(_kinds))
         for one, other in sequences().items()
         if len(one) > 1
     }
     pattern = re.compile("|".join(sorted(found, key=len, reverse=True)))
-    return frozenset(one[:2] for one in found), pattern, found
+    return frozenset(one[-2:] for one in found), pattern, found
 
 
 @cache
