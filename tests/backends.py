@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from dibs.names import Parser
 from dibs.store import Budget
 from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
@@ -162,4 +163,4 @@ def open_store(url: str, *, budget: Budget | None = None, pool_size: int = 8) ->
     """A store as the service makes it."""
     budget = budget or Budget()
     engine = connect(url, budget=budget, pool_size=pool_size)
-    return NameStore(Transactions(engine, budget), grouped=True)
+    return NameStore(Transactions(engine, budget), parser=Parser(), grouped=True)

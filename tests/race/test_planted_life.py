@@ -58,7 +58,7 @@ def test_a_take_over_of_whatever_is_there(store: NameStore, monkeypatch: Any) ->
 
     monkeypatch.setattr(store.transactions.dialect, "take_over", take_over)
     # Claims of one process might share a transaction, and wait for each other.
-    apart = [NameStore(store.transactions) for _ in range(4)]
+    apart = [NameStore(store.transactions, parser=store.parser) for _ in range(4)]
     outcomes = claim_at_once(apart, [a_claim("ada") for _ in range(4)])
     with pytest.raises((AssertionError, ValueError)):
         assert_one_winner(outcomes)

@@ -97,7 +97,7 @@ def test_lisu_that_reads_as_a_role_is_one():
 
 
 def test_keys_changed_so_the_version_did():
-    assert RULES_VERSION == 30
+    assert RULES_VERSION == 40
 
 
 # --- every letter that has a capital -----------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from dibs.errors import InvalidName
 from dibs.names import Lookalikes, parse, rules_version
-from dibs.names.skeleton import key_of
+from dibs.names.skeleton import OLD_RULES, RULES, key_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "names.md"
 ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| ([^|]+) \| ([^|]+) \| [^|]+ \|$", re.M)
@@ -33,9 +33,9 @@ def test_the_documented_verdict_is_the_real_one(one, other, standard, strict):
     assert verdict(one, other, "strict") == strict
 
 
-def test_there_are_forty_pairs():
+def test_there_are_forty_five_pairs():
     """A row that the pattern does not read would be executed by nothing."""
-    assert len(PAIRS) == 40
+    assert len(PAIRS) == 45
 
 
 def test_strict_stops_the_capital_i():
@@ -53,10 +53,13 @@ def test_off_merges_spellings_only():
 
 def test_each_mode_has_a_rules_version_of_its_own():
     """Rows of two modes must not meet in one table."""
-    assert [rules_version(mode) for mode in ("standard", "strict", "off")] == [30, 31, 32]
-    assert parse("ada", lookalikes="strict").rules_version == 31
+    assert [rules_version(mode) for mode in ("standard", "strict", "off")] == [40, 41, 42]
+    assert parse("ada", lookalikes="strict").rules_version == 41
     with pytest.raises(ValueError, match="standard, strict, off"):
         rules_version("lenient")  # type: ignore[arg-type]
+    assert [rules_version(rules=one) for one in (OLD_RULES, RULES)] == [30, 40]
+    with pytest.raises(ValueError, match="rules must be 3 or 4"):
+        rules_version(rules=2)
 
 
 def test_fast_keys_are_the_tables():

@@ -77,9 +77,9 @@ AROUND = {"\u05d0": "א{}א", "\u093e": "र{}म", "\u0969": "रम{}म", "\u
 
 # RFC 5892, appendix A, which RFC 8264 takes over: a string, whether its rule holds, dibs' codes.
 CONTEXT = [
-    ("क्\u200cष", True, ["control"]),  # A.1; a joiner cannot be told from nothing
+    ("क्\u200cष", True, []),  # A.1
     ("क\u200cष", False, ["control"]),
-    ("क्\u200dष", True, ["control"]),  # A.2
+    ("क्\u200dष", True, []),  # A.2
     ("क\u200dष", False, ["control"]),
     ("l\u00b7l", True, []),  # A.3
     ("a\u00b7l", False, ["character"]),

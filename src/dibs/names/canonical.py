@@ -12,6 +12,9 @@ from dibs.names.tables import character
 
 MAX_ROUNDS = 3
 
+JOINERS = dict.fromkeys((0x200C, 0x200D))
+"""The zero-width non-joiner and joiner, which names are spelt with and without."""
+
 
 def normalise(text: str) -> str:
     """Fold away the differences between spellings of one name.

@@ -97,18 +97,19 @@ def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reas
 
 # --- which characters --------------------------------------------------------
 
-# Where a joiner is seen and names need it: Persian and Urdu between two letters that would join;
-# Bengali behind a hasanta that stays, and before the one of a ya-phala; Sinhala at an al-lakuna.
-# Narrower than RFC 5892, A.1 and A.2, under which ত্‍ is allowed and looks like ৎ.
+# Where a joiner is seen and names need it: Persian and Urdu between two letters that would join; in
+# India behind a virama that stays, in Hindi and Nepali for half a letter; Bengali before the
+# hasanta of a ya-phala, Sinhala at an al-lakuna. Narrower than RFC 5892, A.1 and A.2, under which
+# a Bengali ta and virama with a joiner is allowed and looks like another letter.
 _JOINED = re.compile(
     "(?<=[\u0626\u0628\u062a-\u062e\u0633-\u063f\u0641-\u0647\u0649\u064a\u066e\u066f"
     "\u0678-\u0687\u069a-\u06bf\u06c1\u06c2\u06cc\u06ce\u06d0\u06d1\u06fa-\u06fc])\u200c"
     "(?=[\u0620-\u063f\u0641-\u064a\u066e-\u06d3\u06d5\u06fa-\u06fc])"
-    "|(?<=\u09cd)\u200c(?=[\u0995-\u09b9\u09dc-\u09df])"
+    "|(?<=[\u094d\u09cd\u0acd\u0b4d\u0c4d\u0ccd\u0d4d])\u200c(?=[\u0904-\u0d7f])"
+    "|(?<=\u094d)\u200d(?=[\u0915-\u0939\u0958-\u095f])"
     "|(?<=[\u09b0\u09f0])\u200d(?=\u09cd\u09af)"
     "|(?<=\u0dca)\u200d(?=[\u0d9a-\u0dc6])|(?<=[\u0d9a-\u0dc6])\u200d(?=\u0dca)"
 )
-_JOINERS = dict.fromkeys((0x200C, 0x200D))
 
 
 def white_space(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -254,9 +255,8 @@ def one_kind_of_digits(display: str, canonical: str, policy: NamePolicy) -> Iter
 def bidi(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """A right-to-left name is read in one order by everybody (RFC 5893)."""
     # Of a character that is refused the direction does not matter.
-    plain = canonical.translate(_JOINERS)
-    known = all(character(char).bidi for char in plain)
-    if known and not keeps_bidi_rule(plain):
+    known = all(character(char).bidi for char in canonical)
+    if known and not keeps_bidi_rule(canonical):
         yield Reason("bidi", BIDI)
 
 

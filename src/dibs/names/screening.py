@@ -35,6 +35,8 @@ class Suspicion(IntFlag):
     """A character is not simply allowed, or the name is long: every rule is asked."""
 
 
+# What a canonical form does not tell of; joiners are none of it.
+_ODD_FORMS = MISLEADING_FORMS | {"\u200c", "\u200d"}
 # Plain numbers: arithmetic with an IntFlag costs a microsecond each time.
 _SHORT, _NUMBER, _SCRIPTS = int(Suspicion.SHORT), int(Suspicion.NUMBER), int(Suspicion.SCRIPTS)
 _CAPITALS, _ANYTHING = int(Suspicion.CAPITALS), int(Suspicion.ANYTHING)
@@ -73,6 +75,6 @@ def doubts(display: str, canonical: str, policy: NamePolicy) -> int:
 def _is_plain_form(display: str, canonical: str) -> bool:
     # A younger Python folds characters that an older one does not have into those that it has.
     rest = set(display).difference(canonical)
-    return MISLEADING_FORMS.isdisjoint(rest) and all(
+    return _ODD_FORMS.isdisjoint(rest) and all(
         char < "\x7f" or character(char).kind != "new" for char in rest
     )

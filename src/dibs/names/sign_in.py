@@ -13,6 +13,7 @@ from itertools import islice, product
 from typing import Protocol, TypeVar
 from unicodedata import normalize
 
+from dibs.names.canonical import JOINERS
 from dibs.names.skeleton import HIDDEN_DOT
 
 MAX_SPELLINGS = 64
@@ -33,7 +34,6 @@ _SEEN: tuple[tuple[str, ...], ...] = (("\u0565\u057e", "\u0565\u0582"),)
 _ALL = {one: sisters for sisters in (*_SISTERS, *_SEEN) for one in sisters}
 _FORM = re.compile("|".join(sorted(_ALL, key=len, reverse=True)))
 _GREEK_MARKS = re.compile("(?<=[\u0370-\u03ff])[\u0301\u0308]+")
-_JOINERS = dict.fromkeys((0x200C, 0x200D))
 _GREEK_VOWEL = re.compile("[αεηιουω]\u0308?")
 _PARTS = re.compile(f"((?:[\u0370-\u03ff][\u0301\u0308]*)+|{_FORM.pattern})")
 
@@ -75,7 +75,7 @@ def sign_in_form(canonical: str) -> str:
     """A canonical form without what keyboards and capitals do to a name."""
     if canonical.isascii():
         return canonical
-    text = HIDDEN_DOT.sub(r"\1", normalize("NFD", canonical.translate(_JOINERS)))
+    text = HIDDEN_DOT.sub(r"\1", normalize("NFD", canonical.translate(JOINERS)))
     return _FORM.sub(lambda found: _ALL[found[0]][0], _GREEK_MARKS.sub("", text))
 
 

@@ -7,23 +7,30 @@ other part of dibs takes it as it comes: it is not meant to be read or shown.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
+from operator import add
 from typing import Literal, get_args
 from unicodedata import normalize
 
-from dibs.names.tables import character, prototypes
+from dibs.names.tables import character, prototypes, sequences, stackers, syllable_marks, twins
 
 Lookalikes = Literal["standard", "strict", "off"]
 """Which names are one: those that look alike, also when written in capitals, or neither."""
 
-RULES = 3
+RULES = 4
 """Grows whenever one name could get another key."""
+
+OLD_RULES = 3
+"""Those before, by which rows may have been made; `dibs adopt rekey` brings them up to date."""
+
+MAX_REMEMBERED = 4096
+"""Of how many characters it is remembered what they are in a syllable."""
 
 MAX_KEY_BYTES = 1024
 """The longest key that the database takes; a name whose key is longer is refused."""
 
 MODES: tuple[Lookalikes, ...] = get_args(Lookalikes)
-_VERSIONS = {mode: RULES * 10 + at for at, mode in enumerate(MODES)}
 # UTS #39 is case-sensitive and merges I (capital), l and 1, and O (capital) and 0. In a canonical
 # form there are no capitals, so a capital I can only be stopped by merging i and l, as
 # PyPI does for the names of projects (warehouse, `ultranormalize_name`).
@@ -47,38 +54,42 @@ _INITIAL = re.compile(r"(?:^|(?<=[!-/:-@\[-`{-~]))" + _FOREIGN.pattern)
 ODD_ASCII = frozenset('"%`|')
 
 
-def rules_version(lookalikes: Lookalikes = "standard") -> int:
+def rules_version(lookalikes: Lookalikes = "standard", rules: int = RULES) -> int:
     """Return the number under which keys of this mode are stored.
 
-    Ten times the rules' own version, plus one digit for the mode: 30 standard,
-    31 strict, 32 off. Rows of two versions must not meet in one table.
+    Ten times the rules' own version, plus one digit for the mode: 40 standard,
+    41 strict, 42 off. Rows of two versions must not meet in one table.
 
     Raises:
-        ValueError: There is no such mode.
+        ValueError: There is no such mode, or there are no such rules.
     """
-    if lookalikes not in _VERSIONS:
-        raise ValueError(f"lookalikes must be one of {', '.join(_VERSIONS)}")
-    return _VERSIONS[lookalikes]
+    if lookalikes not in MODES:
+        raise ValueError(f"lookalikes must be one of {', '.join(MODES)}")
+    if rules not in (RULES, OLD_RULES):
+        raise ValueError(f"rules must be {OLD_RULES} or {RULES}")
+    return 10 * rules + MODES.index(lookalikes)
 
 
 RULES_VERSION = rules_version()
 
 
-def key_of(canonical: str, lookalikes: Lookalikes = "standard") -> str:
+def key_of(canonical: str, lookalikes: Lookalikes = "standard", rules: int = RULES) -> str:
     """Return what the database makes unique.
 
     Args:
         canonical: A settled name. Its key is stable; the skeleton of a skeleton need not be.
         lookalikes: `standard` is UTS #39 with its optional rule about hidden dots, so that
             `1` = `l` and `rn` = `m`; `strict` also i = l and o = 0; `off` merges nothing.
+        rules: The version of the rules.
     """
     if lookalikes == "off":
         return canonical
     if canonical.isascii() and ODD_ASCII.isdisjoint(canonical):
         return key_of_ascii(canonical, lookalikes)
-    key = _shape(canonical)
+    shape = _shape if rules > OLD_RULES else _old_shape
+    key = shape(canonical)
     if not key.isascii() and _FOREIGN.search(key) and not _FOREIGN_INSIDE.search(key):
-        key = _with_latin_initials(canonical) or key
+        key = _with_latin_initials(canonical, shape) or key
     return key if lookalikes == "standard" else key.translate(STRICT)
 
 
@@ -94,12 +105,76 @@ def key_of_ascii(canonical: str, lookalikes: Lookalikes) -> str:
 
 
 def _shape(text: str) -> str:
-    shape = normalize("NFD", normalize("NFD", text).translate(_shapes()))
+    text = normalize("NFD", text)
+    # Where scripts with syllables begin, and only where there is a mark of one.
+    if max(text) > "\u077f" and "m" in (kinds := text.translate(_kinds)):
+        text = _in_order(text, kinds)
+        known, found, preferred = _sequences()
+        if not known.isdisjoint(map(add, text, text[1:])):
+            text = found.sub(lambda one: preferred[one[0]], text)
+            text = _in_order(text, text.translate(_kinds))
+    shape = normalize("NFD", text.translate(_shapes()))
     return HIDDEN_DOT.sub(r"\1", shape) if "\u0307" in shape else shape
+
+
+def _old_shape(text: str) -> str:
+    shape = normalize("NFD", normalize("NFD", text).translate(_old_shapes()))
+    return HIDDEN_DOT.sub(r"\1", shape) if "\u0307" in shape else shape
+
+
+class _Kinds(dict[int, str]):
+    """What a character is in a syllable, for `str.translate`: m a mark, s a stacker, or neither."""
+
+    def __missing__(self, point: int) -> str:
+        char = chr(point)
+        kind = "m" if char in syllable_marks() else "s" if char in stackers() else "."
+        if len(self) >= MAX_REMEMBERED:
+            self.clear()
+        self[point] = kind
+        return kind
+
+
+_kinds = _Kinds()
+_RUNS = re.compile("(?:m|s.){2,}")
+_PARTS = re.compile("m|s.")
+
+
+def _in_order(text: str, kinds: str) -> str:
+    """Put the marks of each syllable into one order: in any other they look the same."""
+    if "mm" not in kinds and "s" not in kinds:
+        return text
+    marks, found, last = syllable_marks(), [], 0
+    for run in _RUNS.finditer(kinds):
+        parts = [text[at.start() : at.end()] for at in _PARTS.finditer(kinds, *run.span())]
+        parts.sort(key=lambda part: (marks.get(part, -1), part))
+        found += [text[last : run.start()], *parts]
+        last = run.end()
+    return "".join([*found, text[last:]])
+
+
+@cache
+def _sequences() -> tuple[frozenset[str], re.Pattern[str], dict[str, str]]:
+    """The last two characters of each, what finds them, and what each is to be."""
+    found = {
+        _in_order(one, one.translate(_kinds)): _in_order(other, other.translate(_kinds))
+        for one, other in sequences().items()
+        if len(one) > 1
+    }
+    pattern = re.compile("|".join(sorted(found, key=len, reverse=True)))
+    return frozenset(one[-2:] for one in found), pattern, found
 
 
 @cache
 def _shapes() -> dict[int, str]:
+    """Return the shapes of today's rules: those of the old ones, with more of them the same."""
+    pairs = twins()
+    old = {point: target.translate(pairs) for point, target in _old_shapes().items()}
+    single = {ord(one): other for one, other in sequences().items() if len(one) == 1}
+    return pairs | old | {point: old.get(ord(other), other) for point, other in single.items()}
+
+
+@cache
+def _old_shapes() -> dict[int, str]:
     """Return the prototypes with their capitals made small: Lisu and Cherokee can read MAMA.
 
     UTS #39 compares what is seen, and there MAMA is not mama; but the names that it could be
@@ -116,20 +191,20 @@ def _small(char: str, target: str) -> str:
     return target if lowered == target else plain_skeleton(lowered)
 
 
-def _with_latin_initials(canonical: str) -> str | None:
+def _with_latin_initials(canonical: str, shape: Callable[[str], str]) -> str | None:
     """Return what a name reads as in Latin letters when its words begin with a capital.
 
     In small letters only the first one of the Russian Vera and Taras is like no Latin letter;
     begun with a capital the two read `Bepa` and `Tapac`, and so are compared with these.
     """
     text = normalize("NFD", canonical)
-    key = _shape(_INITIAL.sub(lambda found: _latin_initial(found[0]), text))
+    key = shape(_INITIAL.sub(lambda found: _latin_initial(found[0]), text))
     return None if _FOREIGN.search(key) else key
 
 
 def _latin_initial(char: str) -> str:
     # What small letters look like counts for more: Greek nu is a v, and its capital an N.
-    seen = char if _shape(char).isascii() else plain_skeleton(char.upper()).lower()
+    seen = char if _old_shape(char).isascii() else plain_skeleton(char.upper()).lower()
     return seen if seen.isascii() else char
 
 

@@ -80,6 +80,10 @@ class _Table:
     records: list[list[str]]
     bits: dict[str, int]
     prototypes: dict[int, str]
+    twins: dict[int, str]
+    sequences: dict[str, str]
+    marks: dict[str, int]
+    stackers: frozenset[str]
     break_starts: list[int]
     break_letters: list[str]
     hidden: list[tuple[str, str]]
@@ -95,6 +99,18 @@ def _table() -> _Table:
         records=[data["records"][number] for _, number in data["ranges"]],
         bits={name: 1 << at for at, name in enumerate(names)},
         prototypes={ord(char): target for char, target in data["prototypes"]},
+        twins={ord(char): target for char, target in data["twins"]},
+        sequences=dict(data["sequences"]),
+        marks={
+            chr(point): place
+            for first, last, place in data["marks"]
+            for point in range(ord(first), ord(last) + 1)
+        },
+        stackers=frozenset(
+            chr(point)
+            for first, last in data["stackers"]
+            for point in range(ord(first), ord(last) + 1)
+        ),
         break_starts=[start for start, _ in data["breaks"]],
         break_letters=[letter for _, letter in data["breaks"]],
         hidden=[(first, last) for first, last in data["hidden"]],
@@ -139,6 +155,26 @@ def character(char: str) -> Character:
 def prototypes() -> dict[int, str]:
     """Return UTS #39's map from a character to what it looks like, for `str.translate`."""
     return _table().prototypes
+
+
+def twins() -> dict[int, str]:
+    """Return what prototypes are mapped to in turn, since confusables.txt lacks some pairs."""
+    return _table().twins
+
+
+def sequences() -> dict[str, str]:
+    """Return what looks like a preferred sequence (DoNotEmit.txt), decomposed, and that one."""
+    return _table().sequences
+
+
+def syllable_marks() -> dict[str, int]:
+    """Return the marks of Indic syllables, with their place among each other."""
+    return _table().marks
+
+
+def stackers() -> frozenset[str]:
+    """Return what puts the next consonant below the one before."""
+    return _table().stackers
 
 
 def breaks() -> tuple[list[int], list[str]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from weakref import WeakSet
 
 from dibs.errors import EmptyName, InvalidName, Reason
-from dibs.names.canonical import settle
+from dibs.names.canonical import JOINERS, settle
 from dibs.names.canonical import too_new as young
 from dibs.names.messages import CONTROL, ENCODING, NOT_TEXT, RESERVED, UNSTABLE, show
 from dibs.names.phase import Phase, Twin
@@ -23,6 +23,8 @@ from dibs.names.sign_in import spellings
 from dibs.names.skeleton import (
     MAX_KEY_BYTES,
     MODES,
+    OLD_RULES,
+    RULES,
     Lookalikes,
     is_too_long,
     key_of,
@@ -103,6 +105,7 @@ class Parser:
         policy: The limits.
         reserved: The names that nobody may have, or the keys of such names.
         lookalikes: Which names are one; see `key_of`.
+        rules: The version of the rules that make keys; older ones read what they made.
 
     Attributes:
         policy: The limits.
@@ -119,11 +122,13 @@ class Parser:
         policy: NamePolicy = DEFAULT_POLICY,
         reserved: Container[str] = BUILT_IN,
         lookalikes: Lookalikes = "standard",
+        rules: int = RULES,
     ) -> None:
         self.policy = policy
         self._reserved = reserved
         self._lookalikes = lookalikes
-        self.rules_version = rules_version(lookalikes)
+        self._rules = rules
+        self.rules_version = rules_version(lookalikes, rules)
         self._standard = lookalikes == "standard"
         self._seen: dict[str, Username] = {}
         self._phase: Phase | None = None
@@ -161,7 +166,7 @@ class Parser:
             else:
                 plain = self._is_plain_joined(text, canonical, key)
             if plain:
-                kept = key if self._standard else key_of(canonical, self._lookalikes)
+                kept = key if self._standard else key_of(canonical, self._lookalikes, self._rules)
                 name = _make_tuple(Username, (text, canonical, kept, self.rules_version, None))
         if name is None:
             name = self._ruled(text)
@@ -198,7 +203,7 @@ class Parser:
         return name if phase is None else self._placed(name, phase)
 
     def _existing(self, raw: str | bytes) -> Username:
-        return parse_existing(raw, lookalikes=self._lookalikes)
+        return parse_existing(raw, lookalikes=self._lookalikes, rules=self._rules)
 
     def typed(self, raw: str) -> Username:
         """Make a `Username` of what somebody says they are called; see `parse_existing`.
@@ -231,7 +236,7 @@ class Parser:
         """Return what the database makes unique; see `skeleton.key_of`."""
         if self._phase is not None:
             return READERS[self._phase.rules](canonical).key
-        return key_of(canonical, self._lookalikes)
+        return key_of(canonical, self._lookalikes, self._rules)
 
     @property
     def phase(self) -> Phase:
@@ -264,8 +269,10 @@ class Parser:
         return True
 
     def with_reserved(self, reserved: Container[str]) -> Parser:
-        """Return a parser of the same policy and mode that refuses these names instead."""
-        other = Parser(policy=self.policy, reserved=reserved, lookalikes=self._lookalikes)
+        """Return a parser of the same policy, mode and rules that refuses these names instead."""
+        other = Parser(
+            policy=self.policy, reserved=reserved, lookalikes=self._lookalikes, rules=self._rules
+        )
         other._phase, other._kin, other.ask = self._phase, self._kin, self.ask
         self._kin.add(other)
         return other
@@ -296,9 +303,11 @@ class Parser:
         return here._replace(twin=Twin(by(phase.other).key, phase))
 
     def _ruled(self, text: str) -> Username:
-        canonical, settled = _normalised(text, self.policy)
+        canonical, settled = _normalised(text, self.policy, self._rules)
         reasons = broken_rules(text, canonical, self.policy, settled=settled)
-        return self._finished(text, canonical, key_of(canonical, self._lookalikes), reasons)
+        return self._finished(
+            text, canonical, key_of(canonical, self._lookalikes, self._rules), reasons
+        )
 
     def _finished(
         self, text: str, canonical: str, key: str, reasons: tuple[Reason, ...]
@@ -349,7 +358,9 @@ def parse(
     return Parser(policy=policy, reserved=reserved, lookalikes=lookalikes).parse(raw)
 
 
-def parse_existing(raw: str | bytes, *, lookalikes: Lookalikes = "standard") -> Username:
+def parse_existing(
+    raw: str | bytes, *, lookalikes: Lookalikes = "standard", rules: int = RULES
+) -> Username:
     """Make a `Username` of an existing name, which may be older than the rules.
 
     For look-ups (login, profile): rules for new names, which come and go, never make an
@@ -358,30 +369,33 @@ def parse_existing(raw: str | bytes, *, lookalikes: Lookalikes = "standard") -> 
     Args:
         raw: The name; bytes are decoded as UTF-8.
         lookalikes: Which names are one; see `key_of`.
+        rules: The version of the rules that make keys.
 
     Raises:
         EmptyName: There is no name, or only what cannot be seen.
         InvalidName: No database could hold it, or its key would depend on Python's version.
     """
     text = raw if type(raw) is str else _decoded(raw, _STORED)
-    canonical, settled = _normalised(text, _STORED)
+    canonical, settled = _normalised(text, _STORED, rules)
     reasons = tuple(too_new(text, canonical, _STORED)) if young(text) else ()
     if bad := [char for char in text if char < " " or "\ud800" <= char <= "\udfff"]:
         reasons += (Reason("control", CONTROL, {"characters": show(bad)}),)
     if not settled:
         reasons += (Reason("unstable", UNSTABLE),)
-    key = key_of(canonical, lookalikes)
+    key = key_of(canonical, lookalikes, rules)
     if is_too_long(key):
         reasons += (too_big(_STORED),)
     if reasons:
         raise InvalidName(reasons)
     if not key:
         raise EmptyName
-    return Username(text, canonical, key, rules_version(lookalikes))
+    return Username(text, canonical, key, rules_version(lookalikes, rules))
 
 
 READERS: dict[int, Callable[[str], Username]] = {
-    rules_version(mode): partial(parse_existing, lookalikes=mode) for mode in MODES
+    rules_version(mode, rules): partial(parse_existing, lookalikes=mode, rules=rules)
+    for mode in MODES
+    for rules in (OLD_RULES, RULES)
 }
 """What reads an existing name by each version of the rules that is known here.
 
@@ -405,7 +419,7 @@ def _decoded(raw: str | bytes, policy: NamePolicy) -> str:
         raise InvalidName((Reason("encoding", ENCODING),)) from error
 
 
-def _normalised(text: str, policy: NamePolicy) -> tuple[str, bool]:
+def _normalised(text: str, policy: NamePolicy, rules: int) -> tuple[str, bool]:
     """Return the canonical form and whether it is settled, unless there is nothing or far too much.
 
     Raises:
@@ -413,9 +427,12 @@ def _normalised(text: str, policy: NamePolicy) -> tuple[str, bool]:
         InvalidName: It is so long that no rule with a cost per character is asked.
     """
     _refuse_huge(text, policy)
-    if not text or text.isspace():
+    # Names are spelt with joiners, and are the same without.
+    joined = ("\u200c" in text or "\u200d" in text) and rules > OLD_RULES
+    plain = text.translate(JOINERS) if joined else text
+    if not plain or text.isspace():
         raise EmptyName
-    canonical, settled = settle(text)
+    canonical, settled = settle(plain)
     _refuse_huge(canonical, policy)  # U+FDFA alone becomes eighteen characters.
     return canonical, settled
 

@@ -76,13 +76,13 @@ class NameStore:
         self,
         transactions: Transactions,
         *,
-        parser: Parser | None = None,
+        parser: Parser,
         tables: Tables = ALL_TABLES,
         grouped: bool = False,
     ) -> None:
         self.transactions = transactions
         self.engine = transactions.engine
-        self.parser = parser or Parser()
+        self.parser = parser
         self.parser.ask = self._hear
         self.tables = tables
         self._secret = ""
