@@ -22,7 +22,7 @@ from dibs.signals import announce
 from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
 from dibs.store.database.transactions import RowVanished
-from dibs.store.host.connection import HostRun
+from dibs.store.host.connection import BulkRun, HostRun
 from dibs.store.models import NAME_TABLES
 from dibs.store.names.adoption import (
     ACTOR,
@@ -260,7 +260,7 @@ def in_transaction(engine: Engine, work: Callable[[HostRun], T]) -> T:
                 if dialect.commits_at_once(connection.connection.driver_connection):
                     usual = connection.default_isolation_level
                     connection = connection.execution_options(isolation_level=usual)
-                run = HostRun(connection)
+                run = BulkRun(connection)
                 dialect.begin_on(connection)
                 done = work(run)
                 connection.commit()

@@ -159,11 +159,12 @@ class DriverRun(AttemptRun):
         if self._named:
             self._cursor.execute(sql, params)
         else:
-            self._cursor.execute(_pyformat(sql), params or None)
+            self._cursor.execute(pyformat(sql), params or None)
 
 
 @lru_cache(maxsize=512)
-def _pyformat(sql: str) -> str:
+def pyformat(sql: str) -> str:
+    """A statement as most drivers read it, with `%(name)s` for a parameter."""
     return re.sub(r":(\w+)", r"%(\1)s", sql)
 
 

@@ -27,7 +27,7 @@ from dibs.errors import (
 from dibs.names import Parser
 from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
-from dibs.store.database.transactions import RowVanished
+from dibs.store.database.transactions import RowVanished, pyformat
 from dibs.store.host.owners import bind_of, instance_state, session_of, state_of
 from dibs.store.host.pending import come_back
 from dibs.store.models import NAME_TABLES, Tables, first_row, names
@@ -322,6 +322,16 @@ class HostRun(Run):
     def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
         sql, params = self.dialect.host_statement(sql, params)
         return self._connection.execute(text(sql), params)
+
+
+class BulkRun(HostRun):
+    """The same past SQLAlchemy, which reads a thousand parameters slower than they are sent."""
+
+    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+        sql, params = self.dialect.host_statement(sql, params)
+        if "format" in self._connection.dialect.paramstyle:
+            sql = pyformat(sql)
+        return self._connection.exec_driver_sql(sql, dict(params))
 
 
 @contextmanager
