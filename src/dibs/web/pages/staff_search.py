@@ -21,6 +21,7 @@ STATES = {
     "quarantined": "Given up, not free yet",
     "reserved": "Reserved by staff",
     "group": "Shared by people who had it before",
+    "companion": "Kept while the rules for names change",
 }
 ACTIONS = {
     "claimed": "Registered",
@@ -37,6 +38,7 @@ ACTIONS = {
     "adopted": "Was theirs before",
     "grouped": "Shared by people who had it before",
     "promoted": "The only one left who has it",
+    "rekeyed": "Moved when the rules for names changed",
 }
 MESSAGES = (FREE, *STATES.values(), *ACTIONS.values())
 
