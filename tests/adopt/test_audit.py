@@ -138,6 +138,14 @@ def test_unique_is_named(engine: Engine):
     assert look(engine).uniques == ["one_name"]
 
 
+@pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
+@pytest.mark.parametrize("written", ["varchar(80) unique", "TEXT UNIQUE NOT NULL", "PRIMARY KEY"])
+def test_unique_without_a_name(engine: Engine, written):
+    """However it is written."""
+    make_table(engine, f"id INTEGER, name {written}", [(1, "ada")])
+    assert look(engine, "id").uniques == ["UNIQUE (name)"]
+
+
 def test_rows_that_change_meanwhile(engine: Engine):
     """Who stays is met once, whatever becomes of the others."""
     make_table(engine, KEYED, [(i, f"person-{i}x") for i in range(10)])

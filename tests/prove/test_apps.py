@@ -82,11 +82,18 @@ def assert_all_is_well(report: dict[str, Any]) -> None:
     assert number(report, "later") == 0
 
 
+SLOW = """CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END'"""
+INSERTS = 'CREATE TRIGGER slow BEFORE INSERT ON "user" FOR EACH ROW EXECUTE FUNCTION slow()'
+
+
 @pytest.mark.race
 @on_postgresql
 def test_query_then_insert(terminal, empty_url):
-    """Two accounts, and more: of exactly the same name, too."""
+    """Two accounts, and more, of exactly the same name; an INSERT takes as long as it may."""
     with running("three_ways/query_then_insert.py", DATABASE_URL=empty_url) as url:
+        for statement in (SLOW, INSERTS):
+            POSTGRESQL.execute(statement, empty_url)
         report = proved(terminal, url)
     found = accounts(report)
     assert found["race"] > 1

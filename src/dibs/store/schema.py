@@ -105,6 +105,11 @@ def unique_constraints(connection: Connection, column: Column[Any]) -> list[str]
     constraints = inspector.get_unique_constraints(table, schema=within)
     indexes = [one for one in inspector.get_indexes(table, schema=within) if one["unique"]]
     alone = [one["name"] for one in [*constraints, *indexes] if one["column_names"] == [name]]
+    if not alone:
+        # SQLAlchemy finds a constraint of SQLite's by its SQL, and not every way to write it; the
+        # index that each has is there in any case.
+        every = inspector.get_indexes(table, schema=within, include_auto_indexes=True)
+        alone = [None for one in every if one["unique"] and one["column_names"] == [name]]
     return list(dict.fromkeys(str(one or f"UNIQUE ({name})") for one in alone))
 
 
