@@ -199,7 +199,10 @@ def test_an_at_sign_in_a_password(terminal):
 
 # --- no database -------------------------------------------------------------
 
-WITHOUT = {"serve", "db upgrade", "keys list", "keys rotate", "compare", "adopt verify"}
+WITHOUT = {
+    *("serve", "db upgrade", "keys list", "keys rotate", "compare", "prove"),
+    *("adopt audit", "adopt verify"),
+}
 """They make the database, know of none, take one of their own, or are about that of an app."""
 
 

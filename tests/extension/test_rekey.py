@@ -10,7 +10,7 @@ from dibs.store.host.transactions import HostTransactions
 from dibs.store.names.rekey import Rekey
 from tests.extension.guarded import Guarded
 
-STANDARD, STRICT = 30, 31
+STANDARD, STRICT = 40, 41
 
 
 def test_an_app_of_the_rules_of_before(guarded: Guarded) -> None:

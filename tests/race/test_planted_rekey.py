@@ -82,7 +82,7 @@ def test_a_claim_that_does_not_read_the_phase(
     work.begin(STRICT)
     work.switch()
     work.finish()
-    monkeypatch.setattr(old.store.transactions.dialect, "rules", "30")
+    monkeypatch.setattr(old.store.transactions.dialect, "rules", "40")
     outcome = old.store.claim(a_claim(old.username("mike"), owner="eve"), deadline=soon())
     assert isinstance(outcome, Won)
     assert (old.owner("mike"), new.owner("mike")) == ("eve", "mike")

@@ -34,7 +34,7 @@ from tests.support.contract import AN_HOUR_MS, soon
 
 pytestmark = pytest.mark.race
 
-STANDARD, STRICT, OFF = 30, 31, 32
+STANDARD, STRICT, OFF = 40, 41, 42
 NAMES = 1500
 BUDGET = Budget(20)
 
@@ -281,7 +281,7 @@ def test_killed_and_run_again(
 def test_a_second_one_that_wants_something_else(work: Rekey) -> None:
     """Is refused in a sentence."""
     work.begin(STRICT)
-    with pytest.raises(ConfigError, match="on their way already: rules version 30 decides"):
+    with pytest.raises(ConfigError, match="on their way already: rules version 40 decides"):
         work.begin(OFF)
     with pytest.raises(ConfigError, match="nothing is ready to be finished"):
         work.finish()

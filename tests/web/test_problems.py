@@ -116,7 +116,8 @@ def test_a_redirect_is_left_alone(site):
 def test_every_error_that_a_client_may_meet_has_a_status():
     """What has none is a bug or a mistake of the app's: 500. `schema` is for the log alone."""
     without = {kind.code for kind in errors()} - STATUS.keys()
-    assert without == {"error", "config", "owner_without_identity", "cannot_compare", "schema"}
+    of_commands = {"cannot_compare", "cannot_prove"}
+    assert without == {"error", "config", "owner_without_identity", "schema", *of_commands}
 
 
 def test_a_host_app_s_problems_are_readable_too():

@@ -87,7 +87,9 @@ class HostDatabase:
         known = {} if self._metadata is None else self._metadata.tables
         with self._engine.connect() as connection:
             strangers = schema.present(connection) - known.keys()
-            moving = under_way(schema.phase_of(connection))
+            # What the app's own migration made says nothing of rules before the first claim.
+            is_said = not schema.lacks_rules(connection)
+            moving = under_way(schema.phase_of(connection)) if is_said else None
         if moving:
             return moving
         if not strangers or not _is_migrated(self._app) or _are_kept(self._app, strangers):

@@ -210,7 +210,7 @@ class PostgreSQL(Dialect):
         rows = run.rows(
             "SELECT l.virtualtransaction FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
             " WHERE l.locktype = 'virtualxid' AND a.datname = current_database()"
-            " AND a.pid <> pg_backend_pid()",
+            " AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'",
             {},
         )
         return {str(row[0]) for row in rows}
