@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -74,6 +75,9 @@ class Server:
         assert not is_it or found is None or row is None or found.user_id == row.owner
         return row.owner if is_it and row is not None else None
 
+    def close(self) -> None:
+        self.store.close()
+
     def release(self, name: str, rest: Quarantine) -> bool:
         row = self.row(name)
         assert row is not None
@@ -94,23 +98,20 @@ def server(url: str, mode: Lookalikes = "standard", parser: Parser | None = None
 
 @pytest.fixture
 def old(own_url: str) -> Iterator[Server]:
-    made = server(own_url)
-    yield made
-    made.store.close()
+    with closing(server(own_url)) as made:
+        yield made
 
 
 @pytest.fixture
 def new(own_url: str) -> Iterator[Server]:
-    made = server(own_url, "strict")
-    yield made
-    made.store.close()
+    with closing(server(own_url, "strict")) as made:
+        yield made
 
 
 @pytest.fixture
 def work(own_url: str) -> Iterator[Rekey]:
-    made = server(own_url)
-    yield Rekey(made.store.transactions, lease=0.0)
-    made.store.close()
+    with closing(server(own_url)) as made:
+        yield Rekey(made.store.transactions, lease=0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -160,8 +161,12 @@ def test_from_one_to_the_other(old: Server, new: Server, work: Rekey) -> None:
 
 def test_from_one_that_merges_to_one_that_parts(own_url: str, work: Rekey) -> None:
     """What was one name is two in the end, and not before."""
-    old, new = server(own_url, "strict"), server(own_url, "standard")
     work_on(own_url, STRICT)
+    with closing(server(own_url, "strict")) as old, closing(server(own_url)) as new:
+        part(old, new, work)
+
+
+def part(old: Server, new: Server, work: Rekey) -> None:
     old.wins("paypal")
     old.wins("mike")
     work.begin(STANDARD)
@@ -213,7 +218,11 @@ def test_other_rules_than_a_mode_of_these(
         def _existing(self, raw: str | bytes) -> Username:
             return READERS[470](str(raw))
 
-    new = server(own_url, parser=Newer())
+    with closing(server(own_url, parser=Newer())) as new:
+        move(old, new, work)
+
+
+def move(old: Server, new: Server, work: Rekey) -> None:
     old.wins("sophia")
     new.wins("stephen")
     work.begin(470)
