@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeEngine
 
 from dibs.context import Budget
+from dibs.names import Username
 from dibs.signals import NameChange
 from dibs.store.records import Claim, FirstClaim, NameRow
 
@@ -516,17 +517,7 @@ def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
     """What claims say of their rows."""
     params: dict[str, object] = {}
     for i, claim in enumerate(claims):
-        name = claim.username
-        params[f"namespace_{i}"] = claim.namespace
-        params[f"key_{i}"] = name.key
-        params[f"canonical_{i}"] = None if name.canonical == name.key else name.canonical
-        params[f"display_{i}"] = name.display
-        params[f"rules_version_{i}"] = name.rules_version
-        params[f"state_{i}"] = claim.state
-        params[f"owner_kind_{i}"] = claim.owner_kind
-        params[f"owner_{i}"] = claim.owner
-        params[f"token_{i}"] = claim.token
-        params[f"lasts_{i}"] = claim.lasts
+        params |= _params(i, claim, claim.username, claim.token, claim.lasts)
     return params
 
 
@@ -534,17 +525,25 @@ def row_params(rows: Sequence[NameRow]) -> dict[str, object]:
     """What rows say of themselves, as claims do."""
     params: dict[str, object] = {}
     for i, row in enumerate(rows):
-        params[f"namespace_{i}"] = row.namespace
-        params[f"key_{i}"] = row.key
-        params[f"canonical_{i}"] = None if row.canonical == row.key else row.canonical
-        params[f"display_{i}"] = row.display
-        params[f"rules_version_{i}"] = row.rules_version
-        params[f"state_{i}"] = row.state
-        params[f"owner_kind_{i}"] = row.owner_kind
-        params[f"owner_{i}"] = row.owner
-        params[f"token_{i}"] = row.claim_token
-        params[f"lasts_{i}"] = None
+        params |= _params(i, row, row, row.claim_token, None)
     return params
+
+
+def _params(
+    i: int, of: Claim | NameRow, name: Username | NameRow, token: str | None, lasts: int | None
+) -> dict[str, object]:
+    return {
+        f"namespace_{i}": of.namespace,
+        f"key_{i}": name.key,
+        f"canonical_{i}": None if name.canonical == name.key else name.canonical,
+        f"display_{i}": name.display,
+        f"rules_version_{i}": name.rules_version,
+        f"state_{i}": of.state,
+        f"owner_kind_{i}": of.owner_kind,
+        f"owner_{i}": of.owner,
+        f"token_{i}": token,
+        f"lasts_{i}": lasts,
+    }
 
 
 def first_params(i: int, row: NameRow, change: NameChange) -> dict[str, object]:
