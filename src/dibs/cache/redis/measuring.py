@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from dibs.cache.redis.taken import Sealer
 
 BATCH = 100
 """So few that Redis has deleted them long before a reply is given up."""
+
+PATIENCE_S, TICK_S = 10.0, 0.05
 
 
 @contextmanager
@@ -59,16 +62,25 @@ def erase(url: str, secret: str, namespace: str, keys: Sequence[str]) -> None:
     """Delete what is remembered of these names.
 
     Raises:
-        OSError: Redis does not answer; within an hour it forgets them by itself.
+        OSError: Redis does not answer for a while; within an hour it forgets them by itself.
     """
     address, sealer = Address(url), Sealer(secret)
-    try:
-        client = address.connect(1)
-        for start in range(0, len(keys), BATCH):
-            pipeline = client.pipeline(transaction=False)
-            for key in keys[start : start + BATCH]:
-                pipeline.delete(sealer.place(namespace, key))
-            pipeline.execute()
-        address.disconnect(client)
-    except RedisError as error:
-        raise OSError(f"Redis at {address.shown} does not answer: {error}") from error
+    ends = time.monotonic() + PATIENCE_S
+    left = [sealer.place(namespace, key) for key in keys]
+    while left:
+        try:
+            client = address.connect(1)
+            try:
+                while left:
+                    pipeline = client.pipeline(transaction=False)
+                    for place in left[-BATCH:]:
+                        pipeline.delete(place)
+                    pipeline.execute()
+                    del left[-BATCH:]
+            finally:
+                address.disconnect(client)
+        except (OSError, RedisError) as error:
+            # A reply has 40 ms, which one on a busy machine may miss.
+            if time.monotonic() > ends:
+                raise OSError(f"Redis at {address.shown} does not answer: {error}") from error
+            time.sleep(TICK_S)
