@@ -11,13 +11,12 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Iterator
-from uuid import uuid4
 
 import click
 
 from dibs.context import acting_as
 from dibs.names import RULES_VERSION, Username
-from dibs.store import Claim, NewUser
+from dibs.store import Claim, NewUser, new_id
 from tests.backends import POSTGRESQL, open_store
 from tests.support.contract import soon
 
@@ -62,7 +61,7 @@ def stored(names: int, password_hash: str | None) -> Iterator[tuple[str, int]]:
 def a_registration(dice: random.Random, password_hash: str | None) -> Claim:
     """As the service makes it, with the token of an idempotency key."""
     key = "".join(dice.choices(LETTERS, k=dice.randint(6, 14)))
-    owner = str(uuid4())
+    owner = new_id()
     user = NewUser(owner, password_hash)
     name = Username(key.capitalize(), key, key, RULES_VERSION)
     return Claim(name, "user", owner, secrets.token_hex(32), user=user)

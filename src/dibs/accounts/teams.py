@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from dibs.errors import NotAllowed, TeamNotFound, UserNotFound
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.secret import claim_token
-from dibs.store import Claim, NewTeam
+from dibs.store import Claim, NewTeam, new_id
 from dibs.store.accounts.sessions import Living
 from dibs.store.accounts.teams import MemberRow, Role, TeamRow, Teams
 
@@ -87,7 +86,7 @@ class TeamAccounts:
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
         username = self._registry.admit(name, deadline=deadline)
-        team = NewTeam(str(uuid.uuid4()), owner.user_id)
+        team = NewTeam(new_id(), owner.user_id)
         token = claim_token(request, self._secret(deadline))
         claim = Claim(username, "team", team.id, token, self._registry.namespace, team=team)
         row = self._registry.look(claim, costly=False, repeatable=repeatable, deadline=deadline)

@@ -14,6 +14,7 @@ from dibs.store.records import (
     Outcome,
     UserRow,
     Won,
+    new_id,
     short_token,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "Outcome",
     "UserRow",
     "Won",
+    "new_id",
     "short_token",
 ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
+import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Literal
+from uuid import UUID
 
 from dibs.context import Acting, acting
 from dibs.errors import StoreError
@@ -54,12 +57,22 @@ def short_token(token: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:TOKEN_BYTES]).decode()
 
 
+def new_id() -> str:
+    """An id for a user or a team: a UUIDv7 (RFC 9562, section 5.7) in its 36-character form.
+
+    It begins with the time. Indexes are filled at their end, and their pages whole: by random
+    ids a name takes 27 bytes more on PostgreSQL.
+    """
+    now, tail = time.time_ns() // 1_000_000, secrets.randbits(62)
+    return str(UUID(int=now << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | tail))
+
+
 @dataclass(frozen=True, slots=True)
 class NewUser:
     """The user row that a won claim writes in the same transaction.
 
     Attributes:
-        id: Random UUIDv4 in its 36-character form, made by the app.
+        id: See `new_id`.
         password_hash: PHC string, or None for an account without a password.
     """
 
@@ -72,7 +85,7 @@ class NewTeam:
     """The team row that a won claim writes in the same transaction, with its first owner.
 
     Attributes:
-        id: Random UUIDv4 in its 36-character form, made by the app.
+        id: See `new_id`.
         owner: The id of a user.
     """
 
