@@ -529,7 +529,7 @@ ok   A name of 300 letters
 
 Two people can have one name here.
 - 5 accounts have one name: as it is, capitals, mixed case, full width and a 1 for the l.
-- 9 people were told a lie: that they got a name which somebody has.
+- 9 people were told a lie: that they got a name that somebody else has.
 - 1 person was refused by a rule (422 too long).
 """
     ), said.out

@@ -1,4 +1,4 @@
-"""What is there before dibs is: who is alone with their name, who is not, what breaks a rule.
+"""What an app has before dibs: whose name is theirs alone, whose is not, what breaks a rule.
 
 Only reads. A million people take a few hundred bytes each.
 """
@@ -104,7 +104,7 @@ class Audit:
 
     @property
     def alone(self) -> int:
-        """How many have a name that nobody else's is one with."""
+        """How many have a name that collides with no other."""
         return self.people - self.grouped - len(self.without_key)
 
     @property
@@ -118,7 +118,7 @@ class Audit:
         return self.grouped + len(self.without_key)
 
     def groups_of(self, why: Why) -> int:
-        """In how many groups somebody is for this reason."""
+        """How many groups have a member for this reason."""
         return sum(any(one.why == why for one in group.members) for group in self.groups)
 
     def as_json(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Audit:
 
 
 Watch = Callable[[Iterable[Person], int], Iterable[Person]]
-"""Gives on whom it is given, and may show how far it is: the number is that of all rows."""
+"""Passes people on, and may show progress: the number is that of all rows."""
 
 
 def audit(source: Source, watch: Watch = lambda people, _: people) -> Audit:
@@ -152,7 +152,7 @@ def audit(source: Source, watch: Watch = lambda people, _: people) -> Audit:
 def _keyed(
     people: Iterable[Person], parser: Parser, found: Audit
 ) -> Iterable[tuple[Person, Username]]:
-    """Those who can keep their names, each with their key; of all others the audit is told."""
+    """Those who can keep their names, each with their key; the audit records all others."""
     parser = parser.without_memory()
     for person in people:
         if person.name is None:

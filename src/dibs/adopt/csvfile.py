@@ -137,7 +137,7 @@ class CsvPeople:
         return sum(1 for _ in self._lines), 0
 
     def existing(self, owners: Collection[str]) -> set[str]:
-        """Those of these ids that are in the file."""
+        """Which of these ids are in the file."""
         self._ids = self._ids or {fields[self._id] for _, fields in self._lines}
         return self._ids & set(owners)
 

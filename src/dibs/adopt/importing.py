@@ -144,7 +144,7 @@ Wish = tuple[Person, Entry, Username]
 
 @dataclass(slots=True)
 class _Import:
-    """An import that goes on, and how far it is."""
+    """A running import and its progress."""
 
     engine: Engine
     kind: str
@@ -246,7 +246,7 @@ def _named(people: Iterable[Person]) -> Iterator[Person]:
 
 
 def in_transaction(engine: Engine, work: Callable[[HostRun], T]) -> T:
-    """Do this and commit, again from the start if it lost against somebody else.
+    """Do this and commit; start over if another transaction won.
 
     Raises:
         SchemaError: The database is not set up for dibs.

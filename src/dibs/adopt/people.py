@@ -1,4 +1,4 @@
-"""Who is there before dibs is."""
+"""The people an app already has."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Rows(Protocol):
         """How many rows there are, and how many of them are left out, having no id."""
 
     def existing(self, owners: Collection[str]) -> set[str]:
-        """Those of these ids that are somebody's."""
+        """Which of these ids belong to a person."""
 
     def uniques(self) -> list[str] | None:
         """What keeps the names unique there by itself; None if that is not known."""

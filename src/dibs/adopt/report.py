@@ -1,4 +1,4 @@
-"""What an audit found, in words: for a terminal, in Markdown, and as a page to be sent."""
+"""What an audit found, in words: for a terminal, in Markdown, and as a page to pass on."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def markdown(found: Audit) -> str:
 
 
 def _marked(text: str) -> str:
-    """Text in which nothing is Markdown, or HTML."""
+    """Text with Markdown and HTML escaped."""
     spelled = printable(text)
     return "".join(f"&#{ord(one)};" if one in "\\`*_{}[]<>()#!|&~:@" else one for one in spelled)
 

@@ -31,8 +31,8 @@ SHOWN = 20
 WORDS = {
     "unclaimed": "is not claimed",
     "taken": "is another owner's",
-    "invalid": "can be nobody's name",
-    "without_owner": "belongs to nobody who is there",
+    "invalid": "cannot be a name",
+    "without_owner": "has an owner who does not exist",
 }
 
 
@@ -48,7 +48,7 @@ for command in (import_, groups, resolve, undo):
 @adopt.command()
 @source_options
 @click.option("--json", "as_json", is_flag=True, help="Everything that was found, as JSON.")
-@click.option("--html", type=FILE, help="Write a page with a chart into this file, to be sent.")
+@click.option("--html", type=FILE, help="Write a page with a chart into this file, to pass on.")
 @click.option("--markdown", type=FILE, help="Write the report in Markdown into this file.")
 @click.option(
     "--plan", type=FILE, help="Write a line for each member of a group into this new CSV file."
@@ -90,7 +90,7 @@ def audit(
 @source_options
 @kind_option
 @click.option("--mend", is_flag=True, help="Claim what is free, release what is nobody's.")
-@click.option("--json", "as_json", is_flag=True, help="Everything that is open, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Everything that still differs, as JSON.")
 def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
     """Compare people with the names.
 

@@ -75,7 +75,7 @@ class Columns:
 
     @property
     def names(self) -> list[str]:
-        """Them, as the source is told."""
+        """The columns that the source is to read."""
         return [one for one in (self.hashes, self.active) if one]
 
 
@@ -101,7 +101,7 @@ class Columns:
     help="The library whose table it is: says --table, --hashes and --active.",
 )
 @click.option("--hashes", metavar="NAME", help="The column with the hashes of their passwords.")
-@click.option("--active", metavar="NAME", help="The column that is false for those kept out.")
+@click.option("--active", metavar="NAME", help="The column that is false for disabled users.")
 @click.option("--json", "as_json", is_flag=True, help="What became of everybody, as JSON.")
 def import_(
     asked: Asked,
@@ -179,7 +179,7 @@ def _now(source: Source) -> Now:
 
 
 def in_app(app: Flask | None, people: Iterable[Person]) -> Iterator[Person]:
-    """These people, read by whichever thread as the app would."""
+    """These people, read within the app's context in any thread."""
     if app is None:
         yield from people
         return
@@ -259,7 +259,7 @@ def _member(group: Group, person: Person) -> str:
 
 @click.command()
 @click.argument("key")
-@click.option("--first", required=True, metavar="ID", help="Who is found by other spellings too.")
+@click.option("--first", required=True, metavar="ID", help="Whom other spellings lead to: an id.")
 @click.option("--namespace", metavar="NAME", help="The namespace; that of users if left out.")
 def resolve(key: str, first: str, namespace: str | None) -> None:
     """Have one member of a group be found by its other spellings too.

@@ -29,8 +29,8 @@ class CannotProveHere(click.ClickException):
 @click.option("--method", default="POST", show_default=True, help="How it is sent.")
 @click.option("--header", "headers", multiple=True, help="`Name: value`; can be given again.")
 @click.option("--form", default="", help="Fetch this page first, for its cookie and hidden fields.")
-@click.option("--granted", multiple=True, help="A status or a text of who gets the name.")
-@click.option("--taken", multiple=True, help="A status or a text of who is told it is taken.")
+@click.option("--granted", multiple=True, help="A status, or words, that say the name was granted.")
+@click.option("--taken", multiple=True, help="A status, or words, that say the name is taken.")
 @click.option("--accounts", default="", help="A page that lists the accounts as JSON.")
 @click.option(
     "--people",

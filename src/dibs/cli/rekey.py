@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dibs.store.names.rekey import Rekey, Rekeyed
 
 NEXT = {
-    "both": "Start servers with the new rules, beside those of before or in their place; then:"
+    "both": "Start servers with the new rules, beside the old ones or in their place; then:"
     " dibs adopt rekey --switch. Or take it back: dibs adopt rekey --back",
     "moving": "Once no server of the rules of before is left: dibs adopt rekey --finish",
     "freeing": "It was interrupted: run the last command again",
@@ -27,10 +27,10 @@ NEXT = {
 
 
 @click.command()
-@click.option("--to", type=click.Choice(MODES), help="The look-alikes; else DIBS_LOOKALIKES.")
+@click.option("--to", type=click.Choice(MODES), help="The new look-alikes; else DIBS_LOOKALIKES.")
 @click.option("--switch", "step", flag_value="switch", help="Have the new rules decide.")
 @click.option("--finish", "step", flag_value="finish", help="Give up the keys of before.")
-@click.option("--back", "step", flag_value="back", help="Stay with the rules of before.")
+@click.option("--back", "step", flag_value="back", help="Go back to the old rules.")
 @click.option("--status", "step", flag_value="status", help="Say how far it is; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def rekey(to: Lookalikes | None, step: str | None, as_json: bool) -> None:

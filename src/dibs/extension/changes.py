@@ -282,7 +282,7 @@ class Changes(Questions):
             raise HoldNotFound
 
     def retry(self, work: Callable[[], T], *, tries: int = TRIES) -> T:
-        """Do this and commit, again from the start if the transaction lost against another one.
+        """Do this and commit; start over if another transaction won.
 
         Args:
             work: Everything that the transaction does; called once a try.

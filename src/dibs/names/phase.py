@@ -15,7 +15,7 @@ class Phase:
     Attributes:
         rules: The version of those that are in force.
         other: Of those that they go to or come from; None if they stay.
-        step: `both` while the rules of before decide and each claim takes both keys, `moving`
+        step: `both` while the old rules decide and each claim takes both keys, `moving`
             while the new ones do and names move to their new keys, `freeing` while the old keys
             are given up, which concerns no claim.
     """

@@ -74,8 +74,8 @@ def _lies(report: Report) -> str:
     """Which of the two kinds there were."""
     lies = [line for line in report.lines if line.number("lie")]
     kinds = {
-        "that they got a name which somebody has": any(one.owners > 1 for one in lies),
-        "that a name is taken which nobody has": any(one.owners < 2 for one in lies),
+        "that they got a name that somebody else has": any(one.owners > 1 for one in lies),
+        "that a name nobody has is taken": any(one.owners < 2 for one in lies),
     }
     return _joined([what for what, was in kinds.items() if was])
 

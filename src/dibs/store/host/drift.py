@@ -86,7 +86,7 @@ class People(Protocol):
         """Everybody, some at a time, with the namespace of their name where rows say it."""
 
     def existing(self, owners: Collection[str]) -> set[str]:
-        """Those of these ids that are somebody's."""
+        """Which of these ids belong to a person."""
 
     def uniques(self) -> list[str] | None:
         """What keeps the names unique there by itself."""

@@ -158,7 +158,7 @@ class TablePeople:
             return connection.scalar(rows) or 0, connection.scalar(rows.where(unknown)) or 0
 
     def existing(self, owners: Collection[str]) -> set[str]:
-        """Those of these ids that are somebody's.
+        """Which of these ids belong to a person.
 
         Raises:
             StoreUnavailable: The database cannot answer.
@@ -254,7 +254,7 @@ class MappedPeople:
             return schema.unique_constraints(connection, self._column)
 
     def existing(self, owners: Collection[str]) -> set[str]:
-        """Those of these ids that are somebody's.
+        """Which of these ids belong to a person.
 
         Raises:
             StoreUnavailable: The database cannot answer.

@@ -65,7 +65,7 @@ def decide(
 def _decide(
     run: Run, claims: Sequence[Claim], *, patient: bool, was: Mapping[str, str]
 ) -> list[Outcome]:
-    """The same, of names that have one key, or whose other one is taken."""
+    """`decide` for names with one key, or whose other key this claim has already."""
     if not claims:
         return []
     ordered, told, before = sorted(claims, key=place), bool(was), was

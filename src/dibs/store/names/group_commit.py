@@ -118,7 +118,7 @@ class GroupCommit:
         return group
 
     def _take(self) -> Group:
-        """Those who have waited longest, who wait no longer; of one request only one copy."""
+        """Take those who have waited longest, at most one copy of each request."""
         members: dict[str, Waiting] = {}
         for one in self._waiting[:MOST]:
             members.setdefault(one.claim.token, one)

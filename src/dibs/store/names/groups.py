@@ -127,7 +127,7 @@ def lock_all(run: Run, rows: Iterable[NameRow]) -> dict[Place, Members]:
 def hold(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
     """These rows as they are once nobody else can change their groups.
 
-    Who was promoted meanwhile is found by the key's row; what is nobody's by now is left out.
+    A member promoted meanwhile is found by the key's row; rows without an owner are left out.
     """
     groups = lock_all(run, rows)
     kept = {(row.namespace, row.key): row for row in rows if row.group not in groups}
@@ -199,7 +199,7 @@ class Seats:
     new: dict[Place, NameRow] = field(default_factory=dict)
 
     def take(self, row: NameRow) -> NameRow | None:
-        """Have the owner of this name be a member; None if another one writes it like this."""
+        """Make this name's owner a member; None if another one spells it exactly the same."""
         at = _seat(row)
         now = self.new.get(at) or self.there.get(at)
         if now is not None and now.state == "owned":
@@ -341,7 +341,7 @@ def name_first(run: Run, row: NameRow, first: NameRow | None) -> Step:
 
 
 def write(run: Run, after: NameRow) -> None:
-    """Make the row this one, which it was not yet: its version has grown by one.
+    """Write this as the row's next version.
 
     Raises:
         RowVanished: It has changed meanwhile; the transaction is to be run again.

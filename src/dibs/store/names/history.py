@@ -110,7 +110,7 @@ class History:
         )
 
     def names_now(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, str]:
-        """What these users are called now, by id; who is nobody's id is left out.
+        """What these users are called now, by id; ids without a user are left out.
 
         Raises:
             StoreUnavailable: The database cannot answer.

@@ -129,7 +129,7 @@ class Rekey:
         return done
 
     def back(self) -> None:
-        """Stay with the rules that decide: possible until the switch.
+        """Go back to the old rules: possible until the switch.
 
         Raises:
             ConfigError: It was made, or there is nothing to take back.
@@ -282,7 +282,7 @@ class Rekey:
 
 
 def told(phase: Phase) -> str:
-    """Where names are, for people."""
+    """How far the change of rules has got, as a sentence."""
     if phase.step == "both":
         return f"rules version {phase.rules} decides, and the keys of {phase.other} are taken too"
     if phase.step == "moving":

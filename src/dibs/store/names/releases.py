@@ -129,7 +129,7 @@ def release_for_good(
     params: Mapping[str, object],
     lasts: int | None,
 ) -> list[NameRow]:
-    """Release all that an owner has, who is about to be no more; also what they once had.
+    """Release every name of an owner who is about to be deleted, and forget those they had.
 
     Their id may be given to somebody else, who must not find an old name to be theirs.
 

@@ -173,7 +173,7 @@ class NameStore:
         return bool(rows) and self.parser.follow(Phase(*plain(rows[0])))
 
     def _hear(self) -> None:
-        """Hear that names on their way are somewhere else, if the database can say."""
+        """Learn from the database how far a change of rules has got, if it answers."""
         if self._hearing.acquire(blocking=False):  # one hears for all
             try:
                 self._follow(self.transactions.budget.start())

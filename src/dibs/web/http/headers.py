@@ -2,8 +2,8 @@
 
 CORS is a few lines of our own, as Flask-CORS does not fit into somebody else's app: it mixes in
 the host's own CORS_ settings, takes over the app's error handling, and reads an origin such as
-`http://[::1]:8000` as a regular expression. Here an origin is let in that is equal, no other,
-and cookies never are.
+`http://[::1]:8000` as a regular expression. Here only an equal origin is let in, and
+cookies never are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HSTS = "max-age=31536000"
 
 
 def init_headers(app: Flask) -> None:
-    """For an app that is all ours."""
+    """For the service's own app."""
     app.after_request(hardened)
     app.after_request(within)
 

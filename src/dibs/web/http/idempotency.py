@@ -46,8 +46,8 @@ NOT_NOW = "The name is not available, or the same request is being served; `code
 NOT_VALID = "The input is not valid; `reasons` says why. Or the key was sent with another body."
 
 KEPT = {HTTPStatus.CREATED, HTTPStatus.CONFLICT}
-"""What was done, and what the world does not let be done. All else is said of the request
-itself, or of a moment, and another try may be answered otherwise."""
+"""Successes, and refusals for what others have. All else is said of the request itself, or of a
+moment, and another try may be answered otherwise."""
 
 
 class BadIdempotencyKey(Malformed):
@@ -85,7 +85,7 @@ def idempotency_key() -> str:
     """The client's key without quotes, or a new one.
 
     Raises:
-        BadIdempotencyKey: It is too short to be nobody else's, or no key at all.
+        BadIdempotencyKey: It is too short to be unique, or is no key.
     """
     header = request.headers.get(HEADER)
     if header is None:
@@ -187,7 +187,7 @@ def _is_final(response: Response) -> bool:
 
 
 def _put_off(response: Response) -> None:
-    """Have the client come when its request, which seems to run, is taken for dead."""
+    """Tell the client to come again once the running attempt counts as dead."""
     if "Retry-After" in response.headers:
         seconds = max(1, ceil(deadline().remaining() + SLACK_SECONDS))
         response.headers["Retry-After"] = str(seconds)

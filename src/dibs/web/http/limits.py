@@ -69,7 +69,7 @@ class Hit:
 
     @property
     def seconds(self) -> int:
-        """Until it begins anew."""
+        """Seconds until the window begins again."""
         return max(1, ceil(self.count.left))
 
 
@@ -122,7 +122,7 @@ class LimitStorage:
             self.local.add(key, 1, seconds)
 
     def is_marked(self, key: str) -> bool:
-        """Whether it was, and that is not over."""
+        """Whether it was marked, and that has not expired."""
         return self.add(key, 0, 0).number > 0
 
 

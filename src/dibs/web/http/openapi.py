@@ -54,7 +54,7 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         self._blueprints: list[tuple[str, Blueprint]] = []
         self._written: Any = None
         self._lock = RLock()  # who writes reads what is there so far
-        # `flask openapi print` reads the one without a prefix: in an app that is all ours, this.
+        # `flask openapi print` reads the one without a prefix: in the service's own app, this.
         prefix = PREFIX if state_of(app).names else ""
         super().__init__(app, spec_kwargs=options, config_prefix=prefix)
 

@@ -274,5 +274,5 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def register_http_error_handlers(app: Flask) -> None:
-    """Answer HTTP's own errors as problem details too: for apps that are all ours."""
+    """Answer HTTP's own errors as problem details too: for the service's own app."""
     app.register_error_handler(HTTPException, from_http)
