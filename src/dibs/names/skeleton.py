@@ -107,7 +107,7 @@ def key_of_ascii(canonical: str, lookalikes: Lookalikes) -> str:
 def _shape(text: str) -> str:
     text = normalize("NFD", text)
     # Where scripts with syllables begin, and only where there is a mark of one.
-    if max(text) > "\u077f" and "m" in (kinds := text.translate(_kinds)):
+    if max(text) > "\u06ff" and "m" in (kinds := text.translate(_kinds)):
         text = _in_order(text, kinds)
         known, found, preferred = _sequences()
         if not known.isdisjoint(map(add, text, text[1:])):
@@ -135,8 +135,8 @@ class _Kinds(dict[int, str]):
 
 
 _kinds = _Kinds()
-_RUNS = re.compile("(?:m|s.){2,}")
-_PARTS = re.compile("m|s.")
+_RUNS = re.compile("(?:m|s.|s$){2,}")
+_PARTS = re.compile("m|s.|s$")
 
 
 def _in_order(text: str, kinds: str) -> str:
