@@ -15,7 +15,8 @@ from dibs.registry.holds import HoldToken
 from dibs.state import state_of
 from dibs.store.accounts.sessions import Living
 from dibs.web.http import cookies
-from dibs.web.http.current import acts, current, deadline, parts
+from dibs.web.http.current import Headers, acts, current, deadline, parts
+from dibs.web.http.headers import vary
 from dibs.web.http.route import SAFE, route_of
 from dibs.wiring import has_accounts
 
@@ -119,11 +120,15 @@ def _authenticated() -> Living | None:
 
 
 def _keep_private(response: Response) -> Response:
-    """What one person is told is not for the next one."""
-    response.vary.update(("Authorization", "Cookie"))
-    if current().reader is not None:
-        response.headers["Cache-Control"] = "no-store"
+    keep_private(response.headers)
     return response
+
+
+def keep_private(headers: Headers) -> None:
+    """What one person is told is not for the next one."""
+    vary(headers, "Authorization", "Cookie")
+    if current().reader is not None:
+        headers["Cache-Control"] = "no-store"
 
 
 # --- DIBS_CHECK -----------------------------------------------------------------

@@ -135,10 +135,20 @@ def read_object(req: Request) -> dict[str, Any]:
         return {}
     if not req.is_json:
         raise UnsupportedMediaType
-    body = read_json(read_body(req))
-    if not isinstance(body, dict):
+    return object_of(read_body(req))
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The object of JSON that these bytes are.
+
+    Raises:
+        NotJson: They are no JSON.
+        NotAnObject: They are something else.
+    """
+    said = read_json(body)
+    if not isinstance(said, dict):
         raise NotAnObject
-    return body
+    return said
 
 
 def read_json(body: bytes) -> Any:
