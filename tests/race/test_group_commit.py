@@ -31,7 +31,9 @@ class Database:
         self.open = threading.Event()
         self.groups: list[list[str]] = []
         self.answer = won
-        self.commits = GroupCommit(self.together, self.alone, enough=0.0)
+        self.commits = GroupCommit(
+            self.together, self.alone, enough=0.0, name=lambda claim: claim.token
+        )
 
     def together(self, claims: Sequence[Claim], deadline: Deadline) -> Sequence[Outcome | None]:
         self.groups.append([claim.username.key for claim in claims])
@@ -59,12 +61,12 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Database:
 def test_who_waits_goes_together(database: Database) -> None:
     """Two go at once and alone; the ten who come meanwhile are one transaction."""
     with ThreadPoolExecutor(12) as pool:
-        asked = [pool.submit(database.commits.claim, a_claim("a0"), deadline=soon())]
-        asked += [pool.submit(database.commits.claim, a_claim("a1"), deadline=soon())]
+        asked = [pool.submit(database.commits.ask, a_claim("a0"), deadline=soon())]
+        asked += [pool.submit(database.commits.ask, a_claim("a1"), deadline=soon())]
         while len(database.groups) < 2:
             time.sleep(0.001)
         names = [f"n{i}" for i in range(10)]
-        asked += [pool.submit(database.commits.claim, a_claim(n), deadline=soon()) for n in names]
+        asked += [pool.submit(database.commits.ask, a_claim(n), deadline=soon()) for n in names]
         wait_for(database, 10)
         database.open.set()
         outcomes = [one.result() for one in asked]
@@ -77,7 +79,7 @@ def test_of_one_request_only_one_copy_goes(database: Database) -> None:
     """A transaction knows its claims by their tokens."""
     with ThreadPoolExecutor(12) as pool:
         asked = [
-            pool.submit(database.commits.claim, a_claim("ada", token="one"), deadline=soon())
+            pool.submit(database.commits.ask, a_claim("ada", token="one"), deadline=soon())
             for _ in range(12)
         ]
         while len(database.groups) < 2:
@@ -97,7 +99,7 @@ def test_what_is_wrong_with_all_is_told_to_each(database: Database) -> None:
 
     def ask(name: str) -> None:
         with pytest.raises(OutcomeUnknown):
-            database.commits.claim(a_claim(name), deadline=soon())
+            database.commits.ask(a_claim(name), deadline=soon())
 
     at_once([partial(ask, f"n{i}") for i in range(24)])
 
@@ -105,12 +107,10 @@ def test_what_is_wrong_with_all_is_told_to_each(database: Database) -> None:
 def test_who_has_waited_too_long_is_not_sent(database: Database) -> None:
     """They are told so when their time is over, and their claim leaves the queue."""
     with ThreadPoolExecutor(3) as pool:
-        kept = [
-            pool.submit(database.commits.claim, a_claim(f"a{i}"), deadline=soon()) for i in "01"
-        ]
+        kept = [pool.submit(database.commits.ask, a_claim(f"a{i}"), deadline=soon()) for i in "01"]
         while len(database.groups) < 2:
             time.sleep(0.001)
-        late = pool.submit(database.commits.claim, a_claim("n"), deadline=Deadline.after(0.05))
+        late = pool.submit(database.commits.ask, a_claim("n"), deadline=Deadline.after(0.05))
         with pytest.raises(StoreUnavailable):
             late.result()
         database.open.set()
@@ -135,12 +135,12 @@ def test_a_lane_that_is_stuck_is_waited_for_no_more(monkeypatch: pytest.MonkeyPa
     commits = GroupCommit(together, alone, enough=0.0)
     with ThreadPoolExecutor(4) as pool:
         kept = [
-            pool.submit(commits.claim, a_claim(f"stuck{i}"), deadline=Deadline.after(60))
+            pool.submit(commits.ask, a_claim(f"stuck{i}"), deadline=Deadline.after(60))
             for i in range(4)
         ]
         names = [a_claim(f"n{i}") for i in range(12)]
         outcomes = at_once(
-            [partial(commits.claim, one, deadline=Deadline.after(30)) for one in names]
+            [partial(commits.ask, one, deadline=Deadline.after(30)) for one in names]
         )
         assert [type(outcome) for outcome in outcomes] == [Won] * 12
         assert not any(one.done() for one in kept)

@@ -15,7 +15,7 @@ from dibs.registry.holds import HoldToken
 from dibs.state import state_of
 from dibs.store.accounts.sessions import Living
 from dibs.web.http import cookies
-from dibs.web.http.current import Headers, acts, current, deadline, parts
+from dibs.web.http.current import Headers, acts, apart, current, deadline, parts
 from dibs.web.http.headers import vary
 from dibs.web.http.route import SAFE, route_of
 from dibs.wiring import has_accounts
@@ -68,6 +68,8 @@ def current_user() -> Living | None:
         StoreUnavailable: The database cannot answer.
     """
     state = current()
+    if not state.is_reader_known and apart() is not None:
+        state.is_reader_known = True  # it has neither token nor cookie, or Flask would serve it
     if not state.is_reader_known:
         state.reader, state.is_reader_known = _authenticated(), True
         if state.reader is not None:

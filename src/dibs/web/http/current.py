@@ -168,11 +168,16 @@ def _end(error: BaseException | None) -> None:
     act(Acting())  # the thread serves others too
 
 
-def share_counts(response: Response) -> Response:
+def share_counts() -> None:
     """Let the other workers know what this one has counted, now and then."""
-    redis = parts().redis
-    if redis is not None and (request.blueprint or "").startswith("dibs_"):
+    if (redis := parts().redis) is not None:
         redis.totals.share(deadline())
+
+
+def share_afterwards(response: Response) -> Response:
+    """The same after a request of dibs."""
+    if (request.blueprint or "").startswith("dibs_"):
+        share_counts()
     return response
 
 
