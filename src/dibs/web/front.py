@@ -6,6 +6,7 @@ it is Flask's, which has the same pieces: no rule, header or text of an answer i
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -100,6 +101,9 @@ class Front:
         self._origins = parse_origins(settings.cors_origins)
         self._has_open_checks = settings.check not in ("token", "staff")
         self._proxies = settings.trusted_proxies
+        # As the app's own JSON has it, in one piece that is made once.
+        self._json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        self._problems = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
         with app.test_request_context():
             self._user = url_for("dibs_users.user", user_id="\0").replace("%00", "{}")
 
@@ -232,10 +236,9 @@ class Front:
 
     def _text(self, headers: dict[str, str], body: Mapping[str, Any]) -> bytes:
         """The body as Flask writes it."""
-        how: dict[str, Any] = {"ensure_ascii": False}
-        if headers.setdefault("Content-Type", "application/json") == "application/json":
-            how["separators"] = (",", ":")
-        return f"{self._app.json.dumps(body, **how)}\n".encode()
+        kind = headers.setdefault("Content-Type", "application/json")
+        encoder = self._json if kind == "application/json" else self._problems
+        return f"{encoder.encode(body)}\n".encode()
 
 
 def _sound(body: dict[str, Any] | Malformed) -> dict[str, Any]:

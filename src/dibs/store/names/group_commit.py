@@ -221,15 +221,15 @@ class GroupCommit(Generic[Wish, Result]):
                 self._waiting = [one for one in self._waiting if one not in late]
             while self._waiting and self._has_lane():
                 groups.append(self._take())
-            is_left = any(one.turns for one in self._waiting)
+            left = [one.deadline.remaining() for one in self._waiting if one.turns]
         for one in late:
             one.settle(Failed(StoreUnavailable()))
         wake(late)
         for group in groups:
             self._hand(group, loop)
-        if is_left and not self._is_watched:
+        if left and not self._is_watched:
             self._is_watched = True
-            loop.later(STUCK, partial(self._watch, loop))
+            loop.later(max(0.001, min(STUCK, *left)), partial(self._watch, loop))
 
     def _hand(self, group: Group[Wish, Result], loop: Turns) -> None:
         loop.start(partial(self._lead, group))

@@ -161,7 +161,7 @@ def read_json(body: bytes) -> Any:
         NotJson: It is not UTF-8, not JSON, too deeply nested, or says a name twice.
     """
     try:
-        return json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+        return STRICT.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise NotJson from error
 
@@ -175,6 +175,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
 
 
 def answered(status: int, headers: Mapping[str, str], body: Mapping[str, Any]) -> Response:
