@@ -19,7 +19,7 @@ def hello() -> dict[str, str]:
 
 
 class Hello(Service):
-    """The app above on the server that `dibs serve` runs on, with its workers and threads."""
+    """The app above on the quickest server for Flask, with as many workers and threads."""
 
     app = "benchmarks.hello:app"
 

@@ -1,12 +1,15 @@
-"""What every call carries: how long it may take, who acts, and for which request."""
+"""What every call carries: how long it may take, who acts, for which request, how it waits."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 CACHE_SECONDS = 0.1
 """All that caches may take of one request, whatever state they are in."""
@@ -134,3 +137,51 @@ def acting_as(actor: str | None, request_id: str | None = None) -> Iterator[None
         yield
     finally:
         _acting.reset(before)
+
+
+class Turns(Protocol):
+    """Serves many calls by turns in one thread, which none of them may block.
+
+    A call that has to wait gives way to the others: see `dibs.serving.turns`.
+    """
+
+    def elsewhere(self, work: Callable[[], T], *, deadline: Deadline) -> T:
+        """Do this in another thread, and give way meanwhile.
+
+        Raises:
+            StoreUnavailable: No thread was free before the deadline; nothing was done.
+        """
+        ...
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Do this in another thread, for which nobody waits."""
+        ...
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do this when all that has arrived was read, or so much later; here, and quickly."""
+        ...
+
+    def mine(self) -> object:
+        """The call whose turn it is."""
+        ...
+
+    def give_way(self) -> None:
+        """Let others have their turns until somebody lets this call go on."""
+        ...
+
+    def go_on(self, calls: Sequence[object]) -> None:
+        """Let these calls go on; from any thread."""
+        ...
+
+
+_turns: ContextVar[Turns | None] = ContextVar("dibs_turns", default=None)
+
+
+def turns() -> Turns | None:
+    """By what the current call is served; None where it has a thread of its own to wait in."""
+    return _turns.get()
+
+
+def take_turns(turns: Turns | None) -> None:
+    """From now on this call gives way where it waits, or waits in its own thread."""
+    _turns.set(turns)

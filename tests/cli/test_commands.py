@@ -314,7 +314,7 @@ def test_a_driver_that_is_missing(terminal, monkeypatch, url, module, extra):
 
 
 def test_a_server_that_is_missing(terminal, monkeypatch):
-    monkeypatch.setitem(sys.modules, "granian", None)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     said = terminal.dibs("serve")
     assert (said.status, "pip install 'dibs[service]'" in said.err) == (1, True)
     assert not list(terminal.folder.iterdir())

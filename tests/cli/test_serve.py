@@ -180,7 +180,7 @@ def test_a_database_that_is_away(tmp_path):
     ("host", "shown"), [("localhost", "127.0.0.1"), ("127.0.0.1", "127.0.0.1")]
 )
 def test_a_host_may_be_a_name(host, shown):
-    """Granian takes addresses alone."""
+    """The port is looked at, and shared, by address."""
     assert numeric(host) in (shown, "::1")
 
 

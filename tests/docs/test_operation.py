@@ -11,8 +11,8 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from dibs.cli import group
-from dibs.cli.stopping import GRACE
 from dibs.config import load
+from dibs.serving.workers import GRACE
 from tests.backends import open_store
 from tests.cli.terminal import SCRIPT
 from tests.docs.blocks import blocks

@@ -2,9 +2,8 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import pytest
 
@@ -14,8 +13,8 @@ from dibs.store import Claim, Lost, Outcome, Won
 from dibs.store.names.group_commit import GroupCommit
 from dibs.store.records import owned
 from tests.backends import open_store
-from tests.race.harness import at_once
 from tests.support.contract import a_claim, look_up, soon
+from tests.support.turns import TurnsPool
 
 pytestmark = pytest.mark.race
 
@@ -31,7 +30,9 @@ class Database:
         self.open = threading.Event()
         self.groups: list[list[str]] = []
         self.answer = won
-        self.commits = GroupCommit(self.together, self.alone, enough=0.0)
+        self.commits = GroupCommit(
+            self.together, self.alone, enough=0.0, name=lambda claim: claim.token
+        )
 
     def together(self, claims: Sequence[Claim], deadline: Deadline) -> Sequence[Outcome | None]:
         self.groups.append([claim.username.key for claim in claims])
@@ -49,6 +50,13 @@ def wait_for(database: Database, waiting: int) -> None:
         time.sleep(0.001)
 
 
+@pytest.fixture(params=[ThreadPoolExecutor, TurnsPool], ids=["threads", "turns"])
+def pool(request: pytest.FixtureRequest) -> Iterator[ThreadPoolExecutor]:
+    """Who waits: threads, or calls that are served by turns."""
+    with request.param(24) as pool:
+        yield pool
+
+
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     """Nobody takes the lanes for stuck: how long they are is the test's own doing."""
@@ -56,39 +64,40 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     return Database()
 
 
-def test_who_waits_goes_together(database: Database) -> None:
+def test_who_waits_goes_together(database: Database, pool: ThreadPoolExecutor) -> None:
     """Two go at once and alone; the ten who come meanwhile are one transaction."""
-    with ThreadPoolExecutor(12) as pool:
-        asked = [pool.submit(database.commits.claim, a_claim("a0"), deadline=soon())]
-        asked += [pool.submit(database.commits.claim, a_claim("a1"), deadline=soon())]
-        while len(database.groups) < 2:
+    asked = []
+    for lane in range(2):
+        asked.append(pool.submit(database.commits.ask, a_claim(f"a{lane}"), deadline=soon()))
+        while len(database.groups) <= lane:
             time.sleep(0.001)
-        names = [f"n{i}" for i in range(10)]
-        asked += [pool.submit(database.commits.claim, a_claim(n), deadline=soon()) for n in names]
-        wait_for(database, 10)
-        database.open.set()
-        outcomes = [one.result() for one in asked]
+    names = [f"n{i}" for i in range(10)]
+    asked += [pool.submit(database.commits.ask, a_claim(n), deadline=soon()) for n in names]
+    wait_for(database, 10)
+    database.open.set()
+    outcomes = [one.result() for one in asked]
     assert [outcome.row.key for outcome in outcomes] == ["a0", "a1", *names]
     assert [len(group) for group in database.groups] == [1, 1, 10]
     assert sorted(database.groups[2]) == names
 
 
-def test_of_one_request_only_one_copy_goes(database: Database) -> None:
+def test_of_one_request_only_one_copy_goes(database: Database, pool: ThreadPoolExecutor) -> None:
     """A transaction knows its claims by their tokens."""
-    with ThreadPoolExecutor(12) as pool:
-        asked = [
-            pool.submit(database.commits.claim, a_claim("ada", token="one"), deadline=soon())
-            for _ in range(12)
-        ]
-        while len(database.groups) < 2:
-            time.sleep(0.001)
-        wait_for(database, 10)
-        database.open.set()
-        assert {type(one.result()) for one in asked} == {Won}
+    asked = [
+        pool.submit(database.commits.ask, a_claim("ada", token="one"), deadline=soon())
+        for _ in range(12)
+    ]
+    while len(database.groups) < 2:
+        time.sleep(0.001)
+    wait_for(database, 10)
+    database.open.set()
+    assert {type(one.result()) for one in asked} == {Won}
     assert database.groups == [["ada"]] * 12
 
 
-def test_what_is_wrong_with_all_is_told_to_each(database: Database) -> None:
+def test_what_is_wrong_with_all_is_told_to_each(
+    database: Database, pool: ThreadPoolExecutor
+) -> None:
     def fail(claim: Claim) -> Won:
         raise OutcomeUnknown
 
@@ -97,28 +106,30 @@ def test_what_is_wrong_with_all_is_told_to_each(database: Database) -> None:
 
     def ask(name: str) -> None:
         with pytest.raises(OutcomeUnknown):
-            database.commits.claim(a_claim(name), deadline=soon())
+            database.commits.ask(a_claim(name), deadline=soon())
 
-    at_once([partial(ask, f"n{i}") for i in range(24)])
+    for one in [pool.submit(ask, f"n{i}") for i in range(24)]:
+        one.result()
 
 
-def test_who_has_waited_too_long_is_not_sent(database: Database) -> None:
+def test_who_has_waited_too_long_is_not_sent(database: Database, pool: ThreadPoolExecutor) -> None:
     """They are told so when their time is over, and their claim leaves the queue."""
-    with ThreadPoolExecutor(3) as pool:
-        kept = [
-            pool.submit(database.commits.claim, a_claim(f"a{i}"), deadline=soon()) for i in "01"
-        ]
-        while len(database.groups) < 2:
+    kept = []
+    for lane in range(2):
+        kept.append(pool.submit(database.commits.ask, a_claim(f"a{lane}"), deadline=soon()))
+        while len(database.groups) <= lane:
             time.sleep(0.001)
-        late = pool.submit(database.commits.claim, a_claim("n"), deadline=Deadline.after(0.05))
-        with pytest.raises(StoreUnavailable):
-            late.result()
-        database.open.set()
-        assert [type(one.result()) for one in kept] == [Won, Won]
+    late = pool.submit(database.commits.ask, a_claim("n"), deadline=Deadline.after(0.05))
+    with pytest.raises(StoreUnavailable):
+        late.result()
+    database.open.set()
+    assert [type(one.result()) for one in kept] == [Won, Won]
     assert ["n"] not in database.groups
 
 
-def test_a_lane_that_is_stuck_is_waited_for_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lane_that_is_stuck_is_waited_for_no_more(
+    monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
+) -> None:
     """While a lock of somebody's keeps both lanes, the others go on."""
     monkeypatch.setattr("dibs.store.names.group_commit.STUCK", 0.02)
     stuck = threading.Event()
@@ -133,22 +144,20 @@ def test_a_lane_that_is_stuck_is_waited_for_no_more(monkeypatch: pytest.MonkeyPa
         return won(claim)
 
     commits = GroupCommit(together, alone, enough=0.0)
-    with ThreadPoolExecutor(4) as pool:
-        kept = [
-            pool.submit(commits.claim, a_claim(f"stuck{i}"), deadline=Deadline.after(60))
-            for i in range(4)
-        ]
-        names = [a_claim(f"n{i}") for i in range(12)]
-        outcomes = at_once(
-            [partial(commits.claim, one, deadline=Deadline.after(30)) for one in names]
-        )
-        assert [type(outcome) for outcome in outcomes] == [Won] * 12
-        assert not any(one.done() for one in kept)
-        stuck.set()
-        assert [type(one.result()) for one in kept] == [Won] * 4
+    kept = [
+        pool.submit(commits.ask, a_claim(f"stuck{i}"), deadline=Deadline.after(60))
+        for i in range(4)
+    ]
+    names = [a_claim(f"n{i}") for i in range(12)]
+    rest = [pool.submit(commits.ask, one, deadline=Deadline.after(30)) for one in names]
+    outcomes = [one.result() for one in rest]
+    assert [type(outcome) for outcome in outcomes] == [Won] * 12
+    assert not any(one.done() for one in kept)
+    stuck.set()
+    assert [type(one.result()) for one in kept] == [Won] * 4
 
 
-def test_groups_form_and_lose_nothing(url: str) -> None:
+def test_groups_form_and_lose_nothing(url: str, pool: ThreadPoolExecutor) -> None:
     """Of 48 at once, two for each name, 24 win; each row says who acted, and for which request."""
     store = open_store(url, pool_size=12)
     names = [f"name{i % 24}" for i in range(48)]
@@ -158,7 +167,7 @@ def test_groups_form_and_lose_nothing(url: str) -> None:
             wish = a_claim(names[i], user=True, owner=f"owner{i}")
         return store.claim(wish, deadline=Deadline.after(30))
 
-    outcomes = at_once([partial(ask, i) for i in range(48)])
+    outcomes = [one.result() for one in [pool.submit(ask, i) for i in range(48)]]
     winners = {o.row.key: o.row.owner for o in outcomes if isinstance(o, Won)}
     assert sorted(winners) == sorted(set(names))
     assert sum(isinstance(o, Won) for o in outcomes) == 24

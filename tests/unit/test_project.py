@@ -58,7 +58,7 @@ def asked_for(
     ("module", "heavy"),
     [
         ("dibs.names", {"flask", "sqlalchemy", "redis", "marshmallow", "werkzeug"}),
-        ("dibs.cli", {"flask", "sqlalchemy", "marshmallow", "alembic", "granian", "jwt", "redis"}),
+        ("dibs.cli", {"flask", "sqlalchemy", "marshmallow", "alembic", "uvicorn", "jwt", "redis"}),
         ("dibs.extension", {"marshmallow", "flask_smorest", "babel", "alembic", "jwt", "argon2"}),
         ("dibs.web.http.problems", {"marshmallow", "flask_smorest", "babel", "jwt", "bcrypt"}),
         ("dibs.web.http.problems", {"dibs.web.api", "dibs.wiring", "sqlalchemy.dialects.mysql"}),

@@ -13,6 +13,7 @@ from dibs.app import create_app
 from dibs.state import parts_of
 from dibs.wiring import Parts
 from tests.backends import path_of
+from tests.web.doors import BothDoors
 
 PASSWORD = "correct horse battery"
 
@@ -26,6 +27,7 @@ class Site:
 
     Attributes:
         sql: Every statement that the database was sent.
+        doors: Compares what Flask answers with what the front would have answered.
     """
 
     def __init__(self, url: str, **settings: str) -> None:
@@ -44,6 +46,8 @@ class Site:
         self.sql: list[str] = []
         self.parts: Parts = parts_of(self.app)
         event.listen(self.parts.store.engine, "connect", self._watch)
+        self.doors = BothDoors(self)
+        self.app.wsgi_app = self.doors  # type: ignore[method-assign]
 
     def _watch(self, connection: Any, _: object) -> None:
         connection.set_trace_callback(self.sql.append)

@@ -112,7 +112,7 @@ def _see_that_all_is_there(charts: tuple[Path, ...], *, http: bool) -> None:
         raise click.UsageError(f"--chart {wrong[0]}: give a name that ends with .svg or .png")
     if charts:
         chart.require_matplotlib()
-    if http and find_spec("granian") is None:
+    if http and find_spec("uvicorn") is None:
         raise ConfigError("--http needs the server: pip install 'dibs[service]'")
 
 

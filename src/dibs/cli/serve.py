@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import socket
 from errno import EACCES, EADDRINUSE
-from math import ceil
 from time import sleep
 from typing import TYPE_CHECKING
 
 import click
 
 from dibs.cli.ready import explain
-from dibs.cli.stopping import GRACE, on_stop, worker_app
 from dibs.cli.target import host_app
 from dibs.config import Settings
 from dibs.config.extras import needs
@@ -48,7 +46,7 @@ def serve(host: str, port: int, workers: int) -> None:
             "`flask dibs` works on your own app; `dibs serve` runs the service"
         )
     with needs("service", "`dibs serve`"):
-        import granian  # noqa: F401  # a sentence goes before the database's tables
+        import uvicorn  # noqa: F401  # a sentence goes before the database's tables
 
         from dibs.app import settings_from_environment
     from dibs.store.database.engine import parse_url
@@ -76,25 +74,9 @@ def banner(settings: Settings, host: str, port: int) -> str:
 
 def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """Answer requests until a signal says to stop."""
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
+    from dibs.serving.workers import Plan, serve
 
-    server = Granian(
-        "dibs",  # a name for the process; what it runs is `worker_app`
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=workers,
-        blocking_threads=threads(settings),
-        websockets=False,
-        log_level=LogLevels.error,  # it warns of threads, which here wait for the database
-        respawn_failed_workers=True,
-        # Longer than any request may take: only a client that never ends is cut off.
-        workers_kill_timeout=ceil(settings.deadline + GRACE),
-    )
-    on_stop(server.signal_handler_interrupt)
-    server.serve(target_loader=worker_app, wrap_loader=False)
+    serve(Plan(settings, host, port, threads(settings)), workers)
 
 
 def threads(settings: Settings) -> int:
@@ -111,7 +93,7 @@ def threads(settings: Settings) -> int:
 def refuse_shared_port(host: str, port: int) -> None:
     """Refuse a port that is in use.
 
-    Granian's workers share their port (SO_REUSEPORT), so a second server would
+    The workers share their port (SO_REUSEPORT), so a second server would
     start without a word and take half of the first one's requests.
 
     Raises:
@@ -131,7 +113,7 @@ def refuse_shared_port(host: str, port: int) -> None:
 
 
 def numeric(host: str) -> str:
-    """The host's IP address, the only form that Granian takes.
+    """The host's IP address.
 
     Raises:
         ClickException: There is no such host.

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from flask import Flask, current_app, has_request_context, request
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from dibs.errors import NameTaken
 from dibs.state import current_state, state_of
-from dibs.web.http.current import current
+from dibs.web.http.current import apart, current
 from dibs.web.words import LOCALES, SEPARATORS, joined, lasting, said, spoken
 
 LANGUAGE_COOKIE = "dibs_language"
@@ -57,14 +60,27 @@ def chosen() -> str | None:
     return wanted if wanted in LOCALES else None
 
 
-def choose_locale(default: str) -> str:
+def choose_locale(wish: str, default: str) -> str:
     """The language that the client wants most of those we have.
+
+    Args:
+        wish: Its Accept-Language.
+        default: That of a client that has none of them.
 
     `ja-JP, en;q=0.5` wants Japanese: the lookup of RFC 4647, 3.4, with our
     short list of languages. werkzeug's `best_match` would say English.
     """
+    # Browsers send a few, again and again; what is longer is not worth keeping.
+    return (_chosen if len(wish) <= LONGEST_KEPT else _chosen.__wrapped__)(wish, default)
+
+
+LONGEST_KEPT = 200
+
+
+@lru_cache(maxsize=512)
+def _chosen(wish: str, default: str) -> str:
     # Equals stay in the order in which they were sent.
-    wanted = sorted(request.accept_languages, key=lambda item: -item[1])
+    wanted = sorted(parse_accept_header(wish, LanguageAccept), key=lambda item: -item[1])
     for tag, quality in wanted:
         locale = default if tag == "*" else tag.partition("-")[0].lower()
         if locale in LOCALES and quality > 0:
@@ -74,13 +90,17 @@ def choose_locale(default: str) -> str:
 
 def locale() -> str:
     """The language of this answer as Babel writes it: `zh`, or `zh_Hant_TW` in an app of others."""
+    if (here := apart()) is not None and here.locale is not None:
+        return here.locale
     if not has_request_context():
         return "en"
     if (host := _of_host()) is not None:
         return host
     state = current()
     if state.locale is None:
-        state.locale = chosen() or choose_locale(current_state().locale)
+        state.locale = chosen() or choose_locale(
+            request.headers.get("Accept-Language", ""), current_state().locale
+        )
     return state.locale
 
 
@@ -92,7 +112,7 @@ def _of_host() -> str | None:
 
 def say(message: str, params: Mapping[str, object] | None = None) -> str:
     """The message in the reader's language, its `%(name)s` fields filled in."""
-    if not (has_request_context() and current().is_of_team):
+    if apart() is not None or not (has_request_context() and current().is_of_team):
         return said(locale(), message, params)
     words = said(locale(), TAKEN_FOR_TEAMS if message == NameTaken.message else message)
     words = words.replace(*OF_TEAMS[spoken(locale())])

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from dibs.context import Budget, Deadline
+from dibs.context import Budget, Deadline, turns
 from dibs.errors import (
     DibsError,
     OutcomeUnknown,
@@ -462,6 +462,9 @@ class Transactions:
         *,
         insist: bool = True,
     ) -> T:
+        if (others := turns()) is not None:  # for whom this thread is not to wait
+            mine = partial(self._persist, attempt, deadline, insist=insist)
+            return others.elsewhere(mine, deadline=deadline)
         lost, unknown, pause = 0, False, FIRST_PAUSE
         cause: BaseException | None = None
         while lost < MAX_LOST or unknown:

@@ -151,7 +151,7 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
 def _is_awaited() -> bool:
     """Whether SQLAlchemy runs this for somebody who awaits it, as `run_sync` does."""
     # It is there where an engine is for asyncio.
-    from greenlet import getcurrent  # type: ignore[import-untyped]
+    from greenlet import getcurrent
 
     return bool(getattr(getcurrent(), "__sqlalchemy_greenlet_provider__", False))
 

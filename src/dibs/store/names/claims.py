@@ -103,6 +103,31 @@ def claim_at_once(run: Run, claim: Claim) -> list[Outcome] | None:
     return [Won(row)] if won else None
 
 
+def is_alone(claim: Claim) -> bool:
+    """Whether a new name is all that this claim writes."""
+    if claim.username.twin is not None or claim.team is not None or claim.lasts is not None:
+        return False
+    return claim.user is None or claim.user.password_hash is None
+
+
+def claim_many_at_once(run: Run, claims: Sequence[Claim]) -> list[Outcome | None]:
+    """Take those names that have no row yet, by one statement of a dialect that has `many`.
+
+    Args:
+        run: Sends it.
+        claims: All of them alone, and read by the same rules.
+
+    Returns:
+        The outcomes; None where `decide` has to look.
+    """
+    ordered = sorted(claims, key=place)
+    news = {claim.token: _news(claim, owned(claim, version=1), None) for claim in ordered}
+    run.note(list(news.values()))  # beforehand: it may be carried out and its reply lost
+    won = run.dialect.insert_many(run, ordered, list(news.values()))
+    run.noted[:] = [new for token, new in news.items() if token in won]
+    return [Won(owned(one, version=1)) if one.token in won else None for one in claims]
+
+
 class Settled(NamedTuple):
     """What became of a claim.
 

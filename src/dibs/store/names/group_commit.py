@@ -1,20 +1,23 @@
 """Group commit: claims that come while a transaction is under way go together in the next.
 
 One transaction for all that wait costs the database little more than one for a single name
-(DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984). Nobody waits
-for company: whoever finds a lane free goes at once, and alone.
+(DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984); a look-up of
+many names little more than one of one. Nobody waits for company: whoever finds a lane free goes
+at once, with those alone who have come in the same moment.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Generic, TypeVar
 
-from dibs.context import Deadline
+from dibs.context import Deadline, Turns, turns
 from dibs.errors import StoreUnavailable
-from dibs.store.records import Claim, Failed, Outcome
+from dibs.store.records import Failed
 
 LANES = 2
 """Transactions under way at a time: with one, the database waits while Python works."""
@@ -25,120 +28,157 @@ STUCK = 0.1
 MOST = 256
 """Claims in one transaction: so many may be in doubt when a reply is lost."""
 
-Together = Callable[[Sequence[Claim], Deadline], Sequence[Outcome | Failed | None]]
-Alone = Callable[[Claim, Deadline], Outcome]
+Wish = TypeVar("Wish")
+Result = TypeVar("Result")
+
+Together = Callable[[Sequence[Wish], Deadline], Sequence[Result | Failed | None]]
+Alone = Callable[[Wish, Deadline], Result]
 
 
 @dataclass(slots=True, eq=False)
-class Waiting:
-    """A claim, and the thread that waits for its outcome.
+class Waiting(Generic[Wish, Result]):
+    """A wish, and who waits for its outcome: a thread, or a call that is served by turns.
 
     Attributes:
-        wake: Held until this thread has something to do: to send a group, or to go on.
-        group: Whose claims it is to send.
+        turns: By what the call is served; None for a thread.
+        call: The call.
+        wake: Held until the thread has something to do: to send a group, or to go on.
+        group: Whose wishes the thread is to send.
         is_settled: Whether nobody is going to send its own.
         outcome: What became of that; None if something keeps it from going with others.
         error: What went wrong with the whole group.
     """
 
-    claim: Claim
+    wish: Wish
     deadline: Deadline
+    turns: Turns | None = None
+    call: object = None
     wake: threading.Lock = field(default_factory=threading.Lock)
-    group: Group | None = None
+    group: Group[Wish, Result] | None = None
     is_settled: bool = False
-    outcome: Outcome | Failed | None = None
+    outcome: Result | Failed | None = None
     error: BaseException | None = None
 
     def __post_init__(self) -> None:
         self.wake.acquire()
 
-    def settle(self, outcome: Outcome | Failed | None, error: BaseException | None = None) -> None:
-        """Let the thread go on with this outcome."""
+    def settle(self, outcome: Result | Failed | None, error: BaseException | None = None) -> None:
+        """Say what became of the wish; who waits is to be woken then."""
         self.outcome, self.error, self.is_settled = outcome, error, True
-        self.wake.release()
+
+
+def wake(settled: Sequence[Waiting[Wish, Result]]) -> None:
+    """Let those go on who know what became of their wishes: all that share a loop at once."""
+    calls: dict[Turns, list[object]] = {}
+    for one in settled:
+        if one.turns is None:
+            one.wake.release()
+        else:
+            calls.setdefault(one.turns, []).append(one.call)
+    for loop, those in calls.items():
+        loop.go_on(those)
 
 
 @dataclass(slots=True, eq=False)
-class Group:
-    """Claims that go together, from the moment that somebody is to send them."""
+class Group(Generic[Wish, Result]):
+    """Wishes that go together, from the moment that somebody is to send them."""
 
-    members: Sequence[Waiting] = ()
+    members: Sequence[Waiting[Wish, Result]] = ()
     began: float = field(default_factory=time.monotonic)
 
 
-class GroupCommit:
-    """Sends claims: one that finds a lane free alone, those that had to wait together.
+class GroupCommit(Generic[Wish, Result]):
+    """Sends wishes: one that finds a lane free alone, those that had to wait together.
 
     Args:
         together: Sends several; None is the outcome of one that has to be sent alone.
         alone: Sends one, and waits as long as it takes.
         enough: Seconds without which nothing is sent any more.
+        name: What two copies of one request have in common: only one of them goes with others.
     """
 
-    def __init__(self, together: Together, alone: Alone, *, enough: float) -> None:
+    def __init__(
+        self,
+        together: Together[Wish, Result],
+        alone: Alone[Wish, Result],
+        *,
+        enough: float,
+        name: Callable[[Wish], Hashable] = id,
+    ) -> None:
         self._together, self._alone, self._enough = together, alone, enough
+        self._name = name
         self._lock = threading.Lock()
-        self._waiting: list[Waiting] = []
-        self._under_way: set[Group] = set()
+        self._waiting: list[Waiting[Wish, Result]] = []
+        self._under_way: set[Group[Wish, Result]] = set()
+        self._is_called = self._is_watched = False
 
-    def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
-        """Try to take the name.
+    def ask(self, wish: Wish, *, deadline: Deadline) -> Result:
+        """What becomes of the wish.
 
         Raises:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known.
         """
-        mine = Waiting(claim, deadline)
-        with self._lock:
-            lane = self._next([]) if self._has_lane() else None
-            if lane is None:
-                self._waiting.append(mine)
-        if lane is not None:
-            try:
-                return self._alone(claim, deadline)
-            finally:
-                self._follow(lane)
-        while not mine.is_settled:
-            self._wait(mine)
+        loop = turns()
+        if loop is not None:
+            mine = self._by_turns(wish, deadline, loop)
+        else:
+            mine = Waiting(wish, deadline)
+            with self._lock:
+                lane = self._next([]) if self._has_lane() else None
+                if lane is None:
+                    self._waiting.append(mine)
+            if lane is not None:
+                try:
+                    return self._alone(wish, deadline)
+                finally:
+                    self._follow(lane)
+            while not mine.is_settled:
+                self._wait(mine)
         if mine.error is not None:
             raise mine.error
         if isinstance(mine.outcome, Failed):
             raise mine.outcome.error
-        return mine.outcome or self._alone(claim, deadline)
+        if mine.outcome is not None:
+            return mine.outcome
+        if loop is not None:
+            return loop.elsewhere(lambda: self._alone(wish, deadline), deadline=deadline)
+        return self._alone(wish, deadline)
 
     def _has_lane(self) -> bool:
         """Whether few enough transactions move."""
         since = time.monotonic() - STUCK
         return sum(group.began > since for group in self._under_way) < LANES
 
-    def _next(self, members: Sequence[Waiting]) -> Group:
+    def _next(self, members: Sequence[Waiting[Wish, Result]]) -> Group[Wish, Result]:
         """Give these a lane."""
         group = Group(members)
         self._under_way.add(group)
         return group
 
-    def _take(self) -> Group:
+    def _take(self) -> Group[Wish, Result]:
         """Take those who have waited longest, at most one copy of each request."""
-        members: dict[str, Waiting] = {}
+        members: dict[Hashable, Waiting[Wish, Result]] = {}
         for one in self._waiting[:MOST]:
-            members.setdefault(one.claim.token, one)
-        self._waiting = [one for one in self._waiting if members.get(one.claim.token) is not one]
+            members.setdefault(self._name(one.wish), one)
+        self._waiting = [
+            one for one in self._waiting if members.get(self._name(one.wish)) is not one
+        ]
         return self._next(list(members.values()))
 
-    def _wait(self, mine: Waiting) -> None:
-        """Until the claim is settled, or this thread has sent what it was to send."""
+    # --- a thread that waits --------------------------------------------------------
+
+    def _wait(self, mine: Waiting[Wish, Result]) -> None:
+        """Until the wish is settled, or this thread has sent what it was to send."""
         patience = max(0.0, min(STUCK, mine.deadline.remaining()))
         if not mine.wake.acquire(timeout=patience) and not self._is_to_lead(mine):
             return
         if (group := mine.group) is not None:
             mine.group = None
-            try:
-                self._send(group.members)
-            finally:
-                self._follow(group)
+            self._lead(group)
 
-    def _is_to_lead(self, mine: Waiting) -> bool:
-        """What becomes of a claim for which nobody has come: its thread may do it itself."""
+    def _is_to_lead(self, mine: Waiting[Wish, Result]) -> bool:
+        """What becomes of a wish for which nobody has come: its thread may do it itself."""
         with self._lock:
             if mine in self._waiting:
                 if mine.deadline.remaining() <= 0:
@@ -150,31 +190,88 @@ class GroupCommit:
         mine.wake.acquire()  # it is under way, and its own deadline ends that
         return True
 
-    def _follow(self, lane: Group) -> None:
+    # --- calls that are served by turns ---------------------------------------------
+
+    def _by_turns(self, wish: Wish, deadline: Deadline, loop: Turns) -> Waiting[Wish, Result]:
+        """Give way until the wish is settled."""
+        mine: Waiting[Wish, Result] = Waiting(wish, deadline, loop, loop.mine())
+        with self._lock:
+            self._waiting.append(mine)
+        if not self._is_called:
+            # Not at once: those whose requests have come in the same moment go along.
+            self._is_called = True
+            loop.later(0, partial(self._come, loop))
+        loop.give_way()
+        return mine
+
+    def _come(self, loop: Turns) -> None:
+        self._is_called = False
+        self._send_off(loop)
+
+    def _watch(self, loop: Turns) -> None:
+        self._is_watched = False
+        self._send_off(loop)
+
+    def _send_off(self, loop: Turns) -> None:
+        """Have threads send those who wait, as far as lanes are free; else look again soon."""
+        groups = []
+        with self._lock:
+            late = [one for one in self._waiting if one.turns and one.deadline.remaining() <= 0]
+            if late:
+                self._waiting = [one for one in self._waiting if one not in late]
+            while self._waiting and self._has_lane():
+                groups.append(self._take())
+            left = [one.deadline.remaining() for one in self._waiting if one.turns]
+        for one in late:
+            one.settle(Failed(StoreUnavailable()))
+        wake(late)
+        for group in groups:
+            self._hand(group, loop)
+        if left and not self._is_watched:
+            self._is_watched = True
+            loop.later(max(0.001, min(STUCK, *left)), partial(self._watch, loop))
+
+    def _hand(self, group: Group[Wish, Result], loop: Turns) -> None:
+        loop.start(partial(self._lead, group))
+
+    # --- both -----------------------------------------------------------------------
+
+    def _lead(self, group: Group[Wish, Result]) -> None:
+        try:
+            self._send(group.members)
+        finally:
+            self._follow(group)
+
+    def _follow(self, lane: Group[Wish, Result]) -> None:
         """Have one of those who came meanwhile send what all of them want."""
         with self._lock:
             self._under_way.remove(lane)
-            if self._waiting and self._has_lane():
-                group = self._take()
-                group.members[0].group = group
-                group.members[0].wake.release()
+            if not (self._waiting and self._has_lane()):
+                return
+            group = self._take()
+        first = group.members[0]
+        if first.turns is not None:
+            self._hand(group, first.turns)
+        else:
+            first.group = group
+            first.wake.release()
 
-    def _send(self, group: Sequence[Waiting]) -> None:
-        """Send these claims, and give everybody their outcome."""
-        sent: list[Waiting] = []
+    def _send(self, group: Sequence[Waiting[Wish, Result]]) -> None:
+        """Send these wishes, and give everybody their outcome."""
+        sent: list[Waiting[Wish, Result]] = []
         for one in group:
             if one.deadline.allows(self._enough):
                 sent.append(one)
             else:
                 one.settle(Failed(StoreUnavailable()))
-        if not sent:
-            return
-        until = min((one.deadline for one in sent), key=lambda deadline: deadline.at)
-        try:
-            outcomes = self._together([one.claim for one in sent], until)
-        except BaseException as error:  # noqa: BLE001  # each of them raises it
-            for one in sent:
-                one.settle(None, error)
-        else:
-            for one, outcome in zip(sent, outcomes, strict=True):
-                one.settle(outcome)
+        if sent:
+            until = min((one.deadline for one in sent), key=lambda deadline: deadline.at)
+            try:
+                outcomes = self._together([one.wish for one in sent], until)
+            except BaseException as error:  # noqa: BLE001  # each of them raises it
+                for one in sent:
+                    one.settle(None, error)
+            else:
+                for one, outcome in zip(sent, outcomes, strict=True):
+                    one.settle(outcome)
+        wake(group)

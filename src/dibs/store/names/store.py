@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from dibs.context import Deadline
+from dibs.context import Deadline, turns
 from dibs.errors import RulesReplaced, SchemaError, StoreError, StoreUnavailable
 from dibs.names import Parser, Phase
 from dibs.signals import Action, NameChange
@@ -23,7 +23,13 @@ from dibs.store.database.dialects.base import name_row, plain
 from dibs.store.database.outage import HEARSAY
 from dibs.store.database.transactions import Restart, Transactions
 from dibs.store.models import ALL_TABLES, Tables
-from dibs.store.names.claims import claim_at_once, decide, place
+from dibs.store.names.claims import (
+    claim_at_once,
+    claim_many_at_once,
+    decide,
+    is_alone,
+    place,
+)
 from dibs.store.names.companions import resolved
 from dibs.store.names.group_commit import GroupCommit
 from dibs.store.names.history import append, written
@@ -57,6 +63,20 @@ LISTED = f"""
     WHERE {IS_USER} AND {{namespace}} = :namespace AND n.owner {{which}}
     ORDER BY n.owner LIMIT :limit
 """
+
+
+class Look(NamedTuple):
+    """A look at some names of one namespace.
+
+    Attributes:
+        namespace: The one.
+        keys: Theirs.
+    """
+
+    namespace: str
+    keys: Sequence[str]
+
+
 PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
 MAX_BATCH = 500
@@ -90,7 +110,13 @@ class NameStore:
         self._verifying = threading.Lock()
         self._hearing = threading.Lock()
         enough = transactions.budget.connect
-        self._groups = GroupCommit(self._together, self._alone, enough=enough) if grouped else None
+        self._groups: GroupCommit[Claim, Outcome] | None = None
+        self._looks: GroupCommit[Look, Mapping[str, NameRow]] | None = None
+        if grouped:
+            self._groups = GroupCommit(
+                self._together, self._alone, enough=enough, name=lambda claim: claim.token
+            )
+            self._looks = GroupCommit(self._looked, self._look, enough=enough)
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
         """Try to take the name.
@@ -101,7 +127,7 @@ class NameStore:
         """
         if self._groups is None or self._at_once([claim]) is not None:
             return self._alone(claim, deadline)
-        return self._groups.claim(claim, deadline=deadline)
+        return self._groups.ask(claim, deadline=deadline)
 
     def _alone(self, claim: Claim, deadline: Deadline) -> Outcome:
         return self._write([claim], deadline, insist=True)[0]
@@ -132,12 +158,61 @@ class NameStore:
         Returns:
             One outcome a claim; None for one that another transaction keeps locked.
         """
+        won: dict[str, Outcome] = {}
+        left = claims
+        rest: Sequence[Outcome | Failed | None]
         try:
-            return self._write(claims, deadline, insist=False)
+            if self._are_alone(claims):
+                won = self._insert_many(claims, deadline)
+                left = [claim for claim in claims if claim.token not in won]
+            rest = self._write(left, deadline, insist=False) if left else []
         except Restart:
-            return [self._failing(claim, deadline, insist=False) for claim in claims]
+            rest = [self._failing(claim, deadline, insist=False) for claim in left]
         except StoreError as error:
-            return [Failed(error)] * len(claims)
+            rest = [Failed(error)] * len(left)
+        others = iter(rest)
+        return [won.get(claim.token) or next(others) for claim in claims]
+
+    def _are_alone(self, claims: Sequence[Claim]) -> bool:
+        """Whether one statement may do for all of these, if their names are new."""
+        has_many = self.transactions.dialect.many and all(map(is_alone, claims))
+        return has_many and len({claim.username.in_force for claim in claims}) == 1
+
+    def _insert_many(self, claims: Sequence[Claim], deadline: Deadline) -> dict[str, Outcome]:
+        """Take those names that are new, by one statement; the outcomes by token.
+
+        Raises:
+            Restart: One of the names is locked; nothing was changed.
+        """
+        self.verify_once(deadline)
+        noted: list[NameChange] = []
+
+        def send(run: Run) -> dict[str, Outcome]:
+            nonlocal noted
+            noted = run.noted
+            found = zip(claims, claim_many_at_once(run, claims), strict=True)
+            return {claim.token: outcome for claim, outcome in found if outcome}
+
+        def recall(run: Run) -> dict[str, Outcome] | None:
+            # All or none: if one of them is there, none of the others is on its way still.
+            rows = read(run, {place(claim) for claim in claims})
+            found: dict[str, Outcome] = {
+                one.token: Won(row)
+                for one in claims
+                if (row := rows.get(place(one))) and row.won_by(one.token)
+            }
+            keys = {outcome.row.key for outcome in found.values()}
+            noted[:] = [new for new in noted if new.key in keys]
+            return found or None
+
+        return self.transactions.write(
+            send,
+            at_once=send,
+            changed=bool,
+            recall=recall,
+            deadline=deadline,
+            insist=False,
+        )
 
     def _failing(
         self, claim: Claim, deadline: Deadline, *, insist: bool
@@ -150,7 +225,7 @@ class NameStore:
             return Failed(error)
 
     def _write(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
-        self._verify_once(deadline)
+        self.verify_once(deadline)
         try:
             return self._send(claims, deadline, insist=insist)
         except RulesReplaced as error:
@@ -217,10 +292,14 @@ class NameStore:
             return None  # two names' rows, of which one may be refused
         return partial(claim_at_once, claim=claims[0])
 
-    def _verify_once(self, deadline: Deadline) -> None:
+    def verify_once(self, deadline: Deadline) -> None:
         """Grant nothing in a database that was never seen to keep names unique.
 
         Again after each loss of the server: it may have come back as another one.
+
+        Raises:
+            SchemaError: It does not; the message names the command that mends it.
+            StoreUnavailable: The database cannot answer.
         """
         if self._verified == self.transactions.generation:
             return
@@ -250,13 +329,31 @@ class NameStore:
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        places = {(namespace, key) for key in keys}
+        wish = Look(namespace, keys)
+        if self._looks is None or turns() is None:
+            return self._look(wish, deadline)
+        return self._looks.ask(wish, deadline=deadline)
 
-        def work(run: Run) -> Mapping[str, NameRow]:
-            find = resolved if self.parser.phase.step == "moving" else read
-            return {key: row for (_, key), row in find(run, places).items()}
+    def _look(self, wish: Look, deadline: Deadline) -> Mapping[str, NameRow]:
+        return self._read_all([wish], deadline)[0]
 
-        return self.transactions.read(work, deadline=deadline)
+    def _looked(
+        self, wishes: Sequence[Look], deadline: Deadline
+    ) -> Sequence[Mapping[str, NameRow] | Failed]:
+        try:
+            return self._read_all(wishes, deadline)
+        except StoreError as error:
+            return [Failed(error)] * len(wishes)
+
+    def _read_all(self, wishes: Sequence[Look], deadline: Deadline) -> list[Mapping[str, NameRow]]:
+        """The rows that each is about, by key; one statement for those of a namespace."""
+        places = {(wish.namespace, key) for wish in wishes for key in wish.keys}
+        find = resolved if self.parser.phase.step == "moving" else read
+        rows = self.transactions.read(lambda run: find(run, places), deadline=deadline)
+        return [
+            {key: row for key in wish.keys if (row := rows.get((wish.namespace, key)))}
+            for wish in wishes
+        ]
 
     def release(
         self,

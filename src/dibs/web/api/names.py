@@ -34,21 +34,22 @@ NAME = "dibs_names"
 @says(ROUTE)
 def check(name: str) -> Response:
     """Say whether a name is available: advice, never a promise."""
-    asked = question(registry_for(request.args.get("namespace")))
+    registry = registry_for(request.args.get("namespace"))
+    asked = question(registry, suggests=wants_suggestions())
     return answered(*checks.check(name, asked, is_utf8=_was_utf8(name)))
 
 
 @says(ROUTE)
 def check_itself() -> Response:
     """Say whether the name `check` is available, like any other name."""
-    return answered(*checks.check("check", question(registry_for(request.args.get("namespace")))))
+    return check("check")
 
 
 @says(ROUTE)
 def check_many() -> Response:
     """Say whether up to 100 names are available, in their order: advice, never a promise."""
     names, namespace = read(read_object(request))
-    asked = question(registry_for(namespace))
+    asked = question(registry_for(namespace), suggests=wants_suggestions())
     count_more("check", len(names) - 1)
     return answered(*checks.check_many(names, asked))
 
@@ -76,17 +77,17 @@ def verdict(name: str, registry: Registry) -> dict[str, Any]:
     Raises:
         StoreUnavailable: The database cannot answer.
     """
-    return checks.verdict(name, question(registry))
+    return checks.verdict(name, question(registry, suggests=wants_suggestions()))
 
 
-def question(registry: Registry) -> Question:
+def question(registry: Registry, *, suggests: bool) -> Question:
     """Who asks about names of this registry, and how."""
     return Question(
         registry=registry,
         deadline=deadline(),
         locale=locale(),
         is_blind=parts().settings.check == "blind",
-        suggests=wants_suggestions(),
+        suggests=suggests,
         is_readers=_is_readers,
         moved_to=moved_to,
     )

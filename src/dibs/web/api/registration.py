@@ -36,6 +36,8 @@ from dibs.web.registrations import Sent, helping
 
 LOCATION = {"Location": {"description": "The address of the user or team.", "schema": TEXT}}
 ROUTE = Route(admits="anybody", limit="register", credential="chosen")
+REQUIRED, OPTIONAL = {"username"}, {"password", "hold_token"}
+"""Fields; a request with one of the second is never the front's."""
 
 blueprint = Blueprint(
     "dibs_registration", __name__, title="Registration", description="Take a name."
@@ -56,7 +58,7 @@ def read(body: dict[str, Any]) -> dict[str, str]:
         BodyInvalid: A field is none of these, or is no text; or names of another namespace may
             be meant, and users' would be taken.
     """
-    fields = texts(body, required={"username"}, optional={"password", "hold_token"})
+    fields = texts(body, required=REQUIRED, optional=OPTIONAL)
     if "namespace" in request.args:
         raise BodyInvalid([broken("namespace", "unknown")])
     return fields

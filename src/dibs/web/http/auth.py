@@ -15,7 +15,8 @@ from dibs.registry.holds import HoldToken
 from dibs.state import state_of
 from dibs.store.accounts.sessions import Living
 from dibs.web.http import cookies
-from dibs.web.http.current import acts, current, deadline, parts
+from dibs.web.http.current import Headers, acts, apart, current, deadline, parts
+from dibs.web.http.headers import vary
 from dibs.web.http.route import SAFE, route_of
 from dibs.wiring import has_accounts
 
@@ -67,6 +68,8 @@ def current_user() -> Living | None:
         StoreUnavailable: The database cannot answer.
     """
     state = current()
+    if not state.is_reader_known and apart() is not None:
+        state.is_reader_known = True  # it has neither token nor cookie, or Flask would serve it
     if not state.is_reader_known:
         state.reader, state.is_reader_known = _authenticated(), True
         if state.reader is not None:
@@ -119,11 +122,15 @@ def _authenticated() -> Living | None:
 
 
 def _keep_private(response: Response) -> Response:
-    """What one person is told is not for the next one."""
-    response.vary.update(("Authorization", "Cookie"))
-    if current().reader is not None:
-        response.headers["Cache-Control"] = "no-store"
+    keep_private(response.headers)
     return response
+
+
+def keep_private(headers: Headers) -> None:
+    """What one person is told is not for the next one."""
+    vary(headers, "Authorization", "Cookie")
+    if current().reader is not None:
+        headers["Cache-Control"] = "no-store"
 
 
 # --- DIBS_CHECK -----------------------------------------------------------------

@@ -135,10 +135,20 @@ def read_object(req: Request) -> dict[str, Any]:
         return {}
     if not req.is_json:
         raise UnsupportedMediaType
-    body = read_json(read_body(req))
-    if not isinstance(body, dict):
+    return object_of(read_body(req))
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The object of JSON that these bytes are.
+
+    Raises:
+        NotJson: They are no JSON.
+        NotAnObject: They are something else.
+    """
+    said = read_json(body)
+    if not isinstance(said, dict):
         raise NotAnObject
-    return body
+    return said
 
 
 def read_json(body: bytes) -> Any:
@@ -151,7 +161,7 @@ def read_json(body: bytes) -> Any:
         NotJson: It is not UTF-8, not JSON, too deeply nested, or says a name twice.
     """
     try:
-        return json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+        return STRICT.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise NotJson from error
 
@@ -165,6 +175,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
 
 
 def answered(status: int, headers: Mapping[str, str], body: Mapping[str, Any]) -> Response:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import MutableMapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, request
+from werkzeug.datastructures import Headers as FlaskHeaders
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dibs.context import Acting, Deadline, act, acting
-from dibs.state import parts_of
+from dibs.state import AppState, parts_of, state_of
 from dibs.store.models import MAX_REQUEST_ID
 from dibs.web.http.route import Route, route_of
 
@@ -24,12 +28,17 @@ if TYPE_CHECKING:
 
 KEY = "dibs.request"
 
+Headers = MutableMapping[str, str] | FlaskHeaders
+"""Of an answer, as Flask has them or the front."""
+
 
 @dataclass(slots=True)
 class RequestState:
     """What is known of one request by now.
 
     Attributes:
+        app: What the app keeps that serves it, where that is not Flask: see `dibs.web.front`.
+        method: The same of its method.
         deadline: When it must be answered, once somebody has asked.
         is_reader_known: Whether it was looked up who sends it.
         reader: Who that is; None for nobody.
@@ -43,6 +52,8 @@ class RequestState:
         browser: What a browser is known by from now on while nobody is logged in.
     """
 
+    app: AppState | None = None
+    method: str = ""
     deadline: Deadline | None = None
     is_reader_known: bool = False
     reader: Living | None = None
@@ -56,13 +67,40 @@ class RequestState:
     browser: str | None = None
 
 
+_apart: ContextVar[RequestState | None] = ContextVar("dibs_request", default=None)
+
+
+def apart() -> RequestState | None:
+    """What is known of the request that is served, if Flask does not serve it."""
+    return _apart.get()
+
+
+def stand_apart(state: RequestState | None) -> None:
+    """From now on this thread or greenlet serves this request without Flask, or none any more."""
+    _apart.set(state)
+
+
 def current() -> RequestState:
     """What is known of the request that is served."""
+    if (here := _apart.get()) is not None:
+        return here
     # Not `flask.g`, which outlives the request where an app context was pushed before.
     state: RequestState | None = request.environ.get(KEY)
     if state is None:
         state = request.environ[KEY] = RequestState()
     return state
+
+
+def app_state() -> AppState:
+    """What the app keeps that serves this request."""
+    here = _apart.get()
+    return state_of(current_app) if here is None or here.app is None else here.app
+
+
+def method() -> str:
+    """That of this request."""
+    here = _apart.get()
+    return request.method if here is None else here.method
 
 
 def current_route() -> Route | None:
@@ -76,7 +114,8 @@ def parts() -> Parts:
     Raises:
         RuntimeError: It has none of its own: dibs is used without its routes.
     """
-    return parts_of(current_app)
+    found = app_state().parts
+    return parts_of(current_app) if found is None else found
 
 
 def deadline() -> Deadline:
@@ -104,14 +143,23 @@ def acts(user_id: str) -> None:
     act(Acting(user_id, acting().request_id))
 
 
-def _begin() -> None:
-    sent = request.headers.get(HEADER, "")
+def begin(sent: str) -> None:
+    """Act for the request with this id, if it is one, or with a new one."""
     act(Acting(request_id=sent if ID.fullmatch(sent) else secrets.token_hex(8)))
 
 
-def _answer(response: Response) -> Response:
+def identify(headers: Headers) -> None:
+    """Tell the client the id of its request."""
     if found := acting().request_id:
-        response.headers.setdefault(HEADER, found)
+        headers.setdefault(HEADER, found)
+
+
+def _begin() -> None:
+    begin(request.headers.get(HEADER, ""))
+
+
+def _answer(response: Response) -> Response:
+    identify(response.headers)
     return response
 
 
@@ -120,11 +168,16 @@ def _end(error: BaseException | None) -> None:
     act(Acting())  # the thread serves others too
 
 
-def share_counts(response: Response) -> Response:
+def share_counts() -> None:
     """Let the other workers know what this one has counted, now and then."""
-    redis = parts().redis
-    if redis is not None and (request.blueprint or "").startswith("dibs_"):
+    if (redis := parts().redis) is not None:
         redis.totals.share(deadline())
+
+
+def share_afterwards(response: Response) -> Response:
+    """The same after a request of dibs."""
+    if (request.blueprint or "").startswith("dibs_"):
+        share_counts()
     return response
 
 
@@ -151,6 +204,7 @@ def source() -> str:
     return network_of(request.remote_addr or "")
 
 
+@lru_cache
 def network_of(address: str) -> str:
     """What is counted as one source.
 

@@ -15,7 +15,8 @@ from flask import Flask, Response, redirect, request
 from werkzeug.routing import RequestRedirect
 
 from dibs.config.origins import EVERY, parse
-from dibs.web.http.current import current_route
+from dibs.web.http.current import Headers, current_route
+from dibs.web.http.route import Route
 
 HSTS = "max-age=31536000"
 
@@ -28,15 +29,24 @@ def init_headers(app: Flask) -> None:
 
 def unsniffed(response: Response) -> Response:
     """What it says it is, it is: no browser is to guess."""
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    secure(response.headers, over_tls=False)
     return response
 
 
+def secure(headers: Headers, *, over_tls: bool) -> None:
+    """What it says it is, it is; and with TLS it stays TLS.
+
+    For this host alone, as others below are anybody's.
+    """
+    if over_tls:
+        headers.setdefault("Strict-Transport-Security", HSTS)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+
+
 def hardened(response: Response) -> Response:
-    """The same; and with TLS it stays TLS: for this host alone, as others below are anybody's."""
-    if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", HSTS)
-    return unsniffed(response)
+    """The same, and what TLS asks for."""
+    secure(response.headers, over_tls=request.is_secure)
+    return response
 
 
 def within(response: Response) -> Response:
@@ -68,21 +78,34 @@ def init_cors(app: Flask, origins: str) -> None:
 
 
 def _allow(allowed: frozenset[str], response: Response) -> Response:
-    route = current_route()
-    if route is None or not route.cors:
-        return response
-    every = EVERY in allowed
-    if not every:
-        response.vary.add("Origin")
-    origin = request.headers.get("Origin")
-    if origin is None or not (every or origin in allowed):
-        return response
-    headers = response.headers
-    headers["Access-Control-Allow-Origin"] = EVERY if every else origin
-    if request.method == "OPTIONS":
+    is_let_in = let_in(response.headers, current_route(), request.headers.get("Origin"), allowed)
+    if is_let_in and request.method == "OPTIONS":
+        headers = response.headers
+        headers.remove("Access-Control-Expose-Headers")
         headers["Access-Control-Allow-Methods"] = ", ".join(sorted(response.allow))
         headers["Access-Control-Allow-Headers"] = HEADERS
         headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
-    else:
-        headers["Access-Control-Expose-Headers"] = EXPOSED
     return response
+
+
+def let_in(
+    headers: Headers, route: Route | None, origin: str | None, allowed: frozenset[str]
+) -> bool:
+    """Let a page of this origin read the answer, if it may; and say so."""
+    if not allowed or route is None or not route.cors:
+        return False
+    every = EVERY in allowed
+    if not every:
+        vary(headers, "Origin")
+    if origin is None or not (every or origin in allowed):
+        return False
+    headers["Access-Control-Allow-Origin"] = EVERY if every else origin
+    headers["Access-Control-Expose-Headers"] = EXPOSED
+    return True
+
+
+def vary(headers: Headers, *names: str) -> None:
+    """Say that the answer would be another one if these headers of the request were."""
+    said = [one for one in headers.get("Vary", "").split(", ") if one]
+    known = {one.lower() for one in said}
+    headers["Vary"] = ", ".join([*said, *(one for one in names if one.lower() not in known)])

@@ -81,6 +81,11 @@ def is_repeatable() -> bool:
     return HEADER in request.headers
 
 
+def new_key() -> str:
+    """One that nobody else has."""
+    return secrets.token_urlsafe(24)
+
+
 def idempotency_key() -> str:
     """The client's key without quotes, or a new one.
 
@@ -89,7 +94,7 @@ def idempotency_key() -> str:
     """
     header = request.headers.get(HEADER)
     if header is None:
-        return secrets.token_urlsafe(24)
+        return new_key()
     found = re.fullmatch(f'({BARE_KEY})|"({KEY})"', header.strip())
     if found is None:
         raise _complaint(header)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, after_this_request, current_app, request
+from flask import Flask, Response, after_this_request, request
 
 from dibs.cache.counts import Count, LocalCounts
 from dibs.config.rates import FAILURES, Rate, Rates, parse
@@ -18,7 +18,15 @@ from dibs.names import sign_in_form
 from dibs.state import state_of
 from dibs.web.http.auth import current_user
 from dibs.web.http.bodies import NotJson, read_body, read_json
-from dibs.web.http.current import current, deadline, parts, source, trust_proxies
+from dibs.web.http.current import (
+    Headers,
+    app_state,
+    current,
+    deadline,
+    parts,
+    source,
+    trust_proxies,
+)
 from dibs.web.http.route import Route, route_of
 from dibs.web.i18n import about
 from dibs.wiring import Parts
@@ -148,7 +156,7 @@ class Limits:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             after_this_request(self._settle if tries else _tell)
-            self._count(group, source())
+            self.count(group, source())
             if tries and (who := _account(route)) is not None:
                 current().tried = who
                 self._count_try(who)
@@ -173,7 +181,12 @@ class Limits:
                 self.tally.add(hit.key, hit.rate.seconds, -cost)
             raise RateLimited(time=about(over[0].seconds))
 
-    def _count(self, group: str, who: str) -> None:
+    def count(self, group: str, who: str) -> None:
+        """Count the request that is served.
+
+        Raises:
+            RateLimited: It is too much.
+        """
         for rate in self._rates.get(group, ()):
             # Servers of an earlier dibs, which count beside this one, have the same keys.
             key = f"LIMITER/{who}/{group}/{rate.number}/{rate.seconds}/second"
@@ -184,9 +197,9 @@ class Limits:
                 raise kind(time=about(hit.seconds))
 
     def _count_try(self, who: str) -> None:
-        self._count("account_source", f"{who} {source()}")
+        self.count("account_source", f"{who} {source()}")
         try:
-            self._count("account", who)
+            self.count("account", who)
         except RateLimited:
             # Somebody tries from everywhere. That must not keep the owner out, who comes from
             # where they came from before (NIST SP 800-63B-4, 3.2.2).
@@ -216,12 +229,17 @@ def count_more(group: str, more: int) -> None:
     Raises:
         RateLimited: It is too much; nothing of it was counted.
     """
-    limits = state_of(current_app).limits
+    limits = app_state().limits
     if limits is not None and more:
         limits.count_more(group, more)
 
 
 def _tell(response: Response) -> Response:
+    tell(response.headers)
+    return response
+
+
+def tell(headers: Headers) -> None:
     """The headers of draft-ietf-httpapi-ratelimit-headers-11.
 
     What others have tried on an account is told to nobody, unless it has been too much.
@@ -229,11 +247,10 @@ def _tell(response: Response) -> Response:
     shown = [hit for hit in _hits() if hit.over or hit.group not in FAILURES]
     over = [hit for hit in shown if hit.over]
     if shown:
-        response.headers["RateLimit-Policy"] = ", ".join(map(_policy, shown))
-        response.headers["RateLimit"] = ", ".join(map(_state, over or shown))
+        headers["RateLimit-Policy"] = ", ".join(map(_policy, shown))
+        headers["RateLimit"] = ", ".join(map(_state, over or shown))
     if over:
-        response.headers["Retry-After"] = str(over[0].seconds)
-    return response
+        headers["Retry-After"] = str(over[0].seconds)
 
 
 def _policy(hit: Hit) -> str:

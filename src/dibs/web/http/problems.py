@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, current_app, json, request
+from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException
 
 from dibs.accounts.idempotency import RequestRunning
@@ -30,8 +30,9 @@ from dibs.errors import (
     Unauthenticated,
 )
 from dibs.observe import Sparse, root_of
-from dibs.state import state_of
+from dibs.web.checks import Answer
 from dibs.web.http.bodies import BodyInvalid
+from dibs.web.http.current import app_state, method
 from dibs.web.http.route import SAFE
 from dibs.web.i18n import localised, say, together
 from dibs.web.words import reason_items
@@ -132,8 +133,8 @@ def problem(
     *,
     headers: Mapping[str, str] | None = None,
     **members: Any,
-) -> Response:
-    """A problem-details response in the reader's language."""
+) -> Answer:
+    """Problem details in the reader's language."""
     body = {
         "title": _title(status, code),
         "status": int(status),
@@ -144,10 +145,15 @@ def problem(
         "error": detail,
         "message": detail,
     }
-    headers = {**localised(), **(headers or {})}
+    headers = {"Content-Type": CONTENT_TYPE, **localised(), **(headers or {})}
+    return Answer(int(status), headers, body)
+
+
+def respond(answer: Answer) -> Response:
+    """Problem details as Flask sends them."""
     # Whatever the host app's own JSON does, names and sentences stay readable.
-    text = json.dumps(body, ensure_ascii=False)
-    return Response(text + "\n", status, headers, content_type=CONTENT_TYPE)
+    text = json.dumps(answer.body, ensure_ascii=False) + "\n"
+    return Response(text, answer.status, answer.headers)
 
 
 def _title(status: int, code: str) -> str:
@@ -157,11 +163,16 @@ def _title(status: int, code: str) -> str:
 
 def from_error(error: DibsError) -> Response:
     """The response that says what this error says."""
+    return respond(told(error))
+
+
+def told(error: DibsError) -> Answer:
+    """What is answered to who meets this error."""
     if isinstance(error, InvalidName | NameTaken):
         count_refusal(error)
     match error:
         case InvalidName(only_reserved=True):
-            return from_error(NameReserved())
+            return told(NameReserved())
         case InvalidNameAndPassword():
             return _broken(error, error.by_field)
         case InvalidName() | InvalidPassword():
@@ -192,8 +203,8 @@ REFUSED = "refused_"
 
 def count_refusal(error: InvalidName | NameTaken) -> None:
     """Count why somebody could not have a name, once a reason; mere questions do not count."""
-    cache = state_of(current_app).cache
-    if cache is None or request.method in SAFE:
+    cache = app_state().cache
+    if cache is None or method() in SAFE:
         return
     for code in _codes(error):
         cache.counters.add(f"{REFUSED}{code}")
@@ -208,14 +219,14 @@ def _codes(error: InvalidName | NameTaken) -> set[str]:
     return set() if error.only_reserved else {reason.code for reason in error.reasons}
 
 
-def _plain(error: DibsError) -> Response:
+def _plain(error: DibsError) -> Answer:
     status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s", error, exc_info=error)
     return problem(status, error.code, say(error.message, error.params))
 
 
-def _taken(error: NameTaken) -> Response:
+def _taken(error: NameTaken) -> Answer:
     members: dict[str, Any] = {"suggestions": error.suggestions} if error.suggestions else {}
     headers = {}
     if isinstance(error, NameHeld) and error.retry_after is not None:
@@ -224,18 +235,18 @@ def _taken(error: NameTaken) -> Response:
     return problem(STATUS[error.code], error.code, say(error.message), headers=headers, **members)
 
 
-def _later(error: TooManyHolds | RenamedTooOften | RequestRunning) -> Response:
+def _later(error: TooManyHolds | RenamedTooOften | RequestRunning) -> Answer:
     headers = {"Retry-After": str(error.retry_after)}
     return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
 
 
-def _broken(error: DibsError, reasons: Sequence[tuple[str, Reason]]) -> Response:
+def _broken(error: DibsError, reasons: Sequence[tuple[str, Reason]]) -> Answer:
     items = reason_items(say, reasons)
     detail = together(item["detail"] for item in items)
     return problem(STATUS[error.code], error.code, detail, reasons=items)
 
 
-def _unauthenticated(error: Unauthenticated) -> Response:
+def _unauthenticated(error: Unauthenticated) -> Answer:
     """With the challenge of RFC 6750, 3: its attributes are for tokens that were sent."""
     challenge = 'Bearer realm="dibs"'
     if isinstance(error, InvalidToken):
@@ -244,7 +255,7 @@ def _unauthenticated(error: Unauthenticated) -> Response:
     return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
 
 
-def _unavailable(error: StoreUnavailable | Overloaded, **members: str) -> Response:
+def _unavailable(error: StoreUnavailable | Overloaded, **members: str) -> Answer:
     headers = {"Retry-After": str(error.retry_after)}
     if key := members.get("idempotency_key"):
         headers["Idempotency-Key"] = key
@@ -260,7 +271,7 @@ def from_http(error: HTTPException) -> Response:
         return Response(*_redirect(error))
     code, detail = HTTP_ERRORS.get(error.code, ("http", error.name))
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
-    return problem(error.code, code, say(detail), headers=kept)
+    return respond(problem(error.code, code, say(detail), headers=kept))
 
 
 def _redirect(error: HTTPException) -> tuple[Any, int, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from dibs.state import state_of
-from dibs.web.http.current import share_counts
+from dibs.web.http.current import share_afterwards
 from dibs.web.i18n import offer_choice
 from dibs.web.pages import account, errors, profile, sign_in, staff, teams
 from dibs.web.pages.base import blueprint, icon, look
@@ -24,7 +24,7 @@ def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:
     """
     state_of(app).has_pages = True
     offer_choice(app)
-    app.after_request(share_counts)
+    app.after_request(share_afterwards)
     app.register_blueprint(look, url_prefix=url_prefix or None)
     app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     if front:

@@ -118,6 +118,8 @@ class Dialect:
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
         whole: Whether one name, with its line of the history and its user, is one statement.
+        many: Whether new names with nothing else to write are one, which waits for no lock for
+            long: see `insert_many`.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -131,6 +133,7 @@ class Dialect:
     )
     begin: ClassVar[str] = "BEGIN"
     whole: ClassVar[bool] = False
+    many: ClassVar[bool] = False
     one_writer: ClassVar[bool] = False
 
     # --- addresses ---------------------------------------------------------
@@ -446,6 +449,15 @@ class Dialect:
         sql = f"{cls.insert(len(claims), told=told)} RETURNING claim_token, {cls.rules}"
         rows = run.rows(sql, insert_params(claims, news, told=told))
         return Inserted({row[0] for row in rows}, {}, rules=frozenset(row[1] for row in rows))
+
+    @classmethod
+    def insert_many(cls, run: Run, claims: Sequence[Claim], news: Sequence[NameChange]) -> set[str]:
+        """Insert names by one statement that is a transaction of its own.
+
+        Returns:
+            The tokens of those whose rows are there; none if their rules are not in force.
+        """
+        raise NotImplementedError
 
     # --- state of the database ---------------------------------------------
 

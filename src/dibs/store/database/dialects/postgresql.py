@@ -58,6 +58,31 @@ MEANINGS = {
 }
 
 IMPATIENT_MS = 200
+MANY_PARAMS = {
+    "namespace": "text",
+    "key": "text",
+    "canonical": "text",
+    "display": "text",
+    "rules_version": "int",
+    "state": "text",
+    "owner_kind": "text",
+    "owner": "text",
+    "token": "text",
+    "actor": "text",
+    "request_id": "text",
+    "registered": "int",
+}
+# Limits first: they hold for the waits of the statement that sets them.
+INSERT_MANY = f"""
+    INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})
+    SELECT n.namespace, n.key, n.canonical, n.display, n.rules_version, n.state, n.owner_kind,
+        n.owner, n.token, NULL, 1, {{clock}}, NULL, n.actor, n.request_id, n.registered
+    FROM (SELECT set_config('lock_timeout', '{IMPATIENT_MS}ms', true) OFFSET 0) AS bound,
+        unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in MANY_PARAMS.items())})
+        AS n ({", ".join(MANY_PARAMS)})
+    WHERE :in_force = {{rules}}
+    ON CONFLICT (namespace, name_key) DO NOTHING RETURNING claim_token
+"""
 HOST_BOUND = """
     SELECT current_setting('lock_timeout'), set_config('lock_timeout',
         CASE WHEN CAST(current_setting('lock_timeout') AS interval) BETWEEN '1 ms' AND '1 s'
@@ -95,7 +120,7 @@ class PostgreSQL(Dialect):
     names = ("postgresql",)
     drivers: ClassVar = dict.fromkeys(("postgresql", "postgres"), "postgresql+psycopg")
     extra = "postgresql"
-    whole = True
+    whole = many = True
     clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
 
     @staticmethod
@@ -259,6 +284,16 @@ class PostgreSQL(Dialect):
         if user is None and not told:
             sql = insert
         return Inserted({row[0] for row in run.rows(sql, params)}, {}, whole=True)
+
+    @classmethod
+    def insert_many(cls, run: Run, claims: Sequence[Claim], news: Sequence[NameChange]) -> set[str]:
+        sql = INSERT_MANY.format(rules=cls.rules, clock=cls.clock)
+        params = insert_params(claims, news, told=False)
+        lists: dict[str, object] = {
+            name: [params[f"{name}_{i}"] for i in range(len(claims))] for name in MANY_PARAMS
+        }
+        rows = run.rows(sql, lists | {"in_force": claims[0].username.in_force})
+        return {row[0] for row in rows}
 
     @staticmethod
     def product(engine: Engine) -> str:

@@ -1,0 +1,134 @@
+"""The way to Flask: a request that the front does not answer, as WSGI has it.
+
+Of a2wsgi and asgiref neither keeps the bytes of a path that is no UTF-8, and the first has a
+thread wait for every slow body. Here a body is read to its end, or to its limit, before a thread
+has anything to do with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from dibs.serving.turns import LoopTurns
+    from dibs.web.front import Front
+
+JOINED = {b"cookie": "; "}
+"""What stands between the values of a header that came twice, where it is no comma."""
+
+
+class Answered(NamedTuple):
+    """What the app has answered."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Bridge:
+    """An ASGI app that asks a WSGI app.
+
+    Args:
+        app: The WSGI app.
+        front: Answers what needs no Flask: see `dibs.serving.protocol`.
+        turns: By what it does so.
+        threads: How many requests the app answers at once.
+        max_body: Bytes; of a longer one the app is told the length alone.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, front: Front, turns: LoopTurns, *, threads: int, max_body: int
+    ) -> None:
+        self.front, self.turns = front, turns
+        self._app, self._max = app, max_body
+        self._threads = ThreadPoolExecutor(threads, "dibs-flask")
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        """Answer a request."""
+        environ = environ_of(scope)
+        body = await self._read(environ, receive)
+        if body is None:
+            return  # the client has gone
+        environ["wsgi.input"] = BytesIO(body)
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, self._ask, environ)
+        start = {"type": "http.response.start", "status": found.status, "headers": found.headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": found.body})
+
+    async def _read(self, environ: dict[str, Any], receive: Any) -> bytes | None:
+        """The body, and its true length to the environ; none of one that is too large."""
+        if int(environ.get("CONTENT_LENGTH") or 0) > self._max:
+            return b""
+        body, more = b"", "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            more = message.get("more_body", False) and len(body) <= self._max
+        if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:
+            environ["CONTENT_LENGTH"] = str(len(body))
+        return body
+
+    def _ask(self, environ: dict[str, Any]) -> Answered:
+        told: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
+            told[:] = [(status, headers)]
+
+        chunks: Iterable[bytes] = self._app(environ, start_response)
+        try:
+            body = b"".join(chunks)
+        finally:
+            if (close := getattr(chunks, "close", None)) is not None:
+                close()
+        ((status, headers),) = told
+        return Answered(int(status[:3]), [_header(*one) for one in headers], body)
+
+
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode("latin-1"), value.encode("latin-1")
+
+
+def environ_of(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """A request as WSGI has it (PEP 3333), but for its body."""
+    (host, port), (peer, _) = scope["server"] or ("", 0), scope["client"] or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": peer,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    return environ | _headers(scope["headers"])
+
+
+def _headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in headers:
+        if b"_" in name:
+            continue  # WSGI could not tell it from one with a hyphen, which a proxy may have set
+        key = name.decode("latin-1").upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        text = value.decode("latin-1")
+        found[key] = f"{found[key]}{JOINED.get(name, ',')}{text}" if key in found else text
+    return found

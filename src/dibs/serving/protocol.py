@@ -1,0 +1,202 @@
+"""HTTP on an event loop: uvicorn's, but that the front's requests are answered on the way.
+
+They need no task, no scope and no thread. What of uvicorn is overridden here, a test pins.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from dibs.context import Deadline
+from dibs.web.front import Asked
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from dibs.serving.bridge import Bridge
+    from dibs.web.front import Reply
+
+log = logging.getLogger(__name__)
+
+MAX_HEAD = 64 * 1024
+"""Bytes of an address and its headers; llhttp itself knows no end."""
+
+HEAD_SECONDS = 30.0
+"""In which they must come."""
+
+EVER = 3600.0
+
+
+class NoEvent:
+    """What uvicorn tells a request that waits; one of the front's does not wait."""
+
+    def set(self) -> None:
+        """Nothing to wake."""
+
+
+class Exchange:
+    """A request of the front's and its answer, where uvicorn has a cycle of its own.
+
+    Attributes:
+        keep_alive: Whether another request may follow.
+        disconnected: Whether nobody is there to be answered.
+        response_complete: Whether it was answered.
+    """
+
+    __slots__ = (
+        "body",
+        "disconnected",
+        "headers",
+        "keep_alive",
+        "message_event",
+        "method",
+        "more_body",
+        "response_complete",
+        "target",
+    )
+
+    def __init__(
+        self, method: bytes, target: bytes, headers: dict[bytes, bytes], *, keep_alive: bool
+    ) -> None:
+        self.method, self.target, self.headers = method, target, headers
+        self.keep_alive = keep_alive
+        self.message_event = NoEvent()
+        self.body = bytearray()
+        self.more_body = True
+        self.disconnected = self.response_complete = False
+
+
+class FrontProtocol(HttpToolsProtocol):
+    """One connection.
+
+    Args:
+        config: Of uvicorn; its app is a `Bridge`.
+        options: See uvicorn.
+    """
+
+    def __init__(self, config: Any, *args: Any, **options: Any) -> None:
+        super().__init__(config, *args, **options)
+        bridge: Bridge = self.app
+        self._front, self._turns = bridge.front, bridge.turns
+        self._is_in_head, self._head, self._began = False, 0, self.loop.time()
+        self._watch: asyncio.TimerHandle | None = None
+
+    # --- heads: how long, and in which time -----------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._is_in_head = True
+        self._watch = self.loop.call_later(HEAD_SECONDS, self._see_progress)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def _see_progress(self) -> None:
+        left = self._began + HEAD_SECONDS - self.loop.time() if self._is_in_head else HEAD_SECONDS
+        if left <= 0:
+            self.transport.close()
+        else:
+            self._watch = self.loop.call_later(left, self._see_progress)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return  # what comes after a refusal
+        super().data_received(data)
+        if self._is_in_head and not self.transport.is_closing():
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self._refuse(431)
+
+    def _refuse(self, status: int) -> None:
+        head = (STATUS_LINE[status], b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.write(b"".join(head))
+        self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head, self._head, self._began = True, 0, self.loop.time()
+
+    # --- the front's requests -------------------------------------------------------
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        if self._front_takes_it():
+            return
+        super().on_headers_complete()
+
+    def _front_takes_it(self) -> bool:
+        earlier: Any = self.cycle
+        if earlier is not None and not earlier.response_complete:
+            return False  # it waits for the answer to the one before
+        if self.pipeline or self.flow.write_paused or self.parser.get_http_version() != "1.1":
+            return False
+        headers = dict(self.headers)
+        method = self.parser.get_method()
+        if len(headers) < len(self.headers) or not self._front.takes(method, self.url, headers):
+            return False
+        keep_alive = self.parser.should_keep_alive()
+        exchange = Exchange(method, self.url, headers, keep_alive=keep_alive)
+        self.cycle = exchange  # type: ignore[assignment]
+        return True
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        exchange: Any = self.cycle
+        if not isinstance(exchange, Exchange) or exchange.response_complete:
+            return
+        peer = self.client[0] if self.client else ""
+        asked = Asked(
+            exchange.method,
+            exchange.target,
+            exchange.headers,
+            peer,
+            self.scheme or "http",
+            bytes(exchange.body),
+        )
+        answer = self._front.plan(asked)
+        if answer is None:
+            self._pass_on(exchange)
+        else:
+            self._turns.serve(lambda: self._answer(exchange, answer))
+
+    def _pass_on(self, exchange: Exchange) -> None:
+        """Have Flask answer it, as if that had been known when its head was there."""
+        self.cycle = None  # type: ignore[assignment]
+        super().on_headers_complete()
+        self.cycle.body += exchange.body
+        super().on_message_complete()
+
+    def _answer(self, exchange: Exchange, answer: Callable[[], Reply]) -> None:
+        try:
+            if self._front.may_wait:
+                reply = self._turns.elsewhere(answer, deadline=Deadline.after(EVER))
+            else:
+                reply = answer()
+        except Exception:
+            log.exception("a request was not answered")
+            self.transport.abort()
+            return
+        if exchange.disconnected or self.transport.is_closing():
+            return
+        self._send(exchange, reply)
+
+    def _send(self, exchange: Exchange, reply: Reply) -> None:
+        head = "".join([f"{name}: {value}\r\n" for name, value in reply.headers.items()])
+        parts = [STATUS_LINE[reply.status]]
+        for name, value in self.server_state.default_headers:
+            parts += (name, b": ", value, b"\r\n")
+        parts += (head.encode("latin-1"), b"Content-Length: %d\r\n" % len(reply.body))
+        if not exchange.keep_alive:
+            parts.append(b"Connection: close\r\n")
+        parts += (b"\r\n", reply.body)
+        self.transport.write(b"".join(parts))
+        exchange.response_complete = True
+        if not exchange.keep_alive:
+            self.transport.close()
+        self.on_response_complete()

@@ -1,0 +1,187 @@
+"""The processes of `dibs serve`: workers that answer, and one that keeps them.
+
+uvicorn's own supervisor starts each worker as a new program, which imports all of it again, and
+has them accept on one socket, of which one worker may take every connection. Here workers are
+forked, and each has a socket of its own: the kernel spreads connections over them.
+
+No Python signal handler ever runs here: it would run in the middle of whatever the main thread
+does. The signals are blocked, before the first fork, and asked for: one that comes early stays
+pending until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from math import ceil
+from multiprocessing import get_context, parent_process
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dibs.errors import DibsError
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkProcess
+
+    from flask import Flask
+    from uvicorn import Server
+
+    from dibs.config import Settings
+
+STOP = (signal.SIGINT, signal.SIGTERM)
+GRACE = 5.0  # seconds that ending may take beyond what one request may
+CHECK = 0.5  # seconds after which the one looks after the others
+KEEP_ALIVE = 75  # longer than nginx keeps a connection, which so never meets a closed one
+
+
+class Plan(NamedTuple):
+    """What workers are to do.
+
+    Attributes:
+        threads: How many requests a worker answers at once, beside those of the front.
+    """
+
+    settings: Settings
+    host: str
+    port: int
+    threads: int
+
+    @property
+    def patience(self) -> int:
+        """Longer than any request may take: only a client that never ends is cut off."""
+        return ceil(self.settings.deadline + GRACE)
+
+
+def serve(plan: Plan, workers: int) -> None:
+    """Keep this many workers until a signal says to stop; then let requests under way end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+    processes = [_fork(plan) for _ in range(workers)]
+    # Ctrl-C reaches every process of a terminal; this one alone acts on it.
+    while signal.sigtimedwait(STOP, CHECK) is None:
+        processes = [one if one.is_alive() else _fork(plan) for one in processes]
+    for one in processes:
+        one.terminate()
+    ends = time.monotonic() + plan.patience
+    for one in processes:
+        one.join(max(0.0, ends - time.monotonic()))
+        if one.is_alive():
+            one.kill()
+            one.join()
+
+
+def _fork(plan: Plan) -> ForkProcess:
+    worker = get_context("fork").Process(target=work, args=(plan,), daemon=False)
+    worker.start()
+    return worker
+
+
+def work(plan: Plan) -> None:
+    """Answer requests, in a worker: until its parent says so, or is no more."""
+    servers: list[Server] = []
+    stop = _Once(lambda: _end(servers))
+    _start(_wait_then, stop)
+    _start(_follow_parent, stop, plan.patience)
+    import uvloop
+
+    from dibs.app import create_app
+
+    app = create_app()
+    _warm_up(app)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(app, plan, servers))
+    os._exit(0)  # whatever still waits for the database has nobody to answer
+
+
+def _warm_up(app: Flask) -> None:
+    """What the first request would wait for otherwise."""
+    from dibs.state import parts_of
+
+    parts = parts_of(app)
+    if parts.settings.hashes:
+        # Or the first login with a cheaper hash would wait until its cost is measured.
+        parts.accounts.passwords.warm_up()
+    try:
+        parts.store.verify_once(parts.budget.start())
+        parts.secret(parts.budget.start())
+    except DibsError:
+        pass  # requests are told so, until it can answer
+
+
+async def _serve(app: Flask, plan: Plan, servers: list[Server]) -> None:
+    from uvicorn import Config, Server
+
+    from dibs.serving.bridge import Bridge
+    from dibs.serving.protocol import FrontProtocol
+    from dibs.serving.turns import LoopTurns
+    from dibs.web.front import Front
+    from dibs.web.http.bodies import MAX_BODY
+
+    turns = LoopTurns(asyncio.get_running_loop(), plan.settings.pool_size)
+    bridge = Bridge(app, Front(app), turns, threads=plan.threads, max_body=MAX_BODY)
+    config = Config(
+        bridge,
+        http=FrontProtocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=plan.patience,
+    )
+    servers.append(Server(config))
+    await servers[0].serve([_listen(plan)])
+
+
+def _listen(plan: Plan) -> socket.socket:
+    """A socket of this worker's own, on the port of all."""
+    found = socket.socket(socket.AF_INET6 if ":" in plan.host else socket.AF_INET)
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        found.setsockopt(socket.SOL_SOCKET, option, 1)
+    found.bind((plan.host, plan.port))
+    return found
+
+
+class _Once:
+    """Does something the first time it is called."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+        self._first = threading.Lock()
+
+    def __call__(self) -> None:
+        if self._first.acquire(blocking=False):
+            self._act()
+
+
+def _end(servers: list[Server]) -> None:
+    """Let requests under way end; before there is a server, there are none."""
+    if not servers:
+        os._exit(0)
+    servers[0].should_exit = True
+
+
+def _follow_parent(stop: Callable[[], None], patience: float) -> None:
+    """A worker left behind by SIGKILL would go on answering on the port."""
+    parent = parent_process()
+    while parent is not None and os.getppid() == parent.pid:
+        time.sleep(CHECK)
+    stop()
+    time.sleep(patience)
+    os._exit(1)  # there is nobody else who could
+
+
+def _wait_then(act: Callable[[], None]) -> None:
+    signal.sigwait([signal.SIGTERM])
+    act()
+
+
+def _start(act: Callable[..., None], *args: Any) -> None:
+    threading.Thread(target=act, args=args, daemon=True).start()

@@ -1,0 +1,257 @@
+"""The front: the requests that most people send, answered without Flask.
+
+They are those of three routes, as browsers and apps send them. One that has anything unusual about
+it is Flask's, which has the same pieces: no rule, header or text of an answer is written here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask, url_for
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from dibs.config.origins import parse as parse_origins
+from dibs.context import Acting, act
+from dibs.errors import DibsError
+from dibs.state import parts_of, state_of
+from dibs.web import checks, registrations
+from dibs.web.api import names, registration
+from dibs.web.checks import Answer
+from dibs.web.http.auth import keep_private
+from dibs.web.http.bodies import MAX_BODY, Malformed, object_of, texts
+from dibs.web.http.current import (
+    HEADER,
+    RequestState,
+    begin,
+    deadline,
+    identify,
+    network_of,
+    share_counts,
+    stand_apart,
+)
+from dibs.web.http.headers import let_in, secure
+from dibs.web.http.idempotency import new_key
+from dibs.web.http.limits import count_more, tell
+from dibs.web.http.problems import HTTP_ERRORS, problem, told
+from dibs.web.http.route import Route
+from dibs.web.i18n import choose_locale, locale, say
+from dibs.web.registrations import Sent
+
+REGISTER, CHECK, NAMES = b"/register", b"/usernames/check", b"/usernames/"
+
+QUERIES = {b"": True, b"suggestions=0": False}
+"""What may follow the address, and whether other names are wanted then."""
+
+UNUSUAL = frozenset(
+    b"authorization cookie dibs-hold-token idempotency-key expect upgrade transfer-encoding"
+    b" content-encoding".split()
+)
+"""Headers with which a request is Flask's."""
+
+HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
+JSON = re.compile(rb'application/json(; ?charset="?utf-8"?)?', re.IGNORECASE)
+NO_BODY = (b"", b"0")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as its server has read it.
+
+    Attributes:
+        target: The path and the query, as they were sent.
+        headers: By name in small letters, each once.
+        peer: The address at the other end of the connection.
+        scheme: `http` or `https`.
+    """
+
+    method: bytes
+    target: bytes
+    headers: Mapping[bytes, bytes]
+    peer: str
+    scheme: str
+    body: bytes = b""
+
+
+class Reply(NamedTuple):
+    """What is sent back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Front:
+    """Answers for an app of `dibs.app:create_app`.
+
+    Args:
+        app: Has what it has by now: routes, limits, origins.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app, self._state, self._parts = app, state_of(app), parts_of(app)
+        settings = self._parts.settings
+        self._origins = parse_origins(settings.cors_origins)
+        self._has_open_checks = settings.check not in ("token", "staff")
+        self._proxies = settings.trusted_proxies
+        # As the app's own JSON has it, in one piece that is made once.
+        self._json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        self._problems = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+        with app.test_request_context():
+            self._user = url_for("dibs_users.user", user_id="\0").replace("%00", "{}")
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether answers wait for something that only threads can wait for."""
+        return self._parts.redis is not None
+
+    def takes(self, method: bytes, target: bytes, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a request with this head may be one for the front; its body is still to come."""
+        path, _, query = target.partition(b"?")
+        if query not in QUERIES or b"#" in path or not UNUSUAL.isdisjoint(headers):
+            return False
+        if not HOST.fullmatch(headers.get(b"host", b"")):
+            return False
+        length = headers.get(b"content-length", b"")
+        if method == b"GET":
+            return self._has_open_checks and path.startswith(NAMES) and length in NO_BODY
+        if method != b"POST" or not (path == REGISTER or (path == CHECK and self._has_open_checks)):
+            return False
+        is_small = length.isdigit() and len(length) < 9 and int(length) <= MAX_BODY
+        return is_small and JSON.fullmatch(headers.get(b"content-type", b"")) is not None
+
+    def plan(self, asked: Asked) -> Callable[[], Reply] | None:
+        """What answers the request; None if Flask is to do it. Nothing is done yet.
+
+        Args:
+            asked: One that `takes` has let in, with its body.
+        """
+        path, _, query = asked.target.partition(b"?")
+        suggests = QUERIES[query]
+        if asked.method == b"GET":
+            return self._plan_check(asked, path[len(NAMES) :], suggests=suggests)
+        try:
+            body: dict[str, Any] | Malformed = object_of(asked.body)
+        except Malformed as error:
+            body = error  # said after the request was counted
+        if path == CHECK:
+            if not isinstance(body, Malformed) and "namespace" in body:
+                return None
+            answer = partial(self._check_many, body, suggests=suggests)
+            return partial(self._serve, asked, names.ROUTE, answer)
+        if not isinstance(body, Malformed) and body.keys() & registration.OPTIONAL:
+            return None
+        answer = partial(self._register, body, asked.body, suggests=suggests)
+        return partial(self._serve, asked, registration.ROUTE, answer)
+
+    def _plan_check(
+        self, asked: Asked, quoted: bytes, *, suggests: bool
+    ) -> Callable[[], Reply] | None:
+        sent = unquote_to_bytes(quoted)
+        if not sent or b"/" in sent:
+            return None  # routing has its own ways with slashes
+        name = sent.decode(errors="replace")
+        is_utf8 = "\N{REPLACEMENT CHARACTER}" not in name or name.encode() == sent
+        answer = partial(self._check, name, is_utf8=is_utf8, suggests=suggests)
+        return partial(self._serve, asked, names.ROUTE, answer)
+
+    # --- the answers ----------------------------------------------------------------
+
+    def _check(self, name: str, *, is_utf8: bool, suggests: bool) -> Answer:
+        asked = names.question(self._parts.registry, suggests=suggests)
+        return checks.check(name, asked, is_utf8=is_utf8)
+
+    def _check_many(self, body: dict[str, Any] | Malformed, *, suggests: bool) -> Answer:
+        wanted, _ = names.read(_sound(body))
+        asked = names.question(self._parts.registry, suggests=suggests)
+        count_more("check", len(wanted) - 1)
+        return checks.check_many(wanted, asked)
+
+    def _register(self, body: dict[str, Any] | Malformed, raw: bytes, *, suggests: bool) -> Answer:
+        fields = texts(_sound(body), required=registration.REQUIRED)
+        parts, until = self._parts, deadline()
+        sent = Sent(
+            registration=parts.registration,
+            deadline=until,
+            locale=locale(),
+            key=new_key(),
+            is_repeatable=False,
+            body=raw,
+            others=lambda name: checks.suggestions(name, parts.registry, until) if suggests else [],
+            location=self._user.format,
+        )
+        return registrations.register(fields, sent)
+
+    # --- around them ----------------------------------------------------------------
+
+    def _serve(self, asked: Asked, route: Route, answer: Callable[[], Answer]) -> Reply:
+        headers = asked.headers
+        wish = headers.get(b"accept-language", b"").decode("latin-1")
+        state = RequestState(
+            app=self._state,
+            method=asked.method.decode(),
+            locale=choose_locale(wish, self._state.locale),
+            deadline=self._parts.budget.start(),
+        )
+        peer, over_tls = (asked.peer, asked.scheme == "https")
+        if self._proxies:
+            peer, over_tls = _seen_by_proxies(asked, self._proxies)
+        stand_apart(state)
+        begin(headers.get(HEADER.lower().encode(), b"").decode("latin-1"))
+        try:
+            status, said, body = self._answer(route, network_of(peer), answer)
+            if state.hits:
+                tell(said)
+            if state.is_reader_known:
+                keep_private(said)
+            secure(said, over_tls=over_tls)
+            origin = headers.get(b"origin")
+            let_in(said, route, origin.decode("latin-1") if origin else None, self._origins)
+            identify(said)
+            if self._state.has_pages:
+                share_counts()
+            return Reply(status, said, self._text(said, body))
+        finally:
+            stand_apart(None)
+            act(Acting())
+
+    def _answer(self, route: Route, source: str, answer: Callable[[], Answer]) -> Answer:
+        try:
+            if self._state.limits is not None and route.limit is not None:
+                self._state.limits.count(route.limit, source)
+            return answer()
+        except DibsError as error:
+            return told(error)
+        except Exception:  # a bug: it is logged, and answered as Flask's are
+            self._app.logger.exception("Exception in the front")
+            code, detail = HTTP_ERRORS[HTTPStatus.INTERNAL_SERVER_ERROR]
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, code, say(detail))
+
+    def _text(self, headers: dict[str, str], body: Mapping[str, Any]) -> bytes:
+        """The body as Flask writes it."""
+        kind = headers.setdefault("Content-Type", "application/json")
+        encoder = self._json if kind == "application/json" else self._problems
+        return f"{encoder.encode(body)}\n".encode()
+
+
+def _sound(body: dict[str, Any] | Malformed) -> dict[str, Any]:
+    if isinstance(body, Malformed):
+        raise body
+    return body
+
+
+def _seen_by_proxies(asked: Asked, number: int) -> tuple[str, bool]:
+    """From where the request comes, and whether over TLS, as this many proxies in front say."""
+    environ = {"REMOTE_ADDR": asked.peer, "wsgi.url_scheme": asked.scheme}
+    for name in (b"x-forwarded-for", b"x-forwarded-proto"):
+        if (value := asked.headers.get(name)) is not None:
+            environ[f"HTTP_{name.decode().upper().replace('-', '_')}"] = value.decode("latin-1")
+    ProxyFix(lambda *_: (), x_for=number, x_proto=1)(environ, lambda *_: lambda _: None)
+    return environ["REMOTE_ADDR"], environ["wsgi.url_scheme"] == "https"
