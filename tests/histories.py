@@ -10,12 +10,14 @@ from typing import Any
 
 from dibs.signals import SIGNALS, Action, NameChange
 from dibs.store import NameRow
-from dibs.store.database.dialects.base import HISTORY_COLUMNS, plain
+from dibs.store.database.dialects.base import ADOPTED, HISTORY_COLUMNS, plain
 from dibs.store.names.history import ACTIONS
 from dibs.store.names.store import NameStore
 from tests.support.contract import soon
 
-FIRST = "namespace, name_key, version, state, display, owner_kind, owner, actor, request_id"
+FIRST = (
+    "namespace, name_key, registered, version, state, display, owner_kind, owner, actor, request_id"
+)
 """What a row says of its first claim, in the order of a change."""
 
 BECOMES: dict[Action, str] = {
@@ -27,8 +29,13 @@ BECOMES: dict[Action, str] = {
     "reserved": "reserved",
     "unheld": "free",
     "unreserved": "free",
+    "adopted": "owned",
+    "grouped": "group",
+    "promoted": "owned",
 }
-"""What a row is after each change; after any other it rests or is free, as settings say."""
+OF_MEMBERS = {"grouped": "owned", "promoted": "free"}
+"""What a row is after each change, and what a member's row of a group is after two of them; after
+any other it rests or is free, as settings say."""
 
 ENDS = {"released", "left", "forgotten", "unheld", "unreserved", "respelled", "transferred"}
 """Changes of a name that was somebody's: they say how it was written."""
@@ -45,8 +52,9 @@ def changes_in(store: NameStore, namespace: str = "default") -> list[NameChange]
     ]
     untold = f"{where} AND updated_at IS NULL"
     for row in _read(store, FIRST, "names", untold, namespace):
-        place, (state, *rest) = row[:3], row[3:]
-        changes.append(NameChange(*[*place, ACTIONS[state], None, *rest]))
+        (*place, registered, version, state), rest = row[:5], row[5:]
+        action = "adopted" if (registered, state) == (ADOPTED, "owned") else ACTIONS[state]
+        changes.append(NameChange(*[*place, version, action, None, *rest]))
     return sorted(changes, key=lambda one: (one.key, one.version))
 
 
@@ -109,7 +117,8 @@ def _assert_replay(row: NameRow, changes: Sequence[NameChange]) -> None:
     assert row.display == display
     last = changes[-1].action
     if last in BECOMES:
-        assert row.state == BECOMES[last]
+        becomes = OF_MEMBERS if row.is_member and last in OF_MEMBERS else BECOMES
+        assert row.state == becomes[last]
         assert row.owner == (owner if row.state != "free" else None)
     else:
         assert row.state in ("quarantined", "free")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from dotenv import dotenv_values
 from flask import Flask, redirect
 from flask_swagger_ui import get_swaggerui_blueprint
 
-from dibs.config import PREFIX, Settings, load
-from dibs.errors import ConfigError
+from dibs.config import load
+from dibs.config.environment import settings_from_environment as settings_from_environment
 from dibs.state import CheckToken
 from dibs.web import ALL, register_blueprints
 from dibs.web.http.bodies import MAX_BODY
@@ -20,31 +17,6 @@ from dibs.web.http.headers import init_headers
 from dibs.web.http.problems import register_http_error_handlers
 from dibs.web.pages.errors import register_page_errors
 from dibs.wiring import build
-
-# Kubernetes gives every container DIBS_PORT and the like when a Service is called `dibs`, and
-# DIBS_REDIS_PORT and the like for one called `dibs-redis`
-# (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
-ORCHESTRATED = re.compile(
-    r"DIBS_((PORT(_.*)?|SERVICE_(HOST|PORT)(_.*)?)=.*"
-    r"|\w+_SERVICE_HOST=[\da-fA-F.:]*|\w+_SERVICE_PORT(_\w+)?=\d+"
-    r"|\w+_PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://.*"
-    r"|\w+_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)=.*)",
-    re.DOTALL,
-).fullmatch
-
-
-def settings_from_environment() -> Settings:
-    """The settings of the environment, and of a `.env` file where it is silent.
-
-    Raises:
-        ConfigError: A DIBS_ key is unknown or has a value it does not take.
-    """
-    try:
-        found = {**dotenv_values(".env"), **os.environ}
-    except UnicodeDecodeError:
-        raise ConfigError("the file .env is not in UTF-8") from None
-    ours = {k: v for k, v in found.items() if k.startswith(PREFIX)}
-    return load({k: v for k, v in ours.items() if not ORCHESTRATED(f"{k}={v}")})
 
 
 def create_app(

@@ -394,7 +394,13 @@ class StoreUnavailable(StoreError):
 
 
 class RulesReplaced(StoreUnavailable):
-    """Names are kept by other rules now than by this server's; nothing was changed."""
+    """Names are kept by other rules now than by this server's; nothing was changed.
+
+    Attributes:
+        is_first: Whether the transaction has written nothing either, and may go on.
+    """
+
+    is_first: bool = True
 
 
 class OutcomeUnknown(StoreUnavailable):

@@ -17,6 +17,11 @@ def root_of(error: BaseException) -> BaseException:
     return error
 
 
+def counted(number: int, one: str, more: str) -> str:
+    """A number with its word."""
+    return f"{number:,} {one if number == 1 else more}"
+
+
 def printable(name: str) -> str:
     """A name as a terminal takes it: what would steer it, or is half a character, is spelled out.
 

@@ -204,7 +204,7 @@ def test_command(engine: Engine, people_url: str, run: Callable[..., Any]):
     said = run("adopt", "audit", *where)
     assert said.exit_code == 1
     assert said.output.startswith("people.name: 11 people have a name, and 4 of them are alone")
-    assert "reserved 1" in said.output
+    assert "reserved                                    1  admin\n" in said.output
     found = json.loads(run("adopt", "audit", *where, "--json").output)[0]
     assert (found["people"], found["grouped"], len(found["groups"])) == (11, 5, 2)
 

@@ -129,24 +129,33 @@ WRONG = {
             ("1,Ada,same_name,keep", "1,Ada,same_name,first"),
             ("2,ada,same_name,keep", "2,ada,same_name,first"),
         ],
-        "line 3: line 2 gives the key 'ada' already",
+        "line 3: it makes somebody first of the group 'ada', and so does line 2",
     ),
     "two renames to one": (
         [
             ("1,Ada,same_name,keep", "1,Ada,same_name,rename:Lin"),
             ("2,ada,same_name,keep", "2,ada,same_name,rename:lin"),
         ],
-        "line 3: line 2 gives the key 'lin' already",
+        "line 3: it calls somebody 'lin', and so does line 2",
     ),
     "a name of a group": (
         [("1,Ada,same_name,keep", "1,Ada,same_name,rename:paypal")],
-        "line 2: paypal is a name of the group 'paypal'",
+        "line 2: the new name 'paypal' is one with those of the group 'paypal'",
     ),
-    "no new name": ([("1,Ada,same_name,keep", "1,Ada,same_name,rename:a b")], "is no new name"),
-    "another word": ([("1,Ada,same_name,keep", "1,Ada,same_name,drop")], "keep is keep, first or"),
-    "somebody twice": ([("ada,2,ada", "ada,1,ada")], "line 3: '1' is in line 2 too"),
+    "no new name": (
+        [("1,Ada,same_name,keep", "1,Ada,same_name,rename:a b")],
+        "names nothing that any",
+    ),
+    "another word": (
+        [("1,Ada,same_name,keep", "1,Ada,same_name,drop")],
+        "the column keep takes keep",
+    ),
+    "somebody twice": ([("ada,2,ada", "ada,1,ada")], "line 3: the person '1' is in line 2 too"),
     "fields": ([("1,Ada,same_name,keep", "1,Ada,same_name")], "line 2: it has 4 fields"),
-    "no id": ([("1,Ada,same_name,keep", ",Ada,same_name,keep")], "line 2: it has no key or no id"),
+    "no id": (
+        [("1,Ada,same_name,keep", ",Ada,same_name,keep")],
+        "line 2: the column key or id is empty",
+    ),
     "no column": ([("why,keep", "why,kept")], "no column 'keep'"),
 }
 

@@ -112,7 +112,12 @@ def test_tables_of_libraries(terminal: Terminal, own_url: str, backend: Backend,
     for users, hashes in ((3, 2), (0, 0)):  # again: nothing is new
         said = terminal.dibs("adopt", "import", "--from", library, "--json")
         assert said.status == 0, said.err
-        assert json.loads(said.out)["accounts"] == {"users": users, "hashes": hashes, "unread": {}}
+        assert json.loads(said.out)["accounts"] == {
+            "users": users,
+            "hashes": hashes,
+            "corrected": 0,
+            "unread": {},
+        }
     assert owners(backend, own_url) == {
         row[1 + (library == "django")]: user_id(str(row[0])) for row in rows
     }
@@ -170,3 +175,22 @@ def test_what_goes_with_hashes(terminal: Terminal, file: Path):
     assert (alone.status, "--active is for --hashes" in alone.err) == (2, True)
     lacking = terminal.dibs("adopt", "import", "--from", "django")
     assert "there is no table auth_user" in lacking.err
+
+
+def test_again_and_back(terminal: Terminal, tmp_path: Path, backend: Backend, own_url: str):
+    """A hash that was wrong is corrected; undo takes users too, but for those who came in."""
+    file, right = tmp_path / "people.csv", DJANGO
+    terminal.set(token_secret=secrets.token_hex(32), rate_limits="off")
+    words = "adopt", "import", "--csv", str(file), "--hashes", "hash"
+    wrong = DJANGO.replace("57KN", "75KN")
+    for hash_, corrected in ((wrong, 0), (right, 2), (right, 0)):
+        file.write_text(f"id,username,hash\n1,Ada,{hash_}\n2,grace,{hash_}\n3,lin,\n")
+        told = json.loads(terminal.dibs(*words, "--json").out)["accounts"]
+        assert told["corrected"] == corrected
+    assert sign_in("Ada", PASSWORD) == 200
+    file.write_text(f"id,username,hash\n1,Ada,{wrong}\n2,grace,{right}\n3,lin,\n")
+    assert json.loads(terminal.dibs(*words, "--json").out)["accounts"]["corrected"] == 0
+    assert terminal.dibs("adopt", "undo", "--yes").out == "2 names were taken back\n"
+    assert owners(backend, own_url) == {"Ada": user_id("1")}
+    assert len(backend.execute("SELECT id FROM dibs_users", own_url)) == 1
+    assert sign_in("Ada", PASSWORD) == 200

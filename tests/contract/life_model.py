@@ -1,4 +1,4 @@
-"""What names do, in sixty lines: the model that every store is compared with."""
+"""What names do, in a hundred lines: the model that every store is compared with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dibs.store import Claim
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Rename
-from dibs.store.records import State
+from dibs.store.records import MARK, State, member_key
 from tests.support.contract import AN_HOUR_MS
 
 
@@ -22,6 +22,7 @@ class Name:
     version: int = 0
     over: bool = True
     ends: bool = False
+    display: str = ""
 
     @property
     def free(self) -> bool:
@@ -49,13 +50,61 @@ class Model:
         if not name.open_to(wish):
             return False
         self.names[key] = Name(
-            wish.state, wish.owner, wish.token, name.version + 1, over=False, ends=bool(wish.lasts)
+            wish.state,
+            wish.owner,
+            wish.token,
+            name.version + 1,
+            over=False,
+            ends=bool(wish.lasts),
+            display=wish.username.display,
         )
         self.users |= {wish.owner} if wish.user else set()
         return True
 
+    # --- groups: whose members have rows of their own, under marked keys
+
+    def join(self, wish: Claim) -> bool:
+        """Keep a name beside who has it; whether this is their name then."""
+        key, display = wish.username.key, wish.username.display
+        name, mine = self.names[key], self.names[member_key(key, display)]
+        if name.state == "owned" and name.owner == wish.owner:
+            return True
+        if mine.state == "owned" or (name.state == "owned" and name.display == display):
+            return mine.owner == wish.owner
+        if name.state == "owned":
+            self._seat(key, name.display, str(name.owner))
+            self.names[key] = Name("group", version=name.version + 1, over=False)
+        self._seat(key, display, wish.owner)
+        return True
+
+    def _seat(self, key: str, display: str, owner: str) -> None:
+        at = member_key(key, display)
+        version = self.names[at].version + 1
+        self.names[at] = Name("owned", owner, version=version, over=False, display=display)
+
+    def members(self, key: str = "") -> list[str]:
+        """The keys of those of a group, or of all groups there ever were."""
+        return [at for at in self.names if at.startswith(MARK + key)]
+
+    def settle(self, gone: str, rest: Quarantine) -> None:
+        """See to the group of a member who has left: of one alone it is none."""
+        if not gone.startswith(MARK):
+            return
+        key = gone.split(MARK)[1]
+        name = self.names[key]
+        left = [at for at in self.members(key) if self.names[at].state == "owned"]
+        if name.state != "group" or len(left) > 1:
+            return
+        if not left:
+            self.let_go(key, replace(rest, remembered=False))
+            return
+        last = self.names[left[0]]
+        self.names[key] = replace(last, version=name.version + 1, token=None)
+        self.names[left[0]] = Name(version=last.version + 1)
+
     def let_go(self, key: str, rest: Quarantine) -> None:
         name = self.names[key]
+        rest = Quarantine() if key.startswith(MARK) else rest
         state: State = "free" if rest.none else "quarantined"
         owner = name.owner if rest.remembered else None
         timed = not rest.none and rest.lasts is not None
@@ -65,6 +114,7 @@ class Model:
         name = self.names[key]
         if is_hers := name.state == "owned" and name.owner == owner:
             self.let_go(key, rest)
+            self.settle(key, rest)
         return is_hers
 
     def unhold(self, key: str, token: str) -> bool:
@@ -74,25 +124,38 @@ class Model:
         return is_held
 
     def rename(self, wish: Rename) -> bool | None:
-        new, old = wish.claim.username.key, self.names[wish.old.key]
-        if self.names[new].won_by(wish.claim.token):
+        claim, old = wish.claim, self.names[wish.old.key]
+        if wish.in_place and wish.old.is_member:
+            name = claim.username
+            claim = replace(claim, username=name._replace(key=member_key(name.key, name.display)))
+        new = claim.username.key
+        if self.names[new].won_by(claim.token):
             return True
-        if old.version != wish.old.version:
+        if (old.version, old.state) != (wish.old.version, "owned"):
             return None
-        if wish.in_place:
-            self.names[new] = replace(old, token=wish.claim.token, version=old.version + 1)
+        if wish.in_place and not wish.old.is_member:
+            self.names[new] = replace(
+                old,
+                token=claim.token,
+                version=old.version + 1,
+                display=claim.username.display,
+            )
             return True
-        if is_won := self.claim(wish.claim):
+        if is_won := self.claim(claim):
             self.let_go(wish.old.key, wish.rest)
+            self.settle(wish.old.key, wish.rest)
         return is_won
 
     def delete(self, owner: str) -> bool:
         if was_there := owner in self.users:
+            gone = [at for at in self.members() if self.names[at].owner == owner]
             for key, name in list(self.names.items()):
                 if name.owner == owner and name.state == "owned":
                     self.let_go(key, Quarantine(AN_HOUR_MS))
                 elif name.owner == owner and name.state == "quarantined":
                     self.names[key] = replace(name, owner=None, version=name.version + 1)
+            for key in gone:
+                self.settle(key, Quarantine(AN_HOUR_MS))
         self.users.discard(owner)
         return was_there
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from dibs.cache import NoFilter, TakenNames
-from dibs.context import acting_as
-from dibs.errors import NameTaken
+from dibs.context import Deadline, acting_as
+from dibs.errors import InvalidName, NameTaken
 from dibs.names import Parser
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
@@ -226,3 +227,36 @@ def test_who_writes_it_exactly_alike_cannot_join(store: NameStore) -> None:
     too_long = a_wish("ADA" + "\u0301" * 400, "longer")
     assert join_all(store, [too_long]).rows == {too_long.token: None}
     assert whose(store, a_long_one.username.display) == "long"
+
+
+def test_caches_hear_of_the_key_of_who_goes(store: NameStore) -> None:
+    """Two members who go in one transaction leave the key to others."""
+    told: dict[str, int] = {}
+
+    class Cache(TakenNames):
+        def forget(self, namespace: str, versions: Any, *, deadline: Deadline) -> None:
+            told.update(versions)
+
+    owners = a_group(store, "Ada", "ada")
+    Coherence(store, Cache()).prepare_deletion("user", owners[0], deadline=soon())
+    assert told["ada"] == key_row(store).version + 1
+
+
+def test_a_user_comes_back_to_a_name_that_they_kept(store: NameStore) -> None:
+    """Which nobody new could take, and spells it anew; nobody else does."""
+    admin, eve = "user-a", "user-e"
+    for name, owner in (("admin", admin), ("eve", eve)):
+        assert isinstance(store.claim(a_wish(name, owner), deadline=soon()), Won)
+    renames = Renames(
+        a_registry(store),
+        store,
+        Coherence(store),
+        quarantine=AN_HOUR_MS,
+        redirects=True,
+        pace=Pace(),
+    )
+    for name in ("ADMIN", "grace", "Admin"):
+        assert renames.rename(name, user_id=admin, deadline=soon()).became == name
+    for user, name in ((eve, "admin"), (admin, "root")):
+        with pytest.raises(InvalidName):
+            renames.rename(name, user_id=user, deadline=soon())

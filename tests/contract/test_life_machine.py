@@ -17,10 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from dibs.errors import UserNotFound
 from dibs.signals import SIGNALS, NameChange
-from dibs.store import Lost, NameRow, NameStore, Outcome, Won
+from dibs.store import Claim, Lost, NameRow, NameStore, Outcome, Won
 from dibs.store.accounts.users import Users
+from dibs.store.names.groups import join
 from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.names.renames import Rename
+from dibs.store.records import member_key
 from tests.backends import Backend
 from tests.contract.crashes import Crash, Fuse, fused
 from tests.contract.life_model import Model
@@ -119,6 +121,9 @@ class LifeMachine(RuleBasedStateMachine):
 
     @rule(key=KEYS, owner=OWNERS, rest=RESTS, death=DEATHS)
     def release(self, key: str, owner: str, rest: Quarantine, death: Any) -> None:
+        self._release(key, owner, rest, death)
+
+    def _release(self, key: str, owner: str, rest: Quarantine, death: Any) -> None:
         who, space = self.owner(owner), self.space
         self.do(
             lambda: release(self.store, key, who, rest=rest, namespace=space),
@@ -160,6 +165,29 @@ class LifeMachine(RuleBasedStateMachine):
             lambda model: model.delete(who),
             death,
         )
+
+    @rule(key=KEYS, owner=OWNERS, loud=st.booleans(), death=DEATHS)
+    def join(self, key: str, owner: str, loud: bool, death: Any) -> None:
+        """A user who had this name before dibs keeps it beside who has it."""
+        who, display = self.owner(owner), key.upper() if loud else key
+        is_had = self.model.names[key].state in ("owned", "group")
+        if isinstance(self.store, MemoryStore) or not is_had or who not in self.model.users:
+            return
+        wish = a_claim(a_name(key, display=display), owner=who, namespace=self.space)
+        self.do(lambda: self._join(wish), lambda model: model.join(wish), death)
+
+    def _join(self, wish: Claim) -> bool:
+        joined = self.store.transactions.write(
+            lambda run: join(run, [wish], adopted=True), changed=lambda _: True, deadline=soon()
+        )
+        row = joined.rows[wish.token]
+        return row is not None and row.owner == wish.owner
+
+    @rule(key=KEYS, owner=OWNERS, loud=st.booleans(), rest=RESTS, death=DEATHS)
+    def leave(self, key: str, owner: str, loud: bool, rest: Quarantine, death: Any) -> None:
+        """A member of a group."""
+        if not isinstance(self.store, MemoryStore):
+            self._release(member_key(key, key.upper() if loud else key), owner, rest, death)
 
     @rule(key=KEYS)
     def expire(self, key: str) -> None:
@@ -207,7 +235,8 @@ class LifeMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_row_is_as_the_model_has_it(self) -> None:
-        found = self.store.find("abc", namespace=self.space, deadline=soon())
+        keys = ["a", "b", "c", *self.model.members()]
+        found = self.store.find(keys, namespace=self.space, deadline=soon())
         assert {key: self.seen(row) for key, row in found.items()} == {
             key: self.known(key) for key, name in self.model.names.items() if name.version
         }

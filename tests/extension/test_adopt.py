@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
+from dibs import InvalidName, NameTaken
 from dibs.store.host.people import MappedPeople
 from tests.backends import SQLITE
-from tests.extension.guarded import Guarded, run
+from tests.extension.guarded import Guarded, make_guarded, run
 
 
 def old(guarded: Guarded, *names: str | None) -> None:
@@ -124,6 +127,8 @@ def test_everybody_keeps_their_name(guarded: Guarded, tmp_path):
     assert (again["adopted"], again["already"], again["left_out"]) == (0, 5, [])
     verified = run(guarded, "adopt", "verify")
     assert (verified.exit_code, "1 group keeps its names: 2 people" in verified.output) == (0, True)
+    told = json.loads(run(guarded, "adopt", "verify", "--json").output)[0]
+    assert (told["groups"], told["people_in_groups"]) == (1, 2)
     listed = run(guarded, "adopt", "groups")
     assert (listed.exit_code, "1 group of 2 people" in listed.output) == (0, True)
     assert json.loads(run(guarded, "adopt", "groups", "--json").output)[0]["first"] is None
@@ -152,6 +157,18 @@ def test_plan(guarded: Guarded, tmp_path):
     assert guarded.members() == ids
     found = json.loads(run(guarded, "adopt", "groups", "--json").output)
     assert [one["first"] for one in found] == [ids["rnodem"]]
+    for words in ("adopt", "verify"), ("adopt", "verify", "--mend"), ("check",):
+        said = run(guarded, *words)
+        assert said.exit_code == 1
+        assert "adopt import" not in said.output, said.output
+    open_ = run(guarded, "adopt", "verify").output
+    assert f"write that into Member.username of {ids['rnodern']}" in open_
+    again = run(guarded, "adopt", "import", "Member.username")  # without the plan
+    assert "rnodern is mo-2 from now on: write it into Member.username" in again.output
+    assert guarded.owners() == kept | {"mo-2": ids["rnodern"]}
+    guarded.db.session.get_one(guarded.Member, int(ids["rnodern"])).username = "mo-2"
+    guarded.db.session.commit()
+    assert run(guarded, "adopt", "verify").exit_code == 0
     plan.write_text(plan.read_text().replace(f",{ids['Modem']},", ",77,"))
     refused = run(guarded, "adopt", "import", "Member.username", "--plan", plan)
     assert (refused.exit_code, "nobody with the id '77'" in refused.output) == (1, True)
@@ -161,7 +178,7 @@ def test_people_who_are_left_out(guarded: Guarded):
     """Said with their ids, and the exit status says so; the others have their names."""
     old(guarded, "Ada", "\u3164", "lin")
     said = run(guarded, "adopt", "import", "Member.username")
-    assert (said.exit_code, "is left out: " in said.output) == (1, True)
+    assert (said.exit_code, "is left out: nobody can own it (empty)" in said.output) == (1, True)
     assert set(guarded.owners()) == {"Ada", "lin"}
 
 
@@ -202,3 +219,83 @@ def test_who_changes_their_name_while_it_is_imported(guarded: Guarded, monkeypat
 def test_passwords_stay_with_the_app(guarded: Guarded):
     refused = run(guarded, "adopt", "import", "--from", "django")
     assert (refused.exit_code, "the app keeps its passwords" in refused.output) == (2, True)
+
+
+def test_who_collides_is_helped_by_an_import(guarded: Guarded):
+    """What is said to help does: once, and nobody is sent in a circle."""
+    old(guarded, "modem", "rnodem", "lin")
+    for _ in range(2):
+        said = run(guarded, "check")
+        assert (said.exit_code, "`flask dibs adopt import` gives" in said.output) == (1, True)
+        assert "--mend" not in said.output
+        run(guarded, "adopt", "verify", "--mend")
+    assert run(guarded, "adopt", "import", "Member.username").exit_code == 0
+    lines = run(guarded, "check").output.splitlines()
+    assert lines[0].startswith("All is well")
+
+
+def test_no_import_while_names_are_on_their_way(guarded: Guarded):
+    old(guarded, "Ada")
+    run(guarded, "check")
+    guarded.add("eve")
+    guarded.db.session.remove()
+    said = run(guarded, "adopt", "rekey", "--to", "strict")
+    assert said.exit_code == 0, said.output
+    try:
+        said = run(guarded, "adopt", "import", "Member.username")
+        assert (said.exit_code, "nobody is imported meanwhile" in said.output) == (1, True)
+        assert "DIBS_LOOKALIKES" not in said.output
+        assert (
+            "flask dibs adopt rekey --switch" in run(guarded, "adopt", "rekey", "--status").output
+        )
+    finally:
+        assert run(guarded, "adopt", "rekey", "--back").exit_code == 0
+    assert run(guarded, "adopt", "import", "Member.username").exit_code == 0
+
+
+@pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
+def test_before_the_guard(guarded: Guarded, tmp_path):
+    """The columns that could be meant are named; what is kept against a rule, and a file too."""
+    old(guarded, *(f"{at}0{at}" for at in range(9)))
+    guarded.dibs.guards.clear()
+    said = run(guarded, "adopt", "audit")
+    assert (said.exit_code, "Columns of text: " in said.output) == (1, True), said.output
+    assert "Member.username" in said.output
+    shown = run(guarded, "adopt", "audit", "Member.username", "--html", tmp_path / "report.html")
+    some = "000, 101, 202, 303, 404 and 4 more"
+    assert f"numeric_only                                9  {some}" in shown.output
+    assert f"Written: {tmp_path}/report.html" in shown.output
+
+
+BACK: dict[str, Callable[[Guarded, Any, str], object]] = {
+    "column": lambda g, who, name: setattr(who, "username", name),
+    "rename": lambda g, who, name: g.dibs.rename(g.dibs.names_of(who)[0], name, owner=who),
+    "claim": lambda g, who, name: (g.dibs.release(owner=who), g.dibs.claim(name, owner=who)),
+}
+
+
+@pytest.mark.parametrize("way", BACK)
+def test_who_kept_a_name_may_have_it_again(guarded: Guarded, way: str):
+    """Back within the quarantine, and in another spelling, whatever the rules say; nobody else."""
+    old(guarded, "admin", "lin")
+    run(guarded, "adopt", "import", "Member.username")
+    made = make_guarded(guarded.backend, guarded.url, DIBS_QUARANTINE="90")
+    with made.app.app_context():
+        admin, lin = made.db.session.scalars(select(made.Member).order_by(made.Member.id)).all()
+        for name in ("ADMIN", "eve", "Admin"):
+            assert made.dibs.check(name, owner=admin).available
+            BACK[way](made, admin, name)
+            made.db.session.commit()
+            assert made.dibs.names_of(admin) == [name]
+        for who, name in (
+            (lin, "admin"),
+            (lin, "support"),
+            (admin, "root"),
+            (admin, "ad\u200dmin"),
+        ):
+            assert not made.dibs.check(name, owner=who).available
+            with pytest.raises((InvalidName, NameTaken)), made.db.session.begin_nested():
+                BACK[way](made, who, name)
+            made.db.session.rollback()
+        made.db.session.remove()
+        made.db.engine.dispose()

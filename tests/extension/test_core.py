@@ -74,6 +74,18 @@ def test_it_brings_two_packages_and_little_weight(core):
     assert sum(brought[name][0] for name in own) < 6_000_000
 
 
+def test_commands_without_an_app(core, tmp_path):
+    """A doubter installs nothing else to look at a file or a table."""
+    people = tmp_path / "people.csv"
+    people.write_text("id,username\n1,Ada\n2,grace\n")
+    assert core.run("dibs", "adopt", "audit", "--csv", str(people)).returncode == 0
+    table = "--table", "nobody", "--column", "name", "--database", f"sqlite:///{people}"
+    assert "service" not in core.run("dibs", "adopt", "audit", *table).stderr
+    said = core.run("dibs", "adopt", "rekey", "--status")
+    assert (said.returncode, "pip install" in said.stderr) == (1, False), said.stderr
+    assert "run `dibs db upgrade`" in said.stderr
+
+
 @pytest.mark.parametrize("name", [".venv-core", ".venv-lowest"])
 def test_names_live_and_are_checked_in_it(name, tmp_path):
     """And at the oldest versions, with a marshmallow that dibs could not use."""

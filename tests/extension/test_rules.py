@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -99,14 +100,56 @@ def test_lookalikes_are_the_apps_at_every_door(strict: tuple[Flask, SQLAlchemy, 
     assert answer.status_code == 409, answer.text
 
 
-@pytest.mark.parametrize("key", ["DIBS_NAME_RULES", "DIBS_UNRESERVED"])
-def test_an_app_says_in_python_what_names_may_be(key: str) -> None:
-    """Two places could contradict each other."""
-    app = Flask("shop")
-    app.config[key] = "min_length=2" if key == "DIBS_NAME_RULES" else "guest"
-    with pytest.raises(ConfigError, match="policy=.*unreserved="):
-        Dibs().init_app(app)
-    assert Dibs(unreserved=["guest"])._parser.parse("Guest").display == "Guest"
+@pytest.mark.parametrize(
+    ("key", "value", "given", "other", "allowed"),
+    [
+        (
+            "DIBS_NAME_RULES",
+            "min_length=2",
+            {"policy": NamePolicy(min_length=4)},
+            "numbers=on",
+            "Li",
+        ),
+        ("DIBS_UNRESERVED", "guest", {"unreserved": ["null"]}, "info", "Guest"),
+        ("DIBS_LOOKALIKES", "strict", {"lookalikes": "off"}, "off", None),
+    ],
+)
+def test_an_apps_config_says_what_names_may_be(
+    key: str, value: str, given: Any, other: str, allowed: str | None
+) -> None:
+    """At every door that asks the rules; what is said twice, or of two apps, is one thing."""
+    app, second = Flask("shop"), Flask("second")
+    app.config |= {key: value, "SQLALCHEMY_DATABASE_URI": "sqlite://"}
+    db = SQLAlchemy(app)
+    dibs = Dibs(metadata=db.metadata)
+    projects = dibs.namespace("projects")
+
+    class User(db.Model):  # type: ignore[name-defined,misc]
+        id = db.Column(db.Integer, primary_key=True)
+        username = db.Column(db.String(80))
+
+    dibs.guard(User.username)
+    app.config["DIBS_NAMESPACES"] = "projects"
+    dibs.init_app(app)
+    dibs.init_app(app)
+    dibs.init_app(second)
+    with app.app_context():
+        db.create_all()
+        if allowed:
+            db.session.add(User(username=allowed))
+            assert projects.check(allowed).available
+        else:
+            dibs.claim("wiill", owner=7)
+            assert dibs.check("wilil").reason == "lookalike"
+        db.session.commit()
+        assert db.session.execute(text("SELECT rules_version FROM dibs_meta")).scalar() == (
+            40 if allowed else 41
+        )
+    with pytest.raises(ConfigError, match=f"{key} in app.config and Dibs.*both say"):
+        Dibs(**given).init_app(app)
+    second.config[key] = other
+    with pytest.raises(ConfigError, match="is on the app 'shop' too"):
+        dibs.init_app(second)
 
 
 def test_what_lists_the_rules_follows_them(strict: tuple[Flask, SQLAlchemy, Dibs]) -> None:

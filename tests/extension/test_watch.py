@@ -7,19 +7,22 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from dibs import NameTaken
 from dibs.adopt.importing import Imported, find_groups, import_people, undo
 from dibs.adopt.people import Person
-from dibs.errors import InvalidName, TransactionMustRestart
+from dibs.errors import InvalidName, SchemaError, TransactionMustRestart
 from dibs.names import Parser
+from dibs.state import state_of
 from dibs.store.host.people import MappedPeople
-from tests.backends import MARIADB, POSTGRESQL
+from tests.backends import MARIADB, POSTGRESQL, SQLITE
 from tests.extension.guarded import Guarded, make_guarded
 
 Members = dict[str, str]
@@ -114,6 +117,52 @@ def test_watch_records_and_refuses_nobody(
             with pytest.raises((NameTaken, InvalidName)):
                 add(on, taken)
             on.db.session.rollback()
+
+
+def test_who_is_refused_by_the_app_is_not_said_to_be_let_in(
+    guarded: Guarded, switched: Switch, caplog: pytest.LogCaptureFixture
+):
+    watch = switched("watch")
+    with watch.app.app_context():
+        watch.add("Ada")
+        with pytest.raises(IntegrityError):
+            watch.add("Ada")
+        watch.db.session.rollback()
+        assert "is not refused" not in caplog.text
+        watch.add("admin")
+        assert "'admin' is not refused" in caplog.text
+
+
+@pytest.mark.parametrize("adopt", ["watch", "on"])
+def test_without_the_tables_of_dibs(adopt: str, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Nobody is refused by who only watches; what makes the tables is said."""
+    made = make_guarded(SQLITE, f"sqlite:///{tmp_path}/app.db", DIBS_ADOPT=adopt)
+    with made.app.app_context():
+        own = [one.__table__ for one in (made.Member, made.Page, made.Seat)]
+        made.db.metadata.create_all(made.db.engine, tables=own)
+        if adopt == "on":
+            with pytest.raises(SchemaError, match="run your app's migration"):
+                made.add("Ada")
+        else:
+            made.add("Ada", "admin")
+            made.add("ada")
+            assert caplog.text.count("run `flask dibs db upgrade`") == 1
+            made.db.create_all()
+            made.add("lin")
+            assert set(made.owners()) == {"lin"}
+        made.db.session.remove()
+        made.db.engine.dispose()
+
+
+def test_the_environment_says_how_far_it_is(guarded: Guarded, monkeypatch: pytest.MonkeyPatch):
+    """Who starts a server says it, without a change of code, which goes before."""
+    monkeypatch.setenv("DIBS_ADOPT", "watch")
+    said = {"environment": {}, "config": {"DIBS_ADOPT": "off"}}
+    found = {
+        where: state_of(make_guarded(guarded.backend, guarded.url, **options).app).adopt
+        for where, options in said.items()
+    }
+    assert found == {"environment": "watch", "config": "off"}
 
 
 def test_two_newcomers_of_one_flush(guarded: Guarded, switched: Switch):

@@ -25,7 +25,7 @@ from dibs.store.accounts.users import Users
 from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
 from dibs.store.names import rekey
-from dibs.store.names.groups import holders
+from dibs.store.names.groups import holders, join
 from dibs.store.names.rekey import Rekey
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Rename
@@ -290,10 +290,30 @@ def test_killed_and_run_again(
 def test_a_second_one_that_wants_something_else(work: Rekey) -> None:
     """Is refused in a sentence."""
     work.begin(STRICT)
-    with pytest.raises(ConfigError, match="on their way already: rules version 40 decides"):
+    with pytest.raises(ConfigError, match=r"way already: rules version 40 \(standard\) decides"):
         work.begin(OFF)
     with pytest.raises(ConfigError, match="nothing is ready to be finished"):
         work.finish()
+
+
+@pytest.mark.parametrize("leaves", [["MIKE"], ["mike"], ["MIKE", "Mike"]])
+def test_who_is_left_of_a_group_keeps_both_keys(
+    old: Server, work: Rekey, leaves: Sequence[str]
+) -> None:
+    """Whoever of it the companion was of: nobody gets what is one with their name."""
+    old.wins("mike")
+    names = ["MIKE", "Mike"]
+    joining = [Claim(old.username(name), "user", name, secrets.token_hex(8)) for name in names]
+    old.store.transactions.write(
+        lambda run: join(run, joining), changed=lambda _: True, deadline=soon()
+    )
+    work.begin(STRICT)
+    assert old.loses("rnlke")
+    for name in leaves:
+        assert old.release(name, Quarantine())
+        assert old.loses("rnlke")
+    left = [name for name in ("mike", *names) if name not in leaves]
+    assert [old.owner(name) for name in left] == left
 
 
 # --- under traffic -------------------------------------------------------------

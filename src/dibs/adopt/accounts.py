@@ -96,11 +96,13 @@ class Accounts:
     Attributes:
         users: How many are users from now on.
         hashes: How many of these have a password.
+        corrected: How many of those before, who never came in, have another hash than until now.
         unread: How many hashes cannot be checked, by how they begin.
     """
 
     users: int = 0
     hashes: int = 0
+    corrected: int = 0
     unread: dict[str, int] = field(default_factory=dict)
 
 
@@ -129,7 +131,8 @@ def import_accounts(
     everybody = (one for page in people.pages() for one in page if one[1] is not None)
     while batch := list(islice(everybody, BATCH)):
         users = [_user(owner, also, done, keyed, keys) for owner, _, also in batch]
-        new = insert_adopted(engine, users)
+        new, corrected = insert_adopted(engine, users)
+        done.corrected += corrected
         done.users += len(new)
         done.hashes += sum(one.password_hash is not None for one in users if one.id in new)
     return done

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from dibs.adopt.people import Person
 from dibs.context import acting_as
-from dibs.errors import InvalidName, SchemaError, StoreUnavailable
+from dibs.errors import ConfigError, InvalidName, RulesReplaced, SchemaError, StoreUnavailable
 from dibs.names import Parser, Username
 from dibs.signals import announce
 from dibs.store import schema
@@ -29,9 +29,9 @@ from dibs.store.names.adoption import (
     Adopted,
     Entry,
     adopt,
-    has_name,
     read_members,
     rename,
+    renamed_by_plan,
     take_back,
 )
 from dibs.store.names.groups import lock, name_first, rows_at
@@ -42,6 +42,10 @@ BATCH, PAGE = 5000, 1000
 TRIES = 30
 PAUSE_S = 0.1
 FIRST, RENAME = "first", "rename:"
+UNDER_WAY = (
+    "names are on their way to other rules, and nobody is imported meanwhile: `adopt rekey"
+    " --status` says what ends that; then import again"
+)
 
 T = TypeVar("T")
 
@@ -76,7 +80,7 @@ class Imported:
         adopted: How many have their name from now on.
         already: How many had it before.
         grouped: How many of both are in a group since.
-        renamed: Who has another name by the plan since.
+        renamed: Who has another name by a plan, which the app's column does not say yet.
         left_out: Who has none, or by `rename_taken` keeps theirs in spite of the plan.
     """
 
@@ -114,6 +118,7 @@ def import_people(
         progress: Is told after each batch.
 
     Raises:
+        ConfigError: Names are on their way to other rules.
         SchemaError: The database is not set up for dibs.
         StoreUnavailable: The database cannot answer; batches before are kept, so begin again.
     """
@@ -122,6 +127,9 @@ def import_people(
         if schema.is_new(connection):
             schema.write_rules(connection, parser.rules_version)
         schema.verify(connection, parser, tables=NAME_TABLES)
+        if (phase := schema.phase_of(connection)).step:
+            raise ConfigError(f"{UNDER_WAY}; {phase}")
+    work.renamed = in_transaction(engine, partial(renamed_by_plan, kind=kind))
     stream = iter(people)
     # The database works on one batch while Python reads and parses the next.
     with ThreadPoolExecutor(1) as reader:
@@ -154,6 +162,7 @@ class _Import:
     done: Imported = field(default_factory=Imported)
     renames: list[Wish] = field(default_factory=list)
     firsts: list[Entry] = field(default_factory=list)
+    renamed: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def read(self, people: Iterator[Person], batch: int) -> list[Parsed]:
         """The next of these people who have a name, with it as a value; none at the end."""
@@ -174,7 +183,10 @@ class _Import:
 
     def adopt(self, page: Sequence[Parsed]) -> None:
         """Give a batch their names, in one transaction."""
-        batch = in_transaction(self.engine, partial(self._adopt, page=page))
+        try:
+            batch = in_transaction(self.engine, partial(self._adopt, page=page))
+        except RulesReplaced as error:
+            raise ConfigError(UNDER_WAY) from error
         done = self.done
         done.people += len(page)
         done.adopted += batch.adopted.new
@@ -185,6 +197,7 @@ class _Import:
             LeftOut(Person(one.owner, one.username.display, one.namespace), "taken")
             for one in batch.adopted.taken
         ]
+        done.renamed += batch.waiting
         self.renames += batch.renames
         self.firsts += batch.firsts
 
@@ -196,15 +209,17 @@ class _Import:
                 batch.left_out.append(LeftOut(one, name))
                 continue
             entry = Entry(name, one.id, one.namespace)
+            called = self.renamed.get((one.namespace, one.id), name.display)
+            if called != name.display:  # by a plan before, and the app does not say so yet
+                batch.adopted.already += 1
+                batch.waiting.append(Renamed(one, called))
+                continue
             if not self.decisions:
                 entries.append(entry)
                 continue
             plan = self.decisions.get((one.namespace, one.id), "")
             if plan.startswith(RENAME):
                 new = self.parser.existing(plan.removeprefix(RENAME))
-                if has_name(run, entry, new, self.kind):  # from an import before
-                    batch.adopted.already += 1
-                    continue
                 batch.renames.append((one, entry, new))
             elif plan == FIRST:
                 batch.firsts.append(entry)
@@ -238,6 +253,7 @@ class _Batch:
     adopted: Adopted = field(default_factory=Adopted)
     left_out: list[LeftOut] = field(default_factory=list)
     renames: list[Wish] = field(default_factory=list)
+    waiting: list[Renamed] = field(default_factory=list)
     firsts: list[Entry] = field(default_factory=list)
 
 
@@ -340,13 +356,18 @@ def make_first(engine: Engine, namespace: str, key: str, owner: str) -> bool:
 
 
 def undo(
-    engine: Engine, *, kind: str, progress: Callable[[int], None] | None = None
+    engine: Engine,
+    *,
+    kind: str,
+    users: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> list[NameRow]:
     """Take back what an import wrote and nobody has changed since.
 
     Args:
         engine: Of the database that holds the names.
         kind: Of owners.
+        users: Whether they are users of the service; see `take_back`.
         progress: Is told how many names were taken back.
 
     Returns:
@@ -358,7 +379,7 @@ def undo(
     changed: list[NameRow] = []
     names, last = 0, ""
     while True:
-        work = partial(take_back, kind=kind, after=last, limit=PAGE)
+        work = partial(take_back, kind=kind, after=last, limit=PAGE, users=users)
         undone, last = in_transaction(engine, work)
         names += undone.names
         changed += undone.rows

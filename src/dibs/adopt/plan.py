@@ -130,15 +130,16 @@ def read_plan(path: Path, parser: Parser) -> Plan:
             continue
         before = lines.setdefault((namespace, line.id), line)
         if before is not line:
-            said.append(f"line {number}: {line.id!r} is in line {before.number} too")
+            said.append(f"line {number}: the person {line.id!r} is in line {before.number} too")
         said += [
-            f"line {number}: line {other.number} gives the key {key!r} already"
-            for key in _wanted(line)
+            f"line {number}: {what}, and so does line {other.number}"
+            for key, what in _wanted(line)
             if (other := firsts.setdefault((namespace, key), line)) is not line
         ]
     keys = {(line.namespace, line.key) for line in lines.values()}
     said += [
-        f"line {line.number}: {line.to} is a name of the group {line.to.key!r}"
+        f"line {line.number}: the new name {str(line.to)!r} is one with those of the group"
+        f" {line.to.key!r}; take another one"
         for line in lines.values()
         if line.to and (line.namespace, line.to.key) in keys
     ]
@@ -155,23 +156,23 @@ def _line(number: int, namespace: str, cells: Mapping[str, str], parser: Parser)
     """
     keep, fixed = cells["keep"].strip(), (namespace, cells["key"], cells["id"], cells["name"])
     if not cells["id"] or not cells["key"]:
-        raise ValueError("it has no key or no id")
+        raise ValueError("the column key or id is empty")
     if keep in (KEEP, FIRST):
         return Line(*fixed, first=keep == FIRST, number=number)
     if not keep.startswith(RENAME):
-        raise ValueError(f"keep is {KEEP}, {FIRST} or {RENAME}NEW, not {keep!r}")
+        raise ValueError(f"the column keep takes {KEEP}, {FIRST} or {RENAME}NEW, and has {keep!r}")
     try:
         return Line(*fixed, to=parser.parse(keep.removeprefix(RENAME)), number=number)
     except InvalidName as error:
-        raise ValueError(f"{keep!r} is no new name: {error}") from error
+        raise ValueError(f"{keep!r} names nothing that anybody new could have: {error}") from error
 
 
-def _wanted(line: Line) -> Iterator[str]:
-    """The key that a line gives to somebody, if it does."""
+def _wanted(line: Line) -> Iterator[tuple[str, str]]:
+    """The key that a line gives to somebody, if it does, and that in words."""
     if line.first:
-        yield line.key
+        yield line.key, f"it makes somebody first of the group {line.key!r}"
     if line.to:
-        yield line.to.key
+        yield line.to.key, f"it calls somebody {str(line.to)!r}"
 
 
 def _all(said: list[str], most: int = 5) -> str:

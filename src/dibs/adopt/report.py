@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, Template
 
 from dibs.adopt.audit import Audit, Why
-from dibs.observe import printable
+from dibs.observe import counted, printable
 
 SHOWN = 50
 """Groups, and people without a key, that a report names; JSON and the plan have all."""
@@ -69,7 +69,11 @@ def rows(found: Audit) -> Iterator[Row]:
         if (groups := found.groups_of(why)) or why != "identical":
             note = "only one of them can own it" if why == "identical" else ""
             yield Row(label, groups, note, part=True)
-    yield Row("kept against a rule", found.broken, _listed(found.kept))
+    yield Row("kept against a rule", found.broken)
+    for code, number in _often(found.kept):
+        some = found.examples[code]
+        more = f" and {number - len(some):,} more" if number > len(some) else ""
+        yield Row(code, number, ", ".join(some) + more, part=True)
     yield Row(
         "without a key",
         len(found.without_key),
@@ -82,13 +86,11 @@ def rows(found: Audit) -> Iterator[Row]:
 
 
 def _listed(times: Mapping[str, int]) -> str:
-    often = sorted(times.items(), key=lambda one: -one[1])
-    return ", ".join(f"{code} {number:,}" for code, number in often)
+    return ", ".join(f"{code} {number:,}" for code, number in _often(times))
 
 
-def counted(number: int, one: str, more: str) -> str:
-    """A number with its word."""
-    return f"{number:,} {one if number == 1 else more}"
+def _often(times: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(times.items(), key=lambda one: -one[1])
 
 
 def terminal(found: Audit) -> str:

@@ -30,6 +30,10 @@ from dibs.errors import DibsError
 class Commands(click.Group):
     """Commands that report errors in a sentence, as `dibs` and as `flask dibs`."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        every = super().list_commands(ctx)
+        return every if ctx.parent is None else [one for one in every if one != "serve"]
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -38,7 +42,7 @@ class Commands(click.Group):
 
 
 @click.group(name="dibs", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dibs")
+@click.version_option(package_name="dibs", prog_name="dibs")
 def group() -> None:
     """Usernames that belong to one person."""
 

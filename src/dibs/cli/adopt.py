@@ -21,8 +21,9 @@ from dibs.cli.people import (
     source_options,
     watched,
 )
-from dibs.cli.target import extension_of, find_target, host_app
+from dibs.cli.target import extension_of, find_target, host_app, typed
 from dibs.errors import ConfigError
+from dibs.observe import counted
 
 if TYPE_CHECKING:
     from dibs.store.host.drift import Drift
@@ -31,6 +32,7 @@ SHOWN = 20
 WORDS = {
     "unclaimed": "is not claimed",
     "taken": "is another owner's",
+    "renamed": "has another name by the plan",
     "invalid": "cannot be a name",
     "without_owner": "has an owner who does not exist",
 }
@@ -82,6 +84,8 @@ def audit(
         click.echo(in_json([one.as_json() for one in found]))
     else:
         click.echo("\n\n".join(map(report.terminal, found)))
+        for file in files:
+            click.echo(f"Written: {file}")
     if any(one.noticing for one in found):
         raise SystemExit(1)
 
@@ -101,19 +105,19 @@ def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
     migration would do to the tables. The exit status is 1 while anything is open.
     """
     from dibs.adopt.importing import find_groups
-    from dibs.adopt.report import counted
 
     warning = find_target().warning() if host_app() else None
     if asked.table or asked.file:
         drifts = [_compare(asked, kind, mend=mend)]
     else:
         drifts = find_drifts(asked.model, mend=mend)
+    found = [len(one.members) for one in find_groups(find_names().engine)]
     if as_json:
-        click.echo(in_json([asdict(drift) for drift in drifts]))
+        sums = {"groups": len(found), "people_in_groups": sum(found)}
+        click.echo(in_json([asdict(drift) | sums for drift in drifts]))
     else:
         for drift in drifts:
             _show(drift)
-        found = [len(one.members) for one in find_groups(find_names().engine)]
         if found:
             said = counted(len(found), "group keeps its", "groups keep their")
             click.echo(f"{said} names: {sum(found):,} people; see `adopt groups`")
@@ -160,14 +164,34 @@ def find_drifts(model: str | None = None, *, mend: bool = False) -> list[Drift]:
         return [find_drift(dibs.engine, guard, mend=mend) for guard in wanted]
 
 
+def ways_out(drift: Drift) -> list[str]:
+    """What brings together what has come apart, a sentence each."""
+    found = {one.help for one in drift.apart}
+    said = {
+        "import": f"`{typed('adopt import')}` gives people the names that they have, in groups"
+        " where names are one",
+        "mend": f"`{typed('adopt verify --mend')}` has the names follow the column",
+        "column": f"{drift.where} itself is to be changed where it says what is another's, or"
+        " nobody's, or an old name",
+    }
+    return [said[one] for one in said if one in found]
+
+
 def _show(drift: Drift) -> None:
-    said = f"{drift.where}: {drift.people} people"
+    said = f"{drift.where}: {counted(drift.people, 'person', 'people')}"
     if drift.mended:
         said += f", {drift.mended} mended"
     click.echo(said + (f", {len(drift.apart)} open" if drift.apart else ", all have their names"))
     for one in drift.apart[:SHOWN]:
-        click.echo(f"  {one.owner}\t{one.name!r} {WORDS[one.why]}")
+        said = f"{one.name!r} {WORDS[one.why]}"
+        if one.called:
+            said += f": dibs knows them as {one.called!r}"
+        if one.why == "renamed":
+            said += f"; write that into {drift.where} of {one.owner}"
+        click.echo(f"  {one.owner}\t{said}")
     if len(drift.apart) > SHOWN:
         click.echo(f"  and {len(drift.apart) - SHOWN} more: --json has all of them")
+    for way in ways_out(drift):
+        click.echo(f"  {way}")
     if drift.unique:
         click.echo(f"  kept unique by the database, too, by {', '.join(drift.unique)}")

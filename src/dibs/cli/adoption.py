@@ -23,7 +23,7 @@ from dibs.cli.people import (
     watched,
 )
 from dibs.cli.target import find_settings, host_app
-from dibs.observe import printable
+from dibs.observe import counted, printable
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from dibs.adopt.people import Person, Source
 
 SHOWN = 20
+LEFT_OUT = {
+    "taken": "is left out: somebody else has it to the letter",
+    "rename_taken": "is kept: the name that the plan gives them is somebody else's",
+    "id": "is left out: nobody with this id can own a name",
+}
 LIBRARIES = ("flask-security", "django", "fastapi-users")
 
 
@@ -209,17 +214,22 @@ def _tell(where: str, done: Imported, accounts: Accounts | None, *, as_json: boo
         everything["left_out"] = [_plain(one.person) | {"code": one.code} for one in done.left_out]
         click.echo(in_json(everything))
         return
-    click.echo(f"{where}: {done.people:,} people have a name; {done.adopted:,} own it from now on")
-    table = {"owned it before": done.already, "now in groups": done.grouped}
+    have = counted(done.people, "person has a name", "people have a name")
+    click.echo(f"{where}: {have}; {done.adopted:,} own it from now on")
+    table = {"owned it before": done.already}
+    if done.grouped:
+        table |= {"now in groups": done.grouped}
     if accounts:
         table |= {"new users": accounts.users, "of these with a password": accounts.hashes}
+        table |= {"hashes that were corrected": accounts.corrected} if accounts.corrected else {}
     for label, number in table.items():
         click.echo(f"  {label:<28}{number:>11,}")
     for one in done.renamed:
-        said = f"{_shown(one.person)} is {printable(one.became)} from now on: write it into the app"
+        said = f"{_shown(one.person)} is {printable(one.became)} from now on: write it into {where}"
         click.echo(f"  {printable(one.person.id)}\t{said}")
     for left in done.left_out[:SHOWN]:
-        click.echo(f"  {printable(left.person.id)}\t{_shown(left.person)} is left out: {left.code}")
+        why = LEFT_OUT.get(left.code, f"is left out: nobody can own it ({left.code})")
+        click.echo(f"  {printable(left.person.id)}\t{_shown(left.person)} {why}")
     if len(done.left_out) > SHOWN:
         click.echo(f"  and {len(done.left_out) - SHOWN:,} more: --json has all of them")
     for begins, number in accounts.unread.items() if accounts else ():
@@ -240,7 +250,6 @@ def _shown(person: Person) -> str:
 def groups(as_json: bool) -> None:
     """List the groups: people whose names are one, and who all keep theirs."""
     from dibs.adopt.importing import find_groups
-    from dibs.adopt.report import counted
 
     found = list(find_groups(find_names().engine))
     if as_json:
@@ -290,15 +299,24 @@ def undo(kind: str | None, yes: bool) -> None:
     The names are free then, and the app's own column is as it was.
     """
     from dibs.adopt.importing import undo as take_back
-    from dibs.adopt.report import counted
     from dibs.context import Budget
     from dibs.registry.coherence import invalidate
+    from dibs.store.host.owners import DEFAULT_KIND
 
     names = find_names()
     kinds = [kind] if kind else names.kinds
     if not yes:
-        click.confirm(f"Take back the names that were imported for {', '.join(kinds)}?", abort=True)
-    rows = [row for one in kinds for row in take_back(names.engine, kind=one)]
+        whose = " and ".join(kinds)
+        click.confirm(
+            f"Take all imported names of {whose} out of dibs, but those that have changed since?",
+            abort=True,
+        )
+    own = host_app() is None
+    rows = [
+        row
+        for one in kinds
+        for row in take_back(names.engine, kind=one, users=own and one == DEFAULT_KIND)
+    ]
     if names.cache is not None:
         versions = {(row.namespace, row.key): row.version for row in rows}
         invalidate(names.cache, versions, deadline=Budget().start())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from dibs.cli.adopt import find_drifts
+from dibs.cli.adopt import find_drifts, ways_out
 from dibs.cli.ready import explain
-from dibs.cli.target import extension_of, find_settings, find_target, host_app
+from dibs.cli.target import extension_of, find_settings, find_target, host_app, typed
 from dibs.errors import DibsError
+from dibs.observe import counted
 
 
 @click.group()
@@ -36,10 +37,12 @@ def check() -> None:
         target.verify()
     except DibsError as error:
         raise click.ClickException(f"{target.place}: {explain(error)}") from error
+    lines = _guards()
     click.echo(f"All is well: {target.place}")
     if warning := target.warning():
         click.echo(warning, err=True)
-    _check_guards()
+    for line in lines:
+        click.echo(line)
     from dibs.wiring import redis_address
 
     address = redis_address(find_settings())
@@ -54,8 +57,8 @@ def check() -> None:
         click.echo(f"Redis answers: {address.shown}")
 
 
-def _check_guards() -> None:
-    """Whether everybody in a guarded column has their name.
+def _guards() -> list[str]:
+    """What is to be said of guarded columns, in each of which everybody has their name.
 
     Raises:
         ClickException: Somebody has not.
@@ -63,17 +66,20 @@ def _check_guards() -> None:
     app = host_app()
     dibs = None if app is None else extension_of(app)
     if dibs is None or not dibs.guards:
-        return
-    from dibs.store.host.drift import MEND
-
+        return []
+    lines: list[str] = []
+    wrong: list[str] = []
     for drift in find_drifts():
         if drift.unique:
-            click.echo(
-                f"{drift.where}: the database keeps it unique, too, by {', '.join(drift.unique)}"
-            )
+            by = ", ".join(drift.unique)
+            lines.append(f"{drift.where}: the database keeps it unique, too, by {by}")
+        people = counted(drift.people, "person", "people")
+        lines.append(f"{drift.where}: {people}, all have their names")
         if drift.apart:
-            raise click.ClickException(
-                f"{drift.where}: {len(drift.apart)} names and their owners have come apart; see"
-                f" them with `flask dibs adopt verify`, and mend them with `{MEND}`"
-            )
-        click.echo(f"{drift.where}: {drift.people} people, all have their names")
+            names = counted(len(drift.apart), "name and its owner", "names and their owners")
+            ways = "; ".join(ways_out(drift))
+            wrong.append(f"{drift.where}: {names} have come apart; {ways}")
+    if wrong:
+        wrong.append(f"see them with `{typed('adopt verify')}`")
+        raise click.ClickException("\n".join(wrong))
+    return lines

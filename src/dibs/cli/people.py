@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,11 +196,33 @@ def _mapped(app: Flask, dibs: Dibs | None, model: str | None) -> list[Source]:
         ]
         if found or model is None:
             if not found:
-                raise ConfigError("this app guards no column: dibs.guard(User.username)")
+                known = ", ".join(_columns(app)) or "none that Flask-SQLAlchemy knows"
+                raise ConfigError(
+                    "this app guards no column yet, so say which one has the names, as in"
+                    f" User.username. Columns of text: {known}"
+                )
             return found
         attribute, engine = _unguarded(app, model, [guard.where for guard, _ in guards])
         parser = Parser() if dibs is None else dibs.parser
         return [Source(MappedPeople(engine, attribute), parser, DEFAULT)]
+
+
+def _columns(app: Flask, most: int = 9) -> list[str]:
+    """Columns of models that could hold names."""
+    from dibs.store.host.columns import guarded_column
+
+    found: list[str] = []
+    for mapper in _mappers(app):
+        for key in list(mapper.column_attrs):
+            with suppress(ConfigError):
+                guarded_column(getattr(mapper.class_, key.key))
+                found.append(f"{mapper.class_.__name__}.{key.key}")
+    return found[:most]
+
+
+def _mappers(app: Flask) -> list[Any]:
+    db: Any = app.extensions.get("sqlalchemy")
+    return list(db.Model.registry.mappers) if hasattr(db, "Model") else []
 
 
 def _unguarded(app: Flask, model: str, guarded: Sequence[str]) -> tuple[Any, AnyEngine]:
@@ -210,7 +233,7 @@ def _unguarded(app: Flask, model: str, guarded: Sequence[str]) -> tuple[Any, Any
     """
     name, _, key = model.rpartition(".")
     db: Any = app.extensions.get("sqlalchemy")
-    for mapper in db.Model.registry.mappers if hasattr(db, "Model") else ():
+    for mapper in _mappers(app):
         if mapper.class_.__name__ == name and hasattr(mapper.class_, key):
             return getattr(mapper.class_, key), db.session.get_bind(mapper)
     known = f"it guards {', '.join(guarded)}" if guarded else "it guards none"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.target import extension_of, find_settings, host_app, mending, needed_tables
+from dibs.cli.target import extension_of, find_settings, host_app, mending, needed_tables, typed
 from dibs.names.skeleton import MODES, rules_version
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 NEXT = {
     "both": "Start servers with the new rules, beside the old ones or in their place; then:"
-    " dibs adopt rekey --switch. Or take it back: dibs adopt rekey --back",
-    "moving": "Once no server of the rules of before is left: dibs adopt rekey --finish",
+    " {0} --switch. Or take it back: {0} --back",
+    "moving": "Once no server of the rules of before is left: {0} --finish",
     "freeing": "It was interrupted: run the last command again",
 }
 
@@ -36,12 +36,11 @@ NEXT = {
 def rekey(to: Lookalikes | None, step: str | None, as_json: bool) -> None:
     """Bring names from one version of the rules to another, while servers run.
 
-    First without an option: from then on each claim takes the key by both rules. Then --switch,
-    and when no server of the rules of before is left, --finish. Whatever is interrupted goes on
-    when it is run again. Under --status the exit status is 1 while names are on their way.
+    First with --to, or with nothing where DIBS_LOOKALIKES says it: from then on each claim takes
+    the key by both rules. Then --switch, and when no server of the rules of before is left,
+    --finish. Whatever is interrupted goes on when it is run again. Under --status the exit status
+    is 1 while names are on their way.
     """
-    from dibs.store.names.rekey import told
-
     with _rekey() as (work, lookalikes):
         done: Rekeyed | None = None
         match step:
@@ -59,9 +58,9 @@ def rekey(to: Lookalikes | None, step: str | None, as_json: bool) -> None:
     else:
         if done is not None:
             _show(done)
-        click.echo(told(phase)[0].upper() + told(phase)[1:] + ".")
+        click.echo(f"{str(phase).capitalize()}.")
         if phase.step:
-            click.echo(NEXT[phase.step] + ".")
+            click.echo(NEXT[phase.step].format(typed("adopt rekey")) + ".")
     if step == "status" and phase.step:
         raise SystemExit(1)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from dibs.config import Settings, load
-from dibs.config.extras import needs
 from dibs.config.namespaces import NONE, Namespaces
 
 if TYPE_CHECKING:
@@ -77,15 +76,18 @@ def needed_tables() -> Tables:
     return NAME_TABLES if has_own_users() else ALL_TABLES
 
 
+def typed(words: str) -> str:
+    """A command as it is to be typed here: `flask dibs ...` in an app."""
+    return f"dibs {words}" if host_app() is None else f"flask dibs {words}"
+
+
 def mending() -> str:
     """What makes the tables that are missing."""
-    from dibs.store.database.dialects import UPGRADE
-
     app = host_app()
     dibs = None if app is None else extension_of(app)
     if dibs is not None and dibs.metadata is not None:
         return "run your app's migration"
-    return f"run `{UPGRADE}`" if app is None else f"run `flask {UPGRADE}`"
+    return f"run `{typed('db upgrade')}`"
 
 
 def host_namespaces() -> Namespaces:
@@ -106,8 +108,7 @@ def find_settings() -> Settings:
     """
     app = host_app()
     if app is None:
-        with needs("service", "`dibs` without an app"):
-            from dibs.app import settings_from_environment
+        from dibs.config.environment import settings_from_environment
 
         return settings_from_environment()
     dibs = extension_of(app)
@@ -152,9 +153,7 @@ def find_target() -> Target:
 
 def under_way(phase: Phase) -> str | None:
     """What is to be said of names that are on their way to other rules."""
-    from dibs.store.names.rekey import told
-
-    return f"Names are on their way: {told(phase)}; see dibs adopt rekey" if phase.step else None
+    return f"Names are on their way: {phase}; see `{typed('adopt rekey')}`" if phase.step else None
 
 
 Command = Callable[..., None]

@@ -1,6 +1,8 @@
-"""What a new name may look like in the service: DIBS_NAME_RULES, which has a grammar of its own."""
+"""What a new name may look like where DIBS_NAME_RULES says it, which has a grammar of its own."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from dibs.errors import ConfigError
 
@@ -8,8 +10,8 @@ MIN_LENGTH, MAX_LENGTH = 3, 30
 SWITCH = {"on": True, "off": False}
 
 
-def parse(text: str) -> tuple[int, bool]:
-    """The fewest characters, and whether a name may be a number: `min_length=2; numbers=on`.
+def parse(text: str) -> dict[str, Any]:
+    """What a `NamePolicy` is told of them: `min_length=2; numbers=on`.
 
     Raises:
         ConfigError: A part is neither; the message says which.
@@ -26,4 +28,4 @@ def parse(text: str) -> tuple[int, bool]:
                 f"DIBS_NAME_RULES cannot be used: `{part}` is neither `min_length=` and a number up"
                 f" to {MAX_LENGTH} nor `numbers=on`; an example is `min_length=2; numbers=on`"
             )
-    return min_length, numbers
+    return {"min_length": min_length, "numeric": numbers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, Literal
@@ -53,7 +54,8 @@ class Dibs(Changes):
             where `init_app(api=True)` mounts it. Without it `flask dibs db upgrade` does.
         policy: What a new name may look like, with the app's own rules.
         lookalikes: Which names count as one because they look alike: chosen
-            before the first name is stored, and kept.
+            before the first name is stored, and kept. Default: `DIBS_LOOKALIKES` of the app's
+            config; as `DIBS_NAME_RULES` is that of a policy, and `DIBS_UNRESERVED` of `unreserved`.
         reserved: Further names that nobody can register, beside those that dibs knows.
         unreserved: Those that dibs knows and people may have after all: `["guest", "null"]`.
         namespace: Names are unique within one. Default: `DIBS_NAMESPACE` of
@@ -69,7 +71,7 @@ class Dibs(Changes):
         *,
         metadata: MetaData | None = None,
         policy: NamePolicy = DEFAULT_POLICY,
-        lookalikes: Lookalikes = "standard",
+        lookalikes: Lookalikes | None = None,
         reserved: Iterable[str] = (),
         unreserved: Iterable[str] = (),
         namespace: str | None = None,
@@ -110,13 +112,11 @@ class Dibs(Changes):
                 already, or pages are wanted without the routes that they need.
         """
         mounted = mounted_parts(api=api, pages=pages, component=component)
-        settings = load(app.config)
+        # How far an adoption is, is for who starts a server to say, and not for its code.
+        settings = load({"DIBS_ADOPT": os.environ.get("DIBS_ADOPT"), **app.config})
+        self._root._obey(app, settings)
         if api and self.metadata is not None:
-            attach(self.metadata, self.rules_version, ALL_TABLES)
-        if "DIBS_LOOKALIKES" in app.config and settings.lookalikes != self.lookalikes:
-            raise ConfigError("Say which names look alike in one place: Dibs(lookalikes=...)")
-        if settings.name_rules or settings.unreserved:
-            raise ConfigError("Say what names may be by Dibs(policy=..., unreserved=...)")
+            attach(self.metadata, lambda: self.rules_version, ALL_TABLES)
         state = state_of(app)
         namespace = self._settle(state, settings)
         self._apps.add(app)
@@ -157,10 +157,12 @@ class Dibs(Changes):
         """
         if rules not in ("all", "same-name"):
             raise ConfigError(f'rules is "all" or "same-name", not {rules!r}')
-        parser, lenient = self._parser, rules == "same-name"
+        lenient = rules == "same-name"
         wanted = Rules(
-            parse=parser.existing if lenient else parser.parse,
-            existing=parser.existing,
+            parse=lambda name, own: (
+                self.parser.existing(name) if lenient else self.parser.parse_own(name, own)
+            ),
+            existing=lambda name: self.parser.existing(name),
             refusal=refusal,
             namespace=lambda one: self._namespace_here(namespace(one) if namespace else None),
             table=self._name_table,

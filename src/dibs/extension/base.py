@@ -11,10 +11,11 @@ from flask import Flask, current_app, has_app_context
 from sqlalchemy import Engine, MetaData, inspect
 from sqlalchemy.orm import Mapper
 
+from dibs.config import Settings, name_rules
 from dibs.errors import ConfigError, InvalidName, NameNotOwned, NameTaken
 from dibs.extension.escaped import note_session
 from dibs.extension.mounting import routes_engine
-from dibs.names import Lookalikes, NamePolicy, Parser
+from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy, Parser
 from dibs.names.reserved import RESERVED
 from dibs.state import AppState, state_of
 from dibs.store.host.connection import (
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
     from dibs.store.host.columns import GuardedColumn
 
 
+KEYS = {
+    "lookalikes": "DIBS_LOOKALIKES",
+    "policy": "DIBS_NAME_RULES",
+    "unreserved": "DIBS_UNRESERVED",
+}
+"""What an app's config calls what `Dibs(...)` takes."""
+
+
 class HostNames:
     """The names of a host app, in one namespace."""
 
@@ -42,22 +51,29 @@ class HostNames:
         session: object | None,
         metadata: MetaData | None,
         policy: NamePolicy,
-        lookalikes: Lookalikes,
+        lookalikes: Lookalikes | None,
         reserved: Iterable[str],
         unreserved: Iterable[str],
         namespace: str | None,
     ) -> None:
         self._session = session_source(session) if session is not None else flask_sqlalchemy_session
-        words = RESERVED.without(unreserved).with_own(reserved)
-        self._parser = Parser(policy=policy, reserved=words, lookalikes=lookalikes)
-        self.lookalikes = lookalikes
         self._namespace = namespace
         self._within: str | None = None
         self._root = self  # of copies for other namespaces too: the one that apps are told of
+        self._reserved = _kept(reserved)
+        self._said: dict[str, Any] = {
+            "lookalikes": lookalikes,
+            "policy": None if policy is DEFAULT_POLICY else policy,
+            "unreserved": _kept(unreserved),
+        }
+        self._told: dict[str, Any] = {}
+        self._own_parser = self._made_of(**self._said)
         self._apps: WeakSet[Flask] = WeakSet()
         self.guards: list[GuardedColumn] = []
         self.metadata = metadata
-        self._table = attach(metadata, self.rules_version) if metadata is not None else names
+        self._table = (
+            attach(metadata, lambda: self.rules_version) if metadata is not None else names
+        )
 
     @property
     def engine(self) -> Engine:
@@ -67,18 +83,59 @@ class HostNames:
     @property
     def parser(self) -> Parser:
         """What reads names here."""
-        return self._parser
+        return self._root._own_parser
+
+    @property
+    def lookalikes(self) -> Lookalikes:
+        """Which names count as one because they look alike."""
+        return self._root._lookalikes
 
     @property
     def rules_version(self) -> int:
         """The version of the rules by which names get their keys."""
-        return self._parser.rules_version
+        return self.parser.rules_version
+
+    def _obey(self, app: Flask, settings: Settings) -> None:
+        """Have the rules for names that an app's config says, where `Dibs(...)` says nothing.
+
+        Raises:
+            ConfigError: Both say something, or another app of this `Dibs` says something else.
+        """
+        told = {name: app.config[key] for name, key in KEYS.items() if app.config.get(key)}
+        for name, value in told.items():
+            if self._said[name] not in (None, (), value):
+                raise ConfigError(
+                    f"{KEYS[name]} in app.config and Dibs({name}=...) both say what names may be:"
+                    " leave one of them out"
+                )
+        if not told or told == self._told:
+            return
+        if others := self._apps - {app}:
+            raise ConfigError(
+                f"This Dibs is on the app {next(iter(others)).name!r} too, whose config says"
+                " something else about names: give each app a Dibs of its own"
+            )
+        self._told, said = told, dict(self._said)
+        if "lookalikes" in told:
+            said["lookalikes"] = settings.lookalikes
+        if "policy" in told:
+            said["policy"] = NamePolicy(**name_rules.parse(settings.name_rules))
+        if "unreserved" in told:
+            said["unreserved"] = settings.unreserved.split()
+        self._own_parser = self._made_of(**said)
+
+    def _made_of(
+        self, lookalikes: Lookalikes | None, policy: NamePolicy | None, unreserved: Iterable[str]
+    ) -> Parser:
+        words = RESERVED.without(unreserved).with_own(self._reserved)
+        self._lookalikes: Lookalikes = lookalikes or "standard"
+        return Parser(policy=policy or DEFAULT_POLICY, reserved=words, lookalikes=self._lookalikes)
 
     def _name_table(self, *, writes: bool = True) -> NameTable:
         bind = write_to(self._table) if writes else {"clause": self._table}
         here, owned = self._namespace_here(), self.metadata is not None
         routes = routes_engine(self._state(), self._root) if writes else None
-        return NameTable(here, bind, self._parser, in_metadata=owned, routes=routes)
+        return NameTable(here, bind, self.parser, in_metadata=owned, routes=routes)
 
     @contextmanager
     def _refusing(self, owner: object) -> Iterator[None]:
@@ -157,6 +214,11 @@ class HostNames:
         if wanted not in state.namespaces:
             raise ConfigError(f"{wanted!r} is no namespace of this app: see DIBS_NAMESPACES")
         return wanted
+
+
+def _kept(words: Iterable[str]) -> Iterable[str]:
+    """Words that are read again; one text is none, and is refused where they are read."""
+    return words if isinstance(words, str) else tuple(words)
 
 
 def flask_sqlalchemy_session() -> AnySession:

@@ -75,7 +75,8 @@ class Changes(Questions):
         """
         table, kind = self._name_table(), self._kind(owner, kind)
         with self._refusing(owner):
-            username = self._parsed(name, by_staff=by_staff)
+            parser = self.parser.with_reserved(()) if by_staff else self.parser
+            username = parser.parse_own(name, lambda: self._own(owner, kind))
             held = HoldToken.redeemed(hold, username) if hold else ""
             wish = Wish(username, owner, kind, by_staff, held)
             outcome = host.claim_in_session(self._session(), [wish], table=table)[0]
@@ -143,11 +144,11 @@ class Changes(Questions):
     def _made_from(self, names: Sequence[str]) -> list[Username]:
         """The names, those near them, and names like these, each once."""
         asked = [self._asked(name) for name in names]
-        near = [made_of(name, self._parser) for name in names]
+        near = [made_of(name, self.parser) for name in names]
         found = {one.key: one for one in [*(a.username for a in asked), *near] if one}
         for username in list(found.values()):
             for like in self._like(username):
-                found.setdefault(like.key, self._parser.parse(like.name))
+                found.setdefault(like.key, self.parser.parse(like.name))
         if not found:
             raise next((one.broken for one in asked if one.broken), EmptyName())
         return list(found.values())
@@ -172,9 +173,9 @@ class Changes(Questions):
         """
         table, kind = self._name_table(), self._kind(owner, kind)
         rest = Quarantine(self._state().quarantine, remembered=True)
-        old = self._parser.existing(name)
+        old = self.parser.existing(name)
         with self._refusing(owner):
-            username = self._parsed(to)
+            username = self.parser.parse_own(to, lambda: self._own(owner, kind))
             outcome = host.rename_in_session(
                 self._session(), username, old, owner=owner, kind=kind, rest=rest, table=table
             )
@@ -195,11 +196,11 @@ class Changes(Questions):
             InvalidName: There can be no such name.
             NameNotOwned: Nobody has it.
         """
-        table, username = self._name_table(), self._parser.existing(name)
+        table, username = self._name_table(), self.parser.existing(name)
         row = self._holder(username)
         if row is None or row.state != "owned" or row.canonical != username.canonical:
             raise NameNotOwned
-        shown = self._parser.existing(row.display)
+        shown = self.parser.existing(row.display)
         wish = Wish(shown, to, self._kind(to, kind))
         whose = str(row.owner_kind), str(row.owner)
         old = OldName(row.namespace, row.key, row.canonical, *whose)
@@ -237,7 +238,7 @@ class Changes(Questions):
         if name is None and owner is None:
             raise TypeError("release() needs a name, an owner, or both")
         # A name that newer rules would refuse can still be given back.
-        username = None if name is None else self._parser.existing(name)
+        username = None if name is None else self.parser.existing(name)
         return host.release_in_session(
             self._session(),
             username,
@@ -261,7 +262,7 @@ class Changes(Questions):
             InvalidName: The name breaks a rule.
             NameTaken: Somebody has the name, or holds it.
         """
-        table, username = self._name_table(), self._parsed(name)
+        table, username = self._name_table(), self.parser.parse(name)
         token = HoldToken(username.key, secrets.token_hex(32))
         outcome = host.hold_in_session(
             self._session(), username, token=token.claim_token, lasts=1000 * seconds, table=table
@@ -307,10 +308,6 @@ class Changes(Questions):
             else:
                 return done
         raise TransactionMustRestart
-
-    def _parsed(self, name: str, *, by_staff: bool = False) -> Username:
-        """A name that is wanted; staff may give away a reserved one."""
-        return (self._parser.with_reserved(()) if by_staff else self._parser).parse(name)
 
 
 def _refuse_lost(outcome: Outcome, username: Username) -> None:

@@ -101,7 +101,7 @@ def host_parts(
         settings,
         reading=reading,
         tables=tables,
-        parser=dibs._parser,
+        parser=dibs.parser,
         opened=_opened(app, dibs, settings, tables),
     )
 

@@ -78,10 +78,11 @@ class Questions(HostNames):
         if owner is None or (state is not None and not state.has_identity):
             return self.check_many([name])[0]
         who, table = identify(owner, self._kind(owner, kind)), self._name_table(writes=False)
-        theirs = reading.owned_in_session(self._session(), who, table=table)
-        if row := next((row for row in theirs if row.display == name), None):
+        theirs = reading.owned_in_session(self._session(), who, table=table, or_had=True)
+        is_it = (row for row in theirs if row.display == name and row.state == "owned")
+        if row := next(is_it, None):
             return Availability(name, row.canonical, available=True)  # whatever the rules say now
-        asked = self._asked(name)
+        asked = self._asked(name, [row.display for row in theirs])
         rows = self._rows([asked.username.key] if asked.username else [])
         return _advice(name, asked, {k: row for k, row in rows.items() if not row.is_of(*who)})
 
@@ -104,10 +105,10 @@ class Questions(HostNames):
             None if it is nobody's, or can be no name.
         """
         try:
-            username = self._parser.existing(name)
+            username = self.parser.existing(name)
         except InvalidName:
             return None
-        rows = self._holders(username, self._parser.keys(username))
+        rows = self._holders(username, self.parser.keys(username))
         row = meant(username, [row for row in rows if row.owner is not None])
         if row is None or row.owner is None:
             return None
@@ -137,9 +138,7 @@ class Questions(HostNames):
     def suggest(self, name: str, *, count: int = 5) -> list[str]:
         """Names like this one that are free now: at most so many, none if it leaves no room."""
         try:
-            made = self._like(
-                self._parser.with_reserved(()).parse(name), max(CANDIDATES, 2 * count)
-            )
+            made = self._like(self.parser.with_reserved(()).parse(name), max(CANDIDATES, 2 * count))
         except InvalidName:
             return []
         rows = self._rows([one.key for one in made])
@@ -152,18 +151,27 @@ class Questions(HostNames):
         Raises:
             InvalidName: There can be no such name.
         """
-        key, table = self._parser.existing(name).key, self._name_table(writes=False)
+        key, table = self.parser.existing(name).key, self._name_table(writes=False)
         return reading.history_in_session(self._session(), key, limit=limit, table=table)
+
+    def _own(self, owner: object, kind: Any) -> list[str]:
+        """What an owner is called, or may be again."""
+        state, table = instance_state(owner), self._name_table(writes=False)
+        if state is not None and not state.has_identity:
+            return []
+        who = identify(owner, kind)
+        rows = reading.owned_in_session(self._session(), who, table=table, or_had=True)
+        return [row.display for row in rows]
 
     def _like(self, username: Username, count: int = CANDIDATES) -> list[Suggestion]:
         """Names like this one, which may be taken."""
         minute = int(time.time() // 60)
-        return candidates(username, parser=self._parser, seed_minute=minute, count=count)
+        return candidates(username, parser=self.parser, seed_minute=minute, count=count)
 
-    def _asked(self, name: str) -> Asked:
-        """A name that is asked about, which may be no text."""
+    def _asked(self, name: str, own: Sequence[str] = ()) -> Asked:
+        """A name that is asked about, which may be no text, by who has these or had them."""
         try:
-            return Asked(self._parser.parse(name))
+            return Asked(self.parser.parse_own(name, lambda: own))
         except InvalidName as error:
             return Asked(None, error)
 

@@ -202,6 +202,30 @@ class Parser:
         phase = self._phase
         return name if phase is None else self._placed(name, phase)
 
+    def parse_own(self, raw: str | bytes, own: Callable[[], Iterable[str]]) -> Username:
+        """Make a `Username` of a new name, or of one that somebody has or had, whatever it breaks.
+
+        Args:
+            raw: The name; another spelling of it may break no other rule than it does already.
+            own: Gives those that are theirs, if they are needed.
+
+        Raises:
+            InvalidName: It is none of these, and breaks a rule.
+        """
+        try:
+            return self.parse(raw)
+        except InvalidName as error:
+            broken = error
+        try:
+            name = self.existing(raw)
+        except InvalidName:
+            raise broken from None
+        for one in own():
+            is_it = self.existing(one).canonical == name.canonical
+            if is_it and _codes(broken) <= _codes(self.asked(one).broken):
+                return name
+        raise broken
+
     def _existing(self, raw: str | bytes) -> Username:
         return parse_existing(raw, lookalikes=self._lookalikes, rules=self._rules)
 
@@ -324,6 +348,10 @@ class Parser:
         if reasons:
             raise InvalidName(reasons)
         return Username(text, canonical, key, self.rules_version)
+
+
+def _codes(broken: InvalidName | None) -> set[str]:
+    return {one.code for one in broken.reasons} if broken else set()
 
 
 DEFAULT_PARSER = Parser()

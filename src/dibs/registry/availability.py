@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import partial
@@ -59,8 +59,15 @@ class Asking:
         """
         self.parser = self.parser.with_routes(words)
 
-    def admit(self, raw: str, *, deadline: Deadline) -> Username:
+    def admit(
+        self, raw: str, *, deadline: Deadline, own: Callable[[], Iterable[str]] = tuple
+    ) -> Username:
         """Parse what somebody wants to be called; of mixed scripts, the database is asked too.
+
+        Args:
+            raw: As typed.
+            deadline: When the caller stops waiting.
+            own: Gives the names that are theirs already, or may be again.
 
         Raises:
             InvalidName: The name breaks a rule; `reasons` holds all of them.
@@ -68,7 +75,7 @@ class Asking:
                 somebody has: which says more.
         """
         try:
-            return self.parser.parse(raw)
+            return self.parser.parse_own(raw, own)
         except InvalidName as error:
             if {reason.code for reason in error.reasons} == MIXED:
                 self._refuse_lookalike(raw, deadline)

@@ -107,4 +107,8 @@ class Coherence:
 
     def _invalidate(self, *rows: NameRow, deadline: Deadline) -> None:
         versions = {(row.namespace, row.key): row.version + 1 for row in rows}
+        for namespace, key in {row.group for row in rows if row.is_member}:
+            # The last one who leaves a group leaves its key.
+            found = self._store.find([key], namespace=namespace, deadline=deadline)
+            versions |= {(namespace, one.key): one.version + 1 for one in found.values()}
         invalidate(self._cache, versions, deadline=deadline)

@@ -14,6 +14,7 @@ from dibs.registry.holds import HoldToken
 from dibs.store import Claim, NameRow, NameStore
 from dibs.store.names.releases import Quarantine
 from dibs.store.names.renames import Pace, Rename, Transfer
+from dibs.store.records import State
 
 # Each further round means that yet another rename of the same owner came first.
 ROUNDS = 50
@@ -86,7 +87,9 @@ class Renames:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
-        username = self._registry.admit(name, deadline=deadline)
+        username = self._registry.admit(
+            name, deadline=deadline, own=lambda: self._own(user_id, deadline)
+        )
         held = HoldToken.redeemed(hold, username) if hold else ""
         claim = self._wanted(username, user_id, by_staff=by_staff, hold=held)
         for _ in range(ROUNDS):
@@ -103,6 +106,18 @@ class Renames:
     def _wanted(self, username: Username, user_id: str, *, by_staff: bool, hold: str = "") -> Claim:
         token, namespace = secrets.token_hex(16), self._registry.namespace
         return Claim(username, "user", user_id, token, namespace, by_staff=by_staff, hold=hold)
+
+    def _own(self, user_id: str, deadline: Deadline) -> list[str]:
+        """What a user is called, or may be again."""
+        states: tuple[State, ...] = ("owned", "quarantined")
+        namespace = self._registry.namespace
+        return [
+            row.display
+            for state in states
+            for row in self._store.names_of(
+                "user", user_id, state=state, namespace=namespace, deadline=deadline
+            )
+        ]
 
     def _name_of(self, user_id: str, deadline: Deadline) -> NameRow:
         rows = self._store.names_of(

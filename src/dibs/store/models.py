@@ -8,7 +8,7 @@ apps, where a table called `users` is somebody else's. The column is called
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from sqlalchemy import (
@@ -198,12 +198,14 @@ ALL_TABLES = tuple(metadata.sorted_tables)
 Tables = Sequence[Table]
 
 
-def attach(target: MetaData, rules_version: int, tables: Tables = NAME_TABLES) -> Table:
+def attach(
+    target: MetaData, rules_version: Callable[[], int], tables: Tables = NAME_TABLES
+) -> Table:
     """Add tables to a host's metadata, so that its `create_all` and migrations make them.
 
     Args:
         target: The host's; what it has already stays.
-        rules_version: The one that names are parsed by.
+        rules_version: Gives the one that names are parsed by, when the tables are made.
         tables: Which.
 
     Returns:
@@ -224,9 +226,11 @@ def attach(target: MetaData, rules_version: int, tables: Tables = NAME_TABLES) -
     return target.tables[names.name]
 
 
-def _write_first_row(version: int, table: Table, connection: Connection, **options: object) -> None:
+def _write_first_row(
+    version: Callable[[], int], table: Table, connection: Connection, **options: object
+) -> None:
     del table, options
-    sql, params = first_row(version)
+    sql, params = first_row(version())
     connection.execute(text(sql), params)
 
 

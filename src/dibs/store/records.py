@@ -6,13 +6,13 @@ import hashlib
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
 
 from dibs.context import Acting, acting
 from dibs.errors import StoreError
-from dibs.names import Username
+from dibs.names import Parser, Username
 
 State = Literal["owned", "held", "quarantined", "reserved", "free", "group", "companion"]
 
@@ -130,6 +130,14 @@ class Claim:
             raise ValueError("owner and owner_kind take 1 to 64 characters")
         object.__setattr__(self, "token", short_token(self.token))
         object.__setattr__(self, "hold", short_token(self.hold))
+
+    def read_by(self, parser: Parser | None) -> Claim:
+        """The same by the rules that this parser has names by now; without one as it is."""
+        return (
+            self
+            if parser is None
+            else replace(self, username=parser.existing(self.username.display))
+        )
 
 
 @dataclass(frozen=True, slots=True)

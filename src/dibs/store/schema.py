@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from dibs.config.extras import needs
 from dibs.errors import SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION, Parser, Phase
+from dibs.names.phase import told
 from dibs.names.username import DEFAULT_PARSER
 from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
 from dibs.store.database.dialects.base import plain
@@ -193,10 +194,13 @@ def phase_of(connection: Connection) -> Phase:
 def _follow(connection: Connection, parser: Parser) -> None:
     phase = phase_of(connection)
     if not parser.follow(phase):
-        moved = "" if phase.other is None else f", and are on their way from or to {phase.other}"
+        moved = ""
+        if phase.other is not None:
+            moved = f", and are on their way from or to {told(phase.other)}"
         raise SchemaError(
-            f"The names in this database are stored under rules version {phase.rules}{moved}; this"
-            f" dibs has version {parser.rules_version}: the same name could get two keys. Set"
+            f"The names in this database are stored under rules version"
+            f" {told(phase.rules)}{moved}; this dibs has version {told(parser.rules_version)}: the"
+            " same name could get two keys. Set"
             " DIBS_LOOKALIKES as it is there, or install the dibs that has those rules; to change"
             " the rules of a database: `dibs adopt rekey`."
         )

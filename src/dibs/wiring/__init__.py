@@ -185,9 +185,8 @@ def has_accounts() -> bool:
 
 def make_parser(settings: Settings) -> Parser:
     """What reads the service's names."""
-    min_length, numeric = name_rules.parse(settings.name_rules)
     return Parser(
-        policy=NamePolicy(min_length=min_length, numeric=numeric),
+        policy=NamePolicy(**name_rules.parse(settings.name_rules)),
         reserved=RESERVED.without(settings.unreserved.split()),
         lookalikes=settings.lookalikes,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ class Rules:
     """What is asked of a `Dibs` about the names in a column; each at the moment of a flush.
 
     Attributes:
-        parse: Reads a new name; raises `InvalidName`.
+        parse: Reads a new name, with what gives those that are or were its owner's; raises
+            `InvalidName`.
         existing: Reads a name that somebody has; raises `InvalidName`.
         refusal: Why a name cannot be had, by the row that was there and the canonical form.
         namespace: In which the names of an instance are unique.
@@ -38,7 +39,7 @@ class Rules:
         adopt: What is done: nothing (`off`), everything but to refuse (`watch`), or everything.
     """
 
-    parse: Callable[[str], Username]
+    parse: Callable[[str, Callable[[], Iterable[str]]], Username]
     existing: Callable[[str], Username]
     refusal: Callable[[NameRow, str], NameTaken]
     namespace: Callable[[object], str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, CursorResult, Engine, inspect, text
@@ -24,13 +24,15 @@ from dibs.errors import (
     StoreUnavailable,
     TransactionMustRestart,
 )
-from dibs.names import Parser
+from dibs.names import Parser, Phase
 from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
+from dibs.store.database.dialects.base import plain
 from dibs.store.database.transactions import RowVanished, pyformat
 from dibs.store.host.owners import bind_of, instance_state, session_of, state_of
 from dibs.store.host.pending import come_back
 from dibs.store.models import NAME_TABLES, Tables, first_row, names
+from dibs.store.names.reading import tell_followed
 
 HOST_UPGRADE = f"flask {UPGRADE}"
 YOUR_MIGRATION = "run your app's migration"
@@ -44,6 +46,7 @@ class HasSession(Protocol):
         """The current one."""
 
 
+T = TypeVar("T")
 AnyEngine = Engine
 AnySession = Session | scoped_session[Any]
 Bind = Mapping[str, Any]
@@ -127,6 +130,20 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
         StoreUnavailable: The database cannot answer.
         SchemaError: The database is not set up for dibs.
     """
+    connection = open_connection(session, bind)
+    if table.parser.is_due or table.parser not in _verified.get(connection.engine.pool, ()):
+        with translated_errors(connection):
+            set_up(connection, table, writes=writes)
+    return connection
+
+
+def open_connection(session: Session, bind: Bind) -> Connection:
+    """The same, whatever is in its database.
+
+    Raises:
+        ConfigError: The session is one for asyncio, and is not run by it.
+        StoreUnavailable: The database cannot answer.
+    """
     if engine_of(session, bind).dialect.is_async and not _is_awaited():
         raise ConfigError(
             "With an AsyncSession, call dibs as in: await session.run_sync(lambda _:"
@@ -142,9 +159,6 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
             raise
         raise StoreUnavailable from error
     refuse_translated(connection)
-    if table.parser.is_due or table.parser not in _verified.get(connection.engine.pool, ()):
-        with translated_errors(connection):
-            set_up(connection, table, writes=writes)
     return connection
 
 
@@ -369,6 +383,27 @@ def translated_errors(connection: Connection) -> Iterator[None]:
         raise
     except DBAPIError as error:
         _give_up(connection, error)
+
+
+def by_rules_of_now(run: HostRun, table: NameTable, work: Callable[[Parser | None], T]) -> T:
+    """Give names, once more if it turns out that they have other rules by now.
+
+    Args:
+        run: Sends the statements of `work`.
+        table: Where names are kept.
+        work: Is called with the parser that is to read the names again, first with None.
+
+    Raises:
+        RulesReplaced: This server has not those rules, or something was written already.
+    """
+    try:
+        return work(None)
+    except RulesReplaced as error:
+        rules = plain(run.rows(f"SELECT {run.dialect.rules}", {})[0])[0]
+        if not error.is_first or rules is None or not table.parser.follow(Phase.of(rules)):
+            raise
+    tell_followed(table.parser.phase)
+    return work(table.parser)
 
 
 def restarts(session: Session, error: Exception) -> bool:

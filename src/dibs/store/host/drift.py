@@ -27,17 +27,20 @@ from dibs.store.host.connection import HostRun, NameTable, connect, lock_timeout
 from dibs.store.host.events import announce_later, freed
 from dibs.store.host.owners import joined, kind_of
 from dibs.store.host.people import MappedPeople, Record
+from dibs.store.names.adoption import renamed_by_plan
 from dibs.store.names.claims import decide, place
+from dibs.store.names.groups import who_has
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.reading import read
 from dibs.store.names.releases import FREE, release_for_good
 from dibs.store.records import Claim, Lost, NameRow
 
 PAGE = 500
-MEND = "flask dibs adopt verify --mend"
+IMPORT = "flask dibs adopt import"
 
 log = logging.getLogger(__name__)
-Why = Literal["unclaimed", "invalid", "taken", "without_owner"]
+Why = Literal["unclaimed", "invalid", "taken", "renamed", "without_owner"]
+Help = Literal["import", "mend", "column"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,18 @@ class Apart:
         owner: Which one, as the names table has it.
         name: As the column has it, or as it was claimed.
         why: `unclaimed` for a name that is not theirs and is free, `taken` for one that another
-            owner has, `invalid` for one that nobody can have, and `without_owner` for a name
-            whose owner is not there.
+            owner has, `invalid` for one that nobody can have, `renamed` for one in whose place a
+            plan gave them another, and `without_owner` for a name whose owner is not there.
+        called: The one name that is theirs instead, if any.
+        help: What brings both together: `import`, `mend`, or that the app's own `column` is
+            changed by somebody who decides.
     """
 
     owner: str
     name: str
     why: Why
+    called: str | None = None
+    help: Help = "mend"
 
 
 @dataclass(slots=True)
@@ -143,9 +151,10 @@ def compare(engine: Engine, compared: Compared, *, mend: bool = False) -> Drift:
     named = (one for page in compared.people.pages() for one in page if one[1] is not None)
     with Session(engine) as session:
         connect(session, {}, compared.table, writes=mend)
+        renamed = renamed_by_plan(HostRun(session.connection()), compared.people.kind)
         while page := list(islice(named, PAGE)):
             drift.people += len(page)
-            _compare(session, compared, page, drift, mend=mend)
+            _compare(session, compared, page, drift, renamed, mend=mend)
             session.commit()
         _find_orphans(session, compared, drift, mend=mend)
     return drift
@@ -174,12 +183,18 @@ def warn_unclaimed(connection: Connection, guard: GuardedColumn) -> None:
             "%s is guarded, and who was there before has not claimed their name, so that others"
             " can: run `%s`",
             guard.where,
-            MEND,
+            IMPORT,
         )
 
 
 def _compare(
-    session: Session, compared: Compared, page: Sequence[Record], drift: Drift, *, mend: bool
+    session: Session,
+    compared: Compared,
+    page: Sequence[Record],
+    drift: Drift,
+    renamed: Mapping[tuple[str, str], str],
+    *,
+    mend: bool,
 ) -> None:
     run, kind = HostRun(session.connection()), compared.people.kind
     theirs = _owned(run, kind, [owner for owner, *_ in page])
@@ -193,7 +208,10 @@ def _compare(
             claim = Claim(username, kind, owner, secrets.token_hex(16), namespace, by_staff=True)
         except (InvalidName, ValueError):  # ValueError: nobody with this id can own one
             shown = name if isinstance(name, str) else repr(name)
-            drift.apart.append(Apart(owner, shown, "invalid"))
+            drift.apart.append(Apart(owner, shown, "invalid", help="column"))
+            continue
+        if called := renamed.get((namespace, owner)):
+            drift.apart.append(Apart(owner, username.display, "renamed", called, "column"))
             continue
         wanted.append(claim)
     if mend:
@@ -203,8 +221,18 @@ def _compare(
     for claim in wanted:
         row = rows.get(place(claim))
         is_free = row is None or row.open_to(claim) or row.is_of(claim.owner_kind, claim.owner)
-        why: Why = "unclaimed" if is_free else "taken"
-        drift.apart.append(Apart(claim.owner, claim.username.display, why))
+        has = None if row is None or is_free else who_has(run, row, claim)
+        drift.apart.append(_apart(claim, _old(claim, theirs[claim.owner]), has))
+
+
+def _apart(claim: Claim, old: OldName | None, has: NameRow | None) -> Apart:
+    """What keeps somebody from their name: whose it is, or that nobody has claimed it."""
+    name, called = claim.username.display, old.display if old else None
+    if has is None:
+        return Apart(claim.owner, name, "unclaimed", called, "mend" if called else "import")
+    # The same to the letter is the name of one of them, and no group.
+    is_one = called is None and has.state in ("owned", "group") and has.display != name
+    return Apart(claim.owner, name, "taken", called, "import" if is_one else "column")
 
 
 def _owned(run: Run, kind: str, owners: Sequence[str]) -> Mapping[str, list[NameRow]]:
@@ -237,8 +265,8 @@ def _claim(
                 freed(session, moved.freed)
     announce_later(session, run.noted)
     for claim in wanted:
-        if isinstance(outcomes[claim.token], Lost):
-            drift.apart.append(Apart(claim.owner, claim.username.display, "taken"))
+        if isinstance(outcome := outcomes[claim.token], Lost):
+            drift.apart.append(_apart(claim, olds[claim.token], outcome.row))
         else:
             drift.mended += 1
 
@@ -248,7 +276,10 @@ def _old(claim: Claim, theirs: Sequence[NameRow]) -> OldName | None:
     rows = [row for row in theirs if row.namespace == claim.namespace]
     if len(rows) != 1:
         return None
-    return OldName(rows[0].namespace, rows[0].key, rows[0].canonical, claim.owner_kind, claim.owner)
+    row = rows[0]
+    return OldName(
+        row.namespace, row.key, row.canonical, claim.owner_kind, claim.owner, row.display
+    )
 
 
 def _find_orphans(session: Session, compared: Compared, drift: Drift, *, mend: bool) -> None:

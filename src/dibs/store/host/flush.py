@@ -10,25 +10,37 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import InstanceState, Session, UOWTransaction
+from sqlalchemy.pool import Pool
 
 from dibs.errors import InvalidName, NameTaken
 from dibs.names import Username
 from dibs.store.host.columns import GuardedColumn, guards_of
-from dibs.store.host.connection import HostRun, lock_timeout, translated_errors
+from dibs.store.host.connection import (
+    HOST_UPGRADE,
+    HostRun,
+    by_rules_of_now,
+    has_names,
+    lock_timeout,
+    open_connection,
+    translated_errors,
+)
 from dibs.store.host.events import announce_later, freed, keep
 from dibs.store.host.owners import bind_of
 from dibs.store.host.pending import PendingName, owner_of, write_owners
+from dibs.store.host.reading import owned_in_session
 from dibs.store.host.refused import REFUSED, in_flush
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.releases import FREE, Quarantine
 from dibs.store.records import Claim, Lost, Outcome, Won
 
 log = logging.getLogger(__name__)
+_untabled: WeakSet[Pool] = WeakSet()
 WATCHED = "%s: %r is not refused while DIBS_ADOPT is watch: %s"
 
 
@@ -49,6 +61,25 @@ class Place(NamedTuple):
 
     namespace: str
     name: str | None
+
+
+def is_at_work(guard: GuardedColumn, session: Session) -> bool:
+    """Whether names are claimed: not before an adoption, nor without tables while it watches."""
+    adopt = guard.rules.adopt()
+    if adopt != "watch":
+        return adopt != "off"
+    connection = open_connection(session, bind_of(guard.mapper))
+    if has_names(connection):
+        return True
+    if connection.engine.pool not in _untabled:
+        _untabled.add(connection.engine.pool)
+        log.warning(
+            "%s: DIBS_ADOPT is watch, and nothing is recorded, since there is no table of dibs:"
+            " run `%s`, or the app's own migration where that makes them",
+            guard.where,
+            HOST_UPGRADE,
+        )
+    return False
 
 
 Attribute = tuple[GuardedColumn, InstanceState[Any]]
@@ -85,6 +116,7 @@ class NameFlush:
         written: What went into the database instead, set by a listener that came after ours.
         kept: The instances, which a session would let go of once they are written.
         sent: In the order in which it was.
+        watched: Who would have been refused: the column, the name and why; told once it is stored.
     """
 
     session: Session
@@ -94,6 +126,7 @@ class NameFlush:
     kept: list[object] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     begun: bool = False
+    watched: list[tuple[str, object, str]] = field(default_factory=list)
 
     def claim(self, state: InstanceState[Any]) -> None:
         """Claim the names of the whole flush; later, what a listener has changed since.
@@ -129,7 +162,7 @@ class NameFlush:
         self, guard: GuardedColumn, state: InstanceState[Any], *, is_gone: bool
     ) -> Wish | None:
         rules, instance = guard.rules, state.obj()
-        if rules.adopt() == "off":
+        if not is_at_work(guard, self.session):
             return None
         name = self.written.get((guard, state))
         if not is_gone and (guard, state) not in self.written:
@@ -153,16 +186,18 @@ class NameFlush:
         if new.name is None:
             return None
         rules, watches = guard.rules, guard.rules.adopt() == "watch"
-        name = self._parsed(guard, new.name)
+        name = self._parsed(guard, state, new.namespace, new.name)
         if name is None:
             return None
         token, by_staff = secrets.token_hex(16), rules.by_staff or watches
         return Claim(name, *owner_of(state), token, new.namespace, by_staff=by_staff)
 
-    def _parsed(self, guard: GuardedColumn, name: str) -> Username | None:
+    def _parsed(
+        self, guard: GuardedColumn, state: InstanceState[Any], namespace: str, name: str
+    ) -> Username | None:
         """The name that is wanted; None if it can be nobody's, where nobody is refused."""
         try:
-            return guard.rules.parse(name)
+            return guard.rules.parse(name, lambda: self._own(guard, state, namespace))
         except InvalidName as error:
             if guard.rules.adopt() != "watch":
                 raise
@@ -170,10 +205,19 @@ class NameFlush:
         try:
             kept = guard.rules.existing(name)
         except InvalidName:
-            log.warning(WATCHED, guard.where, name, said)
+            self.watched.append((guard.where, name, said))
             return None
-        log.warning(WATCHED, guard.where, name, f"kept against a rule: {said}")
+        self.watched.append((guard.where, name, f"kept against a rule: {said}"))
         return kept
+
+    def _own(
+        self, guard: GuardedColumn, state: InstanceState[Any], namespace: str
+    ) -> Sequence[str]:
+        if not state.has_identity:
+            return ()
+        table = replace(guard.rules.table(), namespace=namespace)
+        rows = owned_in_session(self.session, owner_of(state), table=table, or_had=True)
+        return [row.display for row in rows]
 
     def _old(self, guard: GuardedColumn, state: InstanceState[Any], old: Place) -> OldName | None:
         if old.name is None:
@@ -203,7 +247,13 @@ class NameFlush:
     def _apply(self, connection: Connection, wishes: Sequence[Wish], rest: Quarantine) -> None:
         with translated_errors(connection), lock_timeout(connection) as run:
             watches = any(wish.guard.rules.adopt() == "watch" for wish in wishes)
-            moved = apply_moves(run, [wish.move for wish in wishes], rest, joins=watches)
+            moved = by_rules_of_now(
+                run,
+                wishes[0].guard.rules.table(),
+                lambda parser: apply_moves(
+                    run, [wish.move.read_by(parser) for wish in wishes], rest, joins=watches
+                ),
+            )
         names: dict[Attribute, PendingName] = {}
         for wish in wishes:
             claim = wish.move.claim
@@ -230,7 +280,7 @@ class NameFlush:
             said = "it is one with the name of somebody else, and both keep theirs"
         else:
             return True
-        log.warning(WATCHED, wish.guard.where, wish.new.name, said)
+        self.watched.append((wish.guard.where, wish.new.name, said))
         return isinstance(outcome, Won)
 
     def _refused(
@@ -273,6 +323,8 @@ class NameFlush:
         if self.written:
             self._claim_all([(state, False) for _, state in self.written], is_first=False)
             self._write_owners()
+        for one in self.watched:  # only now: a UNIQUE of the app's own may have refused them
+            log.warning(WATCHED, *one)
 
     def _write_owners(self) -> None:
         for connection, run, names, unknown, rest in self.sent:

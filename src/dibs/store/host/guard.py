@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstanceState, Mapper, Session, UOWTransaction
 from dibs.errors import ConfigError
 from dibs.store.host.columns import GUARDS, GuardedColumn, Rules, guarded_column, guards_of
 from dibs.store.host.drift import warn_unclaimed
-from dibs.store.host.flush import NameFlush
+from dibs.store.host.flush import NameFlush, is_at_work
 from dibs.store.host.owners import bind_of, instance_state
 from dibs.store.host.refused import REFUSED
 
@@ -68,7 +68,7 @@ def _begin(session: Session, flush: UOWTransaction, instances: object) -> None:
     guarded = {one.mapper for one in map(instance_state, [*session.new, *session.dirty]) if one}
     for mapper in guarded:
         for guard in guards_of(mapper):
-            if guard.rules.adopt() == "off":
+            if not is_at_work(guard, session):
                 continue
             connection = guard.rules.table().connect(session, bind_of(mapper))
             guard.rules.touched(session)

@@ -270,7 +270,7 @@ class MappedPeople:
         dialect = dialect_or_base(connection.dialect.name)
         # The session is never committed: the transaction is that of the connection.
         session = Session(connection, join_transaction_mode="conditional_savepoint")
-        with dialect.any_text(connection):
+        with session, dialect.any_text(connection):
             return [self._record(row) for row in session.execute(wanted)]
 
     def _wanted(self) -> Select[Any]:

@@ -69,10 +69,14 @@ def _find(run: HostRun, keys: Sequence[str], table: NameTable) -> Mapping[str, N
     return {key: row for (_, key), row in find(run, {(table.namespace, k) for k in keys}).items()}
 
 
-def owned_in_session(session: AnySession, owner: Owner, *, table: NameTable) -> list[NameRow]:
-    """The rows of the names that this owner has, in the order of their keys."""
+def owned_in_session(
+    session: AnySession, owner: Owner, *, table: NameTable, or_had: bool = False
+) -> list[NameRow]:
+    """The rows of the names that this owner has, or may take back, in the order of their keys."""
     with reading(session, table) as run:
-        where = f"{OF_OWNER} AND state = 'owned' AND {run.dialect.unindexed('namespace')} = :place"
+        states = "'owned', 'quarantined'" if or_had else "'owned'"
+        where = f"{OF_OWNER} AND state IN ({states})"
+        where += f" AND {run.dialect.unindexed('namespace')} = :place"
         params = {"owner_kind": owner.kind, "owner": owner.id, "place": table.namespace}
         found = map(name_row, run.rows(run.dialect.select_where(where), params))
         return sorted(found, key=lambda row: row.key)

@@ -22,6 +22,7 @@ from dibs.store.host.connection import (
     AnySession,
     HostRun,
     NameTable,
+    by_rules_of_now,
     enter,
     lock_timeout,
     translated_errors,
@@ -88,7 +89,9 @@ def claim_in_session(
         here.flush()  # whoever goes may leave this very name
     claims = [_claim_of(wish, table) for wish in wishes]
     with translated_errors(connection), lock_timeout(connection) as run:
-        outcomes = decide(run, claims)
+        outcomes = by_rules_of_now(
+            run, table, lambda parser: decide(run, [claim.read_by(parser) for claim in claims])
+        )
     new: list[PendingName] = []
     for wish, outcome in zip(wishes, outcomes, strict=True):
         state = _unstored(wish.owner)
@@ -153,7 +156,9 @@ def hold_in_session(
     here, connection = enter(session, owner=None, kind=None, table=table)
     claim = Claim(username, "hold", "host", token, table.namespace, state="held", lasts=lasts)
     with translated_errors(connection), lock_timeout(connection) as run:
-        outcome = decide(run, [claim])[0]
+        outcome = by_rules_of_now(
+            run, table, lambda parser: decide(run, [claim.read_by(parser)])[0]
+        )
     announce_later(here, run.noted)
     return outcome
 
@@ -199,7 +204,9 @@ def transfer_in_session(
     claim = _claim_of(wish, table)
     moves = [Move(claim), *([Move(old=old)] if old else [])]
     with translated_errors(connection), lock_timeout(connection) as run:
-        moved = apply_moves(run, moves, FREE)
+        moved = by_rules_of_now(
+            run, table, lambda parser: apply_moves(run, [m.read_by(parser) for m in moves], FREE)
+        )
     announce_later(here, run.noted)
     return moved.outcomes[claim.token]
 
@@ -232,7 +239,9 @@ def rename_in_session(
         row = next(iter(held_by(run, old, [old.key], table)), None)
         if row is None or not _owns(claim, row, old):
             return None
-        outcome = apply_rename(run, Rename(claim, row, rest))
+        outcome = by_rules_of_now(
+            run, table, lambda parser: apply_rename(run, Rename(claim.read_by(parser), row, rest))
+        )
         if outcome is None:
             raise RowVanished(old.key)
         announce_later(session, run.noted)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from dibs.names import Username
+from dibs.store.accounts.adopted import delete_adopted, they_came_in
 from dibs.store.database.dialects.base import ADOPTED, MANY, Run, key_params, name_row, plain
 from dibs.store.host.connection import HostRun
 from dibs.store.names.groups import join, lock_all, rows_at, write
@@ -150,10 +151,16 @@ def _adopt_others(
             adopted.already += 1
 
 
-def has_name(run: Run, who: Entry, name: Username, kind: str) -> bool:
-    """Whether somebody has this name already."""
-    row = rows_at(run, {(who.namespace, name.key)}).get((who.namespace, name.key))
-    return row is not None and row.state == "owned" and row.is_of(kind, who.owner)
+def renamed_by_plan(run: Run, kind: str) -> dict[Place, str]:
+    """Who has another name than before because a plan says so, by namespace and id, and which."""
+    sql = (
+        "SELECT n.namespace, n.owner, n.display FROM dibs_history h JOIN dibs_names n ON"
+        " n.namespace = h.namespace AND n.name_key = h.name_key AND n.version = h.version"
+        " WHERE h.actor = :actor AND h.action = 'renamed' AND n.state = 'owned'"
+        " AND n.owner_kind = :kind"
+    )
+    rows = run.rows(sql, {"actor": ACTOR, "kind": kind})
+    return {(namespace, owner): name for namespace, owner, name in map(plain, rows)}
 
 
 def rename(run: Run, old: Entry, new: Username, kind: str) -> bool:
@@ -199,7 +206,9 @@ class Undone(NamedTuple):
     rows: list[NameRow]
 
 
-def take_back(run: Run, kind: str, after: str, limit: int) -> tuple[Undone, str]:
+def take_back(
+    run: Run, kind: str, after: str, limit: int, *, users: bool = False
+) -> tuple[Undone, str]:
     """Take back what was adopted of some owners and nobody has changed since.
 
     Of a group all are taken back at once, or the last one would be promoted in between.
@@ -209,6 +218,8 @@ def take_back(run: Run, kind: str, after: str, limit: int) -> tuple[Undone, str]
         kind: Of owners.
         after: The id of the last owner that was looked at.
         limit: How many names are looked at.
+        users: Whether these are users of the service, who go with their names, but for those
+            who have used their account.
 
     Returns:
         What was taken back, and the last owner that was looked at; empty at the end.
@@ -228,6 +239,9 @@ def take_back(run: Run, kind: str, after: str, limit: int) -> tuple[Undone, str]
         for row in group.owned
         if row.owner_kind == kind
     }
+    if users:
+        stay = they_came_in(run, [str(row.owner) for row in wanted.values()])
+        wanted = {at: row for at, row in wanted.items() if row.owner not in stay}
     mine = [row for row in wanted.values() if row.first is not None and row.first.adopted]
     later = _taken_over(run, [row for row in wanted.values() if row.first is None])
     for namespace in sorted({row.namespace for row in mine}):
@@ -240,6 +254,8 @@ def take_back(run: Run, kind: str, after: str, limit: int) -> tuple[Undone, str]
     ended = [end_row(run, row, action="released") for row in later]
     append(run, [one.step for one in ended])
     rest = end_groups(run, [*mine, *later], FREE)
+    if users and (mine or later):
+        delete_adopted(run, [str(row.owner) for row in [*mine, *later]])
     gone = [replace(row, version=row.version + 1) for row in mine]
     freed = [*gone, *(one.row for one in [*ended, *rest])]
     return Undone(len(mine) + len(later), freed), str(rows[-1].owner)

@@ -11,7 +11,7 @@ from dibs.store.database.dialects.base import Run, claim_params
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names import companions, groups
 from dibs.store.names.history import ACTIONS, Step, append, changed
-from dibs.store.names.reading import Place, no_row, read, require_rules
+from dibs.store.names.reading import Place, no_row, read
 from dibs.store.records import Claim, Lost, NameRow, NewUser, Outcome, Won, owned
 
 # A row that is free when read can be taken by somebody else before our UPDATE;
@@ -53,10 +53,9 @@ def decide(
     taken = companions.take(run, claims, patient=patient)
     left = [claim for claim in claims if claim.token not in taken.lost]
     outcomes: dict[str, Outcome] = {token: Lost(row) for token, row in taken.lost.items()}
-    for claim, outcome in zip(
-        left, _decide(run, left, patient=patient, was=was or {}), strict=True
-    ):
-        outcomes[claim.token] = outcome
+    with companions.after(True):
+        decided = _decide(run, left, patient=patient, was=was or {})
+    outcomes |= {claim.token: one for claim, one in zip(left, decided, strict=True)}
     failed = {token for token, outcome in outcomes.items() if isinstance(outcome, Lost)}
     companions.give_back(run, [(t, at) for t, at in taken.made.items() if t in failed])
     return [outcomes[claim.token] for claim in claims]
@@ -72,10 +71,9 @@ def _decide(
     firsts = [_news(c, owned(c, version=1), before.get(c.token)) for c in ordered]
     inserted = run.dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
     won, rows, whole = inserted.won, inserted.rows, inserted.whole
-    rules = ordered[0].username.in_force
-    require_rules(rules, inserted.rules)
+    companions.see_rules(run, ordered, inserted)
     missing = [c for c in ordered if c.token not in won and place(c) not in rows]
-    rows |= read(run, {place(c) for c in missing}, rules=rules)
+    rows |= read(run, {place(c) for c in missing}, rules=ordered[0].username.in_force)
     settled = {c.token: _settle(run, c, c.token in won, rows) for c in ordered}
     if whole and won:
         run.note(firsts)

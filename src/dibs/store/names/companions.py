@@ -7,16 +7,18 @@ docs/rekey.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from dibs.errors import InvalidName
+from dibs.errors import InvalidName, RulesReplaced
+from dibs.names import Phase
 from dibs.names.username import READERS
-from dibs.store.database.dialects.base import Run, claim_params, key_params
+from dibs.store.database.dialects.base import Inserted, Run, claim_params, key_params, plain
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.history import changed
 from dibs.store.names.reading import Place, no_row, read, require_rules
-from dibs.store.records import Claim, NameRow, owned
+from dibs.store.records import Claim, NameRow, member_bounds, owned
 
 REKEY = "rekey"
 """The kind of owner that companions have, by which they are found, and the actor."""
@@ -71,7 +73,7 @@ def take(run: Run, claims: Sequence[Claim], *, patient: bool = True) -> Taken:
     news = [changed(owned(mark, version=1), "claimed") for mark in ordered]
     inserted = run.dialect.insert_names(run, ordered, news, told=False, patient=patient)
     in_force = claims[0].username.in_force
-    require_rules(in_force, inserted.rules)
+    see_rules(run, ordered, inserted)
     there = {(m.namespace, m.username.key) for m in ordered if m.token not in inserted.won}
     rows = {at: inserted.rows[at] for at in there if at in inserted.rows}
     rows |= read(run, there - rows.keys(), rules=in_force)
@@ -83,6 +85,30 @@ def take(run: Run, claims: Sequence[Claim], *, patient: bool = True) -> Taken:
         elif (row := _take_over(run, claim, mark, rows.get(at))) is not None:
             taken.lost[mark.token] = row
     return taken._replace(lost=taken.lost | _met(run, claims, taken.lost))
+
+
+@contextmanager
+def after(something: bool) -> Iterator[None]:
+    """Do this where the transaction may have written something already."""
+    try:
+        yield
+    except RulesReplaced as error:
+        error.is_first &= not something
+        raise
+
+
+def see_rules(run: Run, claims: Sequence[Claim], inserted: Inserted) -> None:
+    """See that what a statement has just inserted was read by the rules that are in force.
+
+    Raises:
+        RulesReplaced: It was not, and is taken back: a host's transaction may go on.
+    """
+    try:
+        require_rules(claims[0].username.in_force, inserted.rules)
+    except RulesReplaced:
+        won = [one for one in claims if one.token in inserted.won]
+        give_back(run, [(one.token, (one.namespace, one.username.key)) for one in won])
+        raise
 
 
 def _companion(claim: Claim) -> Claim:
@@ -144,6 +170,29 @@ def _met(run: Run, claims: Sequence[Claim], lost: Mapping[str, NameRow]) -> dict
         and is_called(rows[at], phase.other)
         and not _yields(rows[at], by_token[token])
     }
+
+
+def point(run: Run, group: Place, rows: Mapping[str, NameRow]) -> None:
+    """Have the companions of a group's members say where names are that are left of it.
+
+    Args:
+        run: Sends the statements.
+        group: Where its key's row is.
+        rows: What is left: members, or the row of the one who has the name alone; by its key.
+    """
+    phase = Phase.of(plain(run.rows(f"SELECT {run.dialect.rules}", {})[0])[0] or 0)
+    for rules in (phase.rules, phase.other) if phase.has_twins else ():
+        for key, row in rows.items():
+            try:
+                mark = companion_key(READERS[rules or 0](row.display).key)
+            except (InvalidName, KeyError):
+                continue  # it has none, or these rules are not known here, which claim nothing
+            sql = (
+                "UPDATE dibs_names SET canonical = :to, version = version + 1"
+                f" WHERE {run.dialect.among(1)} AND canonical > :first AND canonical < :last"
+            )
+            params = key_params(group[0], [mark]) | {"to": key} | member_bounds(group[1])
+            run.change(sql, params)
 
 
 def is_called(row: NameRow, rules: int) -> bool:

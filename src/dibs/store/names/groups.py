@@ -22,6 +22,7 @@ from dibs.signals import Action, NameChange
 from dibs.store.accounts.rows import make_row
 from dibs.store.database.dialects.base import Run, first_params, key_params, name_row, row_params
 from dibs.store.database.transactions import RowVanished
+from dibs.store.names.companions import point
 from dibs.store.names.history import Step, append, changed
 from dibs.store.records import Claim, FirstClaim, NameRow, member_bounds, member_key, owned
 
@@ -290,6 +291,7 @@ def settle(run: Run, gone: Iterable[NameRow]) -> Settled:
         row, owned = members
         if row is None or row.state != "group":
             continue
+        point(run, row.group, {row.key: owned[0]} if len(owned) == 1 else {o.key: o for o in owned})
         if not owned:
             settled.empty.append(row)
         elif len(owned) == 1:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from dibs.names import Parser
 from dibs.signals import Action
 from dibs.store.database.dialects.base import Run, claim_params
 from dibs.store.database.transactions import RowVanished
@@ -39,6 +40,14 @@ class OldName:
     display: str = ""
     is_moving: bool = False
 
+    def read_by(self, parser: Parser | None) -> OldName:
+        """The same by the rules that this parser has names by now; one found by a row stays."""
+        if parser is None or not self.display:
+            return self
+        name = parser.existing(self.display)
+        is_moving = name.twin is not None and name.twin.phase.step == "moving"
+        return replace(self, key=name.key, canonical=name.canonical, is_moving=is_moving)
+
     def is_in(self, row: NameRow) -> bool:
         """Whether the row is of exactly this name, and this owner has it."""
         is_theirs = row.state == "owned" and row.is_of(self.owner_kind, self.owner)
@@ -56,6 +65,12 @@ class Move:
 
     claim: Claim | None = None
     old: OldName | None = None
+
+    def read_by(self, parser: Parser | None) -> Move:
+        """The same by the rules that this parser has names by now."""
+        return Move(
+            self.claim and self.claim.read_by(parser), self.old and self.old.read_by(parser)
+        )
 
 
 class Moved(NamedTuple):
@@ -112,7 +127,9 @@ def apply_moves(
             theirs.append((claim, outcome.row))  # claimed before, by whatever door
         outcomes[claim.token] = outcome
     if theirs and theirs[0][0].username.twin is not None:
-        lost = companions.take(run, sorted((claim for claim, _ in theirs), key=place)).lost
+        # What was claimed a moment ago stays, should the rules have changed since.
+        with companions.after(len(theirs) < len(claims)):
+            lost = companions.take(run, sorted((claim for claim, _ in theirs), key=place)).lost
         outcomes |= {token: Lost(row) for token, row in lost.items()}
         theirs = [(claim, row) for claim, row in theirs if claim.token not in lost]
     for claim, row in theirs:

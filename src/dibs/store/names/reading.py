@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from itertools import groupby
 from typing import NoReturn
 
 from dibs.errors import RulesReplaced
+from dibs.names import Phase
 from dibs.store.database.dialects.base import Run, key_params, name_row
 from dibs.store.database.transactions import RowVanished
 from dibs.store.records import Claim, NameRow
 
+log = logging.getLogger(__name__)
 Place = tuple[str, str]
 """A namespace and a key: what the database makes unique."""
 
@@ -36,6 +39,11 @@ def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Plac
             found = [row[:-1] for row in found]
         rows |= {(namespace, row.key): row for row in map(name_row, found)}
     return rows
+
+
+def tell_followed(phase: Phase) -> None:
+    """Say in the log that this server has names by other rules than a moment ago."""
+    log.warning("Names are on their way (`adopt rekey`), and this server goes along: %s", phase)
 
 
 def require_rules(ours: int, found: Collection[int | None]) -> None:

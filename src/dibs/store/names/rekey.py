@@ -11,6 +11,7 @@ from operator import methodcaller
 from dibs.context import Deadline, acting_as
 from dibs.errors import ConfigError, InvalidName
 from dibs.names import Phase
+from dibs.names.phase import told
 from dibs.names.username import READERS
 from dibs.store.database.dialects.base import Run, name_row, plain
 from dibs.store.database.transactions import Transactions
@@ -86,11 +87,13 @@ class Rekey:
             raise ConfigError(f"this dibs does not know rules version {to}")
         phase = self.phase()
         if phase.step is None and phase.rules == to:
-            raise ConfigError(f"the names have rules version {to} already")
+            raise ConfigError(
+                f"the names have rules version {told(to)} already: say by --to which others"
+            )
         if phase.step is None:
             phase = self._move(phase, Phase(phase.rules, to, "both"))
         if (phase.step, phase.other) != ("both", to):
-            raise ConfigError(f"names are on their way already: {told(phase)}")
+            raise ConfigError(f"names are on their way already: {phase}")
         self._wait()
         return self._backfill(to)
 
@@ -107,7 +110,7 @@ class Rekey:
             after = Phase(phase.other, phase.rules, "moving")
             phase = self._move(phase, after, lambda run: self._merge(run, merged, after.rules))
         if phase.step != "moving":
-            raise ConfigError(f"nothing is ready to be switched: {told(phase)}")
+            raise ConfigError(f"nothing is ready to be switched: {phase}")
         self._wait()
         time.sleep(self._lease)
         return self._move_names(phase.rules)
@@ -124,7 +127,7 @@ class Rekey:
             done = self._move_names(phase.rules)
             phase = self._move(phase, replace(phase, step="freeing"))
         if phase.step != "freeing":
-            raise ConfigError(f"nothing is ready to be finished: {told(phase)}")
+            raise ConfigError(f"nothing is ready to be finished: {phase}")
         self._free(phase)
         return done
 
@@ -138,7 +141,7 @@ class Rekey:
         if phase.step == "both":
             phase = self._move(phase, replace(phase, step="freeing"))
         if phase.step != "freeing":
-            raise ConfigError(f"there is no way back from here: {told(phase)}")
+            raise ConfigError(f"there is no way back from here: {phase}")
         self._free(phase)
 
     # --- phases ------------------------------------------------------------
@@ -163,8 +166,8 @@ class Rekey:
             self._transactions.write(work, changed=bool, deadline=_soon())
         now = self.phase()
         if now != after:
-            raise ConfigError(f"somebody else moves these names: {told(now)}")
-        self._tell(told(now))
+            raise ConfigError(f"somebody else moves these names: {now}")
+        self._tell(str(now))
         return now
 
     def _wait(self) -> None:
@@ -279,17 +282,6 @@ class Rekey:
             freed += len(rows)
             self._tell(f"{freed} keys given up")
         self._move(phase, Phase(phase.rules))
-
-
-def told(phase: Phase) -> str:
-    """How far the change of rules has got, as a sentence."""
-    if phase.step == "both":
-        return f"rules version {phase.rules} decides, and the keys of {phase.other} are taken too"
-    if phase.step == "moving":
-        return f"rules version {phase.rules} decides, and names move from the keys of {phase.other}"
-    if phase.step == "freeing":
-        return f"rules version {phase.rules} decides, and the keys of {phase.other} are given up"
-    return f"rules version {phase.rules} decides"
 
 
 def _soon() -> Deadline:

@@ -33,7 +33,7 @@ from dibs.store.names.claims import (
 from dibs.store.names.companions import resolved
 from dibs.store.names.group_commit import GroupCommit
 from dibs.store.names.history import append, written
-from dibs.store.names.reading import read
+from dibs.store.names.reading import read, tell_followed
 from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
 from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.records import (
@@ -238,9 +238,11 @@ class NameStore:
         Raises:
             RulesReplaced: This server cannot have names by those.
         """
-        if claim.username.in_force == self.parser.phase.token and not self._follow(deadline):
-            raise error
-        return replace(claim, username=self.parser.existing(claim.username.display))
+        if claim.username.in_force == self.parser.phase.token:
+            if not self._follow(deadline):
+                raise error
+            tell_followed(self.parser.phase)
+        return claim.read_by(self.parser)
 
     def _follow(self, deadline: Deadline) -> bool:
         """Read which rules are in force, and say whether names can be had by those."""
