@@ -14,6 +14,11 @@ from dibs.context import CacheTime  # noqa: E402
 from dibs.store.names.store import NameStore  # noqa: E402
 from tests.backends import BACKENDS, Backend, open_store  # noqa: E402
 from tests.services import ServiceMissing  # noqa: E402
+from tests.support.compiled import compile_once  # noqa: E402
+
+compile_once()
+# PyMySQL reads the system's certificates for each connection: 30 ms of processor time.
+os.environ["SSL_CERT_FILE"] = os.devnull
 
 
 def missing(error: ServiceMissing) -> None:
