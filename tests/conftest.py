@@ -1,7 +1,8 @@
 """What all tests share: the databases, each started when the first test needs it."""
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from xdist.remote import Producer
@@ -26,6 +27,17 @@ def missing(error: ServiceMissing) -> None:
     if os.environ.get("CI"):
         pytest.fail(str(error))
     pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """No garbage is looked for among thousands of tests, which stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
