@@ -2,8 +2,11 @@
 
 import secrets
 import shutil
+import sqlite3
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,10 @@ class Backend(ABC):
     @abstractmethod
     def execute(self, sql: str, url: str) -> list[tuple[Any, ...]]:
         """Runs one statement, with every right there is, committed; returns its rows."""
+
+    @abstractmethod
+    def clear(self, tables: Iterable[str], url: str) -> None:
+        """Deletes all rows of some tables, in this order."""
 
     @abstractmethod
     def close(self) -> None:
@@ -97,6 +104,11 @@ class Embedded(Backend):
             result = connection.execute(text(sql))
             return [tuple(row) for row in result] if result.returns_rows else []
 
+    def clear(self, tables: Iterable[str], url: str) -> None:
+        with closing(sqlite3.connect(path_of(url))) as connection, connection:
+            for table in tables:
+                connection.execute(f"DELETE FROM {table}")
+
     def close(self) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder)
@@ -137,11 +149,14 @@ class Served(Backend):
     def shared(self) -> str:
         if self._shared is None:
             self._shared = self.migrated()
-        self.server.empty_tables(TABLES, self._shared)
+        self.clear(TABLES, self._shared)
         return self._shared
 
     def execute(self, sql: str, url: str) -> list[tuple[Any, ...]]:
         return self.server.execute(sql, url)
+
+    def clear(self, tables: Iterable[str], url: str) -> None:
+        self.server.empty_tables(tables, url)
 
     def close(self) -> None:
         if self._server is not None:

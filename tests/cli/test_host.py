@@ -2,10 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.programs import python
 
 HOST = """
 from flask import Flask
@@ -35,14 +36,8 @@ def folder(tmp_path: Path) -> Path:
 
 def flask(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """Type `flask dibs ...` in the app's folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "flask", "dibs", *args],
-        cwd=folder,
-        env={k: v for k, v in os.environ.items() if not k.startswith("DIBS_")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("DIBS_")}
+    return python("-m", "flask", "dibs", *args, cwd=folder, env=environment)
 
 
 def test_the_host_is_told_what_is_missing_and_how_to_mend_it(folder: Path) -> None:

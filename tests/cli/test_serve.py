@@ -45,7 +45,7 @@ def wait_for(what: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline
-        time.sleep(0.005)
+        time.sleep(0.03)
 
 
 def test_the_classic(service):

@@ -28,6 +28,8 @@ from tests.service import Service
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
+TINY = ("--seconds", "0.05", "--names", "30")  # what it finds out is in test_compare.py
+
 # What is run by the tests below; tests/docs/test_adopting.py runs one page as a whole.
 RUN = [page for page in PAGES if page.name != "adopting.md"]
 
@@ -99,6 +101,7 @@ def test_dibs_commands(page, tmp_path, monkeypatch, capsys):
                     words[2] = words[2].replace("5000", str(service.port))
                     assert terminal.dibs(*words[1:]).status == 0
             elif words[0] == "dibs" and words[1] != "prove":  # the others: test_story.py
+                words += TINY if words[1] == "compare" else ()
                 assert terminal.dibs(*words[1:]).status == 0
 
 

@@ -101,8 +101,7 @@ def app_url(backend: Backend) -> str:
         close(host)
         MADE[backend.name] = url
     user = '"user"' if backend.name == "postgresql" else "user"
-    for table in ("note", user, "dibs_names", "dibs_history"):
-        backend.execute(f"DELETE FROM {table}", MADE[backend.name])
+    backend.clear(("note", user, "dibs_names", "dibs_history"), MADE[backend.name])
     return MADE[backend.name]
 
 

@@ -137,6 +137,5 @@ def guarded_url(backend: Backend) -> str:
             made.db.create_all()
             made.db.engine.dispose()
         MADE[backend.name] = url
-    for table in TABLES:
-        backend.execute(f"DELETE FROM {table}", MADE[backend.name])
+    backend.clear(TABLES, MADE[backend.name])
     return MADE[backend.name]

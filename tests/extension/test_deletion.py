@@ -1,7 +1,6 @@
 """An owner that a session deletes frees her names."""
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from dibs.errors import NameTaken
 from dibs.state import state_of
 from tests.backends import SQLITE
 from tests.extension.conftest import Host, as_text, close, make_host
+from tests.support.programs import python
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,8 +119,7 @@ with host.app.app_context():
 
 def test_process_that_never_claimed_frees_them_too(host: Host):
     host.owned("Ada")
-    command = [sys.executable, "-c", FRESH, host.url]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    python("-c", FRESH, host.url, cwd=ROOT, env=os.environ).check_returncode()
     assert host.names() == {"Ada": "free"}
 
 

@@ -109,7 +109,7 @@ def test_mending_twice_changes_nothing(guarded: Guarded):
 
 
 def test_more_than_a_page(guarded: Guarded):
-    names = [f"member-{i}x" for i in range(2 * PAGE + 3)]
+    names = [f"member-{i}x" for i in range(PAGE + 3)]
     guarded.db.session.execute(insert(guarded.Member), [{"username": name} for name in names])
     guarded.db.session.commit()
     assert len(drift(guarded).apart) == len(names)

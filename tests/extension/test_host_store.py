@@ -22,11 +22,12 @@ from tests.support.contract import StoreContract, a_claim, soon, win
 from tests.support.contract.claims import ClaimContract
 
 BUDGET = Budget()
+PATIENT = Budget(deadline=15)  # a batch of 1,200 in one statement takes a busy machine seconds
 
 
-def host_store(engine: Engine) -> HostStore:
+def host_store(engine: Engine, budget: Budget = BUDGET) -> HostStore:
     table = NameTable("default", {}, Parser())
-    return HostStore(HostTransactions(engine, BUDGET), table, tables=ALL_TABLES)
+    return HostStore(HostTransactions(engine, budget), table, tables=ALL_TABLES)
 
 
 def begins_itself(engine: Engine) -> None:
@@ -55,7 +56,7 @@ class OnHostsEngine:
             address = address.set(drivername=self.driver)
         engine = create_engine(address, **self.options)
         self.prepare(engine)
-        yield host_store(engine)
+        yield host_store(engine, PATIENT)
         engine.dispose()
 
     def prepare(self, engine: Engine) -> None:

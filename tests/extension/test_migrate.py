@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.backends import Backend
+from tests.support.programs import python
 
 HOST = """
 import os
@@ -98,14 +97,8 @@ class Folder:
     def python(self, code: str, *args: str) -> str:
         """What a program says in there."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DIBS_")}
-        ran = subprocess.run(
-            [sys.executable, "-c", code, *args],
-            cwd=self.path,
-            env=environment | {"HOST_URL": self.url, "DIBS_HOME": str(self.path)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        environment |= {"HOST_URL": self.url, "DIBS_HOME": str(self.path)}
+        ran = python("-c", code, *args, cwd=self.path, env=environment)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout + ran.stderr
 

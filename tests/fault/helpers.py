@@ -57,7 +57,7 @@ def eventually(condition: Callable[[], object], *, timeout_s: float = 15.0) -> b
     """Whether it comes true."""
     end = time.monotonic() + timeout_s
     while not (done := bool(condition())) and time.monotonic() < end:
-        time.sleep(0.01)
+        time.sleep(0.03)
     return done
 
 

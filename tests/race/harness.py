@@ -1,12 +1,10 @@
 """Many at once: threads and processes that start at a barrier, and the count of winners."""
 
 import itertools
-import multiprocessing
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from multiprocessing.context import ForkServerContext
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from typing import TypeVar
@@ -14,6 +12,7 @@ from typing import TypeVar
 from dibs.store import Claim, Failed, Lost, NameRow, NameStore, Outcome, Won
 from tests.backends import open_store
 from tests.support.contract import a_claim, claim
+from tests.support.programs import processes
 
 T = TypeVar("T")
 
@@ -53,7 +52,7 @@ def claim_from_processes(
     Returns:
         For each name what everybody was told.
     """
-    context = _processes()
+    context = processes()
     barrier = context.Barrier(processes * THREADS_A_PROCESS, timeout=PATIENCE_S)
     told: SimpleQueue[list[Outcome | Failed]] = context.SimpleQueue()
     workers = [
@@ -71,7 +70,7 @@ def claim_from_processes(
 
 def in_processes(job: Callable[[], object], number: int) -> None:
     """Runs it in so many processes, all starting at the same moment; each must succeed."""
-    context = _processes()
+    context = processes()
     barrier = context.Barrier(number, timeout=PATIENCE_S)
     workers = [context.Process(target=_run_at, args=(barrier, job)) for _ in range(number)]
     for worker in workers:
@@ -83,16 +82,10 @@ def in_processes(job: Callable[[], object], number: int) -> None:
 
 def in_new_process(job: Callable[[], object]) -> int | None:
     """Runs it in a process of its own; returns how that ended: negative for a signal."""
-    worker = _processes().Process(target=job)
+    worker = processes().Process(target=job)
     worker.start()
     worker.join(PATIENCE_S)
     return worker.exitcode
-
-
-def _processes() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
 
 
 def _run_at(barrier: Barrier, job: Callable[[], object]) -> None:

@@ -6,6 +6,7 @@ They are asked of every code point; of what stands beside what, by one character
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -23,21 +24,38 @@ from dibs.names.graphemes import count, graphemes, hidden
 from dibs.names.tables import breaks, character
 
 PRECIS = UnicodeData()
-EVERYTHING = [chr(point) for point in range(0x110000)]
 # Unicode 18, which `regex` may have, knows more characters, and cuts differently at three that
 # no name can hold.
 CHANGED = {"\u1cf5", "\u1cf6", "\U00011a3a"}
-KNOWN = [
-    char
-    for char in EVERYTHING
-    if character(char).kind != "new" and unicodedata.category(char) != "Co" and char not in CHANGED
-]
 CONTEXTUAL = "\u00b7\u05f3\u05f4\u30fb"
-WRITTEN = [char for char in EVERYTHING if character(char).kind in ("ok", "context")]
-SETTLED = [c for c in WRITTEN if unicodedata.normalize("NFKC", c).casefold() == c]
 
 clusters = regex.compile(r"\X").findall
 unseen = regex.compile(r"[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}]").findall
+
+
+def everything() -> str:
+    return "".join(map(chr, range(0x110000)))
+
+
+@cache  # asked for by tests, not while they are collected: it takes seconds
+def by_kind() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for char in everything():
+        found.setdefault(character(char).kind, []).append(char)
+    return found
+
+
+@cache
+def known() -> list[str]:
+    kinds = [chars for kind, chars in by_kind().items() if kind != "new"]
+    chars = sorted(char for kind in kinds for char in kind)
+    return [c for c in chars if unicodedata.category(c) != "Co" and c not in CHANGED]
+
+
+@cache
+def settled() -> list[str]:
+    written = sorted(by_kind()["ok"] + by_kind()["context"])
+    return [c for c in written if unicodedata.normalize("NFKC", c).casefold() == c]
 
 
 def first_of_each(sorts: Any) -> dict[str, str]:
@@ -59,17 +77,18 @@ SORTS = first_of_each(zip(map(chr, STARTS), LETTERS, strict=True)) | {
 
 
 def test_every_character_is_seen_or_not_as_regex_says():
-    assert hidden("".join(EVERYTHING)) == unseen("".join(EVERYTHING))
+    assert hidden(everything()) == unseen(everything())
 
 
 @pytest.mark.parametrize("sort", sorted(set(SORTS) - set("CRN")))
 def test_every_character_clings_as_regex_says(sort):
     """After and before one of each sort that clings to anything."""
     beside = SORTS[sort]
-    for start in range(0, len(KNOWN), 0x1000):
+    chars = known()
+    for start in range(0, len(chars), 0x1000):
         # A line feed stands alone, so one call has a whole block.
-        block = "\n".join(f"{beside}{char}{beside}" for char in KNOWN[start : start + 0x1000])
-        assert graphemes(block) == clusters(block), hex(ord(KNOWN[start]))
+        block = "\n".join(f"{beside}{char}{beside}" for char in chars[start : start + 0x1000])
+        assert graphemes(block) == clusters(block), hex(ord(chars[start]))
 
 
 @pytest.mark.parametrize("size", range(1, 5))
@@ -85,7 +104,7 @@ def test_long_sequences_are_cut_as_regex_cuts_them(text):
     assert text.isascii() or count(text) == len(clusters(text))
 
 
-@given(st.lists(st.sampled_from(KNOWN), max_size=40).map("".join))
+@given(st.lists(st.deferred(lambda: st.sampled_from(known())), max_size=40).map("".join))
 def test_any_text_is_cut_as_regex_cuts_it(text):
     assert graphemes(text) == clusters(text)
     assert text.isascii() or count(text) == len(clusters(text))
@@ -93,7 +112,7 @@ def test_any_text_is_cut_as_regex_cuts_it(text):
 
 
 def test_every_allowed_character_is_one_of_the_identifier_class():
-    for char in SETTLED:
+    for char in settled():
         valid = derived_property(ord(char), PRECIS)[0]
         depends = char in CONTEXTUAL or character(char).zero in (0x660, 0x6F0)
         assert valid == ("CONTEXTO" if depends else "PVALID"), ascii(char)
@@ -102,7 +121,7 @@ def test_every_allowed_character_is_one_of_the_identifier_class():
 @pytest.mark.parametrize("char", CONTEXTUAL, ids=ascii)
 def test_every_neighbour_is_good_or_bad_as_precis_says(char):
     """But a middle dot between two Han, which China writes names with."""
-    for other in SETTLED:
+    for other in settled():
         between_han = char == "\u00b7" and character(other).script == "Han"
         both = [] if between_han else [other + char + other]
         for text in (other + char, char + other, f"a{other}{char}", *both):
@@ -113,7 +132,7 @@ def test_every_neighbour_is_good_or_bad_as_precis_says(char):
 
 def test_bidi_sequences_are_judged_as_precis_judges_them():
     """Up to five characters of every bidi class that a name can have."""
-    sorts = first_of_each((char, character(char).bidi) for char in SETTLED)
+    sorts = first_of_each((char, character(char).bidi) for char in settled())
     for size in range(1, 6):
         for sequence in product(sorts.values(), repeat=size):
             text = "".join(sequence)
@@ -122,5 +141,5 @@ def test_bidi_sequences_are_judged_as_precis_judges_them():
 
 
 def test_every_character_has_the_bidi_class_that_precis_knows():
-    for char in SETTLED:
+    for char in settled():
         assert character(char).bidi == PRECIS.bidirectional(char), ascii(char)
