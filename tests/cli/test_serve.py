@@ -31,6 +31,7 @@ from tests.services.tools import free_port
 
 # `dibs.cli.serve` is the command.
 serve = import_module("dibs.cli.serve")
+SOON_S = 8.0  # who is waited for has ten: the deadline and five
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_sigterm_ends_it_soon():
         client.one(get("/healthz"))
         started = time.monotonic()
         service.stop()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SOON_S
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", service.port)) != 0
 
@@ -136,7 +137,7 @@ def test_a_terminal_ends_it(signals):
             os.killpg(service.pid, one)
         started = time.monotonic()
         service.stop(ask=False)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < SOON_S
 
 
 def test_sigterm_during_start_up(tmp_path):

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from dibs.store import Claim, Failed, Lost, NameRow, NameStore, Outcome, Won
 from tests.backends import open_store
+from tests.support import programs
 from tests.support.contract import a_claim, claim
-from tests.support.programs import processes
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ def claim_from_processes(
     Returns:
         For each name what everybody was told.
     """
-    context = processes()
+    context = programs.processes()
     barrier = context.Barrier(processes * THREADS_A_PROCESS, timeout=PATIENCE_S)
     told: SimpleQueue[list[Outcome | Failed]] = context.SimpleQueue()
     workers = [
@@ -70,7 +70,7 @@ def claim_from_processes(
 
 def in_processes(job: Callable[[], object], number: int) -> None:
     """Runs it in so many processes, all starting at the same moment; each must succeed."""
-    context = processes()
+    context = programs.processes()
     barrier = context.Barrier(number, timeout=PATIENCE_S)
     workers = [context.Process(target=_run_at, args=(barrier, job)) for _ in range(number)]
     for worker in workers:
@@ -82,7 +82,7 @@ def in_processes(job: Callable[[], object], number: int) -> None:
 
 def in_new_process(job: Callable[[], object]) -> int | None:
     """Runs it in a process of its own; returns how that ended: negative for a signal."""
-    worker = processes().Process(target=job)
+    worker = programs.processes().Process(target=job)
     worker.start()
     worker.join(PATIENCE_S)
     return worker.exitcode
