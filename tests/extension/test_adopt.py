@@ -151,7 +151,7 @@ def test_plan(guarded: Guarded, tmp_path):
     text_ = plan.read_text().replace("rnodem,lookalike,keep", "rnodem,lookalike,first")
     plan.write_text(text_.replace("rnodern,lookalike,keep", "rnodern,lookalike,rename:mo-2"))
     said = run(guarded, "adopt", "import", "Member.username", "--plan", plan)
-    assert "rnodern is mo-2 from now on: write it into the app" in said.output, said.output
+    assert "rnodern is mo-2 from now on: write it into Member.username" in said.output
     kept = {name: ids[name] for name in ("Modem", "rnodem", "lin")}
     assert guarded.owners() == kept | {"mo-2": ids["rnodern"]}
     assert guarded.members() == ids
