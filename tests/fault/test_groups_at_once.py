@@ -122,7 +122,7 @@ def test_a_server_that_stands_still(
     assert all(is_unknown(one) or is_unavailable(one) for one in outcomes)
     server.thaw()
     for one in claims:
-        assert isinstance(ask(via, one), Won)
+        assert isinstance(ask(via, one, PATIENT), Won)
 
 
 def test_one_that_is_locked_stalls_nobody_else(
@@ -142,6 +142,7 @@ def test_one_that_is_locked_stalls_nobody_else(
 
 def test_two_that_want_one_name(store: NameStore, pool: TurnsPool) -> None:
     """In one group: one has it, and the other is told who."""
+    warm_up(store, 4)
     for _ in range(10):
         one, two = claims = wishes(*[a_claim("x").token] * 2)
         outcomes = pool.at_once([partial(patiently, store, wish) for wish in claims])

@@ -186,7 +186,7 @@ class NameStore:
         server is there: of a statement that is a transaction of its own nobody knows what became
         of it when the server stands still.
         """
-        if not self.transactions.dialect.many or time.monotonic() - self._heard > JUST_NOW:
+        if not self.transactions.dialect.lists or time.monotonic() - self._heard > JUST_NOW:
             return False
         return all(map(is_alone, claims)) and len({one.username.in_force for one in claims}) == 1
 
