@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from dibs.store import Budget, Won
-from dibs.store.names.store import NameStore
+from dibs.store.names.store import JUST_NOW, NameStore
 from tests.backends import open_store
 from tests.fault.helpers import (
     BUDGET,
@@ -35,6 +35,7 @@ def test_a_frozen_server_is_not_waited_for_past_the_deadline(server: Server, url
     """With the default of 5 s: twenty refusals, no row after the thaw, the next claim is won."""
     store = open_store(url)
     warm_up(store)
+    time.sleep(2 * JUST_NOW)
     server.freeze()
     with within(Budget().deadline):
         assert all(is_unavailable(outcome) for outcome in ask_all(store, NAMES, Budget()))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from dibs.context import Acting, Deadline, acting_as
 from dibs.signals import NameChange
-from dibs.store import Claim, Failed, Lost, Outcome, Won
+from dibs.store import Budget, Claim, Failed, Lost, Outcome, Won
 from dibs.store.names.store import NameStore
 from tests.backends import POSTGRESQL
 from tests.fault.helpers import (
@@ -34,12 +34,15 @@ pytestmark = [
     pytest.mark.parametrize("served", [POSTGRESQL], ids=str, indirect=True),
 ]
 STATEMENT = b"AS bound"
+PATIENT = Budget(deadline=8.0)
 NAMES = [f"n{i}" for i in range(6)]
 
 
 @pytest.fixture(autouse=True)
-def warm(via: NameStore) -> None:
+def warm(via: NameStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind others, whose answers have just come."""
     warm_up(via, 1)
+    monkeypatch.setattr("dibs.store.names.store.JUST_NOW", 1e9)
 
 
 @pytest.fixture
@@ -55,10 +58,10 @@ def news() -> Iterator[list[NameChange]]:
 
 
 def ask_by_turns(
-    pool: TurnsPool, store: NameStore, claims: Sequence[Claim]
+    pool: TurnsPool, store: NameStore, claims: Sequence[Claim], budget: Budget = BUDGET
 ) -> list[Outcome | Failed]:
     """All of them in one turn of the loop, and so in one group."""
-    return pool.at_once([partial(ask, store, one) for one in claims])
+    return pool.at_once([partial(ask, store, one, budget) for one in claims])
 
 
 def patiently(store: NameStore, wish: Claim) -> Outcome:
@@ -119,17 +122,18 @@ def test_a_server_that_stands_still(
     assert all(is_unknown(one) or is_unavailable(one) for one in outcomes)
     server.thaw()
     for one in claims:
-        assert isinstance(ask(via, one), Won)
+        assert isinstance(ask(via, one, PATIENT), Won)
 
 
 def test_one_that_is_locked_stalls_nobody_else(
     stuck: Connection, store: NameStore, pool: TurnsPool
 ) -> None:
     """The others have their names while a transaction of somebody's keeps one."""
-    locked = pool.submit(ask, store, a_claim("stuck"))
-    others = ask_by_turns(pool, store, wishes(*NAMES))
+    warm_up(store, 4)
+    locked = pool.submit(ask, store, a_claim("stuck"), PATIENT)
+    others = ask_by_turns(pool, store, wishes(*NAMES), PATIENT)
     assert [type(one) for one in others] == [Won] * len(NAMES)
-    again = ask_by_turns(pool, store, [a_claim("stuck"), *wishes("m0", "m1")])
+    again = ask_by_turns(pool, store, [a_claim("stuck"), *wishes("m0", "m1")], PATIENT)
     assert is_unavailable(again[0])
     assert [type(one) for one in again[1:]] == [Won, Won]
     assert is_unavailable(locked.result(60))
@@ -138,6 +142,7 @@ def test_one_that_is_locked_stalls_nobody_else(
 
 def test_two_that_want_one_name(store: NameStore, pool: TurnsPool) -> None:
     """In one group: one has it, and the other is told who."""
+    warm_up(store, 4)
     for _ in range(10):
         one, two = claims = wishes(*[a_claim("x").token] * 2)
         outcomes = pool.at_once([partial(patiently, store, wish) for wish in claims])

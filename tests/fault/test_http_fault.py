@@ -9,6 +9,7 @@ from itertools import count
 
 import pytest
 
+from dibs.store.names.store import JUST_NOW
 from dibs.store.schema import upgrade
 from tests.backends import SERVED, open_store
 from tests.conftest import missing
@@ -130,9 +131,13 @@ def register_all(place: Place, names: Sequence[str]) -> list[Answer]:
 
 
 def fill_pools(place: Place) -> str:
-    """Lets every worker open all of its connections; returns a name that is taken."""
+    """Lets every worker open all of its connections; returns a name that is taken.
+
+    It is a while ago then that the server answered, and it is asked first whether it is there.
+    """
     names = fresh(64)
     assert {answer.status for answer in register_all(place, names)} == {201}
+    time.sleep(2 * JUST_NOW)
     return names[0]
 
 

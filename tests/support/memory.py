@@ -267,6 +267,9 @@ class MemoryStore(NameStore):
     def verify(self, *, deadline: Deadline) -> None:
         """Always as needed."""
 
+    def verify_once(self, deadline: Deadline) -> None:
+        """Always as needed."""
+
     def secret(self, *, deadline: Deadline) -> str:
         """See `dibs.store.NameStore.secret`."""
         del deadline

@@ -78,6 +78,7 @@ def test_what_the_front_answers(make_site, request_, more, status):
         (CHECK, {"query_string": "suggestions=1"}),
         (CHECK, {"headers": {"Authorization": "Bearer x"}}),
         (CHECK, {"headers": {"Host": "a b"}}),
+        (CHECK, {"headers": {"Host": "a..b"}}),
         (MANY, {"json": {"names": ["ada"], "namespace": "default"}}),
         (REGISTER, {"headers": {"Idempotency-Key": "0123456789abcdef"}}),
         (REGISTER, {"json": {"username": "ada", "password": "correct horse battery"}}),

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from dibs.config import Settings
 
-STOP = (signal.SIGINT, signal.SIGTERM)
+STOP = {signal.SIGINT, signal.SIGTERM}
 GRACE = 5.0  # seconds that ending may take beyond what one request may
-CHECK = 0.5  # seconds after which the one looks after the others
+TICK, CHECK = 0.1, 0.5  # seconds after which the one looks after the others, and they after it
 KEEP_ALIVE = 75  # longer than nginx keeps a connection, which so never meets a closed one
 
 
@@ -61,7 +61,8 @@ def serve(plan: Plan, workers: int) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     processes = [_fork(plan) for _ in range(workers)]
     # Ctrl-C reaches every process of a terminal; this one alone acts on it.
-    while signal.sigtimedwait(STOP, CHECK) is None:
+    while not signal.sigpending() & STOP:
+        time.sleep(TICK)
         processes = [one if one.is_alive() else _fork(plan) for one in processes]
     for one in processes:
         one.terminate()

@@ -56,7 +56,7 @@ UNUSUAL = frozenset(
 )
 """Headers with which a request is Flask's."""
 
-HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
+HOST = re.compile(rb"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 JSON = re.compile(rb'application/json(; ?charset="?utf-8"?)?', re.IGNORECASE)
 NO_BODY = (b"", b"0")
 

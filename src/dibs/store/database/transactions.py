@@ -115,6 +115,7 @@ class DriverRun(AttemptRun):
             silence: Seconds that one statement may take at most.
         """
         super().__init__(dialect)
+        self.takes_lists = dialect.lists
         self._connection = connection
         self._cursor: Any = None
         self._named = named

@@ -109,7 +109,7 @@ def is_alone(claim: Claim) -> bool:
 
 
 def claim_many_at_once(run: Run, claims: Sequence[Claim]) -> list[Outcome | None]:
-    """Take those names that have no row yet, by one statement of a dialect that has `many`.
+    """Take those names that have no row yet, by one statement of a dialect that has `lists`.
 
     Args:
         run: Sends it.

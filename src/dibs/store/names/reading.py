@@ -32,8 +32,14 @@ def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Plac
     rows: dict[Place, NameRow] = {}
     for namespace, group in groupby(sorted(places), key=lambda place: place[0]):
         keys = [key for _, key in group]
-        sql = run.dialect.select(len(keys), ruled=rules is not None)
-        found = run.rows(sql, key_params(namespace, keys))
+        ruled = rules is not None
+        if run.takes_lists and len(keys) > 1:
+            sql = run.dialect.select_listed(ruled=ruled)
+            found = run.rows(sql, {"namespace": namespace, "keys": keys})
+        else:
+            found = run.rows(
+                run.dialect.select(len(keys), ruled=ruled), key_params(namespace, keys)
+            )
         if rules is not None:
             require_rules(rules, {row[-1] for row in found})
             found = [row[:-1] for row in found]

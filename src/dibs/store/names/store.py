@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -80,6 +81,8 @@ class Look(NamedTuple):
 PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
 MAX_BATCH = 500
+JUST_NOW = 0.02
+"""Seconds for which a server that has answered is taken to be there."""
 
 
 class NameStore:
@@ -109,6 +112,7 @@ class NameStore:
         self._verified = -1
         self._verifying = threading.Lock()
         self._hearing = threading.Lock()
+        self._heard = -JUST_NOW
         enough = transactions.budget.connect
         self._groups: GroupCommit[Claim, Outcome] | None = None
         self._looks: GroupCommit[Look, Mapping[str, NameRow]] | None = None
@@ -170,13 +174,21 @@ class NameStore:
             rest = [self._failing(claim, deadline, insist=False) for claim in left]
         except StoreError as error:
             rest = [Failed(error)] * len(left)
+        else:
+            self._heard = time.monotonic()
         others = iter(rest)
         return [won.get(claim.token) or next(others) for claim in claims]
 
     def _are_alone(self, claims: Sequence[Claim]) -> bool:
-        """Whether one statement may do for all of these, if their names are new."""
-        has_many = self.transactions.dialect.many and all(map(is_alone, claims))
-        return has_many and len({claim.username.in_force for claim in claims}) == 1
+        """Whether one statement may do for all of these, if their names are new.
+
+        Only behind others, whose answers have just come. For the rest BEGIN finds out whether the
+        server is there: of a statement that is a transaction of its own nobody knows what became
+        of it when the server stands still.
+        """
+        if not self.transactions.dialect.lists or time.monotonic() - self._heard > JUST_NOW:
+            return False
+        return all(map(is_alone, claims)) and len({one.username.in_force for one in claims}) == 1
 
     def _insert_many(self, claims: Sequence[Claim], deadline: Deadline) -> dict[str, Outcome]:
         """Take those names that are new, by one statement; the outcomes by token.

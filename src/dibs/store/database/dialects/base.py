@@ -41,7 +41,10 @@ class Run(ABC):
     Attributes:
         dialect: The database's way of saying them.
         noted: What is to be announced if the transaction commits.
+        takes_lists: Whether a parameter may be a list.
     """
+
+    takes_lists = False
 
     def __init__(self, dialect: type[Dialect]) -> None:
         self.dialect = dialect
@@ -118,8 +121,8 @@ class Dialect:
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
         whole: Whether one name, with its line of the history and its user, is one statement.
-        many: Whether new names with nothing else to write are one, which waits for no lock for
-            long: see `insert_many`.
+        lists: Whether a parameter may be a list: then many names are one statement, whose text
+            is the same for any number of them. See `insert_many` and `select_listed`.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -133,7 +136,7 @@ class Dialect:
     )
     begin: ClassVar[str] = "BEGIN"
     whole: ClassVar[bool] = False
-    many: ClassVar[bool] = False
+    lists: ClassVar[bool] = False
     one_writer: ClassVar[bool] = False
 
     # --- addresses ---------------------------------------------------------
@@ -303,6 +306,11 @@ class Dialect:
         return f"SELECT {cls.seen()}{of_rules} FROM dibs_names WHERE {cls.among(count)}"
 
     @classmethod
+    def select_listed(cls, *, ruled: bool = False) -> str:
+        """The same of the keys in the list `keys`: one text, however many they are."""
+        raise NotImplementedError
+
+    @classmethod
     def select_where(cls, where: str) -> str:
         """The rows that `where` chooses, with whether each is free and how long it is not yet."""
         return f"SELECT {cls.seen()} FROM dibs_names WHERE {where}"
@@ -452,7 +460,7 @@ class Dialect:
 
     @classmethod
     def insert_many(cls, run: Run, claims: Sequence[Claim], news: Sequence[NameChange]) -> set[str]:
-        """Insert names by one statement that is a transaction of its own.
+        """Insert names by one statement, its own transaction, which waits for locks 200 ms at most.
 
         Returns:
             The tokens of those whose rows are there; none if their rules are not in force.
