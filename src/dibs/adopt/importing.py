@@ -128,7 +128,9 @@ def import_people(
         ahead = reader.submit(work.read, stream, batch)
         while page := ahead.result():
             ahead = reader.submit(work.read, stream, batch)
+            began = time.monotonic()
             work.adopt(page)
+            dialect_for(engine.dialect.name).give_way(time.monotonic() - began)
             if progress is not None:
                 progress(work.done)
     work.finish()

@@ -320,7 +320,8 @@ class Parser:
         if is_too_long(key):
             reasons += (too_big(self.policy),)
         if isinstance(self._reserved, Reserved):
-            if group := self._reserved.group_of(canonical):
+            known = key if self._standard and self._rules == RULES else None
+            if group := self._reserved.group_of(canonical, known):
                 reasons += (Reason("reserved", RESERVED, {"group": group}),)
         elif key in self._reserved:
             reasons += (Reason("reserved", RESERVED),)

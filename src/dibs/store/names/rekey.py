@@ -219,8 +219,10 @@ class Rekey:
         return found
 
     def _write(self, work: Callable[[Run], None]) -> None:
+        began = time.monotonic()
         with acting_as(REKEY):
             self._transactions.write(work, changed=lambda _: True, deadline=_soon())
+        self._transactions.dialect.give_way(time.monotonic() - began)
 
     # --- both --------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -274,6 +275,12 @@ class Dialect:
         """Whether somebody else is in a transaction on this driver's connection."""
         del connection
         return False
+
+    @classmethod
+    def give_way(cls, seconds: float) -> None:
+        """Let others write, after one of many transactions, which took so many seconds."""
+        if cls.one_writer:  # who waits for it asks again every 100 ms at the latest
+            time.sleep(min(0.1, seconds / 4))
 
     # --- statements --------------------------------------------------------
 
