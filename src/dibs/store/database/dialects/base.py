@@ -279,8 +279,8 @@ class Dialect:
     @classmethod
     def give_way(cls, seconds: float) -> None:
         """Let others write, after one of many transactions, which took so many seconds."""
-        if cls.one_writer:  # who waits for it asks again every 100 ms at the latest
-            time.sleep(min(0.1, seconds / 4))
+        if cls.one_writer:  # who waits asks again every 100 ms, and others have come meanwhile
+            time.sleep(min(0.5, seconds / 2))
 
     # --- statements --------------------------------------------------------
 
