@@ -4,11 +4,13 @@
 
 One name in a hundred is another spelling of somebody's, three in a hundred break a rule for new
 names. On PostgreSQL the rows that came of it are then copied into the same tables of a new
-database, in the order in which they were written: what no import could be quicker than.
+database, in the order in which they were written: what no import could be quicker than. With
+`--beside 50` as many people a second sign up meanwhile in another process, and before.
 """
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections.abc import Iterator
@@ -17,11 +19,14 @@ from typing import Any
 import click
 from sqlalchemy import create_engine
 
+from benchmarks.sign_ups import Told, beside
 from dibs.adopt.importing import Imported, import_people
 from dibs.adopt.people import Person
 from dibs.names import Parser
+from dibs.names.skeleton import RULES
 from tests.backends import BACKENDS, Backend
 
+IDLE_S = 20.0
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 DATABASES = {backend.name: backend for backend in BACKENDS}
 COLUMNS = (
@@ -34,11 +39,16 @@ COLUMNS = (
 @click.option("--people", default=100_000, show_default=True)
 @click.option("--batch", default=5_000, show_default=True)
 @click.option("--databases", default=",".join(DATABASES), show_default=True)
-def main(people: int, batch: int, databases: str) -> None:
+@click.option("--beside", "rate", default=0, help="How many sign up a second meanwhile.")
+def main(people: int, batch: int, databases: str, rate: int) -> None:
     """Say how many names a second each database takes."""
     for name in databases.split(","):
         backend = DATABASES[name]
         url = backend.migrated()
+        if rate:
+            beside_sign_ups(name, url, people, batch, rate)
+            backend.close()
+            continue
         done, seconds = imported(url, people, batch)
         click.echo(f"{name}: {people / seconds:,.0f} names a second, {done.grouped} in groups")
         if name == "postgresql":
@@ -50,11 +60,32 @@ def main(people: int, batch: int, databases: str) -> None:
         backend.close()
 
 
+def beside_sign_ups(database: str, url: str, people: int, batch: int, rate: int) -> None:
+    """Say how long those who sign up wait with and without an import.
+
+    Raises:
+        ClickException: Somebody was told something wrong.
+    """
+    told = Told()
+    with beside(url, [("standard", RULES)], rate, told) as stage:
+        time.sleep(IDLE_S)
+        stage.send("import")
+        done, seconds = imported(url, people, batch)
+    click.echo(
+        f"{database}: {done.people / seconds:,.0f} names a second beside {rate} sign-ups, p99"
+        f" {told.p99('import'):.0f} ms of {len(told.waits.get('import', ()))};"
+        f" without it {told.p99('idle'):.0f} ms of {len(told.waits['idle'])}"
+    )
+    if wrong := told.wrong():
+        raise click.ClickException("; ".join(wrong))
+
+
 def imported(url: str, people: int, batch: int) -> tuple[Imported, float]:
     """What an import did, and the seconds that it took."""
     engine = create_engine(url)
+    them = list(a_crowd(people))
+    gc.freeze()  # they are no garbage of the import's
     began = time.perf_counter()
-    them = a_crowd(people)
     done = import_people(engine, them, kind="users", parser=Parser(), batch=batch)
     seconds = time.perf_counter() - began
     engine.dispose()

@@ -189,6 +189,13 @@ def test_undo_takes_back_what_nobody_has_changed(engine: Engine, store: NameStor
     assert len(named(engine)) == len(them) + 2
 
 
+@pytest.mark.parametrize("where", ["", "a\tb", "a\nb\\", "\\N"])
+def test_namespaces_as_columns_have_them(engine: Engine, where: str) -> None:
+    run(engine, [Person("1", "back\\slash", where), Person("2", "\\N", where)])
+    assert {row[0] for row in rows(engine)} == {where}
+    assert named(engine) == {"1": "back\\slash", "2": "\\N"}
+
+
 def test_names_of_several_namespaces(engine: Engine) -> None:
     them = [
         Person(f"{at}-{where}", name, where) for where in "ab" for at, name in enumerate(COLLIDING)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,17 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm.exc import StaleDataError
 
 from dibs import NameTaken
-from dibs.adopt.importing import Imported, find_groups, import_people, undo
+from dibs.adopt.importing import Imported, find_groups, import_people
 from dibs.adopt.people import Person
-from dibs.errors import InvalidName, SchemaError, TransactionMustRestart
+from dibs.errors import InvalidName, SchemaError
 from dibs.names import Parser
 from dibs.state import state_of
 from dibs.store.host.people import MappedPeople
 from tests.backends import MARIADB, POSTGRESQL, SQLITE
 from tests.extension.guarded import Guarded, make_guarded
+from tests.extension.online import FINE, Online, real_names
 
 Members = dict[str, str]
 Switch = Callable[[str], Guarded]
@@ -212,70 +210,6 @@ def test_claims_before_the_import_may_be_the_newcomers(guarded: Guarded, switche
 @pytest.mark.race
 def test_brought_over_online(guarded: Guarded, switched: Switch):
     """Sign-ups, renames and deletions go on, in the documented steps; nobody is refused wrongly."""
-    dice = random.Random(3)
-    bases = [f"person{i}x" for i in range(150)]
-    old(guarded, *bases, *(name.upper() for name in dice.sample(bases, 20)), "admin", "a b")
-    told: Counter[str] = Counter()
-
-    def busy(
-        app: Guarded, at: int, until: threading.Event, wrong: tuple[type[Exception], ...]
-    ) -> None:
-        chance = random.Random(at)
-        with app.app.app_context():
-            turn = 0
-            while not until.is_set() or turn < 10:
-                turn += 1
-                told[do_one(app, f"{at}q{turn}", chance, wrong)] += 1
-                app.db.session.remove()
-
-    def during(app: Guarded, work: Callable[[], None], *wrong: type[Exception]) -> None:
-        over = threading.Event()
-        threads = [threading.Thread(target=busy, args=(app, at, over, wrong)) for at in range(3)]
-        for thread in threads:
-            thread.start()
-        with app.app.app_context():
-            work()
-        over.set()
-        for thread in threads:
-            thread.join()
-
-    def bring_over() -> None:
-        done = adopt(watch, batch=13)
-        assert not done.left_out
-
-    watch, on = switched("watch"), switched("on")
-    during(watch, bring_over)
-    assert set(told) <= {"done", "again"}, told
-    with on.app.app_context():
-        adopt(on)
-        assert on.owners() == mine(on)
-        during(on, lambda: None, NameTaken)
-        assert set(told) <= {"done", "again", "NameTaken"}, told
-        assert on.owners() == mine(on)
-        before = mine(on)
-        undo(on.db.engine, kind="page")
-        assert mine(on) == before
-        assert not list(find_groups(on.db.engine))
-
-
-def do_one(app: Guarded, new: str, chance: random.Random, wrong: Wrong) -> str:
-    """One thing that people do; what came of it."""
-    what = chance.random()
-    some = f"person{chance.randrange(150)}x"
-    try:
-        if what < 0.4:
-            add(app, f"fresh{new}")
-        elif what < 0.5:
-            add(app, some.title())
-        else:
-            found = app.db.session.scalars(select(app.Page).filter_by(slug=some)).first()
-            if found is not None and what < 0.9:
-                found.slug = f"moved{new}"
-            elif found is not None:
-                app.db.session.delete(found)
-            app.db.session.commit()
-    except (TransactionMustRestart, StaleDataError):
-        return "again"
-    except wrong as error:
-        return type(error).__name__
-    return "done"
+    online = Online(switched("watch"), switched("on"), real_names(1000), batch=40)
+    online.bring_over()
+    assert all(set(told) <= FINE for told in online.told.values()), online.told

@@ -136,18 +136,17 @@ def import_people(
         ahead = reader.submit(work.read, stream, batch)
         while page := ahead.result():
             ahead = reader.submit(work.read, stream, batch)
+            began = time.monotonic()
             work.adopt(page)
+            dialect_for(engine.dialect.name).give_way(time.monotonic() - began)
             if progress is not None:
                 progress(work.done)
     work.finish()
     return work.done
 
 
-Parsed = tuple[Person, Username | str]
-"""Somebody with their name as a value, or with the code of what is wrong."""
-
-Wish = tuple[Person, Entry, Username]
-"""Somebody, the name that they have, and the one that a plan gives them instead."""
+Wish = tuple[Entry, Username]
+"""Somebody with the name that they have, and the one that a plan gives them instead."""
 
 
 @dataclass(slots=True)
@@ -164,24 +163,20 @@ class _Import:
     firsts: list[Entry] = field(default_factory=list)
     renamed: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
-    def read(self, people: Iterator[Person], batch: int) -> list[Parsed]:
+    def read(self, people: Iterator[Person], batch: int) -> list[Entry | LeftOut]:
         """The next of these people who have a name, with it as a value; none at the end."""
-        return [(one, self._name(one)) for one in islice(_named(people), batch)]
+        return [self._entry(one) for one in islice(_named(people), batch)]
 
-    def _name(self, person: Person) -> Username | str:
+    def _entry(self, person: Person) -> Entry | LeftOut:
         if not 0 < len(person.id) <= MAX_OWNER or not person.id.isprintable():
-            return "id"
+            return LeftOut(person, "id")
         name: Any = person.name
         try:
-            return self.parser.parse(name)  # most keep the rules, and that is told quickly
-        except InvalidName:
-            pass
-        try:
-            return self.parser.existing(name)
+            return Entry(self.parser.existing(name), person.id, person.namespace)
         except InvalidName as error:
-            return error.reasons[0].code if error.reasons else error.code
+            return LeftOut(person, error.reasons[0].code if error.reasons else error.code)
 
-    def adopt(self, page: Sequence[Parsed]) -> None:
+    def adopt(self, page: Sequence[Entry | LeftOut]) -> None:
         """Give a batch their names, in one transaction."""
         try:
             batch = in_transaction(self.engine, partial(self._adopt, page=page))
@@ -193,57 +188,52 @@ class _Import:
         done.already += batch.adopted.already
         done.grouped += batch.adopted.grouped
         done.left_out += batch.left_out
-        done.left_out += [
-            LeftOut(Person(one.owner, one.username.display, one.namespace), "taken")
-            for one in batch.adopted.taken
-        ]
+        done.left_out += [LeftOut(_person(one), "taken") for one in batch.adopted.taken]
         done.renamed += batch.waiting
         self.renames += batch.renames
         self.firsts += batch.firsts
 
-    def _adopt(self, run: HostRun, page: Sequence[Parsed]) -> _Batch:
-        entries: list[Entry] = []
+    def _adopt(self, run: HostRun, page: Sequence[Entry | LeftOut]) -> _Batch:
         batch = _Batch()
-        for one, name in self._as_now(run, page):
-            if isinstance(name, str):
-                batch.left_out.append(LeftOut(one, name))
-                continue
-            entry = Entry(name, one.id, one.namespace)
-            called = self.renamed.get((one.namespace, one.id), name.display)
-            if called != name.display:  # by a plan before, and the app does not say so yet
-                batch.adopted.already += 1
-                batch.waiting.append(Renamed(one, called))
-                continue
-            if not self.decisions:
-                entries.append(entry)
-                continue
-            plan = self.decisions.get((one.namespace, one.id), "")
-            if plan.startswith(RENAME):
-                new = self.parser.existing(plan.removeprefix(RENAME))
-                batch.renames.append((one, entry, new))
-            elif plan == FIRST:
-                batch.firsts.append(entry)
-            entries.append(entry)
+        if self.now is not None:
+            page = list(self._as_now(self.now, run, page))
+        entries = [one for one in page if isinstance(one, Entry)]
+        batch.left_out += [one for one in page if isinstance(one, LeftOut)]
+        if self.decisions or self.renamed:
+            entries = [one for one in entries if self._is_open(one, batch)]
         adopt(run, entries, self.kind, batch.adopted)
         return batch
 
-    def _as_now(self, run: HostRun, page: Sequence[Parsed]) -> Iterator[Parsed]:
-        if self.now is None:
-            yield from page
-            return
-        known = {(one.namespace, one.id): (one, name) for one, name in page}
-        for one in _named(self.now(run.connection, [one for one, _ in page])):
-            read, name = known.get((one.namespace, one.id), (None, None))
-            yield one, name if name is not None and read == one else self._name(one)
+    def _is_open(self, one: Entry, batch: _Batch) -> bool:
+        """Keep what a plan says of somebody; say whether they are to be given their name."""
+        at, name = (one.namespace, one.owner), one.username.display
+        if (called := self.renamed.get(at, name)) != name:
+            # By a plan before, and the app does not say so yet.
+            batch.adopted.already += 1
+            batch.waiting.append(Renamed(_person(one), called))
+            return False
+        plan = self.decisions.get(at, "")
+        if plan.startswith(RENAME):
+            batch.renames.append((one, self.parser.existing(plan.removeprefix(RENAME))))
+        elif plan == FIRST:
+            batch.firsts.append(one)
+        return True
+
+    def _as_now(
+        self, now: Now, run: HostRun, page: Sequence[Entry | LeftOut]
+    ) -> Iterator[Entry | LeftOut]:
+        read = {(who.namespace, who.id): (who, one) for one in page for who in [_person(one)]}
+        for who in _named(now(run.connection, [who for who, _ in read.values()])):
+            before, one = read.get((who.namespace, who.id), (None, None))
+            yield one if one is not None and before == who else self._entry(who)
 
     def finish(self) -> None:
         """Once everybody has their name, do what the plan says of it."""
-        for one, entry, new in self.renames:
-            work = partial(rename, old=entry, new=new, kind=self.kind)
-            if in_transaction(self.engine, work):
-                self.done.renamed.append(Renamed(one, new.display))
+        for one, new in self.renames:
+            if in_transaction(self.engine, partial(rename, old=one, new=new, kind=self.kind)):
+                self.done.renamed.append(Renamed(_person(one), new.display))
             else:
-                self.done.left_out.append(LeftOut(one, "rename_taken"))
+                self.done.left_out.append(LeftOut(_person(one), "rename_taken"))
         for entry in self.firsts:
             make_first(self.engine, *entry.place, entry.owner)
 
@@ -255,6 +245,12 @@ class _Batch:
     renames: list[Wish] = field(default_factory=list)
     waiting: list[Renamed] = field(default_factory=list)
     firsts: list[Entry] = field(default_factory=list)
+
+
+def _person(one: Entry | LeftOut) -> Person:
+    if isinstance(one, LeftOut):
+        return one.person
+    return Person(one.owner, one.username.display, one.namespace)
 
 
 def _named(people: Iterable[Person]) -> Iterator[Person]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from operator import add
 from typing import Literal, get_args
 from unicodedata import normalize
@@ -106,11 +106,11 @@ def key_of_ascii(canonical: str, lookalikes: Lookalikes) -> str:
 
 def _shape(text: str) -> str:
     text = normalize("NFD", text)
-    # Where scripts with syllables begin, and only where there is a mark of one.
-    if max(text) > "\u06ff" and "m" in (kinds := text.translate(_kinds)):
+    if _SYLLABLES.search(text) and "m" in (kinds := text.translate(_kinds)):
         text = _in_order(text, kinds)
-        known, found, preferred = _sequences()
-        if not known.isdisjoint(map(add, text, text[1:])):
+        begin, known, found, preferred = _sequences()
+        # Nearly no name has one in it, which the characters that they begin with tell at once.
+        if not begin.isdisjoint(text) and not known.isdisjoint(map(add, text, text[1:])):
             text = found.sub(lambda one: preferred[one[0]], text)
             text = _in_order(text, text.translate(_kinds))
     shape = normalize("NFD", text.translate(_shapes()))
@@ -135,6 +135,10 @@ class _Kinds(dict[int, str]):
 
 
 _kinds = _Kinds()
+# Where the marks of syllables are, between letters of scripts that have none.
+_SYLLABLES = re.compile(
+    "[\u0700-\u10ff\u1700-\u1dff\u20d0-\u20ff\ua800-\uabff\U00010a00-\U0001ffff]"
+)
 _RUNS = re.compile("(?:m|s.|s$){2,}")
 _PARTS = re.compile("m|s.|s$")
 
@@ -143,25 +147,31 @@ def _in_order(text: str, kinds: str) -> str:
     """Put the marks of each syllable into one order: in any other they look the same."""
     if "mm" not in kinds and "s" not in kinds:
         return text
-    marks, found, last = syllable_marks(), [], 0
+    found, last = [], 0
     for run in _RUNS.finditer(kinds):
-        parts = [text[at.start() : at.end()] for at in _PARTS.finditer(kinds, *run.span())]
-        parts.sort(key=lambda part: (marks.get(part, -1), part))
-        found += [text[last : run.start()], *parts]
+        found += [text[last : run.start()], _sorted(text[run.start() : run.end()])]
         last = run.end()
     return "".join([*found, text[last:]])
 
 
+@lru_cache(MAX_REMEMBERED)
+def _sorted(run: str) -> str:
+    marks, kinds = syllable_marks(), run.translate(_kinds)
+    parts = [run[at.start() : at.end()] for at in _PARTS.finditer(kinds)]
+    return "".join(sorted(parts, key=lambda part: (marks.get(part, -1), part)))
+
+
 @cache
-def _sequences() -> tuple[frozenset[str], re.Pattern[str], dict[str, str]]:
-    """The last two characters of each, what finds them, and what each is to be."""
+def _sequences() -> tuple[frozenset[str], frozenset[str], re.Pattern[str], dict[str, str]]:
+    """First and both of the last two characters of each, what finds them, what each is to be."""
     found = {
         _in_order(one, one.translate(_kinds)): _in_order(other, other.translate(_kinds))
         for one, other in sequences().items()
         if len(one) > 1
     }
     pattern = re.compile("|".join(sorted(found, key=len, reverse=True)))
-    return frozenset(one[-2:] for one in found), pattern, found
+    known = frozenset(one[-2:] for one in found)
+    return frozenset(one[0] for one in known), known, pattern, found
 
 
 @cache

@@ -44,6 +44,9 @@ MAX_REMEMBERED_LENGTH = 120
 _STORED = NamePolicy(max_length=1024, max_code_points=1024, max_bytes=MAX_KEY_BYTES)
 
 
+# No ASCII takes more bytes of a key than the six of a `%`.
+_SURELY_FITS = MAX_KEY_BYTES // 8
+
 # What NamedTuple's own constructor calls, at half the price.
 _make_tuple = tuple.__new__
 
@@ -341,7 +344,8 @@ class Parser:
         if is_too_long(key):
             reasons += (too_big(self.policy),)
         if isinstance(self._reserved, Reserved):
-            if group := self._reserved.group_of(canonical):
+            known = key if self._standard and self._rules == RULES else None
+            if group := self._reserved.group_of(canonical, known):
                 reasons += (Reason("reserved", RESERVED, {"group": group}),)
         elif key in self._reserved:
             reasons += (Reason("reserved", RESERVED),)
@@ -404,6 +408,11 @@ def parse_existing(
         InvalidName: No database could hold it, or its key would depend on Python's version.
     """
     text = raw if type(raw) is str else _decoded(raw, _STORED)
+    if 0 < len(text) <= _SURELY_FITS and text.isascii() and text.isprintable() and text.strip():
+        # NFKC leaves ASCII alone, and its full case folding is its lower case.
+        canonical = text.lower()
+        key = key_of(canonical, lookalikes, rules)
+        return _make_tuple(Username, (text, canonical, key, rules_version(lookalikes, rules), None))
     canonical, settled = _normalised(text, _STORED, rules)
     reasons = tuple(too_new(text, canonical, _STORED)) if young(text) else ()
     if bad := [char for char in text if char < " " or "\ud800" <= char <= "\udfff"]:

@@ -203,6 +203,11 @@ class NameRow:
         )
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Where it is: what the database makes unique."""
+        return self.namespace, self.key
+
+    @property
     def is_member(self) -> bool:
         """Whether this is the row of a member of a group, under a marked key."""
         return self.key.startswith(MARK)

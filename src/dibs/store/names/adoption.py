@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from dibs.names import Username
 from dibs.store.accounts.adopted import delete_adopted, they_came_in
-from dibs.store.database.dialects.base import ADOPTED, MANY, Run, key_params, name_row, plain
+from dibs.store.database.dialects.base import ADOPTED, Run, key_params, name_row, plain
 from dibs.store.host.connection import HostRun
 from dibs.store.names.groups import join, lock_all, rows_at, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
-from dibs.store.names.reading import Place, require_rules
+from dibs.store.names.reading import Place, parts, require_rules
 from dibs.store.names.releases import FREE, end_groups, end_row
 from dibs.store.records import BEHIND, Claim, NameRow, Won, owned
 
@@ -232,25 +232,19 @@ def take_back(
     if len(rows) == limit and rows[0].owner != rows[-1].owner:  # who may have more of them
         rows = [row for row in rows if row.owner != rows[-1].owner]
     groups = lock_all(run, rows)
-    wanted = {(row.namespace, row.key): row for row in rows if not row.is_member}
+    wanted = {row.place: row for row in rows if not row.is_member}
     wanted |= {
-        (row.namespace, row.key): row
-        for group in groups.values()
-        for row in group.owned
-        if row.owner_kind == kind
+        row.place: row for group in groups.values() for row in group.owned if row.owner_kind == kind
     }
     if users:
         stay = they_came_in(run, [str(row.owner) for row in wanted.values()])
         wanted = {at: row for at, row in wanted.items() if row.owner not in stay}
     mine = [row for row in wanted.values() if row.first is not None and row.first.adopted]
     later = _taken_over(run, [row for row in wanted.values() if row.first is None])
-    for namespace in sorted({row.namespace for row in mine}):
-        keys = sorted(row.key for row in mine if row.namespace == namespace)
-        is_new = f"updated_at IS NULL AND registered = {ADOPTED}"
-        for start in range(0, len(keys), MANY):
-            part = keys[start : start + MANY]
-            where = f"{run.dialect.among(len(part))} AND {is_new}"
-            run.change(f"DELETE FROM dibs_names WHERE {where}", key_params(namespace, part))
+    is_new = f"updated_at IS NULL AND registered = {ADOPTED}"
+    for namespace, keys in parts(row.place for row in mine):
+        where = f"{run.dialect.among(len(keys))} AND {is_new}"
+        run.change(f"DELETE FROM dibs_names WHERE {where}", key_params(namespace, keys))
     ended = [end_row(run, row, action="released") for row in later]
     append(run, [one.step for one in ended])
     rest = end_groups(run, [*mine, *later], FREE)

@@ -20,15 +20,12 @@ from dibs.names import Username
 from dibs.names.skeleton import is_too_long
 from dibs.signals import Action, NameChange
 from dibs.store.accounts.rows import make_row
-from dibs.store.database.dialects.base import Run, first_params, key_params, name_row, row_params
+from dibs.store.database.dialects.base import Run, key_params, name_row, row_params
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.companions import point
 from dibs.store.names.history import Step, append, changed
+from dibs.store.names.reading import MAX_BATCH, Place, parts
 from dibs.store.records import Claim, FirstClaim, NameRow, member_bounds, member_key, owned
-
-MAX_BATCH = 500
-Place = tuple[str, str]
-
 
 Find = Callable[[Sequence[str]], Mapping[str, NameRow]]
 """The rows of keys, by key."""
@@ -131,7 +128,7 @@ def hold(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
     A member promoted meanwhile is found by the key's row; rows without an owner are left out.
     """
     groups = lock_all(run, rows)
-    kept = {(row.namespace, row.key): row for row in rows if row.group not in groups}
+    kept = {row.place: row for row in rows if row.group not in groups}
     for row in rows:
         if row.group in groups:
             now = groups[row.group].find(_same_owner(row), row.display)
@@ -188,7 +185,7 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
         if len(seats.new) > others:
             joined.new.add(claim.token)
     _write_seats(run, seats, joined.moved)
-    _write_turned(run, [(row, rows[at]) for at, row in turned.items()])
+    _write_turned(run, turned)
     return joined
 
 
@@ -221,23 +218,21 @@ def _fits(row: NameRow) -> bool:
 def rows_at(run: Run, places: set[Place], *, lock: bool = False) -> dict[Place, NameRow]:
     """The rows at these places; locked as they were committed."""
     found: dict[Place, NameRow] = {}
-    for namespace in sorted({namespace for namespace, _ in places}):
-        keys = sorted(key for where, key in places if where == namespace)
-        for start in range(0, len(keys), MAX_BATCH):
-            part = keys[start : start + MAX_BATCH]
-            among = run.dialect.among(len(part))
-            sql = run.dialect.lock_rows(among) if lock else run.dialect.select_where(among)
-            rows = map(name_row, run.rows(sql, key_params(namespace, part)))
-            found |= {(namespace, row.key): row for row in rows}
+    for namespace, keys in parts(places):
+        among = run.dialect.among(len(keys))
+        sql = run.dialect.lock_rows(among) if lock else run.dialect.select_where(among)
+        rows = map(name_row, run.rows(sql, key_params(namespace, keys)))
+        found |= {(namespace, row.key): row for row in rows}
     return found
 
 
 def _write_seats(run: Run, seats: Seats, moved: Mapping[Place, NameRow]) -> None:
     steps: list[Step] = []
+    were = {row.place for row in moved.values()}
     new: dict[bool, list[tuple[NameRow, NameChange]]] = {True: [], False: []}
     for at, row in sorted(seats.new.items()):
         is_adopted = row.first is not None and row.first.adopted
-        is_moved = row in moved.values()
+        is_moved = at in were
         action: Action = "adopted" if is_adopted else "grouped" if is_moved else "claimed"
         change = changed(row, action, was=row.display if is_moved else None, became=row.display)
         before = seats.there.get(at)
@@ -249,22 +244,32 @@ def _write_seats(run: Run, seats: Seats, moved: Mapping[Place, NameRow]) -> None
     for told, rows in new.items():
         for start in range(0, len(rows), MAX_BATCH):
             part = rows[start : start + MAX_BATCH]
-            params = row_params([row for row, _ in part])
-            for i, (row, change) in enumerate(part):
-                params |= {} if told else first_params(i, row, change)
-            run.change(run.dialect.insert(len(part), told=told), params)
+            news = None if told else [change for _, change in part]
+            run.change(*run.dialect.insert_rows([row for row, _ in part], news))
     append(run, steps)
 
 
-def _write_turned(run: Run, rows: Sequence[tuple[NameRow, NameRow]]) -> None:
-    """Have the key of each be a group's."""
+def _write_turned(run: Run, turned: Mapping[Place, NameRow]) -> None:
+    """Have these keys be groups', whose rows were people's.
+
+    Raises:
+        RowVanished: One has changed meanwhile; the transaction is to be run again.
+    """
     steps: list[Step] = []
-    for row, group in rows:
+    for row in turned.values():
         if row.first is not None and row.first.registered:
             make_row(run, str(row.owner))  # their name's first claim has said that they exist
-        after = replace(group, claim_token=None, version=row.version + 1, first=None)
-        write(run, after)
-        steps.append(Step(row, changed(after, "grouped", was=row.display)))
+        group = replace(row, state="group", owner_kind=None, owner=None, version=row.version + 1)
+        steps.append(Step(row, changed(group, "grouped", was=row.display)))
+    for version in {row.version for row in turned.values()}:
+        for namespace, keys in parts(at for at, row in turned.items() if row.version == version):
+            sql = (
+                "UPDATE dibs_names SET state = 'group', owner_kind = NULL, owner = NULL,"
+                f" claim_token = NULL, version = version + 1, updated_at = {run.dialect.clock}"
+                f" WHERE {run.dialect.among(len(keys))} AND version = :version"
+            )
+            if run.change(sql, key_params(namespace, keys) | {"version": version}) != len(keys):
+                raise RowVanished(namespace)
     append(run, steps)
 
 

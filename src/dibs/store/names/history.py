@@ -14,8 +14,9 @@ from dibs.signals import Action, NameChange
 from dibs.store.database.dialects.base import (
     ADOPTED,
     HISTORY_COLUMNS,
+    MANY,
     Run,
-    history_params,
+    Told,
     listed,
     plain,
 )
@@ -235,28 +236,18 @@ def append(run: Run, steps: Sequence[Step]) -> None:
     went unanswered.
     """
     lines = [line for step in steps for line in _lines(step)]
-    params: dict[str, object] = {}
-    for i, one in enumerate(lines):
-        params |= history_params(i, one.change) | {f"at_{i}": one.at}
-    if lines:
-        run.change(run.dialect.insert_history(len(lines)), params)
+    for start in range(0, len(lines), MANY):
+        run.change(*run.dialect.insert_history(lines[start : start + MANY]))
     run.note([step.change for step in steps])
 
 
-class Line(NamedTuple):
-    """What is written of a change, and when it was; None for now."""
-
-    change: NameChange
-    at: int | None = None
-
-
-def _lines(step: Step) -> list[Line]:
+def _lines(step: Step) -> list[Told]:
     """What this change writes: nothing if its row says it all, or the first claim too."""
     row = step.before
     if row is None:
-        return [Line(step.change)] if step.told else []
+        return [(step.change, None)] if step.told else []
     if row.first is None:
-        return [Line(step.change)]
+        return [(step.change, None)]
     first = NameChange(
         row.namespace,
         row.key,
@@ -269,7 +260,7 @@ def _lines(step: Step) -> list[Line]:
         row.first.actor,
         row.first.request_id,
     )
-    return [Line(first, row.first.at), Line(step.change)]
+    return [(first, row.first.at), (step.change, None)]
 
 
 def written(run: Run, changes: Sequence[NameChange]) -> bool:

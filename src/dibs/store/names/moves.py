@@ -114,7 +114,7 @@ def apply_moves(
     """
     leaving = _leaving(run, moves, lock=lock)
     was = {m.claim.token: leaving[id(m)].display for m in moves if m.claim and id(m) in leaving}
-    given_up = {(row.namespace, row.key): row for row in leaving.values()}
+    given_up = {row.place: row for row in leaving.values()}
     outcomes: dict[str, Outcome] = {}
     steps: list[Step] = []
     left = list(leaving.values())

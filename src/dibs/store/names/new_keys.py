@@ -10,14 +10,14 @@ from dibs.errors import InvalidName
 from dibs.names.username import READERS, Username
 from dibs.signals import NameChange
 from dibs.store.accounts.rows import ONLY_NAMED
-from dibs.store.database.dialects.base import Run, key_params, name_row, row_params
+from dibs.store.database.dialects.base import Run, key_params, row_params
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names import groups
-from dibs.store.names.companions import BEHIND, LEFT, MARK, REKEY, companion_key, is_called
+from dibs.store.names.companions import BEHIND, MARK, REKEY, companion_key, is_called
 from dibs.store.names.history import Step, append, changed
-from dibs.store.names.reading import Place, read
+from dibs.store.names.reading import Place, parts, read
 from dibs.store.names.releases import FREE, end_groups, end_row
-from dibs.store.records import Claim, NameRow
+from dibs.store.records import Claim, NameRow, State
 
 Fate = Literal["moved", "ended", "kept"]
 """What became of one name: `kept` has no place to go to."""
@@ -62,10 +62,8 @@ def accompany(run: Run, wanted: Sequence[Wanted], rules: int, merged: list[Place
     merged.clear()  # the transaction may be run again
     marks = {_mark(one): one for one in reversed(wanted)}
     rows = [_companion(marks[at], at[1]) for at in sorted(marks)]
-    params = row_params(rows)
-    for i in range(len(rows)):
-        params |= {f"actor_{i}": REKEY, f"request_id_{i}": None, f"registered_{i}": None}
-    run.change(run.dialect.insert(len(rows)), params)
+    news = [changed(row, "claimed") for row in rows]
+    run.change(*run.dialect.insert_rows(rows, news))
     there = read(run, {*marks, *(one.place for one in wanted)})
     theirs = read(run, {(at[0], there[at].canonical) for at in marks})
     for one in wanted:
@@ -90,30 +88,23 @@ def _has(row: NameRow, key: str, rules: int) -> bool:
         return False
 
 
-def _locked(run: Run, places: Iterable[Place]) -> dict[Place, NameRow]:
-    found: dict[Place, NameRow] = {}
-    for namespace in sorted({namespace for namespace, _ in places}):
-        keys = sorted(key for where, key in places if where == namespace)
-        sql = run.dialect.lock_rows(run.dialect.among(len(keys)))
-        rows = map(name_row, run.rows(sql, key_params(namespace, keys)))
-        found |= {(namespace, row.key): row for row in rows}
-    return found
-
-
 def _leave(run: Run, rows: Sequence[NameRow]) -> list[Step]:
     """Leave keys behind that nobody can have until the old ones are given up.
 
     The rows are locked.
     """
-    for namespace in sorted({row.namespace for row in rows}):
-        keys = [row.key for row in rows if row.namespace == namespace]
+    _become(run, rows, "companion", REKEY)
+    return [Step(row, _news(replace(row, version=row.version + 1))) for row in rows]
+
+
+def _become(run: Run, rows: Iterable[NameRow], state: State, owner: str | None) -> None:
+    for namespace, keys in parts(row.place for row in rows):
         sql = (
-            "UPDATE dibs_names SET state = 'companion', owner_kind = :kind, owner = :kind,"
+            "UPDATE dibs_names SET state = :state, owner_kind = :owner, owner = :owner,"
             " claim_token = NULL, expires_at = NULL, version = version + 1,"
             f" updated_at = {run.dialect.clock} WHERE {run.dialect.among(len(keys))}"
         )
-        run.change(sql, key_params(namespace, keys) | {"kind": REKEY})
-    return [Step(row, _news(replace(row, version=row.version + 1))) for row in rows]
+        run.change(sql, key_params(namespace, keys) | {"state": state, "owner": owner})
 
 
 def _news(row: NameRow) -> NameChange:
@@ -123,8 +114,7 @@ def _news(row: NameRow) -> NameChange:
 def _register(run: Run, rows: Iterable[NameRow]) -> None:
     """Make the rows of users of whom their name's first claim alone says that they exist."""
     only_named = [row for row in rows if row.first is not None and row.first.registered]
-    for namespace in sorted({row.namespace for row in only_named}):
-        keys = [row.key for row in only_named if row.namespace == namespace]
+    for namespace, keys in parts(row.place for row in only_named):
         sql = (
             "INSERT INTO dibs_users (id, created_at) SELECT owner, created_at FROM dibs_names"
             f" WHERE {run.dialect.among(len(keys))} AND {ONLY_NAMED.format('')}"
@@ -137,7 +127,7 @@ def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
     """Move the rows whose new places were never anybody's: nearly all, in a few statements."""
     moved.clear()
     alone = {one.here: one for one in wanted if not one.row.is_member}
-    rows = _locked(run, alone)
+    rows = groups.rows_at(run, set(alone), lock=True)
     targets: dict[Place, Wanted] = {}
     for at, one in alone.items():
         if rows.get(at) == one.row and one.name.key != one.row.key:
@@ -147,7 +137,7 @@ def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
     if not new:
         return
     _register(run, (one.row for one in new))
-    _insert(run, [_renamed(one, 1) for one in new])
+    run.change(*run.dialect.insert_rows([_renamed(one, 1) for one in new]))
     arrived = read(run, {one.place for one in new})
     new = [one for one in new if _is_same(arrived.get(one.place), one.row)]  # or who was quicker
     steps = _leave(run, [one.row for one in new])
@@ -156,11 +146,6 @@ def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
     _point(run, new)
     run.noted.clear()  # whose name it is, and how it is written, is as before
     moved |= {one.here for one in new}
-
-
-def _insert(run: Run, rows: Sequence[NameRow]) -> None:
-    lasts = {f"lasts_{i}": row.expires_in for i, row in enumerate(rows)}
-    run.change(run.dialect.insert(len(rows), told=True), row_params(rows) | lasts)
 
 
 def _is_same(now: NameRow | None, row: NameRow) -> bool:
@@ -175,15 +160,10 @@ def _is_same(now: NameRow | None, row: NameRow) -> bool:
 
 def _point(run: Run, moved: Sequence[Wanted]) -> None:
     """Have companions say that the row of their name is at its new key."""
-    for namespace in sorted({one.row.namespace for one in moved}):
-        keys = sorted({one.name.key for one in moved if one.row.namespace == namespace})
-        params = key_params(namespace, [companion_key(key) for key in keys])
-        cases = "".join(f" WHEN :key_{i} THEN :to_{i}" for i in range(len(keys)))
-        sql = (
-            f"UPDATE dibs_names SET canonical = CASE name_key{cases} END, version = version + 1"
-            f" WHERE {run.dialect.among(len(keys))}"
-        )
-        run.change(sql, params | {f"to_{i}": key for i, key in enumerate(keys)})
+    for namespace, keys in parts((at, companion_key(key)) for at, key in (o.place for o in moved)):
+        # Behind the mark.
+        sql = "UPDATE dibs_names SET canonical = SUBSTR(name_key, 2), version = version + 1"
+        run.change(f"{sql} WHERE {run.dialect.among(len(keys))}", key_params(namespace, keys))
 
 
 def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
@@ -193,7 +173,7 @@ def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
         RowVanished: A row kept changing; the transaction is to be run again.
     """
     groups.lock_all(run, [one.row])
-    rows = _locked(run, {one.here, one.place})
+    rows = groups.rows_at(run, {one.here, one.place}, lock=True)
     row, met = rows.get(one.here), rows.get(one.place)
     if row is None or (row.display, row.state) != (one.row.display, one.row.state) or row.free:
         fates.append("moved")  # it is another name by now, whose claim has taken the new key
@@ -231,7 +211,10 @@ def _arrive(run: Run, one: Wanted, met: NameRow | None, steps: list[Step]) -> Fa
     if is_taken and row.state != "owned":
         return "ended"
     after = _renamed(one, 1 if met is None else met.version + 1)
-    _insert(run, [after]) if met is None else _overwrite(run, after)
+    if met is None:
+        run.change(*run.dialect.insert_rows([after]))
+    else:
+        _overwrite(run, after)
     steps.append(Step(met, _news(after), told=met is None))
     return "moved"
 
@@ -259,15 +242,16 @@ def _overwrite(run: Run, after: NameRow) -> None:
 def free_some(run: Run, rows: Sequence[NameRow]) -> None:
     """Delete companions, and let go of old keys that names have left behind."""
     marked = [row for row in rows if MARK <= row.key < BEHIND]
-    for namespace in sorted({row.namespace for row in marked}):
-        keys = [row.key for row in marked if row.namespace == namespace]
-        sql = f"DELETE FROM dibs_names WHERE {run.dialect.among(len(keys))} AND {LEFT}"
+    for namespace, keys in parts(row.place for row in marked):
+        sql = f"DELETE FROM dibs_names WHERE {run.dialect.among(len(keys))}"
         run.change(sql, key_params(namespace, keys))
-    left = _locked(run, {(row.namespace, row.key) for row in rows if row not in marked})
-    gone = [
-        end_row(run, row, FREE, action="released")
-        for row in left.values()
-        if row.state == "companion"
+    left = groups.rows_at(run, {row.place for row in rows if row not in marked}, lock=True)
+    gone = [row for row in left.values() if row.state == "companion"]
+    _become(run, gone, "free", None)
+    ended = [replace(row, version=row.version + 1) for row in gone]
+    steps = [
+        Step(row, changed(after, "released", was=row.display))
+        for row, after in zip(gone, ended, strict=True)
     ]
-    append(run, [one.step for one in gone])
+    append(run, steps)
     run.noted.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import NoReturn
 
@@ -18,8 +18,20 @@ Place = tuple[str, str]
 """A namespace and a key: what the database makes unique."""
 
 
+MAX_BATCH = 500
+"""Keys in one statement."""
+
+
+def parts(places: Iterable[Place]) -> Iterator[tuple[str, list[str]]]:
+    """The keys of each namespace, in order, as many at a time as one statement takes."""
+    for namespace, group in groupby(sorted(set(places)), key=lambda place: place[0]):
+        keys = [key for _, key in group]
+        for start in range(0, len(keys), MAX_BATCH):
+            yield namespace, keys[start : start + MAX_BATCH]
+
+
 def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Place, NameRow]:
-    """The rows at these places, one statement a namespace.
+    """The rows at these places.
 
     Args:
         run: Sends the statements.
@@ -30,16 +42,14 @@ def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Plac
         RulesReplaced: Those are not in force; asked of the rows' own statement, if there are any.
     """
     rows: dict[Place, NameRow] = {}
-    for namespace, group in groupby(sorted(places), key=lambda place: place[0]):
-        keys = [key for _, key in group]
-        ruled = rules is not None
+    ruled = rules is not None
+    for namespace, keys in parts(places):
         if run.takes_lists and len(keys) > 1:
             sql = run.dialect.select_listed(ruled=ruled)
             found = run.rows(sql, {"namespace": namespace, "keys": keys})
         else:
-            found = run.rows(
-                run.dialect.select(len(keys), ruled=ruled), key_params(namespace, keys)
-            )
+            sql = run.dialect.select(len(keys), ruled=ruled)
+            found = run.rows(sql, key_params(namespace, keys))
         if rules is not None:
             require_rules(rules, {row[-1] for row in found})
             found = [row[:-1] for row in found]

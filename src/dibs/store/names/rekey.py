@@ -20,7 +20,7 @@ from dibs.store.names.new_keys import Fate, Wanted, accompany, free_some, move_a
 from dibs.store.names.reading import Place, read
 from dibs.store.records import NameRow
 
-BATCH = 100
+BATCH = 500
 PATIENCE_S = 60.0
 """How long one batch may take, with all that it waits for."""
 
@@ -28,7 +28,8 @@ LEASE_S = 5.0
 """So long a server may look people up as it did before it hears of another phase."""
 
 PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
-PAGE = "(namespace > :namespace OR (namespace = :namespace AND name_key > :key))"
+
+NO_NAMES = "('companion', 'group')"
 
 Tell = Callable[[str], None]
 
@@ -183,20 +184,27 @@ class Rekey:
 
     # --- every name --------------------------------------------------------
 
-    def _pages(self) -> Iterator[list[NameRow]]:
-        """Every row that is not free and no companion, in the order of places."""
-        after: Place = ("", "")
-        while True:
-            params = {"namespace": after[0], "key": after[1], "limit": BATCH}
-            sql = self._transactions.dialect.select_where(
-                f"{PAGE} ORDER BY namespace, name_key LIMIT :limit"
-            )
-            look = methodcaller("rows", sql, params)
-            rows = [name_row(row) for row in self._transactions.read(look, deadline=_soon())]
-            if not rows:
-                return
-            after = rows[-1].namespace, rows[-1].key
-            yield [row for row in rows if not row.free and row.state not in ("companion", "group")]
+    def _pages(self, those: str = "") -> Iterator[list[NameRow]]:
+        """Every row that is not free and no companion, or those of them, in the order of places."""
+        where = f"namespace = :namespace AND name_key > :key AND state NOT IN {NO_NAMES} {those}"
+        sql = self._transactions.dialect.select_where(f"{where} ORDER BY name_key LIMIT {BATCH}")
+        namespace = ""
+        while namespace := self._next(namespace):
+            after = ""
+            while True:
+                params = {"namespace": namespace, "key": after}
+                look = methodcaller("rows", sql, params)
+                rows = [name_row(row) for row in self._transactions.read(look, deadline=_soon())]
+                if not rows:
+                    break
+                after = rows[-1].key
+                yield [row for row in rows if not row.free]
+
+    def _next(self, namespace: str) -> str:
+        """The namespace after this one; empty if there is none."""
+        sql = "SELECT MIN(namespace) FROM dibs_names WHERE namespace > :namespace"
+        look = methodcaller("rows", sql, {"namespace": namespace})
+        return plain(self._transactions.read(look, deadline=_soon())[0])[0] or ""
 
     def _wanted(self, rows: Iterable[NameRow], rules: int, done: Rekeyed) -> list[Wanted]:
         """Those of the rows whose names have another key by these rules."""
@@ -206,7 +214,7 @@ class Rekey:
             try:
                 name = READERS[rules](row.display)
             except InvalidName:
-                done.keyless.append((row.namespace, row.key))
+                done.keyless.append(row.place)
                 continue
             if name.key != row.group[1] or name.canonical != row.canonical:
                 found.append(Wanted(row, name))
@@ -214,8 +222,10 @@ class Rekey:
         return found
 
     def _write(self, work: Callable[[Run], None]) -> None:
+        began = time.monotonic()
         with acting_as(REKEY):
             self._transactions.write(work, changed=lambda _: True, deadline=_soon())
+        self._transactions.dialect.give_way(time.monotonic() - began)
 
     # --- both --------------------------------------------------------------
 
@@ -244,16 +254,17 @@ class Rekey:
 
     def _move_names(self, rules: int) -> Rekeyed:
         """Move all; again, as long as somebody was in the way who has moved since."""
-        done = Rekeyed()
-        while True:
+        done, left = Rekeyed(), True
+        while left:
             before, done.names, done.apart = done.moved + done.ended, 0, 0
             done.keyless.clear()
-            for page in self._pages():
+            for page in self._pages(f"AND rules_version <> {rules}"):
                 if wanted := self._wanted(page, rules, done):
                     self._move_page(wanted, done)
                     self._tell(f"{done.names} names, {done.moved} moved")
-            if done.moved + done.ended == before:
-                return done
+            went = done.moved + done.ended - before
+            left = 0 < went < done.apart
+        return done
 
     def _move_page(self, wanted: Sequence[Wanted], done: Rekeyed) -> None:
         moved: set[Place] = set()

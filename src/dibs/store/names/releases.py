@@ -158,7 +158,7 @@ def release_for_good(
 def locked(run: Run, where: str, params: Mapping[str, object]) -> list[NameRow]:
     """The rows that are about to be changed, in the order in which everybody locks them."""
     rows = [name_row(row) for row in run.rows(run.dialect.lock_where(where), params)]
-    return hold(run, sorted(rows, key=lambda row: (row.namespace, row.key)))
+    return hold(run, sorted(rows, key=lambda row: row.place))
 
 
 def _write(run: Run, after: NameRow, lasts: int | None) -> None:

@@ -191,7 +191,7 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
         if not lock_user(run, user_id):
             raise UserNotFound
     groups.lock_all(run, [name, theirs])
-    seen = {(row.namespace, row.key): row for row in (name, theirs)}
+    seen = {row.place: row for row in (name, theirs)}
     rows = read(run, {*seen, place(wish.instead)}, rules=wish.instead.username.in_force)
     new = rows.get(place(wish.instead))
     if new is not None and new.won_by(wish.instead.token):

@@ -528,7 +528,7 @@ class NameStore:
         sql = dialect.select_where(where)
         rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         found = [row for row in map(name_row, rows) if not row.free]
-        return sorted(found, key=lambda row: (row.namespace, row.key))
+        return sorted(found, key=lambda row: row.place)
 
     def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
         """Every reserved name, in the order of their keys.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from dibs.store.records import Claim, FirstClaim, NameRow
 
 Params = Mapping[str, object]
 Row = Sequence[Any]
+Told = tuple[NameChange, int | None]
+"""A change, and when it was; None for now."""
 
 
 UPGRADE = "dibs db upgrade"
@@ -75,6 +78,12 @@ FIRST_COLUMNS = "created_at, updated_at, actor, request_id, registered"
 """What a row says of its first claim while `updated_at` is NULL."""
 
 WHOSE = "name_key, state, owner_kind, owner"
+FEW = 20
+"""More rows than that are one parameter where a driver is slow to read a statement for many."""
+
+SEPARATOR = "\x02"
+"""No key has it in it."""
+
 MANY = 500
 """Rows in one statement: SQLite takes 32,766 parameters."""
 
@@ -270,6 +279,12 @@ class Dialect:
         del connection
         return False
 
+    @classmethod
+    def give_way(cls, seconds: float) -> None:
+        """Let others write, after one of many transactions, which took so many seconds."""
+        if cls.one_writer:  # who waits asks again every 100 ms, and others have come meanwhile
+            time.sleep(min(0.5, seconds / 2))
+
     # --- statements --------------------------------------------------------
 
     @staticmethod
@@ -356,15 +371,32 @@ class Dialect:
         )
 
     @classmethod
-    def insert_history(cls, count: int) -> str:
-        """Write `count` lines of the history; one that exists, an earlier attempt wrote."""
+    def insert_rows(
+        cls, rows: Sequence[NameRow], news: Sequence[NameChange] | None = None
+    ) -> tuple[str, dict[str, object]]:
+        """Insert many names as these rows are, passing over those whose key exists.
+
+        Args:
+            rows: Of version 1.
+            news: What the history is to say of each, kept by the row; None if it says so now.
+        """
+        params = row_params(rows)
+        for i, row in enumerate(rows):
+            params[f"lasts_{i}"] = row.expires_in
+            params |= {f"{name}_{i}": of for name, of in first_claim(row, news, i).items()}
+        return cls.insert(len(rows), told=news is None), params
+
+    @classmethod
+    def insert_history(cls, lines: Sequence[Told]) -> tuple[str, dict[str, object]]:
+        """Write lines of the history; one that exists, an earlier attempt wrote."""
         rows = ", ".join(
-            f"({history_values(i)}, COALESCE(:at_{i}, {cls.clock}))" for i in range(count)
+            f"({history_values(i)}, COALESCE(:at_{i}, {cls.clock}))" for i in range(len(lines))
         )
-        return (
-            f"INSERT INTO dibs_history ({HISTORY_COLUMNS}, at) VALUES {rows}"
-            f" {cls.pass_over('namespace, name_key, version')}"
-        )
+        params: dict[str, object] = {}
+        for i, (change, at) in enumerate(lines):
+            params |= history_params(i, change) | {f"at_{i}": at}
+        sql = f"INSERT INTO dibs_history ({HISTORY_COLUMNS}, at) VALUES {rows}"
+        return f"{sql} {cls.pass_over('namespace, name_key, version')}", params
 
     @classmethod
     def take_over(cls, *, when_free: bool) -> str:
@@ -566,13 +598,15 @@ def _params(
     }
 
 
-def first_params(i: int, row: NameRow, change: NameChange) -> dict[str, object]:
-    """What a new row says of its first claim, which was this change."""
+def first_claim(row: NameRow, news: Sequence[NameChange] | None, i: int) -> dict[str, object]:
+    """What a new row says of its first claim, which was a change of these: nothing of none."""
+    if news is None:
+        return {}
     is_adopted = row.first is not None and row.first.adopted
     return {
-        f"actor_{i}": change.actor,
-        f"request_id_{i}": change.request_id,
-        f"registered_{i}": ADOPTED if is_adopted else None,
+        "actor": news[i].actor,
+        "request_id": news[i].request_id,
+        "registered": ADOPTED if is_adopted else None,
     }
 
 
@@ -587,8 +621,11 @@ def history_params(i: int, change: NameChange) -> dict[str, object]:
 
 
 def key_params(namespace: str, keys: Sequence[str]) -> dict[str, object]:
-    """The parameters of `Dialect.select`."""
-    return {"namespace": namespace, **{f"key_{i}": key for i, key in enumerate(keys)}}
+    """The parameters of `Dialect.among`: each key, and where they are many all in one text."""
+    params: dict[str, object] = {f"key_{i}": key for i, key in enumerate(keys)}
+    if len(keys) >= FEW:
+        params["keys"] = SEPARATOR.join(keys)
+    return params | {"namespace": namespace}
 
 
 def plain(row: Row) -> list[Any]:
