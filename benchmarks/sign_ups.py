@@ -17,6 +17,7 @@ from typing import Any
 from dibs.checker import Operation, judge
 from dibs.errors import RulesReplaced
 from dibs.names import Lookalikes, Parser
+from dibs.names.skeleton import rules_version
 from dibs.names.username import READERS
 from dibs.store import Won
 from dibs.store.names.releases import Quarantine
@@ -58,9 +59,14 @@ class Told:
 
 @dataclass(slots=True)
 class Crowd:
-    """People, and the servers that they choose from; the second one has other rules."""
+    """People, and the servers that they choose from; the second one has other rules.
+
+    Attributes:
+        judged: The version of the rules by which the checker is told of names.
+    """
 
     servers: list[Server]
+    judged: int
     told: Told = field(default_factory=Told)
     stage: str = "idle"
 
@@ -96,7 +102,7 @@ class Crowd:
             self.told.refused[stage, side] += 1
             return None
         finally:
-            key = READERS[41](name).key  # of the rules that merge most
+            key = READERS[self.judged](name).key
             code = "" if outcome != "refused" else "taken" if kind == "claim" else "not_owner"
             ended = time.monotonic_ns()
             self.told.history.append(
@@ -112,7 +118,7 @@ def made(url: str, rules: Sequence[Rules]) -> list[Server]:
 
 def sign_up(url: str, rules: Sequence[Rules], rate: float, pipe: Connection) -> None:
     """Have people sign up until there is no next stage; in `both` the second server begins."""
-    crowd = Crowd(made(url, rules[:1]))
+    crowd = Crowd(made(url, rules[:1]), rules_version(*rules[-1]))
     pipe.send("ready")
     number, due = 0, time.monotonic()
     with ThreadPoolExecutor(THREADS) as pool:

@@ -66,6 +66,8 @@ class Online:
         self.types(watch, "audit", COLUMN, fails=True)  # somebody would notice
         bring_in = partial(self.types, watch, "import", COLUMN, "--batch", self.batch)
         self.during(watch, "import", bring_in)
+        # Whoever left on SQLite between the import's look and its COMMIT has left their name there.
+        self.types(watch, "verify", COLUMN, "--mend")
         self.types(watch, "verify", COLUMN)
         self.during(on, "on", lambda: time.sleep(0.5))
         self.types(on, "verify", COLUMN)
