@@ -20,7 +20,7 @@ from dibs.names import Lookalikes, Parser
 from dibs.names.skeleton import rules_version
 from dibs.names.username import READERS
 from dibs.store import Won
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 from tests.race.test_rekey import Server, server
 from tests.support.contract import soon
 

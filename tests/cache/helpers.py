@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from dibs.cache import Entry, MemoryCache
-from dibs.cache.base import Held
+from dibs.cache.entry import Held
 from dibs.cache.redis.address import Address
 from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.taken import RedisCache, Sealer

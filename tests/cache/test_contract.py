@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dibs.cache.base import STALE_FILL_SECONDS
+from dibs.cache.entry import STALE_FILL_SECONDS
 from dibs.cache.redis.taken import PUT_SHA
 from dibs.names import parse
 from dibs.store import Won

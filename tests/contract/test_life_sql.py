@@ -10,7 +10,7 @@ from sqlalchemy import text
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store import Claim, NameRow, Won
 from dibs.store.accounts.users import Users
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 from dibs.store.names.renames import Pace, Transfer
 from dibs.store.names.store import NameStore
 from tests.contract.crashes import Crash, fused

@@ -13,7 +13,7 @@ from dibs.signals import SIGNALS, NameChange
 from dibs.store import Failed, NameRow, Outcome, Won
 from dibs.store.accounts.users import Users
 from dibs.store.database.transactions import Transactions
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 from dibs.store.names.renames import Transfer
 from dibs.store.names.store import NameStore
 from tests.contract.rows import expire

@@ -13,7 +13,7 @@ import pytest
 
 from dibs.registry.holds import Held
 from dibs.store import Lost, Won
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 from tests.contract.rows import expire
 from tests.histories import announced, assert_announced, assert_history
 from tests.race.harness import assert_one_winner, at_once, claim_at_once

@@ -20,9 +20,9 @@ from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import Inserted
 from dibs.store.database.dialects.postgresql import PostgreSQL
 from dibs.store.database.transactions import DriverRun
-from dibs.store.names import claims, releases, renames
+from dibs.store.names import claims, quarantine, renames
 from dibs.store.names import store as changing
-from dibs.store.names.releases import end_row
+from dibs.store.names.quarantine import end_row
 from dibs.store.names.store import NameStore
 from tests.backends import MARIADB, POSTGRESQL
 from tests.contract.rows import expire
@@ -92,7 +92,7 @@ def test_a_rename_that_locks_nobody(store: NameStore, monkeypatch: Any) -> None:
 def test_a_change_that_is_not_made(store: NameStore, monkeypatch: Any) -> None:
     """Two names for one: the history says that the old one was given up, its row does not."""
     old = win(store, a_claim("ada", user=True))
-    monkeypatch.setattr(releases, "_write", lambda *_: None)
+    monkeypatch.setattr(quarantine, "_write", lambda *_: None)
     assert isinstance(store.rename(a_rename(old, "eve"), deadline=soon()), Won)
     with pytest.raises(AssertionError):
         assert_history(store)

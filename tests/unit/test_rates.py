@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import get_args, get_type_hints
+
 import pytest
 
 from dibs.app import create_app
-from dibs.config.rates import DEFAULTS, Rate, parse
+from dibs.config.rates import DEFAULTS, FAILURES, Rate, parse
 from dibs.errors import ConfigError
+from dibs.web.http.route import Route
 
 
 def test_what_is_built_in_can_be_read():
     assert parse("on") == parse("") == parse(" on ")
     assert parse("on").keys() == DEFAULTS.keys()
     assert parse("off") == {}
+
+
+def test_every_group_of_a_route_has_a_rate():
+    """One that has none would be without a limit, and nobody would notice."""
+    groups = set(get_args(get_args(get_type_hints(Route)["limit"])[0]))
+    assert groups == set(DEFAULTS) - set(FAILURES)
 
 
 def test_one_group_may_differ():

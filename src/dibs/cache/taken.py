@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from dibs.cache.base import STALE_FILL_SECONDS, Entry, TakenCache
+from dibs.cache.entry import STALE_FILL_SECONDS, Entry, TakenCache
 from dibs.context import Deadline
 from dibs.observe import Counters
 

@@ -29,7 +29,7 @@ from dibs.store.host import constraint as _constraint  # noqa: F401  # hears of 
 from dibs.store.host.columns import Rules
 from dibs.store.host.guard import add_guard
 from dibs.store.models import ALL_TABLES, attach
-from dibs.store.names.releases import FREE
+from dibs.store.names.quarantine import FREE
 
 if TYPE_CHECKING:
     from dibs.accounts.policy import Reading

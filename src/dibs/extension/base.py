@@ -25,11 +25,11 @@ from dibs.store.host.connection import (
     plain_session,
     session_source,
 )
-from dibs.store.host.events import Fate
+from dibs.store.host.endings import Fate
 from dibs.store.host.owners import instance_state, kind_of, session_of, write_to
 from dibs.store.host.pending import leave_out
 from dibs.store.models import attach, names
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from dibs.store.host.columns import GuardedColumn

@@ -26,7 +26,7 @@ from dibs.store.host import session as host
 from dibs.store.host.connection import plain_session, restarts
 from dibs.store.host.session import Wish
 from dibs.store.names.moves import OldName
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 
 T = TypeVar("T")
 TRIES = 5

@@ -16,7 +16,7 @@ from dibs.state import AppState, current_state
 from dibs.store.database.engine import is_at
 from dibs.store.host.columns import guards_of
 from dibs.store.host.connection import AnyEngine, NameTable
-from dibs.store.host.events import Fate, FreedName, follow_owners, on_freed
+from dibs.store.host.endings import Fate, FreedName, follow_owners, on_freed
 from dibs.store.models import ALL_TABLES, NAME_TABLES, Tables
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dibs.store import (
     NameRow,
     NameStore,
 )
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 from dibs.strategies import Strategy
 
 

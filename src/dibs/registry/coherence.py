@@ -4,7 +4,7 @@ Caches are told before COMMIT: afterwards none may refuse a name that is free. T
 version that the row is about to get, so that nothing read before the commit outlives it.
 
 A host's transaction may outlast what caches remember of that: its names are told again after
-COMMIT (`dibs.store.host.events`), through `invalidate`.
+COMMIT (`dibs.store.host.endings`), through `invalidate`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from operator import itemgetter
 from dibs.cache import NameFilter, NoFilter, TakenNames
 from dibs.context import Deadline
 from dibs.store import Lost, NameRow, NameStore, Outcome
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 from dibs.store.names.renames import Rename, Transfer
 
 

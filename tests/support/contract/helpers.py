@@ -22,7 +22,7 @@ from dibs.store import (
     Outcome,
     Won,
 )
-from dibs.store.names.releases import FREE, Quarantine
+from dibs.store.names.quarantine import FREE, Quarantine
 from dibs.store.records import State
 
 PATIENCE_S = 30.0

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import replace
 
 from dibs.store import NameRow, NameStore
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 from dibs.store.records import State
 from tests.support.contract.helpers import (
     AN_HOUR_MS,

@@ -12,7 +12,7 @@ import pytest
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.names import Username
 from dibs.store import Lost, NameRow, NameStore, Outcome, Won
-from dibs.store.names.releases import FREE, Quarantine
+from dibs.store.names.quarantine import FREE, Quarantine
 from dibs.store.names.renames import Pace, Rename, Transfer
 from tests.support.contract.helpers import (
     AN_HOUR_MS,

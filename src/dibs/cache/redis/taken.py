@@ -17,7 +17,7 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import InvalidResponse, NoScriptError, OutOfMemoryError
 
-from dibs.cache.base import STALE_FILL_SECONDS, Entry
+from dibs.cache.entry import STALE_FILL_SECONDS, Entry
 from dibs.cache.redis.address import Client
 from dibs.cache.redis.breaker import Away, RedisBreaker
 from dibs.context import CacheTime, Deadline

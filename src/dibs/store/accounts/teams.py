@@ -13,7 +13,7 @@ from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import listed, plain
 from dibs.store.database.transactions import Transactions
-from dibs.store.names.releases import release_for_good
+from dibs.store.names.quarantine import release_for_good
 from dibs.store.records import NewTeam
 
 THIS_ONE = "team_id = :team_id AND user_id = :user_id"

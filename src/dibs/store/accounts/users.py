@@ -13,7 +13,7 @@ from dibs.store.accounts.teams import leave_all
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import CANONICAL, listed, plain
 from dibs.store.database.transactions import Transactions
-from dibs.store.names.releases import release_for_good
+from dibs.store.names.quarantine import release_for_good
 from dibs.store.records import keys_of
 
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import ColumnProperty, InstanceState, InstrumentedAttribute,
 from dibs.errors import ConfigError, NameTaken
 from dibs.names import Username
 from dibs.store.host.connection import NameTable
-from dibs.store.host.events import Fate
+from dibs.store.host.endings import Fate
 from dibs.store.host.pending import filled, is_sql
-from dibs.store.names.releases import Quarantine
+from dibs.store.names.quarantine import Quarantine
 from dibs.store.records import NameRow
 
 GUARDS = "dibs.guards"

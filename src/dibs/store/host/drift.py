@@ -24,15 +24,15 @@ from dibs.names import Username
 from dibs.store.database.dialects.base import Run, listed, name_row
 from dibs.store.host.columns import GuardedColumn
 from dibs.store.host.connection import HostRun, NameTable, connect, lock_timeout, translated_errors
-from dibs.store.host.events import announce_later, freed
+from dibs.store.host.endings import announce_later, freed
 from dibs.store.host.owners import joined, kind_of
 from dibs.store.host.people import MappedPeople, Record
 from dibs.store.names.adoption import renamed_by_plan
 from dibs.store.names.claims import decide, place
 from dibs.store.names.groups import who_has
 from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.quarantine import FREE, release_for_good
 from dibs.store.names.reading import read
-from dibs.store.names.releases import FREE, release_for_good
 from dibs.store.records import Claim, Lost, NameRow
 
 PAGE = 500

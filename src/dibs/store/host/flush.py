@@ -30,13 +30,13 @@ from dibs.store.host.connection import (
     open_connection,
     translated_errors,
 )
-from dibs.store.host.events import announce_later, freed, keep
+from dibs.store.host.endings import announce_later, freed, keep
 from dibs.store.host.owners import bind_of
 from dibs.store.host.pending import PendingName, owner_of, write_owners
 from dibs.store.host.reading import owned_in_session
 from dibs.store.host.refused import REFUSED, in_flush
 from dibs.store.names.moves import Move, OldName, apply_moves
-from dibs.store.names.releases import FREE, Quarantine
+from dibs.store.names.quarantine import FREE, Quarantine
 from dibs.store.records import Claim, Lost, Outcome, Won
 
 log = logging.getLogger(__name__)

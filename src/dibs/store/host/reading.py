@@ -20,8 +20,8 @@ from dibs.store.host.owners import Owner
 from dibs.store.names.companions import resolved
 from dibs.store.names.groups import holders
 from dibs.store.names.history import PastChange, read_history
+from dibs.store.names.quarantine import OF_OWNER
 from dibs.store.names.reading import read
-from dibs.store.names.releases import OF_OWNER
 from dibs.store.records import NameRow
 
 

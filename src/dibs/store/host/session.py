@@ -27,14 +27,14 @@ from dibs.store.host.connection import (
     lock_timeout,
     translated_errors,
 )
-from dibs.store.host.events import announce_later, freed
+from dibs.store.host.endings import announce_later, freed
 from dibs.store.host.owners import Owner, identify, instance_state
 from dibs.store.host.pending import PendingName, leave_out, owner_of, write_owners
 from dibs.store.host.reading import held_by
 from dibs.store.names.claims import decide
 from dibs.store.names.history import append
 from dibs.store.names.moves import Move, OldName, apply_moves
-from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_row, locked, release_where
+from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_row, locked, release_where
 from dibs.store.names.renames import Rename, apply_rename
 from dibs.store.records import Claim, NameRow, Outcome, Won, keys_of, short_token
 

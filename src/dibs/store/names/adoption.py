@@ -14,8 +14,8 @@ from dibs.store.host.connection import HostRun
 from dibs.store.names.groups import join, lock_all, rows_at, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.quarantine import FREE, end_groups, end_row
 from dibs.store.names.reading import Place, parts, require_rules
-from dibs.store.names.releases import FREE, end_groups, end_row
 from dibs.store.records import BEHIND, Claim, NameRow, Won, owned
 
 ACTOR = "adopt"

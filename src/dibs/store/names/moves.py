@@ -13,8 +13,8 @@ from dibs.store.database.transactions import RowVanished
 from dibs.store.names import companions, groups
 from dibs.store.names.claims import decide, place
 from dibs.store.names.history import Step, append, changed
+from dibs.store.names.quarantine import Quarantine, end_groups, end_row
 from dibs.store.names.reading import Place, read
-from dibs.store.names.releases import Quarantine, end_groups, end_row
 from dibs.store.records import MARK, Claim, Lost, NameRow, Outcome, Won, owned
 
 

@@ -15,8 +15,8 @@ from dibs.store.database.transactions import RowVanished
 from dibs.store.names import groups
 from dibs.store.names.companions import BEHIND, MARK, REKEY, companion_key, is_called
 from dibs.store.names.history import Step, append, changed
+from dibs.store.names.quarantine import FREE, end_groups, end_row
 from dibs.store.names.reading import Place, parts, read
-from dibs.store.names.releases import FREE, end_groups, end_row
 from dibs.store.records import Claim, NameRow, State
 
 Fate = Literal["moved", "ended", "kept"]

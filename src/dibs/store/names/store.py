@@ -34,8 +34,8 @@ from dibs.store.names.claims import (
 from dibs.store.names.companions import resolved
 from dibs.store.names.group_commit import GroupCommit
 from dibs.store.names.history import append, written
+from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
 from dibs.store.names.reading import read, tell_followed
-from dibs.store.names.releases import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
 from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.records import (
     DEFAULT_NAMESPACE,

@@ -13,7 +13,7 @@ from dibs.config.namespaces import Namespaces
 from dibs.signals import NameChange, announce
 from dibs.store.host.connection import HostRun, has_names, translated_errors
 from dibs.store.host.owners import bind_of, fitting, identity_of, kind_of
-from dibs.store.names.releases import release_for_good
+from dibs.store.names.quarantine import release_for_good
 from dibs.store.records import Claim, NameRow
 
 NEWS = "dibs.news"
