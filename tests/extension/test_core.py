@@ -139,11 +139,15 @@ def test_tables_that_no_migration_of_the_host_makes(tmp_path):
 
 
 def test_the_service_says_what_it_needs(core):
-    for command in ("serve", "check", "names show ada"):
+    for command, needs in (
+        ("serve", "pip install 'dibs[service]'"),
+        ("check", "run `dibs db upgrade`"),
+        ("names show ada", "run `dibs db upgrade`"),
+    ):
         said = core.run("dibs", *command.split())
         assert said.returncode == 1
         assert said.stderr.count("\n") == 1
-        assert "pip install 'dibs[service]'" in said.stderr
+        assert needs in said.stderr
     assert core.run("dibs", "--version").returncode == 0
     mounted = f"import sys; sys.path.insert(0, {str(HOST.parent)!r}); import core;"
     mounted += "core.dibs.init_app(core.Flask('x'), api=True)"

@@ -75,7 +75,8 @@ def test_a_name_of_ones_own(guarded: Guarded, asked):
         for somebody in (bob, guarded.Member(), None):
             assert asked(guarded, name, owner=lambda who=somebody: who)[0] is None
     assert asked(guarded, "admin", owner=lambda: bob) == ("admin", [])
-    assert asked(guarded, "Admin", owner=lambda: bob)[0] is None
+    assert asked(guarded, "Admin", owner=lambda: bob) == ("Admin", [])
+    assert asked(guarded, "Admin", owner=lambda: ada)[0] is None
 
 
 @inputs
