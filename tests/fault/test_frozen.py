@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from dibs.store import Budget, Won
-from dibs.store.names.store import JUST_NOW, NameStore
+from dibs.store.names.attempts import JUST_NOW
+from dibs.store.names.store import NameStore
 from tests.backends import open_store
 from tests.fault.helpers import (
     BUDGET,

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from dibs.store.names.store import JUST_NOW
+from dibs.store.names.attempts import JUST_NOW
 from dibs.store.schema import upgrade
 from tests.backends import SERVED, open_store
 from tests.conftest import missing
