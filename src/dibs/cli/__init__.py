@@ -7,34 +7,61 @@ imports what it works with where it works: neither Flask nor SQLAlchemy is loade
 from __future__ import annotations
 
 import logging
+from collections.abc import MutableMapping
+from importlib import import_module
 from typing import Any
 
 import click
 
-from dibs.cli.adopt import adopt
-from dibs.cli.compare import compare
-from dibs.cli.database import check, db
-from dibs.cli.filter import filter_
-from dibs.cli.keys import keys
-from dibs.cli.names import names
-from dibs.cli.prove import prove
-from dibs.cli.ready import explain
-from dibs.cli.register import register
-from dibs.cli.rekey import rekey
-from dibs.cli.reserve import reserve
-from dibs.cli.serve import serve
-from dibs.cli.user import staff, user
-from dibs.errors import DibsError
+HOMES = {
+    "adopt": "adopt",
+    "check": "database",
+    "compare": "compare",
+    "db": "database",
+    "filter": "filter:filter_",
+    "keys": "keys",
+    "names": "names",
+    "prove": "prove",
+    "register": "register",
+    "reserve": "reserve",
+    "serve": "serve",
+    "staff": "user",
+    "user": "user",
+}
+"""Where each command is, and what it is called there if not by its own name."""
 
 
 class Commands(click.Group):
-    """Commands that report errors in a sentence, as `dibs` and as `flask dibs`."""
+    """Commands that report errors in a sentence, as `dibs` and as `flask dibs`.
+
+    Each is imported when it is asked for, or when the help is.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        every = super().list_commands(ctx)
-        return every if ctx.parent is None else [one for one in every if one != "serve"]
+        return [one for one in HOMES if ctx.parent is None or one != "serve"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in HOMES:
+            return None
+        module, _, name = HOMES[cmd_name].partition(":")
+        found: click.Command = getattr(import_module(f"dibs.cli.{module}"), name or cmd_name)
+        return found
+
+    @property
+    def commands(self) -> MutableMapping[str, click.Command]:
+        """All of them, by name: what click keeps in a dict."""
+        with click.Context(self) as ctx:
+            return {one: found for one in HOMES if (found := self.get_command(ctx, one))}
+
+    @commands.setter
+    def commands(self, given: object) -> None:
+        """Nothing is kept."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        from dibs.cli.ready import explain
+        from dibs.errors import DibsError
+
         try:
             return super().invoke(ctx)
         except DibsError as error:
@@ -45,25 +72,6 @@ class Commands(click.Group):
 @click.version_option(package_name="dibs", prog_name="dibs")
 def group() -> None:
     """Usernames that belong to one person."""
-
-
-adopt.add_command(rekey)
-for command in (
-    serve,
-    db,
-    check,
-    adopt,
-    register,
-    names,
-    reserve,
-    staff,
-    keys,
-    user,
-    compare,
-    prove,
-    filter_,
-):
-    group.add_command(command)
 
 
 def main() -> None:

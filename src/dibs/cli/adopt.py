@@ -21,6 +21,7 @@ from dibs.cli.people import (
     source_options,
     watched,
 )
+from dibs.cli.rekey import rekey
 from dibs.cli.target import extension_of, find_target, host_app, typed
 from dibs.errors import ConfigError
 from dibs.observe import counted
@@ -43,7 +44,7 @@ def adopt() -> None:
     """The people that an app has already (flask dibs adopt ...)."""
 
 
-for command in (import_, groups, resolve, undo):
+for command in (rekey, import_, groups, resolve, undo):
     adopt.add_command(command)
 
 
