@@ -7,10 +7,13 @@ from typing import get_args
 
 import pytest
 
+from dibs.cache.entry import STALE_FILL_SECONDS
+from dibs.cache.redis.taken import TOMBSTONE_MS
+from dibs.config import Settings
 from tests.docs.blocks import ROOT
 from tests.docs.test_tour import found_at
 from tests.model import group
-from tests.model.model import Broken, Model, Rule
+from tests.model.model import DEADLINE, FILL, TOMBSTONE, Broken, Model, Rule
 
 WHY = (ROOT / "docs" / "why-it-holds.md").read_text(encoding="utf-8")
 NEEDED: dict[Rule, str] = {
@@ -33,6 +36,13 @@ def test_without_a_rule_one_order_does_not(rule):
     with pytest.raises(Broken) as broken:
         Model(rule).explore()
     assert broken.value.args[0] == NEEDED[rule]
+
+
+def test_a_tombstone_outlasts_what_it_is_for():
+    """In the product as in the model: the page says from which deadline on it does not."""
+    left = TOMBSTONE_MS / 1000 - STALE_FILL_SECONDS
+    assert Settings().deadline < left == 58
+    assert FILL + DEADLINE < TOMBSTONE
 
 
 def test_two_who_leave_a_group():

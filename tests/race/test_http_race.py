@@ -21,7 +21,7 @@ pytestmark = pytest.mark.race
 
 REQUESTS = 64
 # Each is a race of its own: more of them find what is rare, at 0.5 s of processor time each.
-NAMES = int(os.environ.get("RACE_NAMES", "4"))
+NAMES = int(os.environ.get("RACE_NAMES", "10"))
 SOME = max(1, NAMES // 2)
 IN_FRONT = ("cache_aside", "membership_filter")
 # A disk that others keep busy for two seconds would be told as a database that is

@@ -192,7 +192,7 @@ def test_the_fast_path_decides_as_the_rules_do(raw: str) -> None:
 
 
 @given(HOSTILE)
-@settings(max_examples=400)
+@settings(max_examples=1500)
 @example("Adm1n")
 @example("ad-min")
 @example("r.oot")
