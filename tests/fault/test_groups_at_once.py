@@ -42,7 +42,7 @@ NAMES = [f"n{i}" for i in range(6)]
 def warm(via: NameStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind others, whose answers have just come."""
     warm_up(via, 1)
-    monkeypatch.setattr("dibs.store.names.store.JUST_NOW", 1e9)
+    monkeypatch.setattr("dibs.store.names.attempts.JUST_NOW", 1e9)
 
 
 @pytest.fixture
