@@ -42,33 +42,45 @@ class LocalCounts:
         self.clock = clock
         self._most = most
         self._lock = threading.Lock()
-        self._counts: dict[str, tuple[int, float]] = {}
+        # What all processes had come to when Redis said so, what this one has added without
+        # Redis, and when that ends.
+        self._counts: dict[str, tuple[int, int, float]] = {}
 
-    def add(self, key: str, amount: int, seconds: float) -> Count:
+    def add(self, key: str, amount: int, seconds: float, seen: Count | None = None) -> Count:
         """Add to a count, and say what it has become.
 
         Args:
             key: Whose count.
             amount: 0 only asks; a negative one takes back what was added.
             seconds: How long a count lives that begins now.
+            seen: What Redis says that all processes have come to together, this addition
+                included. Where it does not say, the count goes on from the highest that it
+                said, and what is added then stays added here.
         """
         now = self.clock()
         with self._lock:
-            number, ends = self._counts.get(key, (0, now))
+            known, alone, ends = self._counts.get(key, (0, 0, now))
             if ends <= now:
-                if amount <= 0:
+                if amount <= 0 and not (seen and seen.number):
                     return NOTHING
-                number, ends = 0, now + seconds
+                known, alone, ends = 0, 0, now + (seen.left if seen else seconds)
                 self._counts.pop(key, None)
                 self._make_room(now)
-            number = max(0, number + amount)
-            self._counts[key] = (number, ends)
-        return Count(number, ends - now)
+            if seen is None:
+                alone = max(0, alone + amount)
+            else:
+                # Answers overtake each other, so of two additions the higher one is right.
+                known = max(known, seen.number) if amount > 0 else seen.number
+            self._counts[key] = (known, alone, ends)
+        if seen is not None:
+            return Count(seen.number + alone, seen.left)
+        return Count(known + alone, ends - now)
 
-    def remove(self, key: str) -> None:
-        """Forget a count."""
+    def remove(self, key: str) -> int:
+        """Forget a count, and say what it was."""
         with self._lock:
-            self._counts.pop(key, None)
+            known, alone, ends = self._counts.pop(key, (0, 0, 0.0))
+            return known + alone if ends > self.clock() else 0
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -76,7 +88,7 @@ class LocalCounts:
     def _make_room(self, now: float) -> None:
         if len(self._counts) < self._most:
             return
-        alive = {key: count for key, count in self._counts.items() if count[1] > now}
+        alive = {key: count for key, count in self._counts.items() if count[2] > now}
         # A tenth at once, so that this is seldom done; a dict has its oldest keys first.
         surplus = max(0, len(alive) - self._most * 9 // 10)
         self._counts = dict(list(alive.items())[surplus:])

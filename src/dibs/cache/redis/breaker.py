@@ -32,6 +32,10 @@ class Away(Exception):
     """Redis is not asked, or did not answer: the database is."""
 
 
+class NotAsked(Away):
+    """Nothing was sent to Redis."""
+
+
 class RedisBreaker:
     """A circuit breaker around Redis that is mended by a thread of its own.
 
@@ -84,13 +88,14 @@ class RedisBreaker:
             caches: Is made shorter by what this took.
 
         Raises:
-            Away: Redis was not asked, or did not answer, or refused.
+            NotAsked: Nothing was sent.
+            Away: Redis did not answer, or refused.
             OutOfMemoryError: It takes no more; reading it is of use all the same.
         """
         client = self._client if self.is_up() else None
         if client is None or caches.left < REPLY_SECONDS:
             self._counters.add("redis_skipped")
-            raise Away
+            raise NotAsked
         self._counters.add("redis_call")
         began, me = time.monotonic(), threading.get_ident()
         self._ends[me] = began + caches.left
@@ -99,7 +104,7 @@ class RedisBreaker:
             return work(client)
         except MaxConnectionsError as error:
             # Everybody is asking: the database can take this one.
-            raise Away from error
+            raise NotAsked from error
         except OutOfMemoryError:
             raise
         except Exception as error:  # what is away may say anything; it becomes a miss, no answer

@@ -13,7 +13,7 @@ from redis.exceptions import InvalidResponse, OutOfMemoryError
 
 from dibs.cache.counts import Count
 from dibs.cache.redis.address import Client
-from dibs.cache.redis.breaker import Away, RedisBreaker
+from dibs.cache.redis.breaker import Away, NotAsked, RedisBreaker
 from dibs.context import CacheTime, Deadline
 from dibs.errors import StoreError
 from dibs.observe import Sparse
@@ -51,13 +51,24 @@ class RedisCounts:
         self._mac_key: bytes | None = None
         self._ask_again = 0.0
 
-    def add(self, key: str, amount: int, seconds: float, deadline: Deadline) -> Count | None:
-        """As `LocalCounts.add`; None when Redis cannot be used."""
+    def add(
+        self, key: str, amount: int, seconds: float, deadline: Deadline
+    ) -> tuple[Count | None, bool]:
+        """As `LocalCounts.add`, where Redis answers, and whether it may have been added."""
         place = self._place(key, deadline)
         lives = int(seconds * 1000)
         if place is None:
-            return None
-        return self._call(lambda client: _add(client, place, amount, lives), deadline.caches)
+            return None, False
+        try:
+            count = self._link.call(
+                lambda client: _add(client, place, amount, lives), deadline.caches
+            )
+        except OutOfMemoryError as error:
+            _say_full(error)
+            return None, False
+        except Away as error:
+            return None, not isinstance(error, NotAsked)
+        return count, True
 
     def remove(self, key: str, deadline: Deadline) -> None:
         """Forget a count, if Redis can be used."""
@@ -82,7 +93,7 @@ class RedisCounts:
         except Away:
             return None
         except OutOfMemoryError as error:
-            log.warning("Redis is full, so each process counts for itself: %s", error)
+            _say_full(error)
             return None
 
     def _place(self, key: str, deadline: Deadline) -> str | None:
@@ -99,6 +110,10 @@ class RedisCounts:
         # The separator cannot be in a namespace, which is printable.
         text = f"{self._namespace}\n{key}".encode(errors="backslashreplace")
         return f"dibs:1:limit:{blake2b(text, key=self._mac_key, digest_size=16).hexdigest()}"
+
+
+def _say_full(error: OutOfMemoryError) -> None:
+    log.warning("Redis is full, so each process counts for itself: %s", error)
 
 
 def _add(client: Client, place: str, amount: int, lives: int) -> Count:

@@ -185,6 +185,9 @@ ONE_CUSTOMER = 64
 """Bits of an IPv6 address that one customer has in common: the rest they choose (RFC 4291)."""
 
 
+NAT64 = ip_network("64:ff9b::/96")
+
+
 def trust_proxies(app: Flask, number: int) -> None:
     """Believe what this many proxies in front of the app say of the client.
 
@@ -220,8 +223,9 @@ def network_of(address: str) -> str:
         found: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
     except ValueError:
         return "unknown"  # a Unix socket's peer, or a proxy's `unknown`: all of them together
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
+    if isinstance(found, IPv6Address):
+        # Behind one address of a NAT64 gateway's prefix stands one IPv4 address (RFC 6052, 2.1).
+        found = IPv4Address(found.packed[-4:]) if found in NAT64 else found.ipv4_mapped or found
     if isinstance(found, IPv4Address):
         return str(found)
     return str(ip_network((found, ONE_CUSTOMER), strict=False))

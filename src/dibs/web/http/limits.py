@@ -57,18 +57,35 @@ class TooManyPasswords(RateLimited):
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What was added to a count.
+
+    Attributes:
+        count: What it has come to.
+        shared: Whether Redis was told, so that it is to be told again when this is taken back.
+    """
+
+    count: Count
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """What one limit has counted for this request.
 
     Attributes:
         key: Under which.
-        count: What it has come to.
     """
 
     group: str
     rate: Rate
     key: str
-    count: Count
+    tally: Tally
+
+    @property
+    def count(self) -> Count:
+        """What it has come to."""
+        return self.tally.count
 
     @property
     def over(self) -> bool:
@@ -101,8 +118,10 @@ def init_limits(app: Flask, parts: Parts) -> None:
 class LimitStorage:
     """Counts that never fail and never have a request wait for long.
 
-    While Redis is away each process counts for itself, so no limit is ever open, and none
-    closed. All that is asked of Redis for one request takes 100 ms at most, its caches included.
+    While Redis is away, or too busy to be asked, each process goes on from what it has seen
+    there, and what it counts by itself stays counted afterwards: N a window become N a process
+    at the very most, also where Redis has forgotten all. All that is asked of Redis for one
+    request takes 100 ms at most, its caches included.
 
     Args:
         shared: The counts of all processes, if there are any.
@@ -111,17 +130,51 @@ class LimitStorage:
     def __init__(self, shared: RedisCounts | None) -> None:
         self.local = LocalCounts()
         self._shared = shared
+        self._owed = LocalCounts()
+        self._passed = LocalCounts()
 
-    def add(self, key: str, seconds: int, amount: int = 1) -> Count:
+    def add(self, key: str, rate: Rate, amount: int = 1) -> Tally:
         """Add to a count, and say what it has become."""
-        count = self._shared.add(key, amount, seconds, deadline()) if self._shared else None
-        return self.local.add(key, amount, seconds) if count is None else count
+        if self._shared is None:
+            return Tally(self.local.add(key, amount, rate.seconds), shared=False)
+        owed = self._owed.remove(key)
+        seen, told = self._shared.add(key, amount - owed, rate.seconds, deadline())
+        count = self.local.add(key, amount, rate.seconds, seen)
+        if owed and not told:
+            self._owed.add(key, owed, rate.seconds)
+            count = Count(max(0, count.number - owed), count.left)
+        if count.number <= rate.number:
+            # Redis may have lost what it knew.
+            passed = self._passed.add(key, amount, count.left)
+            if passed.number > rate.number:
+                self._passed.add(key, -amount, count.left)
+                count = Count(rate.number + 1, passed.left)
+        return Tally(count, shared=told)
+
+    def take_back(self, hit: Hit, amount: int) -> None:
+        """Take off a count what was added to it, where it was added.
+
+        What Redis cannot be told now it is told with the next addition: nobody's right
+        password is to count as a wrong one because Redis is busy.
+        """
+        key, seconds = hit.key, hit.rate.seconds
+        if not hit.over:
+            self._passed.add(key, -amount, seconds)
+        if not (hit.tally.shared and self._shared):
+            self.local.add(key, -amount, seconds)
+            return
+        seen, told = self._shared.add(key, -amount, seconds, deadline())
+        if seen:
+            self.local.add(key, -amount, seconds, seen)
+        elif not told:
+            self._owed.add(key, amount, seconds)
 
     def clear(self, key: str) -> None:
         """Have the count begin anew."""
         if self._shared:
             self._shared.remove(key, deadline())
-        self.local.remove(key)
+        for counts in (self.local, self._owed, self._passed):
+            counts.remove(key)
 
     def mark(self, key: str, seconds: int) -> None:
         """Have the count be 1 for so long from now on."""
@@ -131,7 +184,7 @@ class LimitStorage:
 
     def is_marked(self, key: str) -> bool:
         """Whether it was marked, and that has not expired."""
-        return self.add(key, 0, 0).number > 0
+        return self.add(key, Rate(1, 0), 0).count.number > 0
 
 
 class Limits:
@@ -172,13 +225,13 @@ class Limits:
         """
         counted = [(hit, min(more, hit.rate.number - 1)) for hit in _hits() if hit.group == group]
         now = {
-            hit: replace(hit, count=self.tally.add(hit.key, hit.rate.seconds, cost))
+            hit: replace(hit, tally=self.tally.add(hit.key, hit.rate, cost))
             for hit, cost in counted
         }
         _hits()[:] = [now.get(hit, hit) for hit in _hits()]
         if over := [hit for hit in now.values() if hit.over]:
             for hit, cost in counted:
-                self.tally.add(hit.key, hit.rate.seconds, -cost)
+                self.tally.take_back(now[hit], cost)
             raise RateLimited(time=about(over[0].seconds))
 
     def count(self, group: str, who: str) -> None:
@@ -190,7 +243,7 @@ class Limits:
         for rate in self._rates.get(group, ()):
             # Servers of an earlier dibs, which count beside this one, have the same keys.
             key = f"LIMITER/{who}/{group}/{rate.number}/{rate.seconds}/second"
-            hit = Hit(group, rate, key, self.tally.add(key, rate.seconds))
+            hit = Hit(group, rate, key, self.tally.add(key, rate))
             _hits().append(hit)
             if hit.over:
                 kind = TooManyPasswords if group in FAILURES else RateLimited
@@ -217,7 +270,7 @@ class Limits:
             if good and hit.group == "account_source":
                 self.tally.clear(hit.key)
             elif response.status_code not in WRONG:
-                self.tally.add(hit.key, hit.rate.seconds, -1)
+                self.tally.take_back(hit, 1)
         if good and (who := current().tried) is not None:
             self.tally.mark(_known(who), KNOWN_SECONDS)
         return _tell(response)
