@@ -14,6 +14,8 @@ from tests.load import Answer, Client, get, send
 from tests.services.processes import Guard, kill
 from tests.services.tools import free_port, program
 
+# Not sys.prefix: the script that stands beside this very interpreter.
+DIBS = Path(sys.executable).parent / "dibs"
 _START_S, _STOP_S, _TICK_S = 60.0, 15.0, 0.05
 ESTABLISHED, CLOSE_WAIT, LISTEN = "01", "08", "0A"
 
@@ -129,10 +131,21 @@ class Service:
         """Open connections to it."""
         return Client(self.port, connections)
 
+    def run(self, *words: str) -> str:
+        """What a `dibs` command prints that somebody runs beside it."""
+        ran = subprocess.run(
+            [str(DIBS), *words],
+            cwd=self._folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=_START_S,
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
     def _command(self) -> list[str]:
-        # Not sys.prefix: the script that stands beside this very interpreter.
-        script = Path(sys.executable).parent / "dibs"
-        return [str(script), "serve", "--port", str(self.port), "--workers", str(self.workers)]
+        return [str(DIBS), "serve", "--port", str(self.port), "--workers", str(self.workers)]
 
     def _environment(self) -> dict[str, str]:
         ours = {f"DIBS_{name.upper()}": str(value) for name, value in self.settings.items()}

@@ -1,7 +1,7 @@
 """The service's secret: for each use a key of its own, and what is made with them.
 
 Nothing that is made for one use passes for another. What was made before must hold after every
-upgrade, so a derivation never changes; a new use gets its key as the three last ones do.
+upgrade, so a derivation never changes; a new use gets its key as the last ones do.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 
 from dibs.context import Deadline
 
-Use = Literal["claim", "hold", "refresh", "csrf", "cache", "limits", "filter"]
+Use = Literal["claim", "hold", "refresh", "csrf", "cache", "limits", "filter", "recovery"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def key_of(use: Use, secret: str) -> bytes:
             return text  # digests are the messages of the one, texts of the other begin "hold"
         case "refresh" | "csrf":
             return hashlib.sha256(f"dibs {use}\0".encode() + text).digest()
-        case "cache" | "limits" | "filter":
+        case "cache" | "limits" | "filter" | "recovery":
             label = f"dibs {use}".encode()
             return hashlib.blake2b(text, digest_size=32, person=label).digest()
 

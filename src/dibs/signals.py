@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from blinker import Namespace
+from blinker import NamedSignal, Namespace
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,27 @@ class NameChange:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ResetRequest:
+    """Somebody has lost a password and asks for a link, which the app may send them.
+
+    Attributes:
+        user_id: Whose account it is.
+        username: What they are called.
+        token: What stands after `/recover/` in the link. Build the link from an address that
+            the app knows, never from a request's: whoever asks chooses its Host.
+        expires_in: Seconds for which it is good, once.
+    """
+
+    user_id: str
+    username: str
+    token: str
+    expires_in: int
+
+
 _namespace = Namespace()
+reset_requested = _namespace.signal("reset-requested")
+"""Sent with a `ResetRequest`, in a thread of its own within the app's context."""
 name_claimed = _namespace.signal("name-claimed")
 name_held = _namespace.signal("name-held")
 name_unheld = _namespace.signal("name-unheld")
@@ -92,10 +112,14 @@ def announce(changes: Sequence[NameChange]) -> None:
     """Tell who listens; what a receiver raises is logged, since the change is committed."""
     for change in changes:
         signal = SIGNALS.get(change.action)
-        if signal is None:
-            continue  # half of a rename, or of a deletion
-        for receiver in list(signal.receivers_for(change)):
-            try:
-                receiver(change)
-            except Exception:  # it decides nothing: the name has changed hands
-                log.exception("a receiver of %s failed", change.action)
+        if signal is not None:  # else half of a rename, or of a deletion
+            tell(signal, change)
+
+
+def tell(signal: NamedSignal, news: object) -> None:
+    """Call every receiver; what one raises is logged, since what it is told of is done."""
+    for receiver in list(signal.receivers_for(news)):
+        try:
+            receiver(news)
+        except Exception:  # it decides nothing
+            log.exception("a receiver of %s failed", signal.name)

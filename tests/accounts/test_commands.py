@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 from stat import S_IMODE
 
@@ -10,11 +11,12 @@ import pytest
 
 from dibs.accounts.keys import KeyRing
 from dibs.errors import LoginFailed, SessionEnded
-from tests.accounts.people import A_SECRET, CHEAP, processes
+from tests.accounts.people import A_SECRET, CHEAP, OTHER_PASSWORD, PASSWORD, processes
 from tests.cli.terminal import Terminal
 from tests.load import get, register
 from tests.service import Service
 from tests.services.tools import free_port
+from tests.support.contract import soon
 
 WEAK = "change-me-0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
@@ -85,6 +87,30 @@ def test_a_user_is_disabled_and_enabled(terminal: Terminal) -> None:
             process.refresh(tokens.refresh_token)
         assert terminal.dibs("user", "enable", "modern").status == 0
         assert process.login("modern").user_id == ada.user_id
+
+
+def test_a_user_gets_a_new_password(terminal: Terminal, monkeypatch) -> None:
+    """By a command at once, or by a link that it prints; a look-alike is somebody else."""
+    terminal.set(**{name: str(value) for name, value in CHEAP.items()})
+    terminal.dibs("db", "upgrade")
+    url = f"sqlite:///{terminal.folder}/instance/dibs.db"
+    with processes(1, url, terminal.folder / "instance") as (process,):
+        process.register("modern")
+        process.login("modern")
+        for name, words in (("modem", "there is no user modem"), ("no body", "no body")):
+            said = terminal.dibs("user", "password", name, "--password", OTHER_PASSWORD)
+            assert (said.status, words in said.err) == (1, True)
+        weak = terminal.dibs("user", "password", "modern", "--password", "short")
+        assert (weak.status, weak.err.count("\n")) == (1, 1)
+        monkeypatch.setattr("sys.stdin", StringIO(f"{OTHER_PASSWORD}\n"))
+        said = terminal.dibs("user", "password", "MODERN", "--password-stdin")
+        assert (said.status, OTHER_PASSWORD in said.out) == (0, False)
+        assert process.login("modern", OTHER_PASSWORD)
+        said = terminal.dibs("user", "link", "modern")
+        path, slash, token = said.out.strip().rpartition("/")
+        assert (said.status, path, slash) == (0, "/new-password", "/")
+        process.parts.accounts.recovery.by_link(token, PASSWORD, deadline=soon())
+        assert process.login("modern")
 
 
 def refused(terminal: Terminal, words: str, **settings: str) -> None:

@@ -32,6 +32,11 @@ GET    /users                           200   200   200   200   200   200
 GET    /users/me                        401   all   all   all   all   all
 PATCH  /users/me                        401   200   200   200   200   200
 DELETE /users/me                        401   204   204   409   204   204
+POST   /recover/code                    401   401   401   401   401   401
+POST   /recover/link                    401   401   401   401   401   401
+POST   /recover/request                 404   404   404   404   404   404
+POST   /users/me/recovery-codes         401   201   201   201   201   201
+POST   /users/{user}/recovery-link      401   403   403   403   403   201
 GET    /users/{user}                    names all   names names names all
 GET    /users/by-name/{name}            names all   names names names all
 POST   /teams                           401   201   201   201   201   201
@@ -57,6 +62,10 @@ BODIES: dict[tuple[str, str], dict[str, object]] = {
     ("POST", "/register"): {"username": "somebody-new", "password": PASSWORD},
     ("POST", "/holds"): {"username": "somebody-held"},
     ("POST", "/login"): {"username": "user", "password": PASSWORD},
+    ("POST", "/recover/code"): {"username": "the-user", "code": "0", "password": PASSWORD + "!"},
+    ("POST", "/recover/link"): {"token": "0", "password": PASSWORD + "!"},
+    ("POST", "/recover/request"): {"username": "the-user"},
+    ("POST", "/users/me/recovery-codes"): {"password": PASSWORD},
     ("PATCH", "/users/me"): {"password": "another good one", "current_password": PASSWORD},
     ("POST", "/teams"): {"name": "comets"},
     ("PUT", "/teams/{team}/members/{mate}"): {"role": "owner"},

@@ -41,6 +41,12 @@ GROUPS = {
     "dibs_pages.do_create_team": "register",
     "dibs_pages.do_rename": "register",
     "dibs_pages.do_sign_in": "login",
+    "dibs_recovery.by_code": "login",
+    "dibs_recovery.by_link": "login",
+    "dibs_recovery.request_link": "login",
+    "dibs_pages.do_recover": "login",
+    "dibs_pages.do_ask_link": "login",
+    "dibs_pages.do_new_password": "login",
     "dibs_pages.sign_up": "check",
     "dibs_health.healthy": None,
     "dibs_health.ready": None,
@@ -98,12 +104,6 @@ def test_a_host_s_own_blueprint_may_begin_alike(site):
     assert app.test_client().get("/fans").text == "3"
 
 
-def test_the_api_has_no_door_for_staff_that_would_stand_open():
-    blueprint = Blueprint("dibs_new", __name__, title="New", description="New.")
-    with pytest.raises(TypeError):
-        blueprint.route("/new", Route(admits="staff", limit="rest"))(lambda: "")
-
-
 def test_each_counts_in_its_group(site):
     said = said_by(site.app)
     assert GROUPS.keys() <= said.keys()
@@ -120,7 +120,13 @@ CREDENTIALS = {
     "dibs_pages.do_sign_in": "named",
     "dibs_users.change": "own",
     "dibs_pages.do_change_password": "own",
+    "dibs_recovery.by_code": "named",
+    "dibs_pages.do_recover": "named",
+    "dibs_recovery.make_codes": "own",
+    "dibs_pages.do_make_codes": "own",
 }
+LINKS = {"dibs_recovery.by_link", "dibs_pages.do_new_password"}
+"""What a link lets somebody do: no password is tried, and nobody guesses a link."""
 
 
 def test_whose_password_is_tried(site):
@@ -145,16 +151,19 @@ def bodies(site: Site) -> Iterator[tuple[str, str, set[str]]]:
                 yield method, re.sub(r"\{\w+\}", "x", path), set(schema["properties"])
 
 
+LOST = ("/forgot-password", "/new-password/x")
+
+
 def test_who_takes_a_password_says_what_becomes_of_it(site):
     """In the body of the API and in the forms of pages: none is an oracle without limits."""
     sent = [(method, path) for method, path, fields in bodies(site) if has_password(fields)]
     for browser in (Browser(site), member(site, "Ada")):
-        for path in ("/", "/sign-up", "/sign-in", "/account", "/account/delete", "/@Ada"):
+        for path in ("/", "/sign-up", "/sign-in", "/account", "/account/delete", "/@Ada", *LOST):
             forms = Forms(browser.get(path).text).found
             sent += [(form.method, form.action) for form in forms if has_password(form.fields)]
     adapter = site.app.url_map.bind("localhost")
     endpoints = {adapter.match(path.partition("?")[0], method.upper())[0] for method, path in sent}
-    assert endpoints == CREDENTIALS.keys()
+    assert endpoints == CREDENTIALS.keys() | LINKS
 
 
 # --- who may come in -----------------------------------------------------------
@@ -175,11 +184,11 @@ def test_who_is_not_logged_in_is_told_so_where_a_route_says_that(site):
         answer = site.client.open(path, method=method)
         unknown = answer.status_code == 401 and answer.get_json()["code"] == "unauthenticated"
         (refused if unknown else admitted).add(rule.endpoint)
-        if said.admits == "user":
+        if said.admits in ("user", "staff"):
             assert unknown, rule
     assert admitted >= {"dibs_users.user", "dibs_login.login", "dibs_look.icon"}
     # Without a token there is nothing to refresh.
-    users = {e for e, one in said_by(site.app).items() if one and one.admits == "user"}
+    users = {e for e, one in said_by(site.app).items() if one and one.admits in ("user", "staff")}
     assert refused == {e for e in users if not e.startswith("dibs_pages.")} | {
         "dibs_sessions.refresh"
     }

@@ -10,7 +10,6 @@ import click
 
 from dibs.cli.ready import ready_parts
 from dibs.cli.target import has_own_users
-from dibs.config import Settings
 
 Command = Callable[..., None]
 
@@ -46,11 +45,9 @@ def register_user(
         DibsError: The name or the password cannot be had, or the database cannot answer.
     """
     _refuse_users_of_the_host()
-    if from_stdin:
-        password = _read(password)
     settings, parts = ready_parts()
-    if password is None:
-        password = _ask(settings)
+    required = settings.password == "required"  # noqa: S105  # a mode
+    password = password_read(password, from_stdin=from_stdin, required=required)
     user = parts.registration.register(
         name,
         password,
@@ -71,20 +68,17 @@ def _refuse_users_of_the_host() -> None:
         )
 
 
-def _read(given: str | None) -> str:
-    """The first line, without its end: `echo` and a file's last line have one."""
-    if given is not None:
-        raise click.UsageError("give --password or --password-stdin, not both")
-    line: str = sys.stdin.readline()
-    return line.rstrip("\r\n")
-
-
-def _ask(settings: Settings) -> str | None:
-    if settings.password != "required":  # noqa: S105  # a mode
-        return None
+def password_read(given: str | None, *, from_stdin: bool, required: bool) -> str | None:
+    """The password that was given, or the first line of standard input, or what is asked for."""
+    if from_stdin:
+        if given is not None:
+            raise click.UsageError("give --password or --password-stdin, not both")
+        # Without its end: `echo` and a file's last line have one.
+        return sys.stdin.readline().rstrip("\r\n")
+    if given is not None or not required:
+        return given
     if not sys.stdin.isatty():
         raise click.ClickException(
             "there is no terminal to ask for a password: give --password-stdin or --password"
         )
-    answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return answer
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

@@ -189,6 +189,32 @@ requests = Table(
     Index("dibs_requests_created", "created_at"),
 )
 
+# By which users who have lost a password come back in; the id is a hash of the link or code.
+recoveries = Table(
+    "dibs_recoveries",
+    metadata,
+    Column("id", byte_text(64), primary_key=True),
+    Column("user_id", byte_text(36), nullable=False),
+    Column("kind", byte_text(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Index("dibs_recoveries_user", "user_id"),
+)
+
+# What was done to accounts; what happens to names is in the history.
+events = Table(
+    "dibs_events",
+    metadata,
+    Column("id", byte_text(36), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", byte_text(32), nullable=False),
+    Column("user_id", byte_text(36), nullable=False),
+    Column("actor", byte_text(4 * MAX_OWNER)),
+    Column("request_id", byte_text(MAX_REQUEST_ID)),
+    Index("dibs_events_user", "user_id", "at"),
+    Index("dibs_events_at", "at"),
+)
+
 
 NAME_TABLES = (names, history, meta)
 """What names need; the others are the service's alone."""

@@ -12,6 +12,7 @@ from dibs.accounts.passwords import Argon2, Keys, Passwords, PwnedPasswords, Rul
 from dibs.accounts.passwords.older import Check
 from dibs.accounts.policy import Reading
 from dibs.accounts.profile import Profiles
+from dibs.accounts.recovery import Recovery
 from dibs.accounts.registration import Registration
 from dibs.accounts.teams import TeamAccounts
 from dibs.accounts.tokens import AccessTokens
@@ -23,6 +24,7 @@ from dibs.registry.coherence import Coherence
 from dibs.registry.renames import Renames
 from dibs.secret import ServiceSecret
 from dibs.store.accounts.idempotency import Requests
+from dibs.store.accounts.recoveries import Recoveries
 from dibs.store.accounts.sessions import Sessions
 from dibs.store.accounts.teams import Teams
 from dibs.store.accounts.users import Users
@@ -37,6 +39,7 @@ class Accounts:
     registration: Registration
     logins: Logins
     profiles: Profiles
+    recovery: Recovery
     teams: TeamAccounts
     repeats: IdempotentRequests
 
@@ -78,6 +81,15 @@ def make_accounts(
             coherence=coherence,
             renames=renames,
             quarantine=settings.quarantine_ms,
+            hashes=hashes,
+        ),
+        Recovery(
+            users,
+            Recoveries(store.transactions),
+            logins,
+            passwords,
+            secret=secret,
+            parser=registry.parser,
             hashes=hashes,
         ),
         TeamAccounts(

@@ -18,10 +18,16 @@ GET  /sign-up                           200       /account /account
 POST /sign-up                           400       400      400
 GET  /sign-in                           200       /account /account
 POST /sign-in                           401       401      401
+GET  /forgot-password                   200       200      200
+POST /forgot-password                   401       401      401
+POST /forgot-password/link              404       404      404
+GET  /new-password/{name}               200       200      200
+POST /new-password/{name}               401       401      401
 POST /sign-out                          /sign-in  /sign-in /sign-in
 GET  /account                           /sign-in  200      200
 POST /account/name                      /sign-in  400      400
 POST /account/password                  /sign-in  422      422
+POST /account/codes                     /sign-in  403      403
 POST /account/sessions/end              /sign-in  404      404
 GET  /account/delete                    /sign-in  200      200
 POST /account/delete                    /sign-in  422      422
@@ -37,9 +43,13 @@ POST /staff/unreserve                   /sign-in  403      403
 POST /staff/assign                      /sign-in  403      403
 POST /staff/transfer                    /sign-in  403      403
 POST /staff/free                        /sign-in  403      403
+POST /staff/link                        /sign-in  403      403
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
-PAGES = ["/", "/sign-up", "/sign-in", "/account", "/account/delete", "/@Ada", "/@Rockets", "/@x"]
+PAGES = [
+    *("/", "/sign-up", "/sign-in", "/account", "/account/delete", "/@Ada", "/@Rockets", "/@x"),
+    *("/forgot-password", "/new-password/x"),
+]
 CSP = {
     "default-src 'none'",
     "script-src 'self'",

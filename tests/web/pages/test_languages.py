@@ -15,6 +15,8 @@ PATHS = [
     "/",
     "/sign-up?username=ada",
     "/sign-in",
+    "/forgot-password",
+    "/new-password/x",
     "/account",
     "/account/delete",
     "/@Ada",

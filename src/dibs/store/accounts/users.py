@@ -8,6 +8,7 @@ from itertools import count
 
 from dibs.context import Deadline
 from dibs.names import Username, meant
+from dibs.store.accounts.recoveries import end_all, note
 from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, lock_user
 from dibs.store.accounts.teams import leave_all
 from dibs.store.database.dialects import Run
@@ -131,7 +132,8 @@ class Users:
         def work(run: Run) -> bool:
             if not change_user(run, user_id, "password_hash = :new", was, **params):
                 return is_new(run)
-            run.change("DELETE FROM dibs_sessions WHERE user_id = :id", {"id": user_id})
+            end_all(run, user_id)
+            note(run, "password_changed", user_id)
             return True
 
         return self._transactions.write(
@@ -151,7 +153,8 @@ class Users:
             if not change_user(run, user_id, f"disabled_at = {since}"):
                 return False
             if disabled:
-                run.change("DELETE FROM dibs_sessions WHERE user_id = :id", {"id": user_id})
+                end_all(run, user_id)
+            note(run, "disabled" if disabled else "enabled", user_id)
             return True
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
@@ -195,7 +198,8 @@ class Users:
                     run.change("DELETE FROM dibs_users WHERE id = :id", params)
                 return repeated
             leave_all(run, user_id)
-            run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
+            for table in ("dibs_sessions", "dibs_recoveries"):
+                run.change(f"DELETE FROM {table} WHERE user_id = :id", params)
             release_for_good(run, _HERS, params, quarantine)
             return run.change("DELETE FROM dibs_users WHERE id = :id", params) == 1
 

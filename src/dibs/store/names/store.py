@@ -10,6 +10,7 @@ from dibs.context import Deadline
 from dibs.errors import RulesReplaced, SchemaError
 from dibs.signals import Action, NameChange
 from dibs.store import schema
+from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import change_user, make_row
 from dibs.store.accounts.users import IS_USER, USERS
 from dibs.store.database.dialects import Run
@@ -232,11 +233,14 @@ class NameStore(Attempts):
         Raises:
             StoreUnavailable: It is not known to be done; asking again is safe.
         """
-        return self.transactions.write(
-            lambda run: change_user(run, user_id, "role = :role", role=role),
-            changed=bool,
-            deadline=deadline,
-        )
+
+        def work(run: Run) -> bool:
+            changed = change_user(run, user_id, "role = :role", role=role)
+            if changed:
+                note(run, "staff_granted" if role else "staff_revoked", user_id)
+            return changed
+
+        return self.transactions.write(work, changed=bool, deadline=deadline)
 
     def user(
         self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline

@@ -13,6 +13,7 @@ from dibs.web.api import (
     health,
     holds,
     names_described,
+    recovery,
     registration,
     sessions,
     teams,
@@ -33,7 +34,10 @@ BLUEPRINTS = (
     health.blueprint,
 )
 # A blueprint's own name is for `url_for` in a host app; these are for readers.
-TAGS = [{"name": one.title, "description": one.description} for one in BLUEPRINTS]
+TAGS = [
+    {"name": one.title, "description": one.description}
+    for one in (*BLUEPRINTS[:4], recovery.blueprint, *BLUEPRINTS[4:])
+]
 
 TOKEN = {"type": "http", "scheme": "bearer"}
 COOKIE = {"type": "apiKey", "in": "cookie"}
@@ -60,8 +64,9 @@ def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str,
     plugins = [Refusals(app), Proofs(app, settings.check)]
     finish = partial(_finish, policy=parts.parser.policy, password=settings.password)
     api = DibsApi(app, url_prefix, finish, tags=TAGS, extra_plugins=plugins)
-    # Without passwords there is no login.
-    for blueprint in (sessions.entrance, *BLUEPRINTS) if settings.hashes else BLUEPRINTS:
+    # Without passwords there is no login, and none is lost.
+    entrances = (sessions.entrance, recovery.blueprint) if settings.hashes else ()
+    for blueprint in (*entrances, *BLUEPRINTS):
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     for name, prefix in places.items():
         api.register_blueprint(names_described.blueprint, name=name, url_prefix=prefix)

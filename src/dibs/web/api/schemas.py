@@ -287,6 +287,61 @@ class LoginBody(Body):
     )
 
 
+def _new_password() -> fields.String:
+    return fields.String(required=True, load_only=True, error_messages=TEXT, metadata=PASSWORD)
+
+
+def _username() -> fields.String:
+    return fields.String(required=True, error_messages=TEXT, metadata=NAME)
+
+
+class CodeBody(Body):
+    """The body of `POST /recover/code`."""
+
+    username = _username()
+    code = fields.String(
+        required=True,
+        load_only=True,
+        error_messages=TEXT,
+        metadata={"description": "In any capitals, with hyphens or without."},
+    )
+    password = _new_password()
+
+
+class LinkBody(Body):
+    """The body of `POST /recover/link`."""
+
+    token = fields.String(required=True, load_only=True, error_messages=TEXT)
+    password = _new_password()
+
+
+class AskBody(Body):
+    """The body of `POST /recover/request`."""
+
+    username = _username()
+
+
+class CodesBody(Body):
+    """The body of `POST /users/me/recovery-codes`: the current password."""
+
+    password = fields.String(
+        required=True, load_only=True, error_messages=TEXT, metadata={"format": "password"}
+    )
+
+
+class CodesSchema(Schema):
+    """Recovery codes, each good once."""
+
+    codes = fields.List(fields.String())
+
+
+class LinkSchema(Schema):
+    """What a recovery link is made of."""
+
+    token = fields.String(metadata={"description": "For `POST /recover/link`."})
+    expires_in = fields.Integer(metadata={"description": "Seconds."})
+
+
 class RefreshBody(Body):
     """The body of `POST /refresh`, unless the token is sent as a Bearer token."""
 

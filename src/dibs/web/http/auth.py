@@ -59,6 +59,18 @@ def login_optional(view: View) -> View:
     return cast(View, wrapper)
 
 
+def staff_required(view: View) -> View:
+    """Let a view be used by staff."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if signed_in().role != STAFF:
+            raise NotAllowed
+        return current_app.ensure_sync(view)(*args, **kwargs)
+
+    return cast(View, wrapper)
+
+
 def current_user() -> Living | None:
     """Who sends this request: their `user_id`, `role` and `session_id`; None for nobody.
 

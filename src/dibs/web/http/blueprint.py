@@ -10,7 +10,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from werkzeug.exceptions import HTTPException
 
 from dibs.web.api.schemas import Problem
-from dibs.web.http.auth import login_optional, login_required
+from dibs.web.http.auth import login_optional, login_required, staff_required
 from dibs.web.http.cookies import CSRF_HEADER
 from dibs.web.http.current import deadline as deadline
 from dibs.web.http.current import parts as parts
@@ -150,7 +150,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
                 case "reader":
                     view = self._login(login_optional, [{}, *SCHEMES], changes=False)(view)
                 case "staff":
-                    raise TypeError("The API has no door for staff alone")
+                    view = self._login(staff_required, SCHEMES, changes=changes)(view)
             return register(view)  # who may be an asker, settings say: see `init_proofs`
 
         return decorate

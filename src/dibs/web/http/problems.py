@@ -52,6 +52,7 @@ STATUS = {
     "token_superseded": HTTPStatus.UNAUTHORIZED,
     "session_ended": HTTPStatus.UNAUTHORIZED,
     "login_failed": HTTPStatus.UNAUTHORIZED,
+    "recovery_failed": HTTPStatus.UNAUTHORIZED,
     "forbidden": HTTPStatus.FORBIDDEN,
     "wrong_password": HTTPStatus.FORBIDDEN,
     "csrf": HTTPStatus.FORBIDDEN,

@@ -41,6 +41,7 @@ def account_page(form: Form) -> Response:
     """All of it on one page."""
     living = signed_in()
     sessions = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
+    codes = parts().accounts.recovery.codes_left(living.user_id, deadline=deadline())
     ordered = sorted(sessions, key=lambda one: one.id != living.session_id)
     return page(
         "account.html",
@@ -52,6 +53,7 @@ def account_page(form: Form) -> Response:
         sessions=[(one, described(one.device), one.id == living.session_id) for one in ordered],
         when=when,
         iso=iso,
+        codes=codes,
         shortest=parts().settings.password_min_length,
     )
 

@@ -24,7 +24,7 @@ from dibs.web.pages.form_token import form_token
 from dibs.web.words import spoken
 
 FOLDER = Path(__file__).parent
-STYLE, ICON = "dibs.css", "dibs.svg"
+STYLE, ICON, SHOW = "dibs.css", "dibs.svg", "show-password.js"
 KEPT_SECONDS = 31_536_000
 ASKED = ("open", "blind")
 MODULE_ENDPOINT = "dibs_component.module"
@@ -84,6 +84,7 @@ def common() -> dict[str, Any]:
         # It would be told nothing where a check costs something.
         "module": _address(MODULE_ENDPOINT) if parts().settings.check in ASKED else None,
         "stylesheet": url_for("dibs_look.style", v=_version(STYLE)),
+        "show_password": url_for("dibs_look.show_password", v=_version(SHOW)),
         "icon": url_for("dibs_look.icon", v=_version(ICON)),
         "form_token": form_token,
         "here": here(),
@@ -165,6 +166,13 @@ def style() -> Response:
 def icon() -> Response:
     """The icon."""
     return _file(ICON, "image/svg+xml")
+
+
+@look.get("/show-password.js")
+@says(Route(admits="anybody", limit="rest"))
+def show_password() -> Response:
+    """The script behind "Show password"."""
+    return _file(SHOW, "text/javascript")
 
 
 def _file(name: str, kind: str) -> Response:

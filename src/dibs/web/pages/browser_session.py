@@ -7,6 +7,7 @@ from flask import Response, request
 from dibs.accounts.login import Tokens
 from dibs.errors import InvalidToken, SessionEnded, TokenSuperseded, Unauthenticated
 from dibs.store.accounts.sessions import Living
+from dibs.web.api.recovery import ASKED
 from dibs.web.api.sessions import LOGGED_OUT, LOGGED_OUT_EVERYWHERE
 from dibs.web.api.users import CHANGED
 from dibs.web.http import cookies
@@ -110,6 +111,7 @@ NOTICES = {
     "signed_out": LOGGED_OUT,
     "signed_out_everywhere": LOGGED_OUT_EVERYWHERE,
     "password": CHANGED,
+    "asked": ASKED,
     "session_ended": SessionEnded.message,
     "session_closed": "That device is signed out.",
     "renamed": "Your username was changed.",

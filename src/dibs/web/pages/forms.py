@@ -21,7 +21,7 @@ from dibs.errors import (
 from dibs.web.http.idempotency import is_key
 from dibs.web.http.problems import from_error
 
-SECRETS = {"password", "current_password", "new_password", "csrf_token"}
+SECRETS = {"password", "current_password", "new_password", "code", "csrf_token"}
 """Fields that no page ever shows again."""
 
 KEPT_HEADERS = ("Retry-After", "WWW-Authenticate", "Idempotency-Key")

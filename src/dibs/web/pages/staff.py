@@ -151,14 +151,17 @@ def do_free() -> Response:
     require_staff()
     name = _name()
     row = parts().registry.row_of(name, deadline=deadline())
-    if row is None or not _is_as_seen(row) or not parts().coherence.end(row, deadline=deadline()):
+    rests = row is not None and row.state in ("held", "quarantined") and not row.free
+    if row is None or not rests or not is_as_seen(row):
+        raise NameHasChanged
+    if not parts().coherence.end(row, deadline=deadline()):
         raise NameHasChanged
     return go("staff", "freed", name=name)
 
 
-def _is_as_seen(row: NameRow) -> bool:
-    resting = row.state in ("held", "quarantined") and not row.free
-    return resting and row.version == _version()
+def is_as_seen(row: NameRow) -> bool:
+    """Whether the form that was sent was made of this row as it is now."""
+    return row.version == _version()
 
 
 def _version() -> int:

@@ -1,0 +1,196 @@
+"""A way back in for who has lost a password: staff's link, one's own codes, or a command."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from dibs.accounts.login import Logins
+from dibs.accounts.passwords import Passwords
+from dibs.accounts.tokens import hash_of
+from dibs.context import Deadline
+from dibs.errors import (
+    EmptyName,
+    InvalidName,
+    PasswordNotAccepted,
+    Unauthenticated,
+    UserNotFound,
+    WrongPassword,
+)
+from dibs.names import Parser
+from dibs.secret import key_of, mac
+from dibs.store.accounts.recoveries import Event, Recoveries
+from dibs.store.accounts.users import Credentials, Users
+
+LINK_SECONDS = 86_400
+CODES = 10
+LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: nobody reads a 0 for an o in it, or a 1 for an l."""
+LENGTH, GROUP = 16, 4
+"""80 random bits are tried by nobody, whatever they know of the database."""
+
+READ_AS = str.maketrans("oil", "011", " -\t\r\n\u2010\u2013")
+
+
+class RecoveryFailed(Unauthenticated):
+    """The link or the code is none, or was used, or is too old: which, is not said."""
+
+    code = "recovery_failed"
+    message = (
+        "That did not work. The username or the code is wrong, or the link or code was used"
+        " before or has expired."
+    )
+
+
+class Recovery:
+    """Lets users back in who have lost their password. Each way ends all their sessions.
+
+    Args:
+        users: Their passwords.
+        ways: Their links and codes.
+        logins: Their sessions.
+        passwords: Checks and hashes.
+        secret: Gives the service's secret.
+        parser: Which names are one.
+        hashes: Whether passwords are used at all.
+    """
+
+    def __init__(
+        self,
+        users: Users,
+        ways: Recoveries,
+        logins: Logins,
+        passwords: Passwords,
+        *,
+        secret: Callable[[Deadline], str],
+        parser: Parser,
+        hashes: bool,
+    ) -> None:
+        self._users = users
+        self._ways = ways
+        self._logins = logins
+        self._passwords = passwords
+        self._secret = secret
+        self._parser = parser
+        self._hashes = hashes
+
+    def make_link(self, user_id: str, *, deadline: Deadline) -> str:
+        """The token of a link that is good once and for `LINK_SECONDS`; an earlier one is no more.
+
+        Raises:
+            PasswordNotAccepted: None is used here.
+            UserNotFound: There is no such user.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Nobody has the link that may have been stored.
+        """
+        self._refuse_without_passwords()
+        token = secrets.token_urlsafe(32)
+        lasts = 1000 * LINK_SECONDS
+        if not self._ways.put(user_id, "link", [hash_of(token)], ms=lasts, deadline=deadline):
+            raise UserNotFound
+        return token
+
+    def make_codes(self, user_id: str, *, current: str, deadline: Deadline) -> list[str]:
+        """`CODES` codes, each good once; those of before are no more.
+
+        Raises:
+            PasswordNotAccepted: None is used here.
+            WrongPassword: The current one is another.
+            Overloaded: Too many passwords wait to be checked.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: The codes of before may be good no more.
+        """
+        self._refuse_without_passwords()
+        found = self._users.credentials_of(user_id, deadline=deadline)
+        stored = found.password_hash if found else None
+        if not self._passwords.verify(current, stored, remaining=deadline.remaining()).ok:
+            raise WrongPassword
+        codes = ["".join(secrets.choice(LETTERS) for _ in range(LENGTH)) for _ in range(CODES)]
+        hashes = [self._code_hash(user_id, code, deadline) for code in codes]
+        self._ways.put(user_id, "code", hashes, ms=None, deadline=deadline)
+        return ["-".join(code[i : i + GROUP] for i in range(0, LENGTH, GROUP)) for code in codes]
+
+    def codes_left(self, user_id: str, *, deadline: Deadline) -> int:
+        """How many codes a user has not used.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._ways.codes_left(user_id, deadline=deadline)
+
+    def by_link(self, token: str, new: str, *, deadline: Deadline) -> None:
+        """Set a new password by a link.
+
+        Raises:
+            PasswordNotAccepted: None is used here.
+            RecoveryFailed: The link is none, or good no more.
+            InvalidPassword: The new password breaks rules; the link is still good.
+            Overloaded: Too many passwords wait to be hashed.
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known.
+        """
+        self._refuse_without_passwords()
+        way = hash_of(token)
+        user_id = self._ways.user_of(way, deadline=deadline)
+        found = self._users.credentials_of(user_id, deadline=deadline) if user_id else None
+        self._recover(found, way, new, deadline)
+
+    def by_code(self, name: str, code: str, new: str, *, deadline: Deadline) -> None:
+        """Set a new password by one's name and a code, in any capitals, with hyphens or without.
+
+        Raises:
+            As `by_link`.
+        """
+        self._refuse_without_passwords()
+        found = self._credentials(name, deadline)
+        read = code.casefold().translate(READ_AS)
+        # Also for a name that nobody has: it is to take as long.
+        way = self._code_hash(found.user_id if found else "", read, deadline)
+        good = self._ways.user_of(way, deadline=deadline)
+        self._recover(found if found and found.user_id == good else None, way, new, deadline)
+
+    def set_password(self, user_id: str, new: str, *, deadline: Deadline) -> None:
+        """Set a user's password for them.
+
+        Raises:
+            As `by_link`, and UserNotFound: There is no such user.
+        """
+        self._refuse_without_passwords()
+        found = self._users.credentials_of(user_id, deadline=deadline)
+        if found is None or not self._set(found, new, None, deadline):
+            raise UserNotFound
+
+    def events(self, user_id: str, *, limit: int, deadline: Deadline) -> list[Event]:
+        """What was done to an account, the newest first.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._ways.events(user_id, limit=limit, deadline=deadline)
+
+    def _recover(self, found: Credentials | None, way: str, new: str, deadline: Deadline) -> None:
+        if found is None or found.disabled or not self._set(found, new, way, deadline):
+            raise RecoveryFailed
+
+    def _set(self, found: Credentials, new: str, way: str | None, deadline: Deadline) -> bool:
+        self._passwords.validate(new, name=found.display)
+        new_hash = self._passwords.hash(new, remaining=deadline.remaining())
+        try:
+            return self._ways.set_password(found.user_id, new_hash, way=way, deadline=deadline)
+        finally:  # also when nobody knows
+            self._logins.distrust_user(found.user_id)
+
+    def _credentials(self, name: str, deadline: Deadline) -> Credentials | None:
+        try:
+            username = self._parser.typed(name)
+        except (EmptyName, InvalidName):
+            return None
+        return self._users.credentials(username, self._parser.keys(username), deadline=deadline)
+
+    def _code_hash(self, user_id: str, code: str, deadline: Deadline) -> str:
+        key = key_of("recovery", self._secret(deadline))
+        return mac(key, f"{user_id}\0{code}".encode(errors="backslashreplace")).hex()
+
+    def _refuse_without_passwords(self) -> None:
+        if not self._hashes:
+            raise PasswordNotAccepted

@@ -1,0 +1,200 @@
+"""Ways back in for who has lost a password, each good for once, and what was done to accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dibs.context import Deadline, acting
+from dibs.store.accounts.rows import change_user, lock_user
+from dibs.store.database.dialects import Run
+from dibs.store.database.dialects.base import plain
+from dibs.store.database.transactions import Transactions
+from dibs.store.records import new_id
+
+Kind = Literal["link", "code"]
+EventKind = Literal[
+    "password_changed",
+    "password_set",
+    "recovered",
+    "recovery_link",
+    "recovery_codes",
+    "disabled",
+    "enabled",
+    "staff_granted",
+    "staff_revoked",
+]
+"""What was done to an account: `password_set` by the command, `recovered` by a link or a code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that was done to an account.
+
+    Attributes:
+        at: Milliseconds of the database's clock since 1970.
+        actor: Who did it, if anybody was signed in.
+        request_id: By which request.
+    """
+
+    at: int
+    kind: EventKind
+    user_id: str
+    actor: str | None
+    request_id: str | None
+
+
+def note(run: Run, kind: EventKind, user_id: str) -> None:
+    """Write down what this transaction does to an account."""
+    who = acting()
+    run.change(
+        "INSERT INTO dibs_events (id, at, kind, user_id, actor, request_id)"
+        f" VALUES (:id, {run.dialect.clock}, :kind, :user_id, :actor, :request_id)",
+        {
+            "id": new_id(),
+            "kind": kind,
+            "user_id": user_id,
+            "actor": who.actor,
+            "request_id": who.request_id,
+        },
+    )
+
+
+def end_all(run: Run, user_id: str) -> None:
+    """End a user's sessions, and the links by which they could come in without their password."""
+    params = {"id": user_id}
+    run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
+    run.change("DELETE FROM dibs_recoveries WHERE user_id = :id AND kind = 'link'", params)
+
+
+class Recoveries:
+    """Links and codes by which users come back in; the database has only hashes of them."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+        self._clock = transactions.dialect.clock
+
+    def put(
+        self,
+        user_id: str,
+        kind: Kind,
+        hashes: Sequence[str],
+        *,
+        ms: int | None,
+        deadline: Deadline,
+    ) -> bool:
+        """Give a user these, in place of those of the kind they had; say whether there is one.
+
+        Args:
+            user_id: Whose.
+            kind: Links or codes.
+            hashes: What is stored of them.
+            ms: Milliseconds for which they are good; None for ever.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known; those before may be good no more.
+        """
+        ends = "NULL" if ms is None else f"{self._clock} + :ms"
+        insert = (
+            "INSERT INTO dibs_recoveries (id, user_id, kind, created_at, expires_at)"
+            f" VALUES (:id, :user_id, :kind, {self._clock}, {ends})"
+        )
+        params: dict[str, object] = {"user_id": user_id, "kind": kind}
+        lasting = {} if ms is None else {"ms": ms}
+
+        def work(run: Run) -> bool:
+            if not lock_user(run, user_id):
+                return False
+            run.change(
+                "DELETE FROM dibs_recoveries WHERE user_id = :user_id AND kind = :kind", params
+            )
+            for one in hashes:
+                run.change(insert, {**params, **lasting, "id": one})
+            note(run, "recovery_link" if kind == "link" else "recovery_codes", user_id)
+            return True
+
+        return self._transactions.write(work, changed=bool, deadline=deadline)
+
+    def user_of(self, way: str, *, deadline: Deadline) -> str | None:
+        """Whom a link or a code lets in, by its hash; None if nobody, or no longer.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._transactions.read(lambda run: self._lets_in(run, way), deadline=deadline)
+
+    def _lets_in(self, run: Run, way: str) -> str | None:
+        sql = (
+            "SELECT user_id FROM dibs_recoveries WHERE id = :id"
+            f" AND (expires_at IS NULL OR expires_at > {self._clock})"
+        )
+        rows = run.rows(sql, {"id": way})
+        return str(plain(rows[0])[0]) if rows else None
+
+    def codes_left(self, user_id: str, *, deadline: Deadline) -> int:
+        """How many codes a user has not used.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        sql = "SELECT COUNT(*) FROM dibs_recoveries WHERE user_id = :id AND kind = 'code'"
+        rows = self._transactions.read(
+            lambda run: run.rows(sql, {"id": user_id}), deadline=deadline
+        )
+        return int(plain(rows[0])[0])
+
+    def set_password(self, user_id: str, new: str, *, way: str | None, deadline: Deadline) -> bool:
+        """Replace a password and end all sessions; say whether that could be done.
+
+        Args:
+            user_id: Whose.
+            new: The hash of the new one.
+            way: The hash of the link or code by which they come, which is used up; None if it
+                is set for them.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+            OutcomeUnknown: Whether it was is not known.
+        """
+        params = {"id": user_id}
+
+        def is_new(run: Run) -> bool:
+            rows = run.rows("SELECT password_hash FROM dibs_users WHERE id = :id", params)
+            return bool(rows) and plain(rows[0])[0] == new  # salted, so nobody else's
+
+        def work(run: Run) -> bool:
+            # The user first, as everywhere: two who come by one link wait for each other here.
+            if not lock_user(run, user_id):
+                return False
+            if is_new(run):
+                return True  # by our earlier self
+            if way is not None:
+                if not self._lets_in(run, way):
+                    return False
+                run.change("DELETE FROM dibs_recoveries WHERE id = :way", {"way": way})
+            change_user(run, user_id, "password_hash = :new", new=new)
+            end_all(run, user_id)
+            note(run, "password_set" if way is None else "recovered", user_id)
+            return True
+
+        return self._transactions.write(
+            work, changed=bool, recall=lambda run: is_new(run) or None, deadline=deadline
+        )
+
+    def events(self, user_id: str, *, limit: int, deadline: Deadline) -> list[Event]:
+        """What was done to an account, the newest first.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        sql = (
+            "SELECT at, kind, user_id, actor, request_id FROM dibs_events"
+            " WHERE user_id = :id ORDER BY at DESC, id DESC LIMIT :limit"
+        )
+        params = {"id": user_id, "limit": limit}
+        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return [Event(*plain(row)) for row in rows]
