@@ -95,8 +95,7 @@ def test_a_user_gets_a_new_password(terminal: Terminal, monkeypatch) -> None:
     terminal.dibs("db", "upgrade")
     url = f"sqlite:///{terminal.folder}/instance/dibs.db"
     with processes(1, url, terminal.folder / "instance") as (process,):
-        process.register("modern")
-        process.login("modern")
+        user_id = process.register("modern")
         for name, words in (("modem", "there is no user modem"), ("no body", "no body")):
             said = terminal.dibs("user", "password", name, "--password", OTHER_PASSWORD)
             assert (said.status, words in said.err) == (1, True)
@@ -105,12 +104,12 @@ def test_a_user_gets_a_new_password(terminal: Terminal, monkeypatch) -> None:
         monkeypatch.setattr("sys.stdin", StringIO(f"{OTHER_PASSWORD}\n"))
         said = terminal.dibs("user", "password", "MODERN", "--password-stdin")
         assert (said.status, OTHER_PASSWORD in said.out) == (0, False)
-        assert process.login("modern", OTHER_PASSWORD)
+        assert process.login("modern", OTHER_PASSWORD).user_id == user_id
         said = terminal.dibs("user", "link", "modern")
         path, slash, token = said.out.strip().rpartition("/")
         assert (said.status, path, slash) == (0, "/new-password", "/")
         process.parts.accounts.recovery.by_link(token, PASSWORD, deadline=soon())
-        assert process.login("modern")
+        assert process.login("modern").user_id == user_id
 
 
 def refused(terminal: Terminal, words: str, **settings: str) -> None:
