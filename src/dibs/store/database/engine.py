@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from dibs.context import Budget
 from dibs.errors import ConfigError
 from dibs.store.database.dialects import DIALECTS, dialect_for
+from dibs.store.database.dialects.base import Pooled
 
 DRIVERS = {begins: driver for one in DIALECTS for begins, driver in one.drivers.items()}
 
@@ -88,7 +89,7 @@ def unbounded_engine(url: str) -> Engine:
     return engine
 
 
-def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
+def connect(url: str, *, budget: Budget, pool_size: int, pooled: Pooled = "auto") -> Engine:
     """An engine whose every connection, statement and wait is bounded.
 
     It is in autocommit mode: a transaction is always spelled out, so a read
@@ -112,5 +113,5 @@ def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
             **_QUIET,
             **dialect.engine_options(budget),
         )
-    dialect.listen(engine, budget)
+    dialect.listen(engine, budget, pooled)
     return engine

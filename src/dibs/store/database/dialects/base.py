@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeEngine
@@ -22,6 +22,9 @@ Row = Sequence[Any]
 Told = tuple[NameChange, int | None]
 """A change, and when it was; None for now."""
 
+
+Pooled = Literal["auto", "yes", "no"]
+"""Whether sessions of the database's are shared with others: `auto` says no where it is proven."""
 
 UPGRADE = "dibs db upgrade"
 """The command that makes the tables, or mends them."""
@@ -180,12 +183,18 @@ class Dialect:
         raise NotImplementedError
 
     @staticmethod
-    def listen(engine: Engine, budget: Budget) -> None:
+    def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
         """Prepare every new connection of this engine."""
 
     @classmethod
     def listen_unbounded(cls, engine: Engine) -> None:
         """The same for migrations, which may take longer than a request."""
+
+    @classmethod
+    def time_outs(cls, connection: Connection) -> str:
+        """Those that the server really has in force, for people to read; nothing if it has none."""
+        del connection
+        return ""
 
     @staticmethod
     def release_locks(connection: Any) -> None:

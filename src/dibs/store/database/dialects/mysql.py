@@ -18,6 +18,7 @@ from dibs.store.database.dialects.base import (
     Inserted,
     Kind,
     Params,
+    Pooled,
     Row,
     Run,
     insert_params,
@@ -120,7 +121,8 @@ class MySQL(Dialect):
         return {"connect_args": {"connect_timeout": budget.connect, "charset": "utf8mb4"} | limits}
 
     @staticmethod
-    def listen(engine: Engine, budget: Budget) -> None:
+    def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
+        del pooled
         lock = max(1, round(budget.lock))  # InnoDB counts whole seconds
         # One statement, for on a slow network each is one more wait. At REPEATABLE READ,
         # the default, the row that beat ours would be invisible.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import VARCHAR, event, text
@@ -24,6 +27,7 @@ from dibs.store.database.dialects.base import (
     Dialect,
     Inserted,
     Kind,
+    Pooled,
     Row,
     Run,
     Told,
@@ -50,6 +54,8 @@ MEANINGS = {
     "57014": Kind.TIMEOUT,  # query_canceled: our statement_timeout
     "25006": Kind.AWAY,  # read_only_sql_transaction: a standby, mid-failover
     "25P03": Kind.AWAY,  # idle_in_transaction_session_timeout
+    "26000": Kind.AWAY,  # invalid_sql_statement_name: of another session, behind a pooler
+    "42P05": Kind.AWAY,  # duplicate_prepared_statement: the same
     "42501": Kind.AWAY,  # insufficient_privilege: somebody is working on the rights
     "42P01": Kind.SCHEMA,  # undefined_table
     "42P10": Kind.SCHEMA,  # invalid_column_reference: there is no such primary key
@@ -133,21 +139,47 @@ class PostgreSQL(Dialect):
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
         return {
-            "connect_args": {"connect_timeout": round(budget.connect)},
+            "connect_args": {
+                "connect_timeout": round(budget.connect),
+                "prepare_threshold": None,
+                "autocommit": True,
+            },
             "use_native_hstore": False,  # would cost a query on every new connection
         }
 
     @staticmethod
-    def listen(engine: Engine, budget: Budget) -> None:
+    def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
         connection_class = _bounded(budget.silence)
-        ours = " ".join(f"-c {key}={ms}" for key, ms in _limits(budget).items())
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
             del dialect, record
-            # After the address's own, which may say in which schema the tables are.
-            kwargs["options"] = f"{kwargs.get('options', '')} {ours}".strip()
-            return connection_class.connect(*args, **kwargs)
+            connection = connection_class.connect(*args, **kwargs)
+            try:
+                _limit(connection, _limits(budget), pooled)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    @classmethod
+    def listen_unbounded(cls, engine: Engine) -> None:
+        @event.listens_for(engine, "do_connect")
+        def connect(dialect: object, record: object, args: object, kwargs: Any) -> None:
+            del dialect, record, args
+            if engine.dialect.driver == "psycopg":
+                kwargs["prepare_threshold"] = None  # behind a pooler they meet those of others
+
+    @classmethod
+    def time_outs(cls, connection: Connection) -> str:
+        asked = ", ".join(f"current_setting('{key}')" for key in _limits(Budget()))
+        row = connection.exec_driver_sql(f"SELECT {asked}").one()
+        driver: Any = connection.connection.driver_connection
+        is_direct = driver.cursor_factory is not limiting()
+        where = "a direct connection" if is_direct else "as behind a pooler"
+        return "Time-outs, {3}: statement {0}, lock {1}, idle in transaction {2}".format(
+            *row, where
+        )
 
     @staticmethod
     def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
@@ -395,6 +427,58 @@ def _limits(budget: Budget) -> dict[str, int]:
         "idle_in_transaction_session_timeout": budget.deadline,
     }
     return {key: round(1000 * value) for key, value in limits.items()}
+
+
+# Whether no pooler is between: it would tell a number of its own at the start, or come to the
+# server from a port of its own. That one always meets the same session proves nothing.
+DIRECT = "pg_backend_pid() = %s AND inet_client_port() = %s"
+
+
+def _limit(connection: psycopg.Connection[Any], limits: dict[str, int], pooled: Pooled) -> None:
+    """Bound every statement of a new connection.
+
+    Of the session that is asked for only where it is this connection's own. A pooler would give
+    it to others, and others' to us: there limits go with each transaction, and no statement is
+    given a name. Nothing is asked for at the start, which poolers refuse.
+    """
+    is_direct = pooled == "no"
+    if pooled != "yes":
+        kept = ", ".join(f"set_config('{key}', '{ms}', false)" for key, ms in limits.items())
+        with socket.socket(fileno=os.dup(connection.fileno())) as ours:
+            name = ours.getsockname()
+        port = name[1] if isinstance(name, tuple) else None  # none of a Unix socket
+        proof = (connection.info.backend_pid, port)
+        where, params = ("true", None) if is_direct else (DIRECT, proof)
+        with connection.cursor() as cursor:
+            is_direct = cursor.execute(f"SELECT {kept} WHERE {where}", params).rowcount == 1
+    if is_direct:
+        connection.prepare_threshold = 5  # psycopg's own
+    else:
+        connection.cursor_factory = limiting()
+        bounds = [f"SET LOCAL {key} = {ms}" for key, ms in limits.items()]
+        connection.limits = f"{'; '.join(bounds)}; "  # type: ignore[attr-defined]
+
+
+@cache
+def limiting() -> type[psycopg.ClientCursor[Any]]:
+    """A cursor that begins every transaction with its connection's limits, in the same trip."""
+    import psycopg
+    from psycopg.pq import TransactionStatus
+
+    class Limiting(psycopg.ClientCursor[Any]):
+        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+                return super().execute(query, params, **options)
+            limits: str = self.connection.limits  # type: ignore[attr-defined]
+            if query == PostgreSQL.begin:
+                return super().execute(f"{query}; {limits}")
+            # Several statements in one message are one transaction.
+            super().execute(limits + query, params, **options)
+            while self.nextset():
+                pass
+            return self
+
+    return Limiting
 
 
 def _bounded(silence: float) -> type[psycopg.Connection[Any]]:

@@ -16,7 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from dibs.context import Budget
 from dibs.errors import ConfigError
-from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind
+from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind, Pooled
 
 # Extended codes first, then the primary code in the low byte: https://www.sqlite.org/rescode.html
 MEANINGS = {
@@ -81,8 +81,8 @@ class SQLite(Dialect):
         return {"connect_args": {"timeout": budget.lock}}
 
     @staticmethod
-    def listen(engine: Engine, budget: Budget) -> None:
-        del budget
+    def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
+        del budget, pooled
         path = engine.url.database or ""
 
         @event.listens_for(engine, "do_connect")
@@ -110,7 +110,7 @@ class SQLite(Dialect):
 
     @classmethod
     def listen_unbounded(cls, engine: Engine) -> None:
-        cls.listen(engine, Budget())  # a file is WAL from its first day
+        cls.listen(engine, Budget(), "no")  # a file is WAL from its first day
 
     @staticmethod
     def release_locks(connection: Any) -> None:
