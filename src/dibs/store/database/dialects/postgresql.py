@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 MEANINGS = {
     "23505": Kind.UNIQUE,  # unique_violation
     "40001": Kind.RESTART,  # serialization_failure
+    "40003": Kind.AWAY,  # statement_completion_unknown
     "40P01": Kind.RESTART,  # deadlock_detected
     "55P03": Kind.RESTART,  # lock_not_available: our lock_timeout
     "57014": Kind.TIMEOUT,  # query_canceled: our statement_timeout
@@ -68,6 +69,7 @@ MEANINGS = {
     "53": Kind.AWAY,  # insufficient_resources: disk, memory, connections
     "57": Kind.AWAY,  # operator_intervention: shutdown, starting up
     "58": Kind.AWAY,  # system_error: I/O
+    "XX": Kind.AWAY,  # internal_error: of Citus also that one of its servers is away
 }
 
 IMPATIENT_MS = 200
@@ -108,8 +110,9 @@ BOUND = (
     " BETWEEN '1 ms' AND '{ms} ms' THEN current_setting('{key}') ELSE '{ms}ms' END, true)"
 )
 
-GONE = ("08", "57P")
-"""Classes of SQLSTATE: a connection that was lost, and a server that is shut down."""
+GONE = ("08", "40003", "57P", "XX")
+"""Where SQLSTATEs begin of a connection that was lost, a server that is shut down, and others after
+which nobody knows what became of a transaction."""
 
 ONE_LINE = f"""
     INSERT INTO dibs_history ({HISTORY_COLUMNS}, at)
@@ -134,7 +137,9 @@ class PostgreSQL(Dialect):
     drivers: ClassVar = dict.fromkeys(("postgresql", "postgres"), "postgresql+psycopg")
     extra = "postgresql"
     whole = lists = True
-    clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    # That of the statement: engines that shard refuse to change rows by what is volatile. A row
+    # that was waited for is judged up to `Budget.lock` early, and versions say in which order.
+    clock = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)"
 
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
@@ -245,15 +250,6 @@ class PostgreSQL(Dialect):
             "SELECT named.* FROM unnest(CAST(:keys AS text[])) AS wanted (key),"
             f" LATERAL (SELECT {cls.seen()}{f', {cls.rules}' if ruled else ''} FROM dibs_names"
             " WHERE namespace = :namespace AND name_key = wanted.key OFFSET 0) AS named"
-        )
-
-    @classmethod
-    def lock_where(cls, where: str) -> str:
-        # Members of groups are read: of a group the key's row is locked first.
-        alone, members = (f"({where}) AND name_key {side}" for side in (">= '\x02'", "< '\x02'"))
-        return (
-            f"WITH alone AS ({cls.select_where(alone)} FOR UPDATE)"
-            f" SELECT * FROM alone UNION ALL {cls.select_where(members)}"
         )
 
     @classmethod
