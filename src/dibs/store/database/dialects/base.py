@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -125,6 +125,8 @@ class Dialect:
     Attributes:
         names: SQLAlchemy's, for the databases that speak like this.
         drivers: What addresses begin with that do not name the driver that dibs uses.
+        driver: That which dibs uses, as SQLAlchemy calls it.
+        instead: What is to be written for keys of an address that others know.
         extra: That of dibs which installs the driver.
         clock: SQL for the database's own time in integer milliseconds since 1970.
         rules: SQL for which rules are in force; see `dibs.names.phase:Phase.token`. Whoever
@@ -139,6 +141,8 @@ class Dialect:
 
     names: ClassVar[tuple[str, ...]]
     drivers: ClassVar[Mapping[str, str]] = {}
+    driver: ClassVar[str]
+    instead: ClassVar[Mapping[str, str]] = {}
     extra: ClassVar[str] = ""
     clock: ClassVar[str]
     rules: ClassVar[str] = (
@@ -174,6 +178,15 @@ class Dialect:
         """The file that the database is to be, where it does not exist yet."""
         del url
         return None
+
+    @classmethod
+    def keys(cls, url: URL) -> Container[str] | None:
+        """Those that an address may have in its query; None if they are for the database to judge.
+
+        Raises:
+            ModuleNotFoundError: The driver is not installed.
+        """
+        raise NotImplementedError
 
     # --- connections -------------------------------------------------------
 

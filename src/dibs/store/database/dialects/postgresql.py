@@ -6,13 +6,13 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import VARCHAR, event, text
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 
 from dibs.context import Budget
 from dibs.signals import NameChange
@@ -135,11 +135,23 @@ class PostgreSQL(Dialect):
 
     names = ("postgresql",)
     drivers: ClassVar = dict.fromkeys(("postgresql", "postgres"), "postgresql+psycopg")
-    extra = "postgresql"
+    driver, extra = "psycopg", "postgresql"
+    instead: ClassVar = {
+        "pgbouncer": "leave it out, for dibs works with poolers as it is",
+        "schema": "write options=-csearch_path%3DNAME",
+        "ssl": "write sslmode=require",
+    }
     whole = lists = True
     # That of the statement: engines that shard refuse to change rows by what is volatile. A row
     # that was waited for is judged up to `Budget.lock` early, and versions say in which order.
     clock = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)"
+
+    @classmethod
+    def keys(cls, url: URL) -> Container[str]:
+        from psycopg.pq import Conninfo
+
+        del url
+        return {option.keyword.decode() for option in Conninfo.get_defaults()}
 
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:

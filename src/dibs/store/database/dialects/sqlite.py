@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from dibs.context import Budget
 from dibs.errors import ConfigError
 from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind, Pooled
+
+KEYS = ("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout")
 
 # Extended codes first, then the primary code in the low byte: https://www.sqlite.org/rescode.html
 MEANINGS = {
@@ -43,7 +45,7 @@ MEANINGS = {
 class SQLite(Dialect):
     """One file, one writer at a time, many readers; who is in there waits for no row's lock."""
 
-    names = ("sqlite",)
+    names, driver = ("sqlite",), "pysqlite"
     # unixepoch('subsec') would be plainer and needs 3.42; Debian 12 has 3.40.
     clock = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
     # A transaction that begins as a reader and then writes fails at once when
@@ -75,6 +77,11 @@ class SQLite(Dialect):
         if file == ":memory:" or file.startswith("file:") or Path(file).exists():
             return None
         return file
+
+    @classmethod
+    def keys(cls, url: URL) -> Container[str] | None:
+        # Those of a URI are SQLite's, which passes over what it does not know.
+        return None if "uri" in url.query else KEYS
 
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
