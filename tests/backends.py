@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from dibs.names import Parser
 from dibs.store import Budget
+from dibs.store.database.dialects.base import Pooled
 from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.store import NameStore
@@ -174,8 +175,10 @@ def path_of(url: str) -> str:
     return url.removeprefix("sqlite:///")
 
 
-def open_store(url: str, *, budget: Budget | None = None, pool_size: int = 8) -> NameStore:
+def open_store(
+    url: str, *, budget: Budget | None = None, pool_size: int = 8, pooled: Pooled = "auto"
+) -> NameStore:
     """A store as the service makes it."""
     budget = budget or Budget()
-    engine = connect(url, budget=budget, pool_size=pool_size)
+    engine = connect(url, budget=budget, pool_size=pool_size, pooled=pooled)
     return NameStore(Transactions(engine, budget), parser=Parser(), grouped=True)

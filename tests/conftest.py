@@ -16,9 +16,11 @@ from dibs.context import CacheTime  # noqa: E402
 from dibs.store.names.store import NameStore  # noqa: E402
 from tests.backends import BACKENDS, Backend, open_store  # noqa: E402
 from tests.services import ServiceMissing  # noqa: E402
+from tests.support import sharding  # noqa: E402
 from tests.support.compiled import compile_once  # noqa: E402
 
 compile_once()
+sharding.watch()
 # PyMySQL reads the system's certificates for each connection: 30 ms of processor time. None here
 # is made with TLS.
 pymysql.connections.SSL_ENABLED = False

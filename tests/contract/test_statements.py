@@ -7,7 +7,7 @@ MySQL family needs one locking read a claim, because its row counts lie.
 import pytest
 
 from dibs.store.names.store import NameStore
-from tests.backends import Backend
+from tests.backends import POSTGRESQL, Backend
 from tests.contract.rows import put
 from tests.contract.statements import statements
 from tests.support.contract import a_claim, a_row, lose, soon, win
@@ -60,3 +60,18 @@ def test_a_batch_costs_what_one_costs(backend: Backend, store: NameStore, costs)
     with statements(backend, store) as seen:
         store.claim_many([a_claim(f"n{i}", user=True) for i in range(50)], deadline=soon())
     assert seen == short + costs["fresh"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE dibs_names SET updated_at = clock_timestamp() WHERE name_key = :key",
+        "DELETE FROM dibs_sessions WHERE id = :id AND expires_at > clock_timestamp()",
+        "SELECT version FROM dibs_names WHERE owner = :owner ORDER BY name_key FOR UPDATE",
+    ],
+)
+@pytest.mark.parametrize("backend", [POSTGRESQL], ids=str, indirect=True)
+def test_a_statement_that_shards_refuse_is_noticed(store: NameStore, sql: str) -> None:
+    """Whatever test sends it."""
+    with pytest.raises(AssertionError, match="clock_timestamp|primary key"):
+        store.transactions.read(lambda run: run.rows(sql, {}), deadline=soon())

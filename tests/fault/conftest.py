@@ -7,7 +7,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from dibs.store.database.dialects import dialect_for
-from dibs.store.database.dialects.base import claim_params
+from dibs.store.database.dialects.base import Pooled, claim_params
 from dibs.store.names.store import NameStore
 from tests.backends import SERVED, Served, open_store
 from tests.conftest import missing
@@ -57,9 +57,15 @@ def proxy(server: Server) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def via(server: Server, url: str, proxy: FaultProxy) -> Iterator[NameStore]:
+def pooled() -> Pooled:
+    """What the proxy is taken for."""
+    return "no"
+
+
+@pytest.fixture
+def via(server: Server, url: str, proxy: FaultProxy, pooled: Pooled) -> Iterator[NameStore]:
     """Through the proxy, with the same database behind it."""
-    store = open_store(server.url_via(url, proxy.port), budget=BUDGET)
+    store = open_store(server.url_via(url, proxy.port), budget=BUDGET, pooled=pooled)
     yield store
     store.close()
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from dibs.context import Acting, Deadline, acting_as
 from dibs.signals import NameChange
 from dibs.store import Budget, Claim, Failed, Lost, Outcome, Won
+from dibs.store.database.dialects.base import Pooled
 from dibs.store.names.store import NameStore
 from tests.backends import POSTGRESQL
 from tests.fault.helpers import (
@@ -43,6 +44,11 @@ def warm(via: NameStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind others, whose answers have just come."""
     warm_up(via, 1)
     monkeypatch.setattr("dibs.store.names.attempts.JUST_NOW", 1e9)
+
+
+@pytest.fixture(params=["no", "yes"])
+def pooled(request: pytest.FixtureRequest) -> Pooled:
+    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture

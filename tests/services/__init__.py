@@ -8,6 +8,7 @@ from .base import Daemon, Server
 from .chromium import chromium
 from .mariadb import MariaDBServer
 from .nginx import Nginx
+from .pgbouncer import PgBouncer
 from .postgres import PostgresServer
 from .proxy import FaultProxy
 from .redis import RedisServer
@@ -19,6 +20,7 @@ __all__ = [
     "FaultProxy",
     "MariaDBServer",
     "Nginx",
+    "PgBouncer",
     "PostgresServer",
     "RedisCluster",
     "RedisSentinel",

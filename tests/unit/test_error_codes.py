@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
+from types import SimpleNamespace
 
 import psycopg
 import pymysql
@@ -55,6 +56,7 @@ CLASSES: list[tuple[str | None, Kind]] = [
     ("53100", Kind.AWAY),
     ("28P01", Kind.AWAY),
     ("58030", Kind.AWAY),
+    ("XX000", Kind.AWAY),
     ("23502", Kind.SCHEMA),
     ("23503", Kind.OTHER),
     ("23514", Kind.OTHER),
@@ -220,3 +222,14 @@ def test_a_connection_that_is_gone(backend: Backend, engine: Engine) -> None:
         backend.execute(end.format(session), url)
         assert meaning(connection, "SELECT 1") is Kind.AWAY
         connection.invalidate()
+
+
+@pytest.mark.parametrize(
+    ("state", "undone"),
+    [("23505", True), ("40001", True), ("40003", False), ("XX000", False), ("08006", False)],
+)
+def test_what_is_known_to_be_undone(state: str, undone: bool) -> None:
+    """Not what the server itself does not know, or a part of it that others have lost."""
+    error = Exception()
+    error.diag = SimpleNamespace(severity_nonlocalized="ERROR", sqlstate=state)  # type: ignore[attr-defined]
+    assert PostgreSQL.has_undone(error) is undone

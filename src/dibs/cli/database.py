@@ -41,7 +41,7 @@ def check() -> None:
     click.echo(f"All is well: {target.place}")
     if warning := target.warning():
         click.echo(warning, err=True)
-    for line in lines:
+    for line in filter(None, [target.time_outs(), *lines]):
         click.echo(line)
     from dibs.wiring import redis_address
 

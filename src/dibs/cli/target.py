@@ -28,12 +28,14 @@ class Target:
         upgrade: Creates its tables, or brings them up to date.
         verify: Raises `SchemaError` when something is wrong with it.
         warning: What is well now and will not stay so; None if nothing is.
+        time_outs: Those that it really has in force; empty if it has none.
     """
 
     place: str
     upgrade: Callable[[], None]
     verify: Callable[[], None]
     warning: Callable[[], str | None] = lambda: None
+    time_outs: Callable[[], str] = str
 
 
 def host_app() -> Flask | None:
@@ -148,7 +150,13 @@ def find_target() -> Target:
         with store.engine.connect() as connection:
             return under_way(schema.phase_of(connection))
 
-    return Target(settings.shown_database_url, lambda: create_tables(settings), verify, warning)
+    def time_outs() -> str:
+        store, _ = open_store(settings)
+        with store.engine.connect() as connection:
+            return store.transactions.dialect.time_outs(connection)
+
+    place = settings.shown_database_url
+    return Target(place, lambda: create_tables(settings), verify, warning, time_outs)
 
 
 def under_way(phase: Phase) -> str | None:

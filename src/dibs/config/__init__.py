@@ -47,6 +47,11 @@ class Settings:
         "Address of the database: `sqlite:///file`, `postgresql://...`, `mysql://...` or"
         " `mariadb://...`. Default: `dibs.db` in DIBS_HOME.",
     )
+    pooled: Literal["auto", "yes", "no"] = _setting(
+        "auto",
+        "Whether a pooler stands before PostgreSQL, such as PgBouncer. `auto` takes one for granted"
+        " unless a connection is proven to lead to the server itself.",
+    )
     redis_url: str = _setting(
         "",
         "Address of Redis, which remembers names that are taken: `redis://`, `rediss://`,"

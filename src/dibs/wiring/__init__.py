@@ -344,7 +344,12 @@ def open_store(settings: Settings, tables: Tables = ALL_TABLES) -> Opened:
     """
     budget = Budget(settings.deadline)
     _make_home(settings)
-    engine = connect(settings.resolved_database_url, budget=budget, pool_size=settings.pool_size)
+    engine = connect(
+        settings.resolved_database_url,
+        budget=budget,
+        pool_size=settings.pool_size,
+        pooled=settings.pooled,
+    )
     transactions = Transactions(engine, budget)
     parser = make_parser(settings)
     store = NameStore(transactions, parser=parser, tables=tables, grouped=True)

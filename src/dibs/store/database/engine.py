@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine
@@ -15,7 +16,8 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from dibs.context import Budget
 from dibs.errors import ConfigError
-from dibs.store.database.dialects import DIALECTS, dialect_for
+from dibs.store.database.dialects import DIALECTS, Dialect, dialect_for
+from dibs.store.database.dialects.base import Pooled
 
 DRIVERS = {begins: driver for one in DIALECTS for begins, driver in one.drivers.items()}
 
@@ -59,7 +61,7 @@ def is_at(engine: Engine, url: str) -> bool:
 
 @contextmanager
 def driver_of(parsed: URL) -> Iterator[None]:
-    """Make an engine for this address.
+    """Load what this address needs.
 
     Raises:
         ConfigError: Its driver is not installed.
@@ -73,22 +75,45 @@ def driver_of(parsed: URL) -> Iterator[None]:
         ) from missing
 
 
+def own_url(url: str) -> tuple[URL, type[Dialect]]:
+    """The address of dibs' own database, which dibs connects to by its own driver.
+
+    Raises:
+        ConfigError: It cannot be used, or the driver is not installed.
+    """
+    parsed = parse_url(url)
+    dialect = dialect_for(parsed.get_backend_name())
+    dialect.refuse_no_folder(parsed)
+    if parsed.get_driver_name() != dialect.driver:
+        raise ConfigError(
+            f"DIBS_DATABASE_URL names the driver {parsed.get_driver_name()}; dibs has one of its"
+            f" own: write {parsed.get_backend_name()}://"
+        )
+    with driver_of(parsed):
+        known = dialect.keys(parsed)
+    for key in parsed.query:
+        if known is not None and key not in known:
+            hint = dialect.instead.get(key.replace("-", "_"), "leave it out")
+            raise ConfigError(f"DIBS_DATABASE_URL has a key that nobody knows, {key}: {hint}")
+    for key in ("ssl_ca", "ssl_cert", "ssl_key"):
+        if (path := parsed.query.get(key)) and not Path(str(path)).is_file():
+            raise ConfigError(f"DIBS_DATABASE_URL: there is no file {path} ({key})")
+    return parsed, dialect
+
+
 def unbounded_engine(url: str) -> Engine:
     """An engine for what may take longer than a request: migrations, imports.
 
     Raises:
         ConfigError: The address cannot be used, or its driver is not installed.
     """
-    parsed = parse_url(url)
-    dialect = dialect_for(parsed.get_backend_name())
-    dialect.refuse_no_folder(parsed)
-    with driver_of(parsed):
-        engine = create_engine(parsed, poolclass=NullPool)
+    parsed, dialect = own_url(url)
+    engine = create_engine(parsed, poolclass=NullPool)
     dialect.listen_unbounded(engine)
     return engine
 
 
-def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
+def connect(url: str, *, budget: Budget, pool_size: int, pooled: Pooled = "auto") -> Engine:
     """An engine whose every connection, statement and wait is bounded.
 
     It is in autocommit mode: a transaction is always spelled out, so a read
@@ -97,20 +122,17 @@ def connect(url: str, *, budget: Budget, pool_size: int) -> Engine:
     Raises:
         ConfigError: The address cannot be used, or its driver is not installed.
     """
-    parsed = parse_url(url)
-    dialect = dialect_for(parsed.get_backend_name())
-    dialect.refuse_no_folder(parsed)
-    with driver_of(parsed):
-        engine = create_engine(
-            parsed,
-            poolclass=QueuePool,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=budget.connect,
-            pool_reset_on_return=None,
-            isolation_level="AUTOCOMMIT",
-            **_QUIET,
-            **dialect.engine_options(budget),
-        )
-    dialect.listen(engine, budget)
+    parsed, dialect = own_url(url)
+    engine = create_engine(
+        parsed,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=budget.connect,
+        pool_reset_on_return=None,
+        isolation_level="AUTOCOMMIT",
+        **_QUIET,
+        **dialect.engine_options(budget),
+    )
+    dialect.listen(engine, budget, pooled)
     return engine

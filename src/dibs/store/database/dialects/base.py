@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeEngine
@@ -22,6 +22,9 @@ Row = Sequence[Any]
 Told = tuple[NameChange, int | None]
 """A change, and when it was; None for now."""
 
+
+Pooled = Literal["auto", "yes", "no"]
+"""Whether sessions of the database's are shared with others: `auto` says no where it is proven."""
 
 UPGRADE = "dibs db upgrade"
 """The command that makes the tables, or mends them."""
@@ -122,6 +125,8 @@ class Dialect:
     Attributes:
         names: SQLAlchemy's, for the databases that speak like this.
         drivers: What addresses begin with that do not name the driver that dibs uses.
+        driver: That which dibs uses, as SQLAlchemy calls it.
+        instead: What is to be written for keys of an address that others know.
         extra: That of dibs which installs the driver.
         clock: SQL for the database's own time in integer milliseconds since 1970.
         rules: SQL for which rules are in force; see `dibs.names.phase:Phase.token`. Whoever
@@ -136,6 +141,8 @@ class Dialect:
 
     names: ClassVar[tuple[str, ...]]
     drivers: ClassVar[Mapping[str, str]] = {}
+    driver: ClassVar[str]
+    instead: ClassVar[Mapping[str, str]] = {}
     extra: ClassVar[str] = ""
     clock: ClassVar[str]
     rules: ClassVar[str] = (
@@ -172,6 +179,15 @@ class Dialect:
         del url
         return None
 
+    @classmethod
+    def keys(cls, url: URL) -> Container[str] | None:
+        """Those that an address may have in its query; None if they are for the database to judge.
+
+        Raises:
+            ModuleNotFoundError: The driver is not installed.
+        """
+        raise NotImplementedError
+
     # --- connections -------------------------------------------------------
 
     @staticmethod
@@ -180,12 +196,18 @@ class Dialect:
         raise NotImplementedError
 
     @staticmethod
-    def listen(engine: Engine, budget: Budget) -> None:
+    def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
         """Prepare every new connection of this engine."""
 
     @classmethod
     def listen_unbounded(cls, engine: Engine) -> None:
         """The same for migrations, which may take longer than a request."""
+
+    @classmethod
+    def time_outs(cls, connection: Connection) -> str:
+        """Those that the server really has in force, for people to read; nothing if it has none."""
+        del connection
+        return ""
 
     @staticmethod
     def release_locks(connection: Any) -> None:

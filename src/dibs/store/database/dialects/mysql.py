@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import VARBINARY, event, text
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 
 from dibs.context import Budget
 from dibs.errors import SchemaError
@@ -18,6 +18,7 @@ from dibs.store.database.dialects.base import (
     Inserted,
     Kind,
     Params,
+    Pooled,
     Row,
     Run,
     insert_params,
@@ -105,7 +106,11 @@ class MySQL(Dialect):
 
     names = ("mysql", "mariadb")
     drivers: ClassVar = dict.fromkeys(("mysql", "mariadb", "mariadb+pymysql"), "mysql+pymysql")
-    extra = "mysql"
+    driver, extra = "pymysql", "mysql"
+    instead: ClassVar = dict.fromkeys(
+        ("ssl", "ssl_mode", "sslmode", "ssl_verify_cert", "ssl_verify_identity", "tls"),
+        "write ssl_ca=FILE, with the certificate of the authority that has signed the server's",
+    )
     # Not UNIX_TIMESTAMP(NOW()): it goes through local time, and is an hour ahead while the
     # clocks are about to go back.
     clock = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
@@ -114,13 +119,25 @@ class MySQL(Dialect):
     # as a host may have it, what is read is what is true now.
     rules = f"{Dialect.rules[:-1]} LOCK IN SHARE MODE)"
 
+    @classmethod
+    def keys(cls, url: URL) -> Container[str]:
+        import pymysql
+
+        del pymysql, url
+        return {"bind_address", "charset", "collation", "init_command", "program_name"} | {
+            *("connect_timeout", "read_timeout", "write_timeout", "local_infile"),
+            *("read_default_file", "read_default_group", "unix_socket"),
+            *("ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", "ssl_cipher", "ssl_key"),
+        }
+
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
         limits = {"read_timeout": budget.silence, "write_timeout": budget.silence}
         return {"connect_args": {"connect_timeout": budget.connect, "charset": "utf8mb4"} | limits}
 
     @staticmethod
-    def listen(engine: Engine, budget: Budget) -> None:
+    def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
+        del pooled
         lock = max(1, round(budget.lock))  # InnoDB counts whole seconds
         # One statement, for on a slow network each is one more wait. At REPEATABLE READ,
         # the default, the row that beat ours would be invisible.

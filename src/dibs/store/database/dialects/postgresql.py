@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import VARCHAR, event, text
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 
 from dibs.context import Budget
 from dibs.signals import NameChange
@@ -24,6 +27,7 @@ from dibs.store.database.dialects.base import (
     Dialect,
     Inserted,
     Kind,
+    Pooled,
     Row,
     Run,
     Told,
@@ -45,11 +49,14 @@ if TYPE_CHECKING:
 MEANINGS = {
     "23505": Kind.UNIQUE,  # unique_violation
     "40001": Kind.RESTART,  # serialization_failure
+    "40003": Kind.AWAY,  # statement_completion_unknown
     "40P01": Kind.RESTART,  # deadlock_detected
     "55P03": Kind.RESTART,  # lock_not_available: our lock_timeout
     "57014": Kind.TIMEOUT,  # query_canceled: our statement_timeout
     "25006": Kind.AWAY,  # read_only_sql_transaction: a standby, mid-failover
     "25P03": Kind.AWAY,  # idle_in_transaction_session_timeout
+    "26000": Kind.AWAY,  # invalid_sql_statement_name: of another session, behind a pooler
+    "42P05": Kind.AWAY,  # duplicate_prepared_statement: the same
     "42501": Kind.AWAY,  # insufficient_privilege: somebody is working on the rights
     "42P01": Kind.SCHEMA,  # undefined_table
     "42P10": Kind.SCHEMA,  # invalid_column_reference: there is no such primary key
@@ -62,6 +69,7 @@ MEANINGS = {
     "53": Kind.AWAY,  # insufficient_resources: disk, memory, connections
     "57": Kind.AWAY,  # operator_intervention: shutdown, starting up
     "58": Kind.AWAY,  # system_error: I/O
+    "XX": Kind.AWAY,  # internal_error: of Citus also that one of its servers is away
 }
 
 IMPATIENT_MS = 200
@@ -102,8 +110,9 @@ BOUND = (
     " BETWEEN '1 ms' AND '{ms} ms' THEN current_setting('{key}') ELSE '{ms}ms' END, true)"
 )
 
-GONE = ("08", "57P")
-"""Classes of SQLSTATE: a connection that was lost, and a server that is shut down."""
+GONE = ("08", "40003", "57P", "XX")
+"""Where SQLSTATEs begin of a connection that was lost, a server that is shut down, and others after
+which nobody knows what became of a transaction."""
 
 ONE_LINE = f"""
     INSERT INTO dibs_history ({HISTORY_COLUMNS}, at)
@@ -126,28 +135,68 @@ class PostgreSQL(Dialect):
 
     names = ("postgresql",)
     drivers: ClassVar = dict.fromkeys(("postgresql", "postgres"), "postgresql+psycopg")
-    extra = "postgresql"
+    driver, extra = "psycopg", "postgresql"
+    instead: ClassVar = {
+        "pgbouncer": "leave it out, for dibs works with poolers as it is",
+        "schema": "write options=-csearch_path%3DNAME",
+        "ssl": "write sslmode=require",
+    }
     whole = lists = True
-    clock = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    # That of the statement: engines that shard refuse to change rows by what is volatile. A row
+    # that was waited for is judged up to `Budget.lock` early, and versions say in which order.
+    clock = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)"
+
+    @classmethod
+    def keys(cls, url: URL) -> Container[str]:
+        from psycopg.pq import Conninfo
+
+        del url
+        return {option.keyword.decode() for option in Conninfo.get_defaults()}
 
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
         return {
-            "connect_args": {"connect_timeout": round(budget.connect)},
+            "connect_args": {
+                "connect_timeout": round(budget.connect),
+                "prepare_threshold": None,
+                "autocommit": True,
+            },
             "use_native_hstore": False,  # would cost a query on every new connection
         }
 
     @staticmethod
-    def listen(engine: Engine, budget: Budget) -> None:
+    def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
         connection_class = _bounded(budget.silence)
-        ours = " ".join(f"-c {key}={ms}" for key, ms in _limits(budget).items())
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
             del dialect, record
-            # After the address's own, which may say in which schema the tables are.
-            kwargs["options"] = f"{kwargs.get('options', '')} {ours}".strip()
-            return connection_class.connect(*args, **kwargs)
+            connection = connection_class.connect(*args, **kwargs)
+            try:
+                _limit(connection, _limits(budget), pooled)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    @classmethod
+    def listen_unbounded(cls, engine: Engine) -> None:
+        @event.listens_for(engine, "do_connect")
+        def connect(dialect: object, record: object, args: object, kwargs: Any) -> None:
+            del dialect, record, args
+            if engine.dialect.driver == "psycopg":
+                kwargs["prepare_threshold"] = None  # behind a pooler they meet those of others
+
+    @classmethod
+    def time_outs(cls, connection: Connection) -> str:
+        asked = ", ".join(f"current_setting('{key}')" for key in _limits(Budget()))
+        row = connection.exec_driver_sql(f"SELECT {asked}").one()
+        driver: Any = connection.connection.driver_connection
+        is_direct = driver.cursor_factory is not limiting()
+        where = "a direct connection" if is_direct else "as behind a pooler"
+        return "Time-outs, {3}: statement {0}, lock {1}, idle in transaction {2}".format(
+            *row, where
+        )
 
     @staticmethod
     def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
@@ -213,15 +262,6 @@ class PostgreSQL(Dialect):
             "SELECT named.* FROM unnest(CAST(:keys AS text[])) AS wanted (key),"
             f" LATERAL (SELECT {cls.seen()}{f', {cls.rules}' if ruled else ''} FROM dibs_names"
             " WHERE namespace = :namespace AND name_key = wanted.key OFFSET 0) AS named"
-        )
-
-    @classmethod
-    def lock_where(cls, where: str) -> str:
-        # Members of groups are read: of a group the key's row is locked first.
-        alone, members = (f"({where}) AND name_key {side}" for side in (">= '\x02'", "< '\x02'"))
-        return (
-            f"WITH alone AS ({cls.select_where(alone)} FOR UPDATE)"
-            f" SELECT * FROM alone UNION ALL {cls.select_where(members)}"
         )
 
     @classmethod
@@ -395,6 +435,58 @@ def _limits(budget: Budget) -> dict[str, int]:
         "idle_in_transaction_session_timeout": budget.deadline,
     }
     return {key: round(1000 * value) for key, value in limits.items()}
+
+
+# Whether no pooler is between: it would tell a number of its own at the start, or come to the
+# server from a port of its own. That one always meets the same session proves nothing.
+DIRECT = "pg_backend_pid() = %s AND inet_client_port() = %s"
+
+
+def _limit(connection: psycopg.Connection[Any], limits: dict[str, int], pooled: Pooled) -> None:
+    """Bound every statement of a new connection.
+
+    Of the session that is asked for only where it is this connection's own. A pooler would give
+    it to others, and others' to us: there limits go with each transaction, and no statement is
+    given a name. Nothing is asked for at the start, which poolers refuse.
+    """
+    is_direct = pooled == "no"
+    if pooled != "yes":
+        kept = ", ".join(f"set_config('{key}', '{ms}', false)" for key, ms in limits.items())
+        with socket.socket(fileno=os.dup(connection.fileno())) as ours:
+            name = ours.getsockname()
+        port = name[1] if isinstance(name, tuple) else None  # none of a Unix socket
+        proof = (connection.info.backend_pid, port)
+        where, params = ("true", None) if is_direct else (DIRECT, proof)
+        with connection.cursor() as cursor:
+            is_direct = cursor.execute(f"SELECT {kept} WHERE {where}", params).rowcount == 1
+    if is_direct:
+        connection.prepare_threshold = 5  # psycopg's own
+    else:
+        connection.cursor_factory = limiting()
+        bounds = [f"SET LOCAL {key} = {ms}" for key, ms in limits.items()]
+        connection.limits = f"{'; '.join(bounds)}; "  # type: ignore[attr-defined]
+
+
+@cache
+def limiting() -> type[psycopg.ClientCursor[Any]]:
+    """A cursor that begins every transaction with its connection's limits, in the same trip."""
+    import psycopg
+    from psycopg.pq import TransactionStatus
+
+    class Limiting(psycopg.ClientCursor[Any]):
+        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+                return super().execute(query, params, **options)
+            limits: str = self.connection.limits  # type: ignore[attr-defined]
+            if query == PostgreSQL.begin:
+                return super().execute(f"{query}; {limits}")
+            # Several statements in one message are one transaction.
+            super().execute(limits + query, params, **options)
+            while self.nextset():
+                pass
+            return self
+
+    return Limiting
 
 
 def _bounded(silence: float) -> type[psycopg.Connection[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from dibs.context import Budget
 from dibs.errors import ConfigError
-from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind
+from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind, Pooled
+
+KEYS = ("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout")
 
 # Extended codes first, then the primary code in the low byte: https://www.sqlite.org/rescode.html
 MEANINGS = {
@@ -43,7 +45,7 @@ MEANINGS = {
 class SQLite(Dialect):
     """One file, one writer at a time, many readers; who is in there waits for no row's lock."""
 
-    names = ("sqlite",)
+    names, driver = ("sqlite",), "pysqlite"
     # unixepoch('subsec') would be plainer and needs 3.42; Debian 12 has 3.40.
     clock = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
     # A transaction that begins as a reader and then writes fails at once when
@@ -76,13 +78,18 @@ class SQLite(Dialect):
             return None
         return file
 
+    @classmethod
+    def keys(cls, url: URL) -> Container[str] | None:
+        # Those of a URI are SQLite's, which passes over what it does not know.
+        return None if "uri" in url.query else KEYS
+
     @staticmethod
     def engine_options(budget: Budget) -> dict[str, Any]:
         return {"connect_args": {"timeout": budget.lock}}
 
     @staticmethod
-    def listen(engine: Engine, budget: Budget) -> None:
-        del budget
+    def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
+        del budget, pooled
         path = engine.url.database or ""
 
         @event.listens_for(engine, "do_connect")
@@ -110,7 +117,7 @@ class SQLite(Dialect):
 
     @classmethod
     def listen_unbounded(cls, engine: Engine) -> None:
-        cls.listen(engine, Budget())  # a file is WAL from its first day
+        cls.listen(engine, Budget(), "no")  # a file is WAL from its first day
 
     @staticmethod
     def release_locks(connection: Any) -> None:
