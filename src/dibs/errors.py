@@ -266,7 +266,7 @@ class InvalidNameAndPassword(InvalidName):
 
 
 class Overloaded(DibsError):
-    """Too many passwords wait to be hashed; nothing was changed, and asking again may help.
+    """Too many people are before this one; nothing was changed, and asking again may help.
 
     Attributes:
         retry_after: Seconds after which another try makes sense.
