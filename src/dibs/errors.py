@@ -393,6 +393,12 @@ class StoreUnavailable(StoreError):
     retry_after: int = 1
 
 
+class NotWritable(StoreUnavailable):
+    """The database answers, but takes no writes: a standby, a read-only server, a full disk."""
+
+    message = "The database answers, but nothing can be written to it."
+
+
 class RulesReplaced(StoreUnavailable):
     """Names are kept by other rules now than by this server's; nothing was changed.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dibs.serving.turns import LoopTurns
     from dibs.web.front import Front
 
-LINE = 300
+LINE = 200
 """How many requests a worker has under way: what comes on top of that, it sends away at once."""
 
 HEALTH = b"/healthz"
