@@ -148,8 +148,11 @@ def find_target() -> Target:
 
     def warning() -> str | None:
         store, _ = open_store(settings)
-        with store.engine.connect() as connection:
-            return under_way(schema.phase_of(connection))
+        try:
+            with store.engine.connect() as connection:
+                return under_way(schema.phase_of(connection))
+        finally:
+            store.close()
 
     return Target(settings.shown_database_url, lambda: create_tables(settings), verify, warning)
 
