@@ -266,7 +266,7 @@ class InvalidNameAndPassword(InvalidName):
 
 
 class Overloaded(DibsError):
-    """Too many passwords wait to be hashed; nothing was changed, and asking again may help.
+    """Too many people are before this one; nothing was changed, and asking again may help.
 
     Attributes:
         retry_after: Seconds after which another try makes sense.
@@ -391,6 +391,12 @@ class StoreUnavailable(StoreError):
     code = "unavailable"
     message = "The service cannot answer at the moment. Please try again shortly."
     retry_after: int = 1
+
+
+class NotWritable(StoreUnavailable):
+    """The database answers, but takes no writes: a standby, a read-only server, a full disk."""
+
+    message = "The database answers, but nothing can be written to it."
 
 
 class RulesReplaced(StoreUnavailable):

@@ -283,7 +283,7 @@ COMMANDS = [["check"], ["db", "upgrade"], ["register", "ada"], ["serve"]]
         ("database_url", "postgresql://db:port/x", "is not a database address"),
         ("database_url", "oracle://db/x", "does not know the database"),
         ("database_url", "sqlite://", "in memory"),
-        ("deadline", "nan", "5.0 or more"),
+        ("deadline", "nan", "5 to 57"),
         ("home", "/dev/null/home", "/dev/null/home"),
     ],
 )

@@ -82,3 +82,13 @@ def stored(server: Server, url: str, table: str = "dibs_names") -> int:
     """How many rows there are."""
     ((count,),) = server.execute(f"SELECT COUNT(*) FROM {table}", url)
     return int(count)
+
+
+def read_only(server: Server, url: str) -> tuple[str, str]:
+    """What ends, and what begins, that this database takes no writes."""
+    database = url.rpartition("/")[2]
+    if isinstance(server, PostgresServer):
+        how = f"ALTER DATABASE {database} SET default_transaction_read_only"
+    else:
+        how = "SET GLOBAL read_only"
+    return f"{how} = 0", f"{how} = 1"

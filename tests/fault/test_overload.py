@@ -1,12 +1,14 @@
-"""More passwords at once than there is time to hash."""
+"""More at once than can be served: passwords, people, and bodies that do not come."""
 
+import socket
 import threading
 import time
 
 import pytest
 
 from dibs.accounts.passwords.queue import PLACES
-from tests.load import get, post
+from dibs.serving.bridge import LINE
+from tests.load import get, post, register
 from tests.service import Service
 
 pytestmark = pytest.mark.fault
@@ -17,7 +19,7 @@ LOGINS = PLACES + 26
 def test_some_are_sent_away_and_checks_are_not() -> None:
     """Who cannot have a turn is told so at once; a check waits for no hash."""
     login = post("/login", {"username": "nobody", "password": "correct horse"})
-    with Service(workers=1, password="required", deadline=20) as service:
+    with Service(workers=1, password="required", deadline=50) as service:
         checks: list[tuple[int, float]] = []
 
         def check() -> None:
@@ -38,3 +40,38 @@ def test_some_are_sent_away_and_checks_are_not() -> None:
     ((status, at),) = checks
     assert status == 200
     assert at < ended
+
+
+MANY = LINE + 200
+
+
+@pytest.mark.parametrize("password", [None, "correct horse"], ids=["names", "passwords"])
+def test_everybody_is_answered_at_once(password: str | None) -> None:
+    """Who cannot be served is told so, and nobody an error; then all is as before."""
+    with Service(workers=1, password="optional", deadline=50) as service:
+        asked = [register(f"person{i}", password) for i in range(MANY)]
+        answers = service.send(*asked)
+        assert {answer.status for answer in answers} == {201, 503}
+        refused = [answer for answer in answers if answer.status == 503]
+        assert {answer.code for answer in refused} == {"overloaded"}
+        assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+        assert len(answers) - len(refused) >= (PLACES if password else LINE)
+        again = asked[answers.index(refused[0])]
+        assert service.one(again).status == 201
+        assert " 500" not in service.log()
+
+
+def test_half_a_body_keeps_nobody_waiting() -> None:
+    """Who sends no more is told so in the end; all others are served meanwhile."""
+    halves = [register(f"half{i}", **({"Cookie": "a=b"} if i % 2 else {})) for i in range(300)]
+    with Service(workers=1) as service:
+        links = [socket.create_connection(("127.0.0.1", service.port), 90) for _ in halves]
+        for link, half in zip(links, halves, strict=True):
+            link.sendall(half[:-5])
+        others = [get("/healthz"), get("/usernames/ada"), register("ada", Cookie="a=b")]
+        assert [service.one(one).status for one in others] == [200, 200, 201]
+        for link in links:
+            found = b"".join(iter(lambda: link.recv(4096), b""))  # noqa: B023
+            assert found.startswith(b"HTTP/1.1 408")
+            link.close()
+        assert service.one(halves[0]).status == 201

@@ -9,8 +9,8 @@ from dibs.context import Deadline
 from dibs.store import Failed, Won
 from dibs.store.names.store import NameStore
 from tests.backends import open_store
-from tests.fault.helpers import BUDGET, ask, eventually, is_unavailable, within
-from tests.services import PostgresServer, Server
+from tests.fault.helpers import BUDGET, ask, eventually, is_unavailable, read_only, within
+from tests.services import Server
 from tests.support.contract import a_claim, look_up, lose, soon
 
 pytestmark = pytest.mark.fault
@@ -65,12 +65,7 @@ def test_a_claim_gets_what_the_other_gave_up(stuck: Connection, store: NameStore
 def test_a_read_only_server_is_unavailable(server: Server, url: str) -> None:
     """As in the middle of a failover; reads go on, and afterwards the first claim is won."""
     store = open_store(url, budget=BUDGET)
-    database = url.rpartition("/")[2]
-    off, on = (
-        (f"ALTER DATABASE {database} SET default_transaction_read_only = {flag}" for flag in "01")
-        if isinstance(server, PostgresServer)
-        else (f"SET GLOBAL read_only = {flag}" for flag in "01")
-    )
+    off, on = read_only(server, url)
     server.execute(on)
     outcome = ask(store, a_claim("ada"))
     assert store.find(["ada"], deadline=soon()) == {}

@@ -78,6 +78,7 @@ def test_what_http_itself_refuses(serve: Make) -> None:
         400: "malformed",
         404: "not_found",
         405: "method_not_allowed",
+        408: "too_slow",
         413: "too_large",
         415: "unsupported_media_type",
         429: "rate_limited",

@@ -79,3 +79,16 @@ class PostgresServer(Server):
 
 def _program(name: str) -> str:
     return program(name, f"/usr/lib/postgresql/*/bin/{name}")
+
+
+class Standby(PostgresServer):
+    """Follows a running server, and takes no writes before it is promoted."""
+
+    def __init__(self, primary: PostgresServer) -> None:
+        super().__init__()
+        self._primary = primary.port
+
+    def _initialise(self) -> None:
+        where = f"--host=127.0.0.1 --port={self._primary} --username=postgres".split()
+        how = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--pgdata"]
+        self._run([_program("pg_basebackup"), *where, *how, f"{self.folder}/data"])

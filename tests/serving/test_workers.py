@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,19 +10,21 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 
 import pytest
 import uvloop
 from uvicorn import Config, Server
 
-from dibs.serving import protocol
+from dibs.context import Deadline
+from dibs.serving import bridge, protocol
 from dibs.serving.bridge import Bridge
 from dibs.serving.turns import LoopTurns
 from dibs.serving.workers import _warm_up
+from dibs.web import checks
 from dibs.web.front import Front
-from tests.load import PATIENCE_S, Client, get, register
+from tests.load import PATIENCE_S, Client, get, post, register, send
 from tests.service import Service
 from tests.web.site import Site
 
@@ -102,10 +105,13 @@ class Inside:
 
     def _run(self) -> None:
         loop = uvloop.new_event_loop()
-        front = Front(self._site.app)
-        bridge = Bridge(self._site.app, front, LoopTurns(loop, 4), threads=2, max_body=65_536)
+        turns, front = LoopTurns(loop, 2), Front(self._site.app)
+        self.loop, self.bridge = (
+            loop,
+            Bridge(self._site.app, front, turns, threads=2, max_body=65_536),
+        )
         config = Config(
-            bridge,
+            self.bridge,
             http=protocol.FrontProtocol,
             ws="none",
             lifespan="off",
@@ -117,6 +123,11 @@ class Inside:
         loop.run_until_complete(self._server.serve([self._listening]))
         loop.close()
 
+    @property
+    def connections(self) -> set[protocol.FrontProtocol]:
+        assert self._server is not None
+        return set(self._server.server_state.connections)  # type: ignore[arg-type]
+
     def stop(self) -> None:
         until(lambda: self._server)
         assert self._server is not None
@@ -124,29 +135,96 @@ class Inside:
         self._thread.join()
 
 
-def test_a_head_that_does_not_come_is_not_waited_for(site_of_one, monkeypatch):
-    """Not at all, in part, or after another request; a body, and a client between two, may wait."""
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+@pytest.fixture
+def inside(site_of_one):
     inside = Inside(site_of_one)
+    yield inside
+    inside.stop()
+
+
+def all_of(link: socket.socket) -> bytes:
+    """What is said until the connection is closed."""
+    found = b""
+    while data := link.recv(4096):
+        found += data
+    return found
+
+
+def test_what_does_not_come_is_not_waited_for(inside, monkeypatch):
+    """A head, in part or after another request, and a body; a client between two may wait."""
+    monkeypatch.setattr(protocol, "PART_SECONDS", 0.3)
     whole = get("/usernames/ada")
-    body = b"POST /register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    try:
-        for sent in (b"", whole[:20], whole + whole[:20]):
-            with socket.create_connection(("127.0.0.1", inside.port), timeout=PATIENCE_S) as link:
-                link.sendall(sent)
-                found = b""
-                while data := link.recv(4096):
-                    found += data
-                assert found.count(b"HTTP/1.1 200") == sent.startswith(whole)
+    body = register("slow")[:-3]
+    flasks = body.replace(b"Host", b"Cookie: a=b\r\nAccept-Language: ja\r\nHost")
+    for sent in (whole[:20], whole + whole[:20], whole + body, flasks, whole + flasks):
         with socket.create_connection(("127.0.0.1", inside.port), timeout=PATIENCE_S) as link:
+            link.sendall(sent)
+            found = all_of(link)
+        assert found.count(b"HTTP/1.1 200") == sent.startswith(whole)
+        _, _, last = found.rpartition(b"HTTP/1.1 408")
+        head, _, said = last.partition(b"\r\n\r\n")
+        assert b"connection: close" in head.lower()
+        assert b"application/problem+json" in head
+        assert json.loads(said)["code"] == "too_slow"
+        assert (b"Content-Language: ja" in head) is (b"Language: ja" in sent)
+    with socket.create_connection(("127.0.0.1", inside.port), timeout=PATIENCE_S) as link:
+        for _ in range(2):
             link.sendall(whole)
             assert link.recv(4096).startswith(b"HTTP/1.1 200")
-            link.sendall(body + b"Content-Length: 19\r\n\r\n{")
             time.sleep(1)
-            link.sendall(b'"username":"slow"}')
-            assert link.recv(4096).startswith(b"HTTP/1.1 201")
-    finally:
-        inside.stop()
+
+
+def test_who_says_nothing_is_not_waited_for(inside, monkeypatch):
+    monkeypatch.setattr(protocol, "FIRST_SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", inside.port), timeout=PATIENCE_S) as link:
+        assert all_of(link) == b""
+
+
+def test_a_body_that_came_while_the_worker_stood_still_is_read(inside, monkeypatch):
+    """Its time was over before it could be read."""
+    monkeypatch.setattr(protocol, "PART_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "STOPPED_SECONDS", 0.2)
+    whole = register("ada")
+    with socket.create_connection(("127.0.0.1", inside.port), timeout=PATIENCE_S) as link:
+        link.sendall(whole[:-3])
+        until(lambda: any(one._due for one in inside.connections if one._is_in_head is False))
+        inside.loop.call_soon_threadsafe(time.sleep, 1)
+        link.sendall(whole[-3:])
+        assert link.recv(4096).startswith(b"HTTP/1.1 201")
+
+
+@pytest.mark.parametrize("extra", ["", "a=b"], ids=["front", "flask"])
+def test_the_time_in_line_counts(inside, monkeypatch, extra):
+    """Two threads are busy, the next waits too long for one, and there is no room for a fourth."""
+    gate, real = threading.Event(), checks.check
+
+    def check(name, *args, **options):
+        assert name != "slow" or gate.wait(PATIENCE_S)
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(checks, "check", check)
+    monkeypatch.setattr(bridge, "LINE", 3)
+    monkeypatch.setattr(Front, "may_wait", True)
+    monkeypatch.setattr(Front, "begin", lambda self: Deadline.after(2.1))
+    headers = {"Cookie": extra} if extra else {}
+    ask = post("/register", {"username": "ada"}, **headers)
+    slow = get("/usernames/slow").replace(b"Host", b"Cookie: a=b\r\nHost" if extra else b"Host")
+    with ThreadPoolExecutor(3) as pool:
+        busy = [pool.submit(send, inside.port, slow) for _ in range(2)]
+        until(lambda: inside.bridge.under_way == 2)
+        waiting = pool.submit(send, inside.port, ask)
+        until(lambda: inside.bridge.under_way == 3)
+        refused = send(inside.port, ask)
+        assert send(inside.port, get("/healthz"))[0].status == 200
+        time.sleep(0.2)
+        gate.set()
+        for answer in (*refused, *waiting.result()):
+            assert (answer.status, answer.code) == (503, "overloaded")
+            assert answer.headers["retry-after"] == "1"
+        wait(busy, PATIENCE_S)
+    monkeypatch.undo()
+    assert send(inside.port, ask)[0].status == 201
+    assert inside.bridge.under_way == 0
 
 
 @pytest.fixture

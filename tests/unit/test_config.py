@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dibs.config import Settings, documented, load
+from dibs.cache.entry import STALE_FILL_SECONDS
+from dibs.cache.redis.taken import TOMBSTONE_MS
+from dibs.config import LONGEST_DEADLINE, Settings, documented, load
 from dibs.errors import ConfigError
 
 
@@ -49,10 +51,11 @@ def test_other_keys_are_not_ours():
         ("DIBS_TRUSTED_PROXIES", "-1", "give 0 or more"),
         ("DIBS_TRUSTED_PROXIES", "yes", "give a whole number"),
         ("DIBS_DEADLINE", "soon", "give a number"),
-        ("DIBS_DEADLINE", "1", "give 5.0 or more"),
-        ("DIBS_DEADLINE", "nan", "give 5.0 or more"),
-        ("DIBS_DEADLINE", "inf", "give 5.0 or more"),
-        ("DIBS_DEADLINE", "-5", "give 5.0 or more"),
+        ("DIBS_DEADLINE", "1", "give 5 to 57 seconds"),
+        ("DIBS_DEADLINE", "nan", "give 5 to 57 seconds"),
+        ("DIBS_DEADLINE", "inf", "give 5 to 57 seconds"),
+        ("DIBS_DEADLINE", "57.5", "give 5 to 57 seconds"),
+        ("DIBS_DEADLINE", "-5", "give 5 to 57 seconds"),
         ("DIBS_POOL_SIZE", "0", "give 1 or more"),
         ("DIBS_POOL_SIZE", "1.5", "give a whole number"),
         ("DIBS_NAMESPACE", "x" * 65, "at most 64"),
@@ -83,3 +86,8 @@ def test_a_shown_address_has_no_password(password):
 def test_every_setting_is_explained():
     assert all(meaning.endswith(".") for _, _, meaning in documented())
     assert len(documented()) == len(Settings.__dataclass_fields__)
+
+
+def test_no_release_outlasts_its_tombstone():
+    """Nor a fill that was read just before it ended."""
+    assert 1000 * (LONGEST_DEADLINE + STALE_FILL_SECONDS) < TOMBSTONE_MS

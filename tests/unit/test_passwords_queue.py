@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 
+from dibs.accounts.passwords import Passwords
 from dibs.accounts.passwords import queue as queueing
 from dibs.accounts.passwords.algorithms import Argon2
 from dibs.accounts.passwords.queue import HashingQueue
@@ -77,11 +78,63 @@ def test_first_come_first_served(queue, pool):
     somebody, order, futures = Occupied(queue, pool), [], []
     for number in range(10):
         futures.append(pool.submit(queue.run, lambda n=number: order.append(n), remaining=LONG))
-        until(lambda: len(queue._turns) == len(futures))
+        until(lambda: len(queue._line) == len(futures))
     somebody.leave()
     for future in futures:
         future.result(LONG)
     assert order == list(range(10))
+
+
+class Crowd:
+    """Logins (`o`) and new passwords (`n`) that wait behind somebody."""
+
+    def __init__(self, queue: HashingQueue, pool: ThreadPoolExecutor, kinds: str) -> None:
+        self.somebody, self.order = Occupied(queue, pool), ""
+        self.futures: list[Future[None]] = []
+        for number, kind in enumerate(kinds, 1):
+            work = partial(self._work, kind)
+            self.futures.append(pool.submit(queue.run, work, remaining=LONG, new=kind == "n"))
+            until(lambda: len(queue._line) + len(self.refused) == number)  # noqa: B023
+
+    def _work(self, kind: str) -> None:
+        self.order += kind
+
+    @property
+    def refused(self) -> list[int]:
+        failed = [one.done() and one.exception() is not None for one in self.futures]
+        return [number for number, is_refused in enumerate(failed) if is_refused]
+
+    def leave(self) -> str:
+        self.somebody.leave()
+        wait(self.futures, LONG)
+        return self.order
+
+
+def test_logins_go_first_and_leave_every_fourth_turn_to_new_passwords(queue, pool):
+    assert Crowd(queue, pool, "nnn" + "o" * 8).leave() == "ooonooonoon"
+
+
+def test_in_a_full_queue_logins_take_places_but_a_quarter(pool):
+    """The last who came to sign up have to go, and are told so at once."""
+    crowd = Crowd(HashingQueue(places=8), pool, "n" * 8 + "o" * 7)
+    assert crowd.refused == [2, 3, 4, 5, 6, 7, 14]
+    assert crowd.leave() == "ooonooon"
+
+
+def test_in_a_queue_full_of_logins_new_passwords_have_a_quarter(pool):
+    crowd = Crowd(HashingQueue(places=8), pool, "o" * 9 + "n" * 3)
+    assert crowd.refused == [6, 7, 8, 11]
+    assert sorted(crowd.leave()) == ["n"] * 2 + ["o"] * 6
+
+
+def test_nothing_is_hashed_that_cannot_be_stored_any_more():
+    """With a second a hash and two for the database, whoever has three is one of the last."""
+    passwords = Passwords(argon2=Argon2(1024, 1), reserve=2.0)
+    passwords.refuse_in_vain(new=True, remaining=2.1)
+    for call in (passwords.hash, partial(passwords.verify, stored=None)):
+        call("correct horse", remaining=2.1)
+        with pytest.raises(Overloaded):
+            call("correct horse", remaining=1.9)
 
 
 def test_a_wait_ends_with_the_deadline(queue, pool):
@@ -107,7 +160,7 @@ def test_a_full_queue_refuses_at_once(pool):
     queue = HashingQueue(places=2)
     somebody = Occupied(queue, pool)
     waiting = [pool.submit(queue.run, lambda: 42, remaining=LONG) for _ in range(2)]
-    until(lambda: len(queue._turns) == 2)
+    until(lambda: len(queue._line) == 2)
     with pytest.raises(Overloaded):
         queue.run(lambda: 42, remaining=LONG)
     somebody.leave()
@@ -119,7 +172,7 @@ def test_who_would_wait_in_vain_is_told_at_once(queue, pool):
     queue._typical = 1.0
     somebody = Occupied(queue, pool)
     waiting = pool.submit(queue.run, lambda: 42, remaining=LONG)
-    until(lambda: len(queue._turns) == 1)
+    until(lambda: len(queue._line) == 1)
     began = time.monotonic()
     with pytest.raises(Overloaded) as caught:
         queue.run(lambda: 42, remaining=2.9)
@@ -175,18 +228,18 @@ def test_giving_up_at_the_very_moment_of_ones_turn(queue, pool):
         return answered
 
     assert [future.result(LONG) for future in [pool.submit(come) for _ in range(32)]] == [100] * 32
-    assert (len(queue._turns), queue._busy) == (0, False)
+    assert (len(queue._line), queue._busy) == (0, False)
     assert queue.run(lambda: 42, remaining=LONG) == 42
 
 
 def test_a_turn_that_came_too_late_is_passed_on(queue, pool):
     """Its owner leaves, and the thread comes upon it before it is taken out."""
     somebody = Occupied(queue, pool)
-    queue._withdraw = lambda turn: None
+    queue._line.remove = lambda turn: None
     with pytest.raises(Overloaded):
         queue.run(lambda: 42, remaining=0.05)
     patient = pool.submit(queue.run, lambda: 42, remaining=LONG)
-    until(lambda: len(queue._turns) == 2)
+    until(lambda: len(queue._line) == 2)
     somebody.leave()
     assert patient.result(LONG) == 42
 
@@ -201,7 +254,7 @@ def test_what_has_begun_is_waited_for(queue, pool):
         return 42
 
     late = pool.submit(queue.run, work, remaining=0.3)
-    until(lambda: len(queue._turns) == 1 or late.done())
+    until(lambda: len(queue._line) == 1 or late.done())
     somebody.leave()
     if begun.wait(1):  # or this machine was so busy that it gave up before
         time.sleep(0.3)
@@ -219,8 +272,8 @@ class Steps:
         self.told: list[Future[None]] = []
         for number, one in enumerate(steady):
             work = partial(self._work, number)
-            self.told.append(pool.submit(queue.run, work, remaining=LONG, steady=one))
-            until(lambda: len(queue._turns) == len(self.told))
+            self.told.append(pool.submit(queue.run, work, remaining=LONG, new=one))
+            until(lambda: len(queue._line) == len(self.told))
         queue._typical = 1e-9
         self._somebody._done.set()
 
@@ -250,12 +303,12 @@ def test_those_behind_each_other_are_told_together(queue, pool, monkeypatch):
 def test_nobody_waits_for_what_may_take_long(queue, pool, monkeypatch):
     """Such as the check of a hash that was made elsewhere."""
     monkeypatch.setattr(queueing, "LATE", LONG)
-    steps = Steps(queue, pool, True, False, True, True)
-    steps.done(1)
-    until(steps.told[0].done)
-    assert steps.done(2)[1:] == [False, False, False]
-    assert steps.done(3)[1:] == [False, False, False]
-    assert steps.done(4) == [True] * 4
+    steps = Steps(queue, pool, False, False, False, True, False, True, True)
+    steps.done(4)
+    until(steps.told[3].done)
+    assert steps.done(5)[4:] == [False, False, False]
+    assert steps.done(6)[4:] == [False, False, False]
+    assert steps.done(7) == [True] * 7
 
 
 def test_nobody_is_told_late(queue, pool, monkeypatch):
@@ -269,7 +322,7 @@ def test_nobody_is_told_late(queue, pool, monkeypatch):
 
 def test_a_lone_one_is_told_at_once(queue, monkeypatch):
     monkeypatch.setattr(queueing, "LATE", LONG)
-    assert queue.run(lambda: 42, remaining=LONG, steady=True) == 42
+    assert queue.run(lambda: 42, remaining=LONG, new=True) == 42
 
 
 def test_a_time_out_of_the_work_itself_is_its_own(queue):

@@ -73,7 +73,9 @@ class BothDoors:
         if not self._front.takes(method, target, headers):
             return None
         peer, scheme = environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]
-        return self._front.plan(Asked(method, target, headers, peer, scheme, body))
+        return self._front.plan(
+            Asked(method, target, headers, peer, scheme, self._front.begin(), body)
+        )
 
     @contextmanager
     def _undone(self) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dibs.cli.target import extension_in, find_settings, host_app, mending, needed_tables
 from dibs.config import Settings
-from dibs.errors import DibsError, StoreUnavailable
+from dibs.errors import DibsError, NotWritable, StoreUnavailable
 from dibs.observe import root_of
 
 if TYPE_CHECKING:
@@ -57,4 +57,5 @@ def explain(error: DibsError) -> str:
     cause = root_of(error)
     if not isinstance(error, StoreUnavailable) or cause is error:
         return str(error)
-    return f"The database cannot answer: {' '.join(str(cause).split())}"
+    said = str(error) if isinstance(error, NotWritable) else "The database cannot answer."
+    return f"{said.rstrip('.')}: {' '.join(str(cause).split())}"

@@ -142,13 +142,19 @@ def find_target() -> Target:
     def verify() -> None:
         schema.require_file(settings.resolved_database_url)
         store, budget = open_store(settings)
-        store.verify(deadline=budget.start())
-        store.close()
+        try:
+            store.verify(deadline=budget.start())
+            store.verify_writable(deadline=budget.start())
+        finally:
+            store.close()
 
     def warning() -> str | None:
         store, _ = open_store(settings)
-        with store.engine.connect() as connection:
-            return under_way(schema.phase_of(connection))
+        try:
+            with store.engine.connect() as connection:
+                return under_way(schema.phase_of(connection))
+        finally:
+            store.close()
 
     def time_outs() -> str:
         store, _ = open_store(settings)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
-from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -26,6 +25,8 @@ Check = Literal["open", "token", "staff", "blind"]
 
 # Below this the database's own time-outs would be rounded up past the deadline.
 SHORTEST_DEADLINE = 5.0
+# A cache's tombstone lasts 60 seconds, and must outlive a release and what was read before it.
+LONGEST_DEADLINE = 57.0
 LONGEST_QUARANTINE = 36_500  # days
 NUMBERS = {float: "a number", int: "a whole number"}
 
@@ -132,7 +133,9 @@ class Settings:
         "on", "Whether the service also has pages for people: to sign up, sign in and so on."
     )
     deadline: float = _setting(
-        5.0, f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} or more."
+        5.0,
+        f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} to"
+        f" {LONGEST_DEADLINE:.0f}.",
     )
     pool_size: int = _setting(
         8,
@@ -189,8 +192,11 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        if not SHORTEST_DEADLINE <= self.deadline < inf:
-            raise ConfigError(f"DIBS_DEADLINE is {self.deadline}; give {SHORTEST_DEADLINE} or more")
+        if not SHORTEST_DEADLINE <= self.deadline <= LONGEST_DEADLINE:
+            raise ConfigError(
+                f"DIBS_DEADLINE is {self.deadline}; give {SHORTEST_DEADLINE:.0f} to"
+                f" {LONGEST_DEADLINE:.0f} seconds"
+            )
         if self.pool_size < 1:
             raise ConfigError(f"DIBS_POOL_SIZE is {self.pool_size}; give 1 or more")
         rates.parse(self.rate_limits)

@@ -11,18 +11,32 @@ import asyncio
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from dibs.errors import Overloaded
+from dibs.web.http.current import KEY, RequestState
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from dibs.context import Deadline
     from dibs.serving.turns import LoopTurns
     from dibs.web.front import Front
 
+LINE = 200
+"""How many requests a worker has under way: what comes on top of that, it sends away at once."""
+
+HEALTH = b"/healthz"
+"""The path of what waits for nothing, so that it is answered beside the line."""
+
 JOINED = {b"cookie": "; "}
 """What stands between the values of a header that came twice, where it is no comma."""
+
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Answered(NamedTuple):
@@ -42,6 +56,9 @@ class Bridge:
         turns: By what it does so.
         threads: How many requests the app answers at once.
         max_body: Bytes; of a longer one the app is told the length alone.
+
+    Attributes:
+        under_way: How many requests have begun, here or by turns, and are not answered.
     """
 
     def __init__(
@@ -50,6 +67,12 @@ class Bridge:
         self.front, self.turns = front, turns
         self._app, self._max = app, max_body
         self._threads = ThreadPoolExecutor(threads, "dibs-flask")
+        self.under_way = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another request is to be sent away."""
+        return self.under_way >= LINE
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
         """Answer a request."""
@@ -58,8 +81,17 @@ class Bridge:
         if body is None:
             return  # the client has gone
         environ["wsgi.input"] = BytesIO(body)
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, self._ask, environ)
+        if scope["raw_path"] == HEALTH:
+            found = self._ask(environ)
+        elif self.is_full:
+            found = self._refuse(scope["headers"])
+        else:
+            ask = partial(self._ask_in_time, environ, body, scope["headers"], self.front.begin())
+            self.under_way += 1
+            try:
+                found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+            finally:
+                self.under_way -= 1
         start = {"type": "http.response.start", "status": found.status, "headers": found.headers}
         await send(start)
         await send({"type": "http.response.body", "body": found.body})
@@ -78,6 +110,22 @@ class Bridge:
         if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:
             environ["CONTENT_LENGTH"] = str(len(body))
         return body
+
+    def _ask_in_time(
+        self, environ: dict[str, Any], body: bytes, headers: Headers, deadline: Deadline
+    ) -> Answered:
+        try:
+            self.front.refuse_in_vain(environ["PATH_INFO"], body, deadline)
+        except Overloaded as error:
+            return self._refuse(headers, error)
+        environ[KEY] = RequestState(deadline=deadline)
+        return self._ask(environ)
+
+    def _refuse(self, headers: Headers, error: Overloaded | None = None) -> Answered:
+        reply = self.front.refuse(error or Overloaded(), dict(headers))
+        length = (b"content-length", str(len(reply.body)).encode())
+        said = [length, *(_header(*one) for one in reply.headers.items())]
+        return Answered(reply.status, said, reply.body)
 
     def _ask(self, environ: dict[str, Any]) -> Answered:
         told: list[tuple[str, list[tuple[str, str]]]] = []
@@ -121,7 +169,7 @@ def environ_of(scope: Mapping[str, Any]) -> dict[str, Any]:
     return environ | _headers(scope["headers"])
 
 
-def _headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+def _headers(headers: Headers) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers:
         if b"_" in name:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from dibs.context import Deadline
+from dibs.errors import Overloaded, StoreUnavailable
 from dibs.web.front import Asked
 
 if TYPE_CHECKING:
     import asyncio
 
+    from dibs.context import Deadline
     from dibs.serving.bridge import Bridge
     from dibs.web.front import Reply
 
@@ -25,10 +27,14 @@ log = logging.getLogger(__name__)
 MAX_HEAD = 64 * 1024
 """Bytes of an address and its headers; llhttp itself knows no end."""
 
-HEAD_SECONDS = 30.0
-"""In which they must come."""
+PART_SECONDS = 5.0
+"""In which they must come, once they have begun, and the body after them."""
 
-EVER = 3600.0
+FIRST_SECONDS = 30.0
+"""In which whoever has connected must begin."""
+
+STOPPED_SECONDS = 1.0
+"""A loop that comes so late stood still itself, and what was sent meanwhile is not read yet."""
 
 
 class NoEvent:
@@ -81,37 +87,62 @@ class FrontProtocol(HttpToolsProtocol):
     def __init__(self, config: Any, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
         bridge: Bridge = self.app
-        self._front, self._turns = bridge.front, bridge.turns
-        self._is_in_head, self._head, self._began = False, 0, self.loop.time()
+        self._bridge, self._front, self._turns = bridge, bridge.front, bridge.turns
+        self._is_in_head, self._head = True, 0
+        self._due: float | None = None
         self._watch: asyncio.TimerHandle | None = None
+        self._watched = 0.0
 
-    # --- heads: how long, and in which time -----------------------------------------
+    # --- heads and bodies: how long, and in which time ------------------------------
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._is_in_head = True
-        self._watch = self.loop.call_later(HEAD_SECONDS, self._see_progress)
+        self._due = self.loop.time() + FIRST_SECONDS
+        self._watch_until(self._due)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._due = None
         if self._watch is not None:
             self._watch.cancel()
         super().connection_lost(exc)
 
+    def _watch_until(self, due: float) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watched = due
+        self._watch = self.loop.call_at(due, self._see_progress)
+
     def _see_progress(self) -> None:
-        left = self._began + HEAD_SECONDS - self.loop.time() if self._is_in_head else HEAD_SECONDS
-        if left <= 0:
-            self.transport.close()
-        else:
-            self._watch = self.loop.call_later(left, self._see_progress)
+        self._watch = None
+        if self._due is None or self.transport.is_closing():
+            return
+        now = self.loop.time()
+        earlier: Any = self.cycle
+        is_unanswered = earlier is not None and not earlier.response_complete
+        if self.pipeline or (self._is_in_head and is_unanswered):
+            self._due = now + PART_SECONDS  # it is this side that is awaited
+        elif now - self._due > STOPPED_SECONDS:
+            self._due = now + STOPPED_SECONDS
+        if now < self._due:
+            self._watch_until(self._due)
+            return
+        if self._head if self._is_in_head else is_unanswered:
+            reply = self._front.refuse(HTTPStatus.REQUEST_TIMEOUT, dict(self.headers or ()))
+            self._write(reply, keep_alive=False)
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return  # what comes after a refusal
         super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._is_in_head:
             self._head += len(data)
-            if self._head > MAX_HEAD:
-                self._refuse(431)
+        if self._head > MAX_HEAD:
+            self._refuse(431)
+        elif self._due is not None and (self._watch is None or self._watched > self._due):
+            self._watch_until(self._due)
 
     def _refuse(self, status: int) -> None:
         head = (STATUS_LINE[status], b"content-length: 0\r\nconnection: close\r\n\r\n")
@@ -120,12 +151,14 @@ class FrontProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_in_head, self._head, self._began = True, 0, self.loop.time()
+        self._is_in_head, self._head = True, 0
+        self._due = self.loop.time() + PART_SECONDS
 
     # --- the front's requests -------------------------------------------------------
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        self._due = self.loop.time() + PART_SECONDS
         if self._front_takes_it():
             return
         super().on_headers_complete()
@@ -147,8 +180,12 @@ class FrontProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._due = None
         exchange: Any = self.cycle
         if not isinstance(exchange, Exchange) or exchange.response_complete:
+            return
+        if self._bridge.is_full:
+            self._send(exchange, self._front.refuse(Overloaded(), exchange.headers))
             return
         peer = self.client[0] if self.client else ""
         asked = Asked(
@@ -157,13 +194,15 @@ class FrontProtocol(HttpToolsProtocol):
             exchange.headers,
             peer,
             self.scheme or "http",
+            self._front.begin(),
             bytes(exchange.body),
         )
         answer = self._front.plan(asked)
         if answer is None:
             self._pass_on(exchange)
         else:
-            self._turns.serve(lambda: self._answer(exchange, answer))
+            self._bridge.under_way += 1
+            self._turns.serve(lambda: self._answer(exchange, answer, asked.deadline))
 
     def _pass_on(self, exchange: Exchange) -> None:
         """Have Flask answer it, as if that had been known when its head was there."""
@@ -172,31 +211,38 @@ class FrontProtocol(HttpToolsProtocol):
         self.cycle.body += exchange.body
         super().on_message_complete()
 
-    def _answer(self, exchange: Exchange, answer: Callable[[], Reply]) -> None:
+    def _answer(self, exchange: Exchange, answer: Callable[[], Reply], deadline: Deadline) -> None:
         try:
             if self._front.may_wait:
-                reply = self._turns.elsewhere(answer, deadline=Deadline.after(EVER))
+                reply = self._turns.elsewhere(answer, deadline=self._front.in_line(deadline))
             else:
                 reply = answer()
+        except StoreUnavailable:  # no thread was free in time
+            reply = self._front.refuse(Overloaded(), exchange.headers)
         except Exception:
             log.exception("a request was not answered")
             self.transport.abort()
             return
+        finally:
+            self._bridge.under_way -= 1
         if exchange.disconnected or self.transport.is_closing():
             return
         self._send(exchange, reply)
 
     def _send(self, exchange: Exchange, reply: Reply) -> None:
+        self._write(reply, keep_alive=exchange.keep_alive)
+        exchange.response_complete = True
+        if not exchange.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _write(self, reply: Reply, *, keep_alive: bool) -> None:
         head = "".join([f"{name}: {value}\r\n" for name, value in reply.headers.items()])
         parts = [STATUS_LINE[reply.status]]
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
         parts += (head.encode("latin-1"), b"Content-Length: %d\r\n" % len(reply.body))
-        if not exchange.keep_alive:
+        if not keep_alive:
             parts.append(b"Connection: close\r\n")
         parts += (b"\r\n", reply.body)
         self.transport.write(b"".join(parts))
-        exchange.response_complete = True
-        if not exchange.keep_alive:
-            self.transport.close()
-        self.on_response_complete()

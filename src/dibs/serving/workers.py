@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 STOP = {signal.SIGINT, signal.SIGTERM}
 GRACE = 5.0  # seconds that ending may take beyond what one request may
 TICK, CHECK = 0.1, 0.5  # seconds after which the one looks after the others, and they after it
-KEEP_ALIVE = 75  # longer than nginx keeps a connection, which so never meets a closed one
+KEEP_ALIVE = 80  # longer than proxies keep a connection, which so never meet a closed one
 
 
 class Plan(NamedTuple):

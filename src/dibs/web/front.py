@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -19,8 +19,8 @@ from flask import Flask, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dibs.config.origins import parse as parse_origins
-from dibs.context import Acting, act
-from dibs.errors import DibsError
+from dibs.context import Acting, Deadline, act
+from dibs.errors import DibsError, Overloaded
 from dibs.state import parts_of, state_of
 from dibs.web import checks, registrations
 from dibs.web.api import names, registration
@@ -41,7 +41,7 @@ from dibs.web.http.headers import let_in, secure
 from dibs.web.http.idempotency import new_key
 from dibs.web.http.limits import count_more, tell
 from dibs.web.http.problems import HTTP_ERRORS, problem, told
-from dibs.web.http.route import Route
+from dibs.web.http.route import Route, route_of
 from dibs.web.i18n import choose_locale, locale, say
 from dibs.web.registrations import Sent
 
@@ -55,6 +55,9 @@ UNUSUAL = frozenset(
     b" content-encoding".split()
 )
 """Headers with which a request is Flask's."""
+
+HASHED = ("chosen", "named")
+"""What becomes of a password at a route where little else is done."""
 
 HOST = re.compile(rb"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 JSON = re.compile(rb'application/json(; ?charset="?utf-8"?)?', re.IGNORECASE)
@@ -70,6 +73,7 @@ class Asked:
         headers: By name in small letters, each once.
         peer: The address at the other end of the connection.
         scheme: `http` or `https`.
+        deadline: Of the answer, from the last byte of the body on.
     """
 
     method: bytes
@@ -77,6 +81,7 @@ class Asked:
     headers: Mapping[bytes, bytes]
     peer: str
     scheme: str
+    deadline: Deadline
     body: bytes = b""
 
 
@@ -106,6 +111,14 @@ class Front:
         self._problems = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
         with app.test_request_context():
             self._user = url_for("dibs_users.user", user_id="\0").replace("%00", "{}")
+        self._hashes = dict(self._hashing_routes()) if settings.hashes else {}
+
+    def _hashing_routes(self) -> Iterator[tuple[str, bool]]:
+        """The addresses that take a password as JSON, and whether it is a new one."""
+        for rule in self._app.url_map.iter_rules():
+            route = route_of(self._app.view_functions[rule.endpoint])
+            if route is not None and route.sent == "json" and route.credential in HASHED:
+                yield rule.rule, route.credential == "chosen"
 
     @property
     def may_wait(self) -> bool:
@@ -162,6 +175,54 @@ class Front:
         answer = partial(self._check, name, is_utf8=is_utf8, suggests=suggests)
         return partial(self._serve, asked, names.ROUTE, answer)
 
+    # --- what is not answered -------------------------------------------------------
+
+    def begin(self) -> Deadline:
+        """The deadline of a request that has come in full."""
+        return self._parts.budget.start()
+
+    def in_line(self, deadline: Deadline) -> Deadline:
+        """Until when it may wait for a thread: then the database could not be asked any more."""
+        return Deadline(deadline.at - self._parts.budget.connect)
+
+    def refuse_in_vain(self, path: str, body: bytes, deadline: Deadline) -> None:
+        """See that there is time for a request of Flask's, before anything is done for it.
+
+        Raises:
+            Overloaded: It has waited too long, or its password would.
+        """
+        if self.in_line(deadline).remaining() < 0:
+            raise Overloaded
+        if path in self._hashes and b"password" in body:
+            new, remaining = self._hashes[path], deadline.remaining()
+            self._parts.accounts.passwords.refuse_in_vain(new=new, remaining=remaining)
+
+    def refuse(self, error: DibsError | HTTPStatus, headers: Mapping[bytes, bytes]) -> Reply:
+        """What is answered to a request for which nothing was done.
+
+        Args:
+            error: Why.
+            headers: Its own, as far as they are known.
+        """
+        wish = headers.get(b"accept-language", b"").decode("latin-1")
+        state = RequestState(app=self._state, locale=choose_locale(wish, self._state.locale))
+        stand_apart(state)
+        begin(headers.get(HEADER.lower().encode(), b"").decode("latin-1"))
+        try:
+            if isinstance(error, HTTPStatus):
+                code, detail = HTTP_ERRORS[error]
+                status, said, body = problem(error, code, say(detail))
+            else:
+                status, said, body = told(error)
+            secure(said, over_tls=False)
+            origin = headers.get(b"origin", b"").decode("latin-1")
+            let_in(said, names.ROUTE, origin or None, self._origins)
+            identify(said)
+            return Reply(status, said, self._text(said, body))
+        finally:
+            stand_apart(None)
+            act(Acting())
+
     # --- the answers ----------------------------------------------------------------
 
     def _check(self, name: str, *, is_utf8: bool, suggests: bool) -> Answer:
@@ -198,7 +259,7 @@ class Front:
             app=self._state,
             method=asked.method.decode(),
             locale=choose_locale(wish, self._state.locale),
-            deadline=self._parts.budget.start(),
+            deadline=asked.deadline,
         )
         peer, over_tls = (asked.peer, asked.scheme == "https")
         if self._proxies:

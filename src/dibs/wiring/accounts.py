@@ -17,6 +17,7 @@ from dibs.accounts.registration import Registration
 from dibs.accounts.teams import TeamAccounts
 from dibs.accounts.tokens import AccessTokens
 from dibs.config import Settings
+from dibs.context import Budget
 from dibs.errors import ConfigError
 from dibs.names import Parser
 from dibs.registry import Registry
@@ -120,7 +121,9 @@ def _passwords(settings: Settings) -> Passwords:
         )
     except ValueError as error:
         raise ConfigError(f"The settings of passwords: {error}") from error
-    return Passwords(argon2=argon2, rules=rules, keys=hash_keys(settings))
+    # What a user is stored or let in by needs the time of one attempt, and a moment to get there.
+    reserve = Budget(settings.deadline).connect + 0.2
+    return Passwords(argon2=argon2, rules=rules, keys=hash_keys(settings), reserve=reserve)
 
 
 def hash_keys(settings: Settings) -> Keys:

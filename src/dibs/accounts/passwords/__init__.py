@@ -7,6 +7,7 @@ tests: they wait for nobody, so many at once are slow.
 from __future__ import annotations
 
 from functools import cache
+from math import inf
 
 from dibs.accounts.passwords.algorithms import Argon2
 from dibs.accounts.passwords.breaches import Breaches, PwnedPasswords
@@ -43,6 +44,7 @@ class Passwords:
         rules: What is accepted.
         queue: Where hashing waits for its turn.
         keys: What hashes of other apps need beside themselves.
+        reserve: Seconds that callers need afterwards: a hash that nobody can store is in vain.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Passwords:
         rules: Rules = _RULES,
         queue: HashingQueue | None = None,
         keys: Keys = NO_KEYS,
+        reserve: float = 0.0,
     ) -> None:
         self.rules = rules
+        self._reserve = reserve
         self._verifier = Verifier(argon2, keys)
         self._queue = queue or HashingQueue()
 
@@ -79,10 +83,23 @@ class Passwords:
         Raises:
             Overloaded: Too many are waiting, or there is no memory.
         """
-        # Steady, as it always has today's parameters: what is stored may ask for others.
         return self._queue.run(
-            lambda: make(password, self._verifier.argon2), remaining=remaining, steady=True
+            lambda: make(password, self._verifier.argon2),
+            remaining=remaining - self._reserve,
+            new=True,
         )
+
+    def refuse_in_vain(self, *, new: bool, remaining: float) -> None:
+        """See that a password that comes now would have its turn, before anything is done for it.
+
+        Args:
+            new: Whether it is to be hashed, or checked.
+            remaining: Seconds that the caller still has.
+
+        Raises:
+            Overloaded: It would not.
+        """
+        self._queue.refuse_in_vain(new=new, remaining=remaining - self._reserve)
 
     def verify(
         self, password: str, stored: str | None, *, disabled: bool = False, remaining: float
@@ -102,12 +119,17 @@ class Passwords:
             Overloaded: Too many are waiting, or there is no memory.
         """
         return self._queue.run(
-            lambda: self._verifier.check(password, stored, disabled=disabled), remaining=remaining
+            lambda: self._verifier.check(password, stored, disabled=disabled),
+            remaining=remaining - self._reserve,
         )
 
     def warm_up(self) -> None:
-        """Learn what a hash costs here, in the time of three; for a worker that starts."""
+        """Learn what a hash costs here, in the time of four; for a worker that starts.
+
+        The queue too, which would judge the first crowd by a hash that was made in its midst.
+        """
         self._verifier.warm_up()
+        self.hash("the first", remaining=inf)
 
 
 def validate(password: str, *, name: str = "", rules: Rules = _RULES) -> None:

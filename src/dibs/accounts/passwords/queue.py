@@ -41,6 +41,9 @@ LONGEST_RETRY = 60  # seconds
 PLACES = 64
 """How many may wait: 64 hashes are 1.3 s, well within the deadline."""
 
+SHARE = 4
+"""Every fourth turn and place is for new passwords, however many logins there are."""
+
 LATE = 0.1
 """Seconds that a result is kept at most until others are ready too: some four hashes."""
 
@@ -48,7 +51,7 @@ LATE = 0.1
 @dataclass(frozen=True, slots=True, eq=False)
 class _Turn:
     work: Callable[[], Any]
-    steady: bool
+    new: bool
     future: Future[Any]
 
     def take(self) -> Callable[[], None]:
@@ -59,8 +62,52 @@ class _Turn:
             return partial(self.future.set_exception, error)
 
 
+class _Line:
+    """Who waits: logins go first, but every fourth turn and place is a new password's.
+
+    Whoever signs in has been a user before; who signs up may come again. Each kind is in the
+    order in which it came. In a full line who is owed a place gets that of the last of the others.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._lines: dict[bool, deque[_Turn]] = {False: deque(), True: deque()}
+        self._shares = {False: places - places // SHARE, True: places // SHARE}
+        self._logins_in_turn = 0
+
+    def __len__(self) -> int:
+        return len(self._lines[False]) + len(self._lines[True])
+
+    def ahead(self, new: bool) -> int:
+        """How many of these go before one that comes now."""
+        logins, news = len(self._lines[False]), len(self._lines[True])
+        if new:
+            return news + min(logins, (SHARE - 1) * (news + 1))
+        return logins + min(news, logins // (SHARE - 1) + 1)
+
+    def has_place(self, new: bool) -> bool:
+        return len(self) < sum(self._shares.values()) or len(self._lines[new]) < self._shares[new]
+
+    def add(self, turn: _Turn) -> _Turn | None:
+        """Let one in for whom there is a place, and say who has lost theirs."""
+        is_full = len(self) >= sum(self._shares.values())
+        self._lines[turn.new].append(turn)
+        return self._lines[not turn.new].pop() if is_full else None
+
+    def next(self) -> _Turn:
+        logins, news = self._lines[False], self._lines[True]
+        if news and (not logins or self._logins_in_turn >= SHARE - 1):
+            self._logins_in_turn = 0
+            return news.popleft()
+        self._logins_in_turn += 1
+        return logins.popleft()
+
+    def remove(self, turn: _Turn) -> None:
+        with suppress(ValueError):  # the thread may just have passed it over
+            self._lines[turn.new].remove(turn)
+
+
 class HashingQueue:
-    """Lets one caller at a time have its work done, in the order in which they came.
+    """Lets one caller at a time have its work done: logins before new passwords.
 
     Each worker process has one. Who could not have its turn before its deadline is
     told so at once: a queue of people who have left helps nobody. Whoever finds
@@ -79,46 +126,57 @@ class HashingQueue:
     def open(self) -> None:
         """Begin with an empty queue."""
         self._mutex = threading.Lock()
-        self._turns: deque[_Turn] = deque()
+        self._line = _Line(self._places)
         self._busy = False
         self._thread = _a_thread()
 
-    def run(self, work: Callable[[], T], *, remaining: float, steady: bool = False) -> T:
+    def run(self, work: Callable[[], T], *, remaining: float, new: bool = False) -> T:
         """Have some work done when its turn has come.
 
         Args:
             work: What is done, in another thread; it cannot be cut short.
             remaining: Seconds that the caller still has, for waiting and working.
-            steady: Whether it always takes the same time, so that others who are done
-                can be kept until it is too.
+            new: Whether it is the hash of a new password. It always takes the same time, so
+                others who are done can be kept until it is too; and it lets logins go first.
 
         Raises:
             Overloaded: Its turn does not come in time, or too many are waiting.
         """
         future: Future[T] = Future()
-        turn = _Turn(work, steady, future)
+        turn = _Turn(work, new, future)
         ahead, patience = self._enter(turn, remaining)
         try:
             return future.result(patience)
         except TimeoutError:
             if future.cancel():
-                self._withdraw(turn)
+                with self._mutex:
+                    self._line.remove(turn)
                 raise self._overloaded(ahead) from None
             return future.result()  # it has begun, or is done and raised this itself
+
+    def refuse_in_vain(self, *, new: bool, remaining: float) -> int:
+        """See that who comes now would have a turn in time, and say how many are before them.
+
+        Raises:
+            Overloaded: They would not.
+        """
+        ahead = self._busy + self._line.ahead(new)
+        is_late = not self._line.has_place(new) or (ahead + 1) * self._typical > remaining
+        if remaining <= 0 or (ahead and is_late):
+            raise self._overloaded(ahead)
+        return ahead
 
     def _enter(self, turn: _Turn, remaining: float) -> tuple[int, float | None]:
         """How many are before it, and the seconds that it may wait for them."""
         with self._mutex:
-            ahead = len(self._turns) + self._busy
-            typical = self._typical
-            full = len(self._turns) >= self._places
-            if remaining <= 0 or (ahead and (full or (ahead + 1) * typical > remaining)):
-                raise self._overloaded(ahead)
-            if ahead:
-                self._turns.append(turn)
-                return ahead, remaining - typical
-            self._begin(turn)
-            return 0, None
+            ahead = self.refuse_in_vain(new=turn.new, remaining=remaining)
+            if not self._busy:
+                self._begin(turn)
+                return 0, None
+            gone = self._line.add(turn)
+        if gone is not None and gone.future.set_running_or_notify_cancel():
+            gone.future.set_exception(self._overloaded(ahead))
+        return ahead, remaining - self._typical
 
     def _begin(self, turn: _Turn) -> None:
         try:
@@ -139,7 +197,7 @@ class HashingQueue:
                 seconds = time.monotonic() - started
             turn = self._next(seconds)
             # Last, so that a thread that is told finds none before it.
-            if turn is None or not turn.steady or done.would_be_late(self._typical):
+            if turn is None or not turn.new or done.would_be_late(self._typical):
                 done.tell()
 
     def _next(self, seconds: float | None) -> _Turn | None:
@@ -147,14 +205,10 @@ class HashingQueue:
             if seconds is not None:
                 # The mean of about the last five.
                 self._typical += (seconds - self._typical) * (0.2 if self._typical else 1.0)
-            if self._turns:
-                return self._turns.popleft()
+            if self._line:
+                return self._line.next()
             self._busy = False
             return None
-
-    def _withdraw(self, turn: _Turn) -> None:
-        with self._mutex, suppress(ValueError):  # the thread may just have passed it over
-            self._turns.remove(turn)
 
     def _overloaded(self, ahead: int) -> Overloaded:
         seconds = math.ceil(ahead * self._typical)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from dibs.context import Deadline
-from dibs.errors import RulesReplaced, SchemaError
+from dibs.errors import NotWritable, RulesReplaced, SchemaError, StoreUnavailable
 from dibs.signals import Action, NameChange
 from dibs.store import schema
 from dibs.store.accounts.recoveries import note
@@ -31,6 +34,20 @@ from dibs.store.records import (
     Won,
 )
 
+TRIED = 1.0
+"""Seconds for which it is known whether something can be written."""
+
+TRIAL_ROWS = 64
+"""They fill a page of any database, so that a full disk has no room for them."""
+
+TRIAL_OF = "\x01"
+"""Their namespace, which no setting can name."""
+
+TRIAL = f"""
+    INSERT INTO dibs_names (created_at, version, rules_version, namespace, name_key, display, state)
+    VALUES {", ".join(f"(0, 0, 0, :namespace, :key{i}, :display, 'x')" for i in range(TRIAL_ROWS))}
+"""
+
 ENDS: dict[State, Action] = {
     "held": "unheld",
     "reserved": "unreserved",
@@ -52,6 +69,12 @@ class NameStore(Attempts):
     """The one part that says yes: names, and users by their names. Made as `Attempts` are."""
 
     _secret = ""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._trying = threading.Lock()
+        self._tried = -TRIED
+        self._found: StoreUnavailable | None = None
 
     def release(
         self,
@@ -313,6 +336,46 @@ class NameStore(Attempts):
                 return plain(rows[0])[0]
             self.verify(deadline=deadline)  # writes it where a host has just made the tables
         raise SchemaError(schema.EMPTY_META)
+
+    def verify_writable(self, *, deadline: Deadline) -> None:
+        """See that something can be written, by rows that are gone before anybody sees them.
+
+        Once a second at most, and what was found then is said again.
+
+        Raises:
+            NotWritable: The database answers, and nothing can be.
+            StoreUnavailable: The database cannot answer.
+        """
+        if not self._trying.acquire(timeout=max(0.0, deadline.remaining())):
+            raise StoreUnavailable
+        try:
+            if time.monotonic() >= self._tried + TRIED:
+                self._found = self._try(deadline)
+                self._tried = time.monotonic()
+            if self._found is not None:
+                raise NotWritable from self._found
+        finally:
+            self._trying.release()
+
+    def _try(self, deadline: Deadline) -> StoreUnavailable | None:
+        one = secrets.token_hex(8)
+        params = {f"key{i}": f"{one}{i:02}" for i in range(TRIAL_ROWS)}
+        params |= {"namespace": TRIAL_OF, "display": "-" * 100}
+        # SQLite writes nothing to its file before COMMIT.
+        commits = self.transactions.dialect.one_writer
+
+        def work(run: Run) -> None:
+            run.change(TRIAL, params)
+            if commits:
+                run.change(
+                    "DELETE FROM dibs_names WHERE namespace = :namespace", {"namespace": TRIAL_OF}
+                )
+
+        try:
+            self.transactions.write(work, changed=lambda _: commits, deadline=deadline)
+        except StoreUnavailable as error:
+            return error
+        return None
 
     def close(self) -> None:
         """Give back every connection."""

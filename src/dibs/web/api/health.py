@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dibs.web.api.schemas import Health
-from dibs.web.http.blueprint import Blueprint, parts
+from dibs.web.http.blueprint import Blueprint, deadline, parts
 from dibs.web.http.route import Route
 
 blueprint = Blueprint(
@@ -20,8 +20,9 @@ def healthy() -> dict[str, str]:
 
 @blueprint.route("/readyz", Route(admits="anybody", limit=None))
 @blueprint.response(200, Health)
-@blueprint.refuses(503, "The database does not answer, or is not set up.")
+@blueprint.refuses(503, "The database does not answer, takes no writes, or is not set up.")
 def ready() -> dict[str, str]:
-    """The database answers and is in order; otherwise a 503."""
-    parts().store.verify(deadline=parts().budget.start())
+    """The database is in order and can be written to; otherwise a 503."""
+    parts().store.verify(deadline=deadline())
+    parts().store.verify_writable(deadline=deadline())
     return {"status": "ready"}

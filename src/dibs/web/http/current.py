@@ -175,7 +175,10 @@ def share_counts() -> None:
 
 
 def share_afterwards(response: Response) -> Response:
-    """The same after a request of dibs."""
+    """The same after a request of dibs, but for those that are to wait for nothing."""
+    route = current_route()
+    if route is not None and route.limit is None:
+        return response
     if (request.blueprint or "").startswith("dibs_"):
         share_counts()
     return response
