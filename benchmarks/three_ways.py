@@ -56,15 +56,21 @@ class Way:
     redis: bool = False
 
     def service(self, url: str, redis: str, workers: int = WORKERS) -> Service:
-        """A server of it, which is not started; the tables of dibs are made."""
+        """A server of it, which is not started."""
         if self.app:
             app = f"examples.three_ways.{self.app}:create_app"
             return App(app, workers=workers, DATABASE_URL=url, REDIS_URL=redis)
-        upgrade(url)
         redis = redis if self.redis else ""
         return Service(
             url, workers=workers, password="optional", strategy=self.strategy, redis_url=redis
         )
+
+    def database(self, server: PostgresServer) -> str:
+        """An empty one; dibs has its tables there, and the apps make theirs."""
+        url = server.create_database()
+        if not self.app:
+            upgrade(url)
+        return url
 
     @property
     def table(self) -> str:
@@ -212,7 +218,7 @@ class Servers:
     """A database that logs its statements, and a Redis that logs its commands."""
 
     def __init__(self) -> None:
-        self.database = PostgresServer(log_statement="all")
+        self.database = PostgresServer(log_statement="all", fsync=False)
         self.redis = RedisServer(slowlog_log_slower_than=0, slowlog_max_len=1_000_000)
 
     def counted(self) -> tuple[int, int]:
@@ -242,7 +248,7 @@ def servers() -> Iterator[Servers]:
 def facts(way: Way, servers: Servers) -> Facts:
     """What this way does, on servers that others may use before and after."""
     servers.redis.command("FLUSHALL")
-    url = servers.database.create_database()
+    url = way.database(servers.database)
     with way.service(url, servers.redis.url, workers=1) as service:
         return Desk(way, service, servers, url).facts()
 
@@ -258,7 +264,7 @@ def rates(rounds: int, seconds: float) -> Rates:
     found = dict[str, list[str]]()
     with PostgresServer() as database, RedisServer() as redis, ExitStack() as stack:
         services = {
-            name: stack.enter_context(way.service(database.create_database(), redis.url))
+            name: stack.enter_context(way.service(way.database(database), redis.url))
             for name, way in WAYS.items()
         }
         path = "/register?suggestions=0"
