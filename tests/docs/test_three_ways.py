@@ -58,6 +58,7 @@ def test_what_the_page_says(found: dict[str, Facts]):
     ours = [found[name] for name in ("dibs", "redis", "filter")]
     assert first.accounts > 1
     assert [one.accounts for one in (second, third, *ours)] == [1] * 5
+    assert [one.taken.statements for one in (first, second, found["dibs"])] == [1, 1, 2]
     assert second.database_stopped == "409 用户名已存在"
     assert {one.database_stopped[:3] for one in ours} == {"503"}
     assert (third.taken.statements, third.taken.redis) == (0, 1)
