@@ -164,9 +164,8 @@ class Side:
         said = wrk(self, seconds)
         served = tree(database) if database else []
         after = processor_s(worker), processor_s(served)
-        mine, its = (
-            (two - one) / said["requests"] * 1e6 for one, two in zip(before, after, strict=True)
-        )
+        each = 1e6 / max(1, said["requests"])
+        mine, its = ((two - one) * each for one, two in zip(before, after, strict=True))
         return Turn(said["requests"] / said["seconds"], mine, its, said["p50"], said["p99"])
 
 
@@ -190,7 +189,7 @@ def wrk(side: Side, seconds: float) -> dict[str, Any]:
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     said: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
     right = said["requests"] if side.is_refused else 0
-    assert said["requests"] > said["lost"] == 0, (side, said)
+    assert not said["lost"], (side, said)
     assert said["refused"] == right or side.is_mixed, (side, said)
     return said
 
@@ -198,10 +197,11 @@ def wrk(side: Side, seconds: float) -> dict[str, Any]:
 def alternate(sides: Sequence[Side], *, rounds: int, seconds: float, database: int) -> None:
     """Let them take turns, every other round from the last to the first."""
     for side in sides:
-        side.take(2, database)  # a worker's first requests are slower
+        side.take(min(2, seconds), database)  # a worker's first requests are slower
     for number in range(rounds):
         for side in sides[:: -1 if number % 2 else 1]:
             side.turns.append(side.take(seconds, database))
+            assert side.turns[-1].rate, f"{side.name} did not answer within {seconds} s"
 
 
 def known(side: Side, seconds: float = 1) -> Side:
