@@ -152,6 +152,7 @@ class Side:
     prefix: str = ""
     headers: Sequence[str] = ()
     run: Callable[[float], Turn] | None = None
+    connections: int = CONNECTIONS
     turns: list[Turn] = field(default_factory=list)
 
     def take(self, seconds: float, database: int) -> Turn:
@@ -182,7 +183,7 @@ def wrk(side: Side, seconds: float) -> dict[str, Any]:
     assert side.service is not None
     url = f"http://127.0.0.1:{side.service.port}"
     prefix = side.prefix or new_prefix()
-    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--timeout", "30s"]
+    options = ["-t1", f"-c{side.connections}", f"-d{seconds:.0f}s", "--timeout", "30s"]
     words = ["POST" if side.body else "GET", side.path, side.body, prefix, str(side.names)]
     script = ["-s", str(Path(__file__).with_name("wrk.lua"))]
     command = [program("wrk", "/usr/bin/wrk"), *options, *script, url, "--", *words, *side.headers]
