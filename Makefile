@@ -43,14 +43,18 @@ format: setup ## put formatting and import order right
 	@$(BIN)/ruff check --quiet --fix
 	@$(BIN)/ruff format --quiet
 
-bench: setup services ## run the benchmarks; ARGS="-k claim"
-	@exec $(BIN)/$(PYTEST) benchmarks --benchmark-only $(ARGS)
+bench: setup services ## dibs beside others: docs/performance.md; ARGS="-k claim": its parts
+	@scripts/install-services wrk
+	@for peer in smorest security fastapi; do \
+	    scripts/sync .venv-peer-$$peer requirements/peer-$$peer.txt none || exit; \
+	done
+	@exec $(BIN)/$(if $(ARGS),$(PYTEST) benchmarks --benchmark-only $(ARGS),python -m benchmarks.performance)
 
 lock: setup ## write requirements/ anew from pyproject.toml; ARGS=--upgrade
 	@scripts/lock $(ARGS)
 
 clean: ## remove what make made; instance/, with its database, stays
-	rm -rf .venv .venv-test .venv-core .venv-lowest .venv-hosts .venv-appbuilder build dist .mypy_cache .pytest_cache .ruff_cache .benchmarks .hypothesis
+	rm -rf .venv .venv-test .venv-core .venv-lowest .venv-hosts .venv-appbuilder .venv-peer-* build dist .mypy_cache .pytest_cache .ruff_cache .benchmarks .hypothesis
 
 # An environment made for development also serves, and is left as it is.
 setup-serve:

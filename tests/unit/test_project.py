@@ -129,6 +129,14 @@ def test_lock_satisfies_pyproject(pyproject, lock, extras, groups):
     assert unmet == [], "run `make lock`"
 
 
+@pytest.mark.parametrize("name", ["smorest", "security", "fastapi"])
+def test_lock_of_a_peer(pyproject, name):
+    """Without dibs and what that asks for."""
+    versions = locked(ROOT / f"requirements/peer-{name}.txt")
+    wanted = map(Requirement, group(pyproject, f"peer-{name}"))
+    assert all(versions[canonicalize_name(one.name)] in one.specifier for one in wanted)
+
+
 def test_every_extra_is_locked(pyproject):
     drawn_with = ["compare"]  # nothing that serving needs
     assert sorted(pyproject["project"]["optional-dependencies"]) == sorted(SERVED_WITH + drawn_with)

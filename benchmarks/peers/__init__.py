@@ -1,0 +1,1 @@
+"""Sign-ups by other libraries, as their documentation shows them."""
