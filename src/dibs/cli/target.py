@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -142,23 +143,16 @@ def find_target() -> Target:
     def verify() -> None:
         schema.require_file(settings.resolved_database_url)
         store, budget = open_store(settings)
-        try:
+        with closing(store):
             store.verify(deadline=budget.start())
             store.verify_writable(deadline=budget.start())
-        finally:
-            store.close()
 
     def warning() -> str | None:
-        store, _ = open_store(settings)
-        try:
-            with store.engine.connect() as connection:
-                return under_way(schema.phase_of(connection))
-        finally:
-            store.close()
+        with closing(open_store(settings)[0]) as store, store.engine.connect() as connection:
+            return under_way(schema.phase_of(connection))
 
     def time_outs() -> str:
-        store, _ = open_store(settings)
-        with store.engine.connect() as connection:
+        with closing(open_store(settings)[0]) as store, store.engine.connect() as connection:
             return store.transactions.dialect.time_outs(connection)
 
     place = settings.shown_database_url
