@@ -157,6 +157,18 @@ def test_two_that_want_one_name(store: NameStore, pool: TurnsPool) -> None:
         assert {outcome.row.owner for outcome in outcomes} == {winner.owner}
 
 
+def test_what_somebody_has_is_refused_without_a_transaction(
+    proxy: FaultProxy, via: NameStore, pool: TurnsPool
+) -> None:
+    """Of each is said whose it is; what is new beside them is granted."""
+    owners = [win(via, one).owner for one in wishes(*NAMES)]
+    proxy.cut_at(b"BEGIN", "before", times=None)
+    outcomes = ask_by_turns(pool, via, [*wishes(*NAMES), *wishes("new0", "new1")])
+    assert [one.row.owner for one in outcomes if isinstance(one, Lost)] == owners
+    assert [type(one) for one in outcomes[len(NAMES) :]] == [Won, Won]
+    assert proxy.hits == 0
+
+
 def test_each_row_says_who_acted(store: NameStore, pool: TurnsPool) -> None:
     """And for which request, whoever sends them."""
 

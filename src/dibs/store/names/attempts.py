@@ -31,7 +31,7 @@ from dibs.store.names.claims import (
 from dibs.store.names.companions import resolved
 from dibs.store.names.group_commit import GroupCommit
 from dibs.store.names.reading import read, tell_followed
-from dibs.store.records import DEFAULT_NAMESPACE, Claim, Failed, NameRow, Outcome, Won
+from dibs.store.records import DEFAULT_NAMESPACE, Claim, Failed, Lost, NameRow, Outcome, Won
 
 PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
@@ -128,13 +128,14 @@ class Attempts:
         Returns:
             One outcome a claim; None for one that another transaction keeps locked.
         """
-        won: dict[str, Outcome] = {}
+        told: dict[str, Outcome] = {}
         left = claims
         rest: Sequence[Outcome | Failed | None]
         try:
             if self._are_alone(claims):
-                won = self._insert_many(claims, deadline)
-                left = [claim for claim in claims if claim.token not in won]
+                told = self._insert_many(claims, deadline)
+                told |= self._lost([one for one in claims if one.token not in told], deadline)
+                left = [claim for claim in claims if claim.token not in told]
             rest = self._write(left, deadline, insist=False) if left else []
         except Restart:
             rest = [self._failing(claim, deadline, insist=False) for claim in left]
@@ -143,7 +144,7 @@ class Attempts:
         else:
             self._heard = time.monotonic()
         others = iter(rest)
-        return [won.get(claim.token) or next(others) for claim in claims]
+        return [told.get(claim.token) or next(others) for claim in claims]
 
     def _are_alone(self, claims: Sequence[Claim]) -> bool:
         """Whether one statement may do for all of these, if their names are new.
@@ -191,6 +192,25 @@ class Attempts:
             deadline=deadline,
             insist=False,
         )
+
+    def _lost(self, claims: Sequence[Claim], deadline: Deadline) -> dict[str, Outcome]:
+        """Those whose names are somebody's, by token: one look tells, and no transaction need."""
+        if not claims:
+            return {}
+        rules = claims[0].username.in_force
+        places = {place(claim) for claim in claims}
+        try:
+            rows = self.transactions.read(
+                lambda run: read(run, places, rules=rules), deadline=deadline
+            )
+        except RulesReplaced:
+            return {}  # the transaction follows them
+        return {
+            claim.token: Lost(row)
+            for claim in claims
+            if (row := rows.get(place(claim))) and row.state == "owned"
+            if not row.won_by(claim.token)
+        }
 
     def _failing(
         self, claim: Claim, deadline: Deadline, *, insist: bool
