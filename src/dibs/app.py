@@ -15,6 +15,7 @@ from dibs.web import ALL, register_blueprints
 from dibs.web.http.bodies import MAX_BODY
 from dibs.web.http.headers import init_headers
 from dibs.web.http.problems import register_http_error_handlers
+from dibs.web.http.request_log import init_request_log
 from dibs.web.pages.errors import register_page_errors
 from dibs.wiring import build
 
@@ -36,6 +37,7 @@ def create_app(
     app = Flask("dibs")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # names are readable in answers
+    init_request_log(app)
     with_pages = settings.pages == "on"
     mounted = ALL if with_pages else ("api",)
     register_blueprints(app, build(settings), mounted=mounted, check_token=check_token)

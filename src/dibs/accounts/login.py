@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -26,6 +27,8 @@ from dibs.names import Parser
 from dibs.store.accounts.sessions import Living, SessionRow, Sessions
 from dibs.store.accounts.users import Credentials, Users
 from dibs.store.models import MAX_DEVICE
+
+log = logging.getLogger("dibs.security")
 
 TRUST_SECONDS = 1.0
 """How long a session that was seen alive is not looked up again: what a logout elsewhere takes."""
@@ -186,6 +189,8 @@ class Logins:
         if rotation == "late":
             raise TokenSuperseded
         if living is None:
+            if rotation == "reused":  # somebody else has had the token (RFC 9700, 4.14.2)
+                log.warning("refresh_token_reused session=%s", session_id)
             self._distrust(session_id)
             raise SessionEnded
         access_token = signed(living.user_id, session_id)

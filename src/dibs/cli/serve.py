@@ -50,8 +50,10 @@ def serve(host: str, port: int, workers: int) -> None:
 
         from dibs.app import settings_from_environment
     from dibs.store.database.engine import parse_url
+    from dibs.web.http.request_log import configure
 
     settings = settings_from_environment()
+    configure(settings.log)
     parse_url(settings.resolved_database_url)  # what it cannot use is said first
     host = numeric(host)
     refuse_shared_port(host, port)

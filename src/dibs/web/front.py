@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -41,11 +42,14 @@ from dibs.web.http.headers import let_in, secure
 from dibs.web.http.idempotency import new_key
 from dibs.web.http.limits import count_more, tell
 from dibs.web.http.problems import HTTP_ERRORS, problem, told
+from dibs.web.http.request_log import answered
 from dibs.web.http.route import Route, route_of
 from dibs.web.i18n import choose_locale, locale, say
 from dibs.web.registrations import Sent
 
 REGISTER, CHECK, NAMES = b"/register", b"/usernames/check", b"/usernames/"
+
+CHECK_RULE = "/usernames/<dibs_any:name>"
 
 QUERIES = {b"": True, b"suggestions=0": False}
 """What may follow the address, and whether other names are wanted then."""
@@ -260,14 +264,16 @@ class Front:
             method=asked.method.decode(),
             locale=choose_locale(wish, self._state.locale),
             deadline=asked.deadline,
+            began=time.monotonic(),
         )
         peer, over_tls = (asked.peer, asked.scheme == "https")
         if self._proxies:
             peer, over_tls = _seen_by_proxies(asked, self._proxies)
+        state.source = network_of(peer)
         stand_apart(state)
         begin(headers.get(HEADER.lower().encode(), b"").decode("latin-1"))
         try:
-            status, said, body = self._answer(route, network_of(peer), answer)
+            status, said, body = self._answer(route, state.source, answer)
             if state.hits:
                 tell(said)
             if state.is_reader_known:
@@ -278,6 +284,7 @@ class Front:
             identify(said)
             if self._state.has_pages:
                 share_counts()
+            answered(state.method, _shown(asked.target), status, state.began, state.source)
             return Reply(status, said, self._text(said, body))
         finally:
             stand_apart(None)
@@ -300,6 +307,12 @@ class Front:
         kind = headers.setdefault("Content-Type", "application/json")
         encoder = self._json if kind == "application/json" else self._problems
         return f"{encoder.encode(body)}\n".encode()
+
+
+def _shown(target: bytes) -> str:
+    """The route of one that the front takes, as Flask has it."""
+    path = target.partition(b"?")[0]
+    return path.decode() if path in (REGISTER, CHECK) else CHECK_RULE
 
 
 def _sound(body: dict[str, Any] | Malformed) -> dict[str, Any]:

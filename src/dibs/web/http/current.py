@@ -39,6 +39,8 @@ class RequestState:
     Attributes:
         app: What the app keeps that serves it, where that is not Flask: see `dibs.web.front`.
         method: The same of its method.
+        source: The same of where it comes from.
+        began: When it began, as `time.monotonic` has it.
         deadline: When it must be answered, once somebody has asked.
         is_reader_known: Whether it was looked up who sends it.
         reader: Who that is; None for nobody.
@@ -54,6 +56,8 @@ class RequestState:
 
     app: AppState | None = None
     method: str = ""
+    source: str = ""
+    began: float = 0.0
     deadline: Deadline | None = None
     is_reader_known: bool = False
     reader: Living | None = None

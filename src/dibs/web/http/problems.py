@@ -33,6 +33,7 @@ from dibs.observe import Sparse, root_of
 from dibs.web.checks import Answer
 from dibs.web.http.bodies import BodyInvalid
 from dibs.web.http.current import app_state, method
+from dibs.web.http.request_log import suspect
 from dibs.web.http.route import SAFE
 from dibs.web.i18n import localised, say, together
 from dibs.web.words import reason_items
@@ -171,6 +172,7 @@ def from_error(error: DibsError) -> Response:
 
 def told(error: DibsError) -> Answer:
     """What is answered to who meets this error."""
+    suspect(error)
     if isinstance(error, InvalidName | NameTaken):
         count_refusal(error)
     match error:
