@@ -223,10 +223,28 @@ def test_without_a_database(terminal, words):
     """One sentence, the same whatever the command, and nothing is made."""
     said = terminal.dibs(*words)
     file = terminal.folder / "instance/dibs.db"
-    sentence = f"The file {file} does not exist: run `dibs db upgrade`.\n"
+    sentence = (
+        f"The file {file} does not exist: set DIBS_DATABASE_URL to your service's,"
+        " or run `dibs db upgrade` for a new one.\n"
+    )
     assert (said.status, said.out, said.err.endswith(sentence)) == (1, "", True)
     assert said.err.count("\n") == 1
     assert not list(terminal.folder.iterdir())
+
+
+def test_the_settings_of_a_file(terminal, monkeypatch):
+    """As a service has them; the environment goes before it, and it must be there."""
+    elsewhere = terminal.folder / "service.env"
+    url = f"sqlite:///{terminal.folder}/of-the-file.db"
+    elsewhere.write_text(f"# of the service\nDIBS_DATABASE_URL={url}\nOTHER=1\n")
+    monkeypatch.delenv("DIBS_DATABASE_URL", raising=False)
+    assert terminal.dibs("--env-file", str(elsewhere), "db", "upgrade").status == 0
+    assert (terminal.folder / "of-the-file.db").exists()
+    monkeypatch.setenv("DIBS_DATABASE_URL", f"sqlite:///{terminal.folder}/other.db")
+    said = terminal.dibs("--env-file", str(elsewhere), "check")
+    assert (said.status, "other.db does not exist: run `dibs db upgrade`." in said.err) == (1, True)
+    said = terminal.dibs("--env-file", str(terminal.folder / "none"), "check")
+    assert (said.status, said.err) == (1, f"Error: there is no file {terminal.folder}/none\n")
 
 
 # --- check -------------------------------------------------------------------

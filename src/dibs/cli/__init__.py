@@ -70,8 +70,17 @@ class Commands(click.Group):
 
 @click.group(name="dibs", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dibs", prog_name="dibs")
-def group() -> None:
+@click.option(
+    "--env-file",
+    metavar="FILE",
+    help="Read settings from this file, such as the one of your service, too.",
+)
+def group(env_file: str | None) -> None:
     """Usernames that belong to one person."""
+    if env_file is not None:
+        from dibs.config.environment import take_file
+
+        take_file(env_file)
 
 
 def main() -> None:

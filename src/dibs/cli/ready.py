@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dibs.cli.target import extension_in, find_settings, host_app, mending, needed_tables
+from dibs.cli.target import extension_in, find_settings, host_app, making, mending, needed_tables
 from dibs.config import Settings
 from dibs.errors import DibsError, NotWritable, StoreUnavailable
 from dibs.observe import root_of
@@ -39,7 +39,7 @@ def _parts() -> Parts:
         from dibs.wiring import build
 
         settings = find_settings()
-        schema.require_file(settings.resolved_database_url, mending())
+        schema.require_file(settings.resolved_database_url, making(settings))
         return build(settings)
     from dibs.extension.mounting import host_parts
 

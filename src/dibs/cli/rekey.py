@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.target import extension_of, find_settings, host_app, mending, needed_tables, typed
+from dibs.cli.target import (
+    extension_of,
+    find_settings,
+    host_app,
+    making,
+    needed_tables,
+    typed,
+)
 from dibs.names.skeleton import MODES, rules_version
 
 if TYPE_CHECKING:
@@ -83,7 +90,7 @@ def _rekey() -> Iterator[tuple[Rekey, Lookalikes]]:
     from dibs.wiring import open_store
 
     settings = find_settings()
-    schema.require_file(settings.resolved_database_url, mending())
+    schema.require_file(settings.resolved_database_url, making(settings))
     store, _ = open_store(settings, needed_tables())
     try:
         yield Rekey(store.transactions, tell=_tell), settings.lookalikes

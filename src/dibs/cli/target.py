@@ -93,6 +93,13 @@ def mending() -> str:
     return f"run `{typed('db upgrade')}`"
 
 
+def making(settings: Settings) -> str:
+    """What makes the database's file, or leads to the right one."""
+    if settings.database_url:
+        return mending()
+    return f"set DIBS_DATABASE_URL to your service's, or run `{typed('db upgrade')}` for a new one"
+
+
 def host_namespaces() -> Namespaces:
     """Those that the host app's own names are in."""
     app = host_app()
@@ -141,7 +148,7 @@ def find_target() -> Target:
     settings = find_settings()
 
     def verify() -> None:
-        schema.require_file(settings.resolved_database_url)
+        schema.require_file(settings.resolved_database_url, making(settings))
         store, budget = open_store(settings)
         with closing(store):
             store.verify(deadline=budget.start())

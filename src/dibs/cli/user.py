@@ -26,11 +26,10 @@ def password(name: str, password: str | None, password_stdin: bool) -> None:
 
     A password that is not given is asked for.
     """
-    given = password_read(password, from_stdin=password_stdin, required=True)
     _, parts = ready_parts()
-    parts.accounts.recovery.set_password(
-        _user_id(parts, name), str(given), deadline=parts.budget.start()
-    )
+    user_id = _user_id(parts, name)
+    given = str(password_read(password, from_stdin=password_stdin, required=True))
+    parts.accounts.recovery.set_password(user_id, given, deadline=parts.budget.start())
     click.echo(f"{printable(name)}: the password was set, and every session has ended")
 
 

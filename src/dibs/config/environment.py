@@ -28,14 +28,30 @@ def settings_from_environment() -> Settings:
     Raises:
         ConfigError: A DIBS_ key is unknown or has a value it does not take.
     """
-    found: dict[str, str | None] = {}
-    try:
-        if Path(".env").exists():
-            with needs("service", "the file .env"):
-                from dotenv import dotenv_values
-            found = dotenv_values(".env")
-    except UnicodeDecodeError:
-        raise ConfigError("the file .env is not in UTF-8") from None
-    found |= os.environ
+    found = {**(_read(".env") if Path(".env").exists() else {}), **os.environ}
     ours = {k: v for k, v in found.items() if k.startswith(PREFIX)}
     return load({k: v for k, v in ours.items() if not ORCHESTRATED(f"{k}={v}")})
+
+
+def take_file(path: str) -> None:
+    """Put the settings of a file into the environment, where it is silent.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    if not Path(path).is_file():
+        raise ConfigError(f"there is no file {path}")
+    for key, value in _read(path).items():
+        if key.startswith(PREFIX) and value is not None:
+            os.environ.setdefault(key, value)
+
+
+def _read(path: str) -> dict[str, str | None]:
+    with needs("service", f"the file {path}"):
+        from dotenv import dotenv_values
+    try:
+        return dotenv_values(path)
+    except UnicodeDecodeError:
+        raise ConfigError(f"the file {path} is not in UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"the file {path} cannot be read: {error.strerror}") from error
