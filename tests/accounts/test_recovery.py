@@ -76,6 +76,19 @@ def test_a_new_link_ends_the_one_before(process: Process) -> None:
     assert is_back(process)
 
 
+def test_whoever_asks_for_links_ends_none(process: Process, backend: Backend, url: str) -> None:
+    """Anybody can ask, for anybody: the link that was just sent stays good."""
+    user_id, recovery = process.register(), process.parts.accounts.recovery
+    sent = recovery.requested_link(user_id, deadline=soon())
+    assert sent is not None
+    assert recovery.requested_link(user_id, deadline=soon()) is None
+    by_link(process, sent)
+    later = recovery.requested_link(user_id, deadline=soon())
+    assert later is not None
+    backend.execute("UPDATE dibs_recoveries SET created_at = created_at - 300001", url)
+    assert recovery.requested_link(user_id, deadline=soon()) not in (None, later)
+
+
 def test_a_link_that_is_too_old(process: Process, backend: Backend, url: str) -> None:
     user_id = process.register()
     token = link_of(process, user_id)

@@ -23,6 +23,8 @@ from dibs.store.accounts.recoveries import Event, Recoveries
 from dibs.store.accounts.users import Credentials, Users
 
 LINK_SECONDS = 86_400
+PATIENCE_SECONDS = 300
+"""How long nobody is sent another link on request: anybody can ask, and each ends the one before."""
 CODES = 10
 LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: nobody reads a 0 for an o in it, or a 1 for an l."""
@@ -89,6 +91,16 @@ class Recovery:
         if not self._ways.put(user_id, "link", [hash_of(token)], ms=lasts, deadline=deadline):
             raise UserNotFound
         return token
+
+    def requested_link(self, user_id: str, *, deadline: Deadline) -> str | None:
+        """The same for somebody who asks without signing in; None if they were sent one just now.
+
+        Raises:
+            As `make_link`.
+        """
+        if self._ways.has_link_since(user_id, 1000 * PATIENCE_SECONDS, deadline=deadline):
+            return None
+        return self.make_link(user_id, deadline=deadline)
 
     def make_codes(self, user_id: str, *, current: str, deadline: Deadline) -> list[str]:
         """`CODES` codes, each good once; those of before are no more.

@@ -134,6 +134,20 @@ class Recoveries:
         rows = run.rows(sql, {"id": way})
         return str(plain(rows[0])[0]) if rows else None
 
+    def has_link_since(self, user_id: str, ms: int, *, deadline: Deadline) -> bool:
+        """Whether a link that nobody has used was made for a user within so many milliseconds.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        sql = (
+            "SELECT 1 FROM dibs_recoveries WHERE user_id = :id AND kind = 'link'"
+            f" AND created_at > {self._clock} - :ms"
+        )
+        params = {"id": user_id, "ms": ms}
+        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return bool(rows)
+
     def codes_left(self, user_id: str, *, deadline: Deadline) -> int:
         """How many codes a user has not used.
 

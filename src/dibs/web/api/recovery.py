@@ -191,5 +191,6 @@ def _send(name: str) -> None:
         return
     if row is None or row.owner_kind != "user" or row.owner is None:
         return
-    token = parts().accounts.recovery.make_link(row.owner, deadline=ends)
-    tell(reset_requested, ResetRequest(row.owner, row.display, token, LINK_SECONDS))
+    token = parts().accounts.recovery.requested_link(row.owner, deadline=ends)
+    if token is not None:
+        tell(reset_requested, ResetRequest(row.owner, row.display, token, LINK_SECONDS))
