@@ -24,7 +24,7 @@ from dibs.store.accounts.users import Credentials, Users
 
 LINK_SECONDS = 86_400
 PATIENCE_SECONDS = 300
-"""How long nobody is sent another link on request: anybody can ask, and each ends the one before."""
+"""How long nobody is sent another link on request: anybody can ask, and each ends the last."""
 CODES = 10
 LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: nobody reads a 0 for an o in it, or a 1 for an l."""
