@@ -7,7 +7,7 @@ INSERT. It sends as much, and where two are at it at once the app's own UNIQUE a
 The median of each in turns, with the statements that are sent; COMMIT is in all of them.
 
 On two busy processors the guard took 5.0 ms and the look 5.4 on SQLite (3 statements each, 3.4 ms
-without dibs), 7.2 and 7.5 on PostgreSQL (5; 3.6), 9.2 and 9.8 on MariaDB (4; 4.1).
+without dibs), 7.5 and 7.7 on PostgreSQL (3; 3.7), 9.2 and 9.8 on MariaDB (4; 4.1).
 """
 
 from __future__ import annotations

@@ -1,11 +1,14 @@
 """When the database itself says no: told apart by code, and then only a rollback is accepted."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError, PendingRollbackError
@@ -264,21 +267,75 @@ def test_snapshot_isolation_ends_in_a_restart(host: Host, opens: Opens):
 # --- time-outs -------------------------------------------------------------------------
 
 
+def driver_of(session: Session) -> Any:
+    return session.connection().connection.driver_connection
+
+
+@contextmanager
+def own_cursor(session: Session) -> Iterator[None]:
+    driver = driver_of(session)
+    driver.cursor_factory = type("Theirs", (psycopg.Cursor,), {})
+    yield
+    assert driver.cursor_factory.__name__ == "Theirs"
+
+
+WAYS = {"usual": lambda session: nullcontext(), "own cursor": own_cursor}
+
+
 @only_postgresql
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("local", ["", "LOCAL"])
 @pytest.mark.parametrize("theirs", ["0", "300ms", "7s"])
-def test_lock_timeout_is_put_back(host: Host, opens: Opens, local, theirs):
-    """Whether the name is won or lost, in the transaction and after it."""
+def test_lock_timeout_is_put_back(host: Host, opens: Opens, local, theirs, way):
+    """Whether the name is won or lost, in the transaction and after it, also to a savepoint."""
     session = opens()
     session.execute(text(f"SET {local} lock_timeout = '{theirs}'"))
     for owner in ("ada@example.org", "eve@example.org"):
         try:
-            host.dibs.claim("Ada", owner=user(host, session, owner))
+            with way(session), session.begin_nested():
+                host.dibs.claim("Ada", owner=user(host, session, owner))
+                assert session.execute(text("SHOW lock_timeout")).scalar() == theirs
         except NameTaken:
             assert owner == "eve@example.org"
         assert session.execute(text("SHOW lock_timeout")).scalar() == theirs
     session.commit()
     assert session.execute(text("SHOW lock_timeout")).scalar() == ("0" if local else theirs)
+
+
+@only_postgresql
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_wait_is_bounded_on_every_way(host: Host, opens: Opens, way):
+    holder, waiter = opens(), opens()
+    host.dibs.claim("Ada", owner=user(host, holder))
+    eve = user(host, waiter, "eve@example.org")
+    with pytest.raises(TransactionMustRestart) as raised, way(waiter):
+        host.dibs.claim("Ada", owner=eve)
+    assert code(raised.value) == LOCKED["postgresql"]
+    assert_only_rollback(host, waiter)
+
+
+@only_postgresql
+def test_claim_costs_one_trip(host: Host, opens: Opens, tmp_path):
+    """Beside the INSERT of the owner, and a second where the database makes the id of theirs."""
+    session = opens()
+
+    def trips(**fields: Any) -> int:
+        """As libpq saw them: what the server has to answer before anything goes on."""
+        path, driver = tmp_path / "trace", driver_of(session)
+        with path.open("w") as file:
+            driver.pgconn.trace(file.fileno())
+            owner = host.User(email=f"{fields}@example.org", id=fields.get("id"))
+            session.add(owner)
+            if "name" in fields:
+                host.dibs.claim(fields["name"], owner=owner)
+            session.commit()
+            driver.pgconn.untrace()
+        return len(re.findall(r"\tF\t\d+\t(?:Query|Sync)\b", path.read_text()))
+
+    alone = trips(id=100)
+    assert alone == 3, "BEGIN, INSERT, COMMIT"
+    assert trips(id=101, name="Ada") == alone + 1
+    assert trips(name="Grace") == alone + 2
 
 
 @only_postgresql

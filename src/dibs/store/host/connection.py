@@ -355,7 +355,7 @@ def lock_timeout(connection: Connection) -> Iterator[HostRun]:
     Where the wait is the driver's own affair, it is as the host has set it.
     """
     run = HostRun(connection)
-    with run.dialect.host_lock_timeout(run):
+    with run.dialect.host_lock_timeout(connection, run):
         yield run
 
 

@@ -257,12 +257,12 @@ class Dialect:
 
     @classmethod
     @contextmanager
-    def host_lock_timeout(cls, run: Run) -> Iterator[None]:
+    def host_lock_timeout(cls, connection: Connection, run: Run) -> Iterator[None]:
         """Have a host's transaction wait a second for a lock at most, and put its own bound back.
 
         A host that waits less on its own connections goes on doing so.
         """
-        del run
+        del connection, run
         yield
 
     # --- a transaction of dibs' own, on a connection of a host's -----------

@@ -98,12 +98,14 @@ INSERT_MANY = f"""
     WHERE :in_force = {{rules}}
     ON CONFLICT (namespace, name_key) DO NOTHING RETURNING claim_token
 """
+# The host's own is kept beside it, so that both can go with the statement between them.
 HOST_BOUND = """
-    SELECT current_setting('lock_timeout'), set_config('lock_timeout',
+    SELECT set_config('dibs.lock_timeout', current_setting('lock_timeout'), true),
+        set_config('lock_timeout',
         CASE WHEN CAST(current_setting('lock_timeout') AS interval) BETWEEN '1 ms' AND '1 s'
              THEN current_setting('lock_timeout') ELSE '1s' END, true)
 """
-PUT_BACK = "SELECT set_config('lock_timeout', :theirs, true)"
+PUT_BACK = "SELECT set_config('lock_timeout', current_setting('dibs.lock_timeout'), true)"
 
 BOUND = (
     "set_config('{key}', CASE WHEN CAST(current_setting('{key}') AS interval)"
@@ -224,10 +226,19 @@ class PostgreSQL(Dialect):
 
     @classmethod
     @contextmanager
-    def host_lock_timeout(cls, run: Run) -> Iterator[None]:
-        theirs = run.rows(HOST_BOUND, {})[0][0]
-        yield
-        run.rows(PUT_BACK, {"theirs": theirs})  # not after an error: the rollback does it
+    def host_lock_timeout(cls, connection: Connection, run: Run) -> Iterator[None]:
+        driver: Any = connection.connection.driver_connection
+        usual = driver.cursor_factory if connection.dialect.driver == "psycopg" else None
+        if usual is None or usual.__module__ != "psycopg":  # a cursor of the host's own
+            run.rows(HOST_BOUND, {})
+            yield
+            run.rows(PUT_BACK, {})  # not after an error: the rollback does it
+            return
+        driver.cursor_factory = waiting_less()
+        try:
+            yield
+        finally:
+            driver.cursor_factory = usual
 
     @classmethod
     @contextmanager
@@ -487,6 +498,23 @@ def limiting() -> type[psycopg.ClientCursor[Any]]:
             return self
 
     return Limiting
+
+
+@cache
+def waiting_less() -> type[psycopg.ClientCursor[Any]]:
+    """A cursor whose statements wait a second for a lock at most, at the price of no trip.
+
+    After an error the host's own bound comes back with the rollback, to a savepoint too.
+    """
+    import psycopg
+
+    class WaitingLess(psycopg.ClientCursor[Any]):
+        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+            super().execute(f"{HOST_BOUND}; {query}; {PUT_BACK}", params, **options)
+            self.nextset()
+            return self
+
+    return WaitingLess
 
 
 def _bounded(silence: float) -> type[psycopg.Connection[Any]]:
