@@ -370,6 +370,15 @@ class LastOwner(DibsError):
     message = "A team needs an owner. Make another member an owner first, or delete the team."
 
 
+class LastStaff(DibsError):
+    """Nobody would be left who is staff and can sign in."""
+
+    code = "last_staff"
+    message = (
+        "This is the last staff member who can sign in. Give somebody else the staff role first."
+    )
+
+
 class ConfigError(DibsError):
     """A DIBS_ setting has a value that cannot be used."""
 
@@ -444,6 +453,7 @@ __all__ = [
     "InvalidPassword",
     "InvalidToken",
     "LastOwner",
+    "LastStaff",
     "LoginFailed",
     "NameHasChanged",
     "NameHeld",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 from stat import S_IMODE
@@ -110,6 +111,41 @@ def test_a_user_gets_a_new_password(terminal: Terminal, monkeypatch) -> None:
         assert (said.status, path, slash) == (0, "/new-password", "/")
         process.parts.accounts.recovery.by_link(token, PASSWORD, deadline=soon())
         assert process.login("modern").user_id == user_id
+
+
+def test_users_are_listed_shown_and_deleted(terminal: Terminal) -> None:
+    """Line by line or as JSON; what was done says who did it."""
+    terminal.set(**{name: str(value) for name, value in CHEAP.items()})
+    terminal.dibs("db", "upgrade")
+    url = f"sqlite:///{terminal.folder}/instance/dibs.db"
+    with processes(1, url, terminal.folder / "instance") as (process,):
+        ada = process.newcomer("Ada")
+        process.team("builders", ada)
+        for name in ("adam", "eve"):
+            process.register(name)
+    page = terminal.dibs("user", "list", "--limit", "2")
+    assert [line.split("\t")[0] for line in page.out.splitlines()] == ["Ada", "adam"]
+    after = page.err.split()[-1]
+    assert terminal.dibs("user", "list", "--after", after).out.startswith("eve\t")
+    said = terminal.dibs("user", "list", "AD", "--json").out.splitlines()
+    assert [json.loads(line)["username"] for line in said] == ["Ada", "adam"]
+    device, began, _ = terminal.dibs("user", "sessions", "ada").out.strip().split("\t")
+    assert (device, began[:2]) == ("a test", "20")
+    assert terminal.dibs("user", "sessions", "ada", "--end").out == "ada: 1 sessions ended\n"
+    terminal.dibs("user", "disable", "ada")
+    shown = terminal.dibs("user", "show", "ADA").out
+    for line in (f"id: {ada.user_id}", "sessions: 0", "teams: builders", "recovery codes left: 0"):
+        assert f"{line}\n" in shown
+    assert re.search(
+        r"disabled since: 20.*(?s:.)*\tdisabled\tby dibs user\n.*\tsigned_out\t", shown
+    )
+    as_json = json.loads(terminal.dibs("user", "show", "ada", "--json").out)
+    assert (as_json["username"], as_json["events"][0]["actor"]) == ("Ada", "dibs user")
+    kept = terminal.dibs("user", "delete", "ada", "--yes")
+    assert (kept.status, "A team needs an owner" in kept.err) == (1, True)
+    assert terminal.dibs("user", "delete", "eve", "--yes").out == "eve: deleted\n"
+    for command in ("show", "sessions", "delete"):
+        assert terminal.dibs("user", command, "eve").err == "Error: there is no user eve\n"
 
 
 def refused(terminal: Terminal, words: str, **settings: str) -> None:

@@ -50,7 +50,7 @@ def is_back(process: Process, name: str = "ada", new: str = OTHER_PASSWORD) -> b
 
 
 def kinds(process: Process, user_id: str) -> list[str]:
-    found = process.parts.accounts.recovery.events(user_id, limit=20, deadline=soon())
+    found = process.parts.accounts.staff.events(user_id, limit=20, deadline=soon())
     return [one.kind for one in found]
 
 
@@ -186,7 +186,7 @@ def test_set_for_them(process: Process) -> None:
         process.parts.accounts.recovery.set_password(user_id, OTHER_PASSWORD, deadline=soon())
     assert is_back(process)
     assert refused(lambda: by_link(process, token))
-    event = process.parts.accounts.recovery.events(user_id, limit=1, deadline=soon())[0]
+    event = process.parts.accounts.staff.events(user_id, limit=1, deadline=soon())[0]
     assert (event.kind, event.actor, event.request_id) == ("password_set", "somebody", "r1")
 
 

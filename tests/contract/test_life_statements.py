@@ -132,14 +132,14 @@ COSTS = {
     "end_a_hold": (3, 3, 3),
     "register": (2, 1, 3),
     "register_a_name_alone": (1, 1, 2),
-    "first_role": (3, 3, 3),
+    "first_role": (4, 4, 4),
     "register_with_a_hold": (5, 5, 5),
     "rename": (7, 6, 8),
     "rename_back": (9, 9, 9),
     "respell": (4, 4, 4),
     "release": (3, 3, 3),
-    "delete_a_user": (8, 8, 8),
-    "transfer": (8, 7, 9),
+    "delete_a_user": (10, 10, 10),
+    "transfer": (10, 9, 11),
     "ask_where_an_old_name_leads": (2, 2, 2),
 }
 IN_THE_DOCS = {

@@ -223,9 +223,11 @@ class MemoryStore(NameStore):
             rows = [row for at, row in self._names.items() if at[0] == namespace]
         return sorted((r for r in rows if r.state == "reserved"), key=lambda row: row.key)
 
-    def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
+    def set_role(
+        self, user_id: str, role: str | None, *, keeps_staff: bool = False, deadline: Deadline
+    ) -> bool:
         """See `dibs.store.NameStore.set_role`."""
-        del deadline
+        del keeps_staff, deadline
         if user_id not in self._users:
             return False
         self._roles[user_id] = role

@@ -38,6 +38,10 @@ POST   /recover/request                 404   404   404   404   404   404
 POST   /users/me/recovery-codes         401   201   201   201   201   201
 POST   /users/{user}/recovery-link      401   403   403   403   403   201
 GET    /users/{user}                    names all   names names names all
+PATCH  /users/{user}                    401   403   403   403   403   200
+DELETE /users/{user}                    401   403   403   403   403   204
+DELETE /users/{user}/sessions           401   403   403   403   403   204
+GET    /events                          401   403   403   403   403   200
 GET    /users/by-name/{name}            names all   names names names all
 POST   /teams                           401   201   201   201   201   201
 GET    /teams                           200   200   200   200   200   200
@@ -67,6 +71,7 @@ BODIES: dict[tuple[str, str], dict[str, object]] = {
     ("POST", "/recover/request"): {"username": "the-user"},
     ("POST", "/users/me/recovery-codes"): {"password": PASSWORD},
     ("PATCH", "/users/me"): {"password": "another good one", "current_password": PASSWORD},
+    ("PATCH", "/users/{user}"): {"disabled": True},
     ("POST", "/teams"): {"name": "comets"},
     ("PUT", "/teams/{team}/members/{mate}"): {"role": "owner"},
     ("PUT", "/teams/{team}/members/{self}"): {"role": "member"},
@@ -161,6 +166,15 @@ def test_every_route_has_a_row(read_world):
 
 def plain(rule: str) -> bool:
     return re.sub(r"<\w+:", "<", rule) not in SILENT
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_names_are_searched_by_staff_alone(read_world, who):
+    answer = read_world.people[who].ask("GET", "/users?name=THE-O")
+    assert answer.status_code == {"anonymous": 401, "staff": 200}.get(who, 403)
+    if who == "staff":
+        found = [one["username"] for one in answer.get_json()["items"]]
+        assert found == ["the-other", "the-owner"]
 
 
 def test_lists_show_names_only_to_strangers(read_world):

@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dibs.accounts.housekeeping import Housekeeping
@@ -253,6 +253,14 @@ class Logins:
             StoreUnavailable: The database cannot answer.
         """
         return self._sessions.of(user_id, deadline=deadline)
+
+    def counts(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
+        """How many sessions go on of each of these users, by id; who has none is left out.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        return self._sessions.count(user_ids, deadline=deadline)
 
     def end(self, session_id: str, *, user_id: str, deadline: Deadline) -> bool:
         """End one session of a user, and say whether there was such a one.

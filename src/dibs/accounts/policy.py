@@ -8,6 +8,7 @@ Fields = frozenset[str]
 
 USER_PUBLIC: Fields = frozenset({"id", "username"})
 USER_ALL: Fields = USER_PUBLIC | {"created_at", "role", "teams"}
+USER_STAFF: Fields = USER_ALL | {"disabled_at", "last_sign_in", "sessions"}
 TEAM_PUBLIC: Fields = frozenset({"id", "name"})
 TEAM_ALL: Fields = TEAM_PUBLIC | {"created_at", "members"}
 STAFF = "staff"
@@ -21,9 +22,9 @@ class Reading:
 
     def user(self, reader: Living | None, user_id: str) -> Fields:
         """The fields of this user that the reader may see; without any, there is no such user."""
-        if reader is not None and (reader.user_id == user_id or reader.role == STAFF):
-            return USER_ALL
-        return USER_PUBLIC
+        if reader is not None and reader.role == STAFF:
+            return USER_STAFF
+        return USER_ALL if reader is not None and reader.user_id == user_id else USER_PUBLIC
 
     def team(self, reader: Living | None, *, inside: bool) -> Fields:
         """The fields of a team that the reader may see; without any, there is no such team.

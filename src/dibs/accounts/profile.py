@@ -100,17 +100,25 @@ class Profiles:
         if not changed:  # by somebody else, meanwhile
             raise WrongPassword
 
-    def delete(self, user_id: str, *, deadline: Deadline) -> bool:
+    def delete(self, user_id: str, *, keeps_staff: bool = False, deadline: Deadline) -> bool:
         """Delete a user with sessions and memberships, free their names; say whether there was one.
+
+        Args:
+            user_id: Whom.
+            keeps_staff: Whether the last staff member has to stay.
+            deadline: When the caller stops waiting.
 
         Raises:
             LastOwner: A team would be without an owner; nothing was changed.
+            LastStaff: It is the last staff member; nothing was changed.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         self._coherence.prepare_deletion("user", user_id, deadline=deadline)
         try:
-            return self._users.delete(user_id, quarantine=self._quarantine, deadline=deadline)
+            return self._users.delete(
+                user_id, quarantine=self._quarantine, keeps_staff=keeps_staff, deadline=deadline
+            )
         finally:
             self._logins.distrust_user(user_id)
 

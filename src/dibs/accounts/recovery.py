@@ -19,7 +19,7 @@ from dibs.errors import (
 )
 from dibs.names import Parser
 from dibs.secret import key_of, mac
-from dibs.store.accounts.recoveries import Event, Recoveries
+from dibs.store.accounts.recoveries import Recoveries
 from dibs.store.accounts.users import Credentials, Users
 
 LINK_SECONDS = 86_400
@@ -171,14 +171,6 @@ class Recovery:
         found = self._users.credentials_of(user_id, deadline=deadline)
         if found is None or not self._set(found, new, None, deadline):
             raise UserNotFound
-
-    def events(self, user_id: str, *, limit: int, deadline: Deadline) -> list[Event]:
-        """What was done to an account, the newest first.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        return self._ways.events(user_id, limit=limit, deadline=deadline)
 
     def _recover(self, found: Credentials | None, way: str, new: str, deadline: Deadline) -> None:
         if found is None or found.disabled or not self._set(found, new, way, deadline):

@@ -43,7 +43,7 @@ class Asking:
         self._strategy = strategy
         self.namespace = namespace
         self.parser = parser
-        # Who wants a reserved name is told of others too.
+        # Who wants a reserved name is told of others too, and staff may give it away.
         self._wishes = parser.with_reserved(())
 
     def within(self, namespace: str) -> Self:
@@ -60,7 +60,12 @@ class Asking:
         self.parser = self.parser.with_routes(words)
 
     def admit(
-        self, raw: str, *, deadline: Deadline, own: Callable[[], Iterable[str]] = tuple
+        self,
+        raw: str,
+        *,
+        deadline: Deadline,
+        own: Callable[[], Iterable[str]] = tuple,
+        by_staff: bool = False,
     ) -> Username:
         """Parse what somebody wants to be called; of mixed scripts, the database is asked too.
 
@@ -68,6 +73,7 @@ class Asking:
             raw: As typed.
             deadline: When the caller stops waiting.
             own: Gives the names that are theirs already, or may be again.
+            by_staff: Whether it is given to them, and may be a built-in reserved name.
 
         Raises:
             InvalidName: The name breaks a rule; `reasons` holds all of them.
@@ -75,7 +81,7 @@ class Asking:
                 somebody has: which says more.
         """
         try:
-            return self.parser.parse_own(raw, own)
+            return (self._wishes if by_staff else self.parser).parse_own(raw, own)
         except InvalidName as error:
             if {reason.code for reason in error.reasons} == MIXED:
                 self._refuse_lookalike(raw, deadline)

@@ -75,7 +75,8 @@ class Renames:
             name: As typed.
             user_id: Whose.
             hold: The token of a hold of the new name, as it was given out.
-            by_staff: Whether the name may be reserved, held or quarantined, and the pace any.
+            by_staff: Whether the name may be reserved, held or quarantined, the pace any, and
+                the user one who may not come in.
             deadline: When the caller stops waiting.
 
         Raises:
@@ -88,7 +89,10 @@ class Renames:
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         username = self._registry.admit(
-            name, deadline=deadline, own=lambda: self._own(user_id, deadline)
+            name,
+            deadline=deadline,
+            own=lambda: self._own(user_id, deadline),
+            by_staff=by_staff,
         )
         held = HoldToken.redeemed(hold, username) if hold else ""
         claim = self._wanted(username, user_id, by_staff=by_staff, hold=held)
@@ -154,7 +158,7 @@ class Renames:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known.
         """
-        username = self._registry.admit(instead, deadline=deadline)
+        username = self._registry.admit(instead, deadline=deadline, by_staff=True)
         for _ in range(ROUNDS):
             row, theirs = (self._of_user(one, deadline) for one in (name, to))
             if version not in (None, row.version):

@@ -116,6 +116,7 @@ users = Table(
     Column("id", byte_text(36), primary_key=True),
     Column("password_hash", byte_text(512)),
     Column("role", byte_text(16)),
+    Column("signed_in_at", BigInteger),
 )
 
 sessions = Table(

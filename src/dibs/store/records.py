@@ -296,11 +296,15 @@ class UserRow:
     """A user of the service's own, with the name that is theirs.
 
     Attributes:
-        created_at: Milliseconds of the database's clock since 1970.
+        created_at: Milliseconds of the database's clock since 1970, as are the others.
         role: `staff`, or None.
+        disabled_at: Since when they cannot come in; None if they can.
+        signed_in_at: When they last did by their password, as far as that is known.
     """
 
     id: str
     username: str
     created_at: int
     role: str | None = None
+    disabled_at: int | None = None
+    signed_in_at: int | None = None

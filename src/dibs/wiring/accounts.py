@@ -14,6 +14,7 @@ from dibs.accounts.policy import Reading
 from dibs.accounts.profile import Profiles
 from dibs.accounts.recovery import Recovery
 from dibs.accounts.registration import Registration
+from dibs.accounts.staff import StaffAccounts
 from dibs.accounts.teams import TeamAccounts
 from dibs.accounts.tokens import AccessTokens
 from dibs.config import Settings
@@ -42,6 +43,7 @@ class Accounts:
     profiles: Profiles
     recovery: Recovery
     teams: TeamAccounts
+    staff: StaffAccounts
     repeats: IdempotentRequests
 
 
@@ -71,26 +73,28 @@ def make_accounts(
     passwords = _passwords(settings)
     users, hashes = Users(store.transactions, settings.namespace), settings.hashes
     logins = _logins(settings, store, users, passwords, registry.parser, secret)
+    profiles = Profiles(
+        users,
+        logins,
+        passwords,
+        coherence=coherence,
+        renames=renames,
+        quarantine=settings.quarantine_ms,
+        hashes=hashes,
+    )
+    recoveries, parser = Recoveries(store.transactions), registry.parser
     return Accounts(
         passwords,
         Registration(registry, passwords, mode=settings.password, secret=secret),
         logins,
-        Profiles(
-            users,
-            logins,
-            passwords,
-            coherence=coherence,
-            renames=renames,
-            quarantine=settings.quarantine_ms,
-            hashes=hashes,
-        ),
+        profiles,
         Recovery(
             users,
-            Recoveries(store.transactions),
+            recoveries,
             logins,
             passwords,
             secret=secret,
-            parser=registry.parser,
+            parser=parser,
             hashes=hashes,
         ),
         TeamAccounts(
@@ -100,6 +104,15 @@ def make_accounts(
             quarantine=settings.quarantine_ms,
             secret=secret,
             reading=reading,
+        ),
+        StaffAccounts(
+            store,
+            users,
+            recoveries,
+            logins,
+            profiles,
+            parser=parser,
+            namespace=settings.namespace,
         ),
         _repeats(settings, store, secret),
     )

@@ -44,6 +44,13 @@ POST /staff/assign                      /sign-in  403      403
 POST /staff/transfer                    /sign-in  403      403
 POST /staff/free                        /sign-in  403      403
 POST /staff/link                        /sign-in  403      403
+GET  /staff/users                       /sign-in  403      403
+GET  /staff/log                         /sign-in  403      403
+POST /staff/disable                     /sign-in  403      403
+POST /staff/role                        /sign-in  403      403
+POST /staff/rename                      /sign-in  403      403
+POST /staff/sign-out                    /sign-in  403      403
+POST /staff/delete                      /sign-in  403      403
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 PAGES = [

@@ -8,7 +8,7 @@ from typing import Literal
 
 from dibs.context import Deadline, acting
 from dibs.store.accounts.rows import change_user, lock_user
-from dibs.store.database.dialects import Run
+from dibs.store.database.dialects import Row, Run
 from dibs.store.database.dialects.base import plain
 from dibs.store.database.transactions import Transactions
 from dibs.store.records import new_id
@@ -24,8 +24,12 @@ EventKind = Literal[
     "enabled",
     "staff_granted",
     "staff_revoked",
+    "signed_out",
+    "renamed",
+    "deleted",
 ]
-"""What was done to an account: `password_set` by the command, `recovered` by a link or a code."""
+"""What was done to an account: `password_set` by the command, `recovered` by a link or a code,
+`signed_out` and `renamed` by staff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,12 @@ class Event:
 
     Attributes:
         at: Milliseconds of the database's clock since 1970.
-        actor: Who did it, if anybody was signed in.
+        user_id: Whose account it is, or was.
+        actor: Who did it: a user's id, or the command; None if nobody was signed in.
         request_id: By which request.
     """
 
+    id: str
     at: int
     kind: EventKind
     user_id: str
@@ -61,11 +67,15 @@ def note(run: Run, kind: EventKind, user_id: str) -> None:
     )
 
 
-def end_all(run: Run, user_id: str) -> None:
-    """End a user's sessions, and the links by which they could come in without their password."""
+def end_all(run: Run, user_id: str) -> int:
+    """End a user's sessions, and the links by which they could come in without their password.
+
+    Returns:
+        How many sessions there were.
+    """
     params = {"id": user_id}
-    run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
     run.change("DELETE FROM dibs_recoveries WHERE user_id = :id AND kind = 'link'", params)
+    return run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
 
 
 class Recoveries:
@@ -199,16 +209,43 @@ class Recoveries:
             work, changed=bool, recall=lambda run: is_new(run) or None, deadline=deadline
         )
 
-    def events(self, user_id: str, *, limit: int, deadline: Deadline) -> list[Event]:
-        """What was done to an account, the newest first.
+    def events(
+        self,
+        user_id: str | None = None,
+        *,
+        after: str | None = None,
+        limit: int,
+        deadline: Deadline,
+    ) -> list[Event]:
+        """What was done to accounts, the newest first.
+
+        Args:
+            user_id: To this one; None for all.
+            after: The id of an event: only what was before it. None of the events is before one
+                that there is not.
+            limit: How many at most.
+            deadline: When the caller stops waiting.
 
         Raises:
             StoreUnavailable: The database cannot answer.
         """
-        sql = (
-            "SELECT at, kind, user_id, actor, request_id FROM dibs_events"
-            " WHERE user_id = :id ORDER BY at DESC, id DESC LIMIT :limit"
+        where = ["user_id = :user_id"] if user_id else []
+        params: dict[str, object] = (
+            {"limit": limit, "user_id": user_id} if user_id else {"limit": limit}
         )
-        params = {"id": user_id, "limit": limit}
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return [Event(*plain(row)) for row in rows]
+
+        def work(run: Run) -> Sequence[Row]:
+            if after is not None:
+                found = run.rows("SELECT at FROM dibs_events WHERE id = :after", {"after": after})
+                if not found:
+                    return []
+                where.append("at <= :at AND (at < :at OR id < :after)")
+                params.update(at=found[0][0], after=after)
+            condition = f" WHERE {' AND '.join(where)}" if where else ""
+            return run.rows(
+                "SELECT id, at, kind, user_id, actor, request_id FROM dibs_events"
+                f"{condition} ORDER BY at DESC, id DESC LIMIT :limit",
+                params,
+            )
+
+        return [Event(*plain(row)) for row in self._transactions.read(work, deadline=deadline)]

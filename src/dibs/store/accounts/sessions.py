@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from dibs.context import Deadline
-from dibs.store.accounts.rows import lock_user
+from dibs.store.accounts.rows import change_user
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import plain
+from dibs.store.database.dialects.base import listed, plain
 from dibs.store.database.transactions import Transactions, delete_some
 
 GRACE_MS = 10_000
@@ -99,7 +99,8 @@ class Sessions:
         def work(run: Run) -> bool:
             # Locked, or a password that is changed at this moment would leave a session behind.
             same = "password_hash = :hash AND disabled_at IS NULL"
-            if not lock_user(run, user_id, same, hash=password_hash):
+            signed_in = f"signed_in_at = {self._clock}"
+            if not change_user(run, user_id, signed_in, same, hash=password_hash):
                 return False
             run.change(self._insert, {**params, "device": device, "ms": ms})
             _end_further(run, row_id, user_id, most)
@@ -214,6 +215,22 @@ class Sessions:
             lambda run: run.rows(sql, {"user_id": user_id}), deadline=deadline
         )
         return [SessionRow(*plain(row)) for row in rows]
+
+    def count(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
+        """How many sessions go on of each of these users, by id; who has none is left out.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        if not user_ids:
+            return {}
+        ids, params = listed(user_ids)
+        sql = (
+            "SELECT user_id, COUNT(*) FROM dibs_sessions"
+            f" WHERE user_id IN ({ids}) AND expires_at > {self._clock} GROUP BY user_id"
+        )
+        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        return dict(map(plain, rows))
 
     def end(self, row_id: str, *, user_id: str, deadline: Deadline) -> bool:
         """End a session of this user's, and say whether there was one that had not expired.

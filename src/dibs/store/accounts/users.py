@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from dibs.context import Deadline
+from dibs.errors import LastStaff
 from dibs.names import Username, meant
 from dibs.store.accounts.recoveries import end_all, note
 from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, lock_user
@@ -15,7 +17,7 @@ from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import CANONICAL, listed, plain
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.quarantine import release_for_good
-from dibs.store.records import keys_of
+from dibs.store.records import MARK, UserRow, keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,34 @@ IS_USER = (
 
 IS_CALLED = f"({IS_USER} OR (n.owner_kind = 'user' AND n.state = 'group' AND u.id IS NOT NULL))"
 """The same, and true for the key of a group that has a first."""
+
+SHOWN = """
+    n.owner, n.display, COALESCE(u.created_at, n.created_at), u.role, u.disabled_at, u.signed_in_at
+"""
+"""What a `UserRow` is made of."""
+
+BEYOND = "\U0010ffff"
+"""No name has it: whatever begins with a text is between the text and the text with this."""
+
+IS_STAFF = "role = 'staff' AND disabled_at IS NULL"
+
+
+def keep_staff(run: Run, user_id: str) -> None:
+    """See that somebody else is staff and can sign in, if this user is; for staff's own changes.
+
+    Raises:
+        LastStaff: Nobody else is.
+    """
+    found = run.rows(f"SELECT 1 FROM dibs_users WHERE id = :id AND {IS_STAFF}", {"id": user_id})
+    if not found:
+        return  # of the others nothing is read: there is no index by roles
+    rows = run.rows(f"SELECT id FROM dibs_users WHERE {IS_STAFF} ORDER BY id", {})
+    # All of them, in one order, and looked at once more: two who take each other's role away at
+    # the same moment wait for each other here.
+    lock = f"UPDATE dibs_users SET created_at = created_at WHERE id = :id AND {IS_STAFF}"
+    staff = [one for (one,) in map(plain, rows) if run.change(lock, {"id": one}) == 1]
+    if staff == [user_id]:
+        raise LastStaff
 
 
 class Users:
@@ -140,16 +170,21 @@ class Users:
             work, changed=bool, recall=lambda run: is_new(run) or None, deadline=deadline
         )
 
-    def set_disabled(self, user_id: str, *, disabled: bool, deadline: Deadline) -> bool:
+    def set_disabled(
+        self, user_id: str, *, disabled: bool, keeps_staff: bool = False, deadline: Deadline
+    ) -> bool:
         """Keep a user out, or let them in again, and say whether there is such a user.
 
         Raises:
+            LastStaff: It would be the last staff member, and `keeps_staff` forbids that.
             StoreUnavailable: It is not known to be done; asking again is safe.
         """
         dialect = self._transactions.dialect
         since = f"COALESCE(disabled_at, {dialect.clock})" if disabled else "NULL"
 
         def work(run: Run) -> bool:
+            if disabled and keeps_staff:
+                keep_staff(run, user_id)
             if not change_user(run, user_id, f"disabled_at = {since}"):
                 return False
             if disabled:
@@ -158,6 +193,56 @@ class Users:
             return True
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
+
+    def sign_out(self, user_id: str, *, deadline: Deadline) -> int | None:
+        """End a user's sessions and say how many there were; None if there is no such user.
+
+        Raises:
+            StoreUnavailable: They are not known to have ended; asking again is safe.
+        """
+
+        def work(run: Run) -> int | None:
+            if not lock_user(run, user_id):
+                return None
+            number = end_all(run, user_id)
+            note(run, "signed_out", user_id)
+            return number
+
+        return self._transactions.write(
+            work, changed=lambda number: number is not None, deadline=deadline
+        )
+
+    def named(
+        self, beginnings: Sequence[str], *, after: str, limit: int, deadline: Deadline
+    ) -> list[UserRow]:
+        """Up to `limit` users whose names begin alike, in the order of their keys.
+
+        Args:
+            beginnings: Of keys.
+            after: The key of a name: only those past it.
+            limit: How many at most.
+            deadline: When the caller stops waiting.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
+        sql = (
+            f"SELECT n.name_key, {SHOWN} FROM {USERS} WHERE n.namespace = :namespace"
+            " AND n.name_key > :after AND n.name_key >= :begins AND n.name_key < :ends"
+            f" AND {IS_USER} ORDER BY n.name_key LIMIT :limit"
+        )
+
+        def work(run: Run) -> list[tuple[Any, ...]]:
+            found: list[tuple[Any, ...]] = []
+            # Who shares a name has a row under a marked key. Each is a read from where it begins.
+            for one in [mark + one for mark in ("", MARK) for one in beginnings]:
+                params = {"after": after, "begins": one, "ends": one + BEYOND, "limit": limit}
+                rows = run.rows(sql, {"namespace": self._namespace, **params})
+                found += [tuple(plain(row)) for row in rows]
+            return sorted(found, key=lambda row: row[0])[:limit]
+
+        rows = self._transactions.read(work, deadline=deadline)
+        return [UserRow(*row[1:]) for row in rows]
 
     def disabled(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
         """Who of these may not come in, by id: since which moment of the database's clock.
@@ -175,16 +260,25 @@ class Users:
         rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         return dict(map(plain, rows))
 
-    def delete(self, user_id: str, *, quarantine: int | None = 0, deadline: Deadline) -> bool:
+    def delete(
+        self,
+        user_id: str,
+        *,
+        quarantine: int | None = 0,
+        keeps_staff: bool = False,
+        deadline: Deadline,
+    ) -> bool:
         """Delete a user, sessions and memberships, release their names; say whether there was one.
 
         Args:
             user_id: Whom.
             quarantine: Milliseconds for which nobody can have their names; None for ever.
+            keeps_staff: Whether the last staff member has to stay.
             deadline: When the caller stops waiting.
 
         Raises:
             LastOwner: A team would be without an owner; nothing was changed.
+            LastStaff: It is the last staff member; nothing was changed.
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
@@ -193,6 +287,8 @@ class Users:
 
         def work(run: Run) -> bool:
             repeated = next(attempts) > 0
+            if keeps_staff:
+                keep_staff(run, user_id)
             if not lock_user(run, user_id):
                 if repeated:  # perhaps by our earlier self, and gone in any case
                     run.change("DELETE FROM dibs_users WHERE id = :id", params)
@@ -201,6 +297,7 @@ class Users:
             for table in ("dibs_sessions", "dibs_recoveries"):
                 run.change(f"DELETE FROM {table} WHERE user_id = :id", params)
             release_for_good(run, _HERS, params, quarantine)
+            note(run, "deleted", user_id)
             return run.change("DELETE FROM dibs_users WHERE id = :id", params) == 1
 
         def recall(run: Run) -> bool | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.signals import Action
+from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects.base import Run, claim_params, plain
 from dibs.store.database.transactions import RowVanished
@@ -84,12 +85,13 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
         Who has the new name; None if the old row has changed since it was read.
 
     Raises:
-        UserNotFound: There is no such user, or they may not come in.
+        UserNotFound: There is no such user, or they may not come in and it is not staff who asks.
         RenamedTooOften: It is too early for yet another name.
         RowVanished: A row kept changing; the transaction is to be run again.
     """
     claim, old = wish.claim, wish.old
-    if wish.user and not lock_user(run, claim.owner, "disabled_at IS NULL"):
+    may_be = "1 = 1" if claim.by_staff else "disabled_at IS NULL"
+    if wish.user and not lock_user(run, claim.owner, may_be):
         raise UserNotFound
     groups.lock_all(run, [old])
     claim = groups.within(claim, [old])
@@ -105,9 +107,15 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
         _refuse_haste(run, claim, wish.pace)
     if wish.in_place and not old.is_member:
         lost = companions.take(run, [claim]).lost if claim.username.twin else {}
-        return Lost(lost[claim.token]) if lost else Won(_respell(run, wish, seen))
+        if lost:
+            return Lost(lost[claim.token])
+        if wish.user and claim.by_staff:
+            note(run, "renamed", claim.owner)
+        return Won(_respell(run, wish, seen))
     outcome = decide(run, [claim], was={claim.token: old.display})[0]
     if isinstance(outcome, Won):
+        if wish.user and claim.by_staff:
+            note(run, "renamed", claim.owner)
         new = outcome.row.display
         gone = end_row(run, seen, wish.rest, action="left", became=new)
         append(run, [gone.step])
@@ -207,6 +215,8 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
         now = changed(passed, "transferred", was=name.display, became=name.display)
         append(run, [Step(name, now), gone.step])
         end_groups(run, [theirs], wish.rest)
+        for user_id in (str(name.owner), str(theirs.owner)):
+            note(run, "renamed", user_id)
     return outcome
 
 

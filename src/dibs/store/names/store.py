@@ -15,7 +15,7 @@ from dibs.signals import Action, NameChange
 from dibs.store import schema
 from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import change_user, make_row
-from dibs.store.accounts.users import IS_USER, USERS
+from dibs.store.accounts.users import IS_USER, SHOWN, USERS, keep_staff
 from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import name_row, plain
 from dibs.store.names.attempts import Attempts
@@ -58,7 +58,7 @@ ENDS: dict[State, Action] = {
 # A user's name is their only owned row; one name a user is what registration makes. Which of
 # them is said of both tables, or PostgreSQL reads one from its first row on: 0.8 s, not 1 ms.
 LISTED = f"""
-    SELECT n.owner, n.display, COALESCE(u.created_at, n.created_at), u.role
+    SELECT {SHOWN}
     FROM {USERS} AND u.id {{which}}
     WHERE {IS_USER} AND {{namespace}} = :namespace AND n.owner {{which}}
     ORDER BY n.owner LIMIT :limit
@@ -250,14 +250,19 @@ class NameStore(Attempts):
         rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
         return sorted(map(name_row, rows), key=lambda row: row.key)
 
-    def set_role(self, user_id: str, role: str | None, *, deadline: Deadline) -> bool:
+    def set_role(
+        self, user_id: str, role: str | None, *, keeps_staff: bool = False, deadline: Deadline
+    ) -> bool:
         """Give a user this role, or none, and say whether there is such a user.
 
         Raises:
+            LastStaff: It is the last staff member's, and `keeps_staff` forbids that.
             StoreUnavailable: It is not known to be done; asking again is safe.
         """
 
         def work(run: Run) -> bool:
+            if role is None and keeps_staff:
+                keep_staff(run, user_id)
             changed = change_user(run, user_id, "role = :role", role=role)
             if changed:
                 note(run, "staff_granted" if role else "staff_revoked", user_id)

@@ -29,6 +29,8 @@ def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
     seen = {user.id: reading.user(reader, user.id) for user in users}
     with_teams = [user_id for user_id, fields in seen.items() if "teams" in fields]
     teams = parts().accounts.teams.of(with_teams, deadline=deadline())
+    counted = [user_id for user_id, fields in seen.items() if "sessions" in fields]
+    sessions = parts().accounts.logins.counts(counted, deadline=deadline())
     shown = []
     for user in users:
         everything = {
@@ -37,6 +39,9 @@ def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
             "created_at": iso(user.created_at),
             "role": user.role,
             "teams": [plain_team(team) for team in teams.get(user.id, ())],
+            "disabled_at": None if user.disabled_at is None else iso(user.disabled_at),
+            "last_sign_in": None if user.signed_in_at is None else iso(user.signed_in_at),
+            "sessions": sessions.get(user.id, 0),
         }
         if fields := seen[user.id]:
             shown.append({name: everything[name] for name in everything if name in fields})

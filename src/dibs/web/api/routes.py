@@ -78,6 +78,7 @@ def _finish(spec: Any, *, policy: NamePolicy, password: str) -> None:
     for name, scheme in SECURITY.items():
         spec.components.security_scheme(name, scheme)
     _say_password(spec, password)
+    spec.components.schemas["StaffChangeBody"]["minProperties"] = 1
     _say_one_change(spec, password)
 
 

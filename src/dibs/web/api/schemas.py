@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from dibs.names import DEFAULT_POLICY, NamePolicy
+from dibs.store.accounts.recoveries import EventKind
 from dibs.web.checks import MAX_CHECKED
 from dibs.web.http.fields import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names, Number
 
@@ -70,6 +71,19 @@ class UserSchema(PlainUserSchema):
         dump_only=True, allow_none=True, metadata={"description": "`staff`, or null."}
     )
     teams = fields.List(fields.Nested(PlainTeamSchema), dump_only=True)
+    disabled_at = fields.String(
+        dump_only=True,
+        allow_none=True,
+        metadata={"format": "date-time", "description": "For staff: since when, or null."},
+    )
+    last_sign_in = fields.String(
+        dump_only=True,
+        allow_none=True,
+        metadata={"format": "date-time", "description": "For staff: null if it is not known."},
+    )
+    sessions = fields.Integer(
+        dump_only=True, metadata={"description": "For staff: how many go on."}
+    )
 
 
 class UserPage(Schema):
@@ -98,6 +112,24 @@ class ChangeBody(UserSchema, Body):
             raise ValidationError("one_change", "username")
         if "hold_token" in data and "username" not in data:
             raise ValidationError("one_change", "hold_token")
+
+
+class StaffChangeBody(Body):
+    """The body of `PATCH /users/<id>`: what staff change of a user, one thing or more."""
+
+    username = fields.String(error_messages=TEXT, metadata=NAME)
+    role = fields.String(
+        allow_none=True,
+        error_messages=TEXT | {"invalid": "not_staff"},
+        validate=validate.OneOf(["staff"], error="not_staff"),
+    )
+    disabled = Flag(error_messages=FLAG)
+
+    @validates_schema
+    def _anything(self, data: dict[str, object], **kwargs: object) -> None:
+        del kwargs
+        if not data:
+            raise ValidationError("no_change", "username")
 
 
 class Changed(Done):
@@ -163,6 +195,50 @@ class PageQuery(Body):
         validate=_refuse_other,
         metadata={"description": "The `next` of an earlier page.", "pattern": f"^{ID}$"},
     )
+
+
+class UserQuery(PageQuery):
+    """Which users."""
+
+    name = fields.String(
+        load_default="",
+        error_messages=TEXT,
+        metadata={
+            "description": "For staff: those whose names begin like this, in any spelling, in the"
+            " order of their names."
+        },
+    )
+
+
+class EventQuery(PageQuery):
+    """Which events."""
+
+    user = fields.String(
+        load_default=None,
+        error_messages=TEXT,
+        validate=_refuse_other,
+        metadata={"description": "Only this user's, by id.", "pattern": f"^{ID}$"},
+    )
+
+
+class EventSchema(Schema):
+    """Something that was done to an account."""
+
+    id = fields.String()
+    at = fields.String(metadata={"format": "date-time"})
+    kind = fields.String(metadata={"enum": list(get_args(EventKind))})
+    user = fields.String(metadata={"description": "The id of the account, which may be no more."})
+    actor = fields.String(
+        allow_none=True, metadata={"description": "Who did it: a user's id, or the command."}
+    )
+    request_id = fields.String(allow_none=True)
+
+
+class EventPage(Schema):
+    """One page of events, the newest first."""
+
+    items = fields.List(fields.Nested(EventSchema))
+    next = fields.String(allow_none=True)
 
 
 class ReasonSchema(Schema):

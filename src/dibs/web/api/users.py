@@ -8,7 +8,8 @@ from typing import Any
 from flask import Response, jsonify, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from dibs.errors import InvalidName, SessionEnded, UserNotFound
+from dibs.accounts.policy import STAFF
+from dibs.errors import InvalidName, NotAllowed, SessionEnded, UserNotFound
 from dibs.store import UserRow
 from dibs.web.api.registration import LOCATION, suggesting
 from dibs.web.api.representations import moved_to, refuse_unlisted, users_shown
@@ -16,8 +17,11 @@ from dibs.web.api.schemas import (
     NAME_FORMAT,
     ChangeBody,
     Changed,
-    PageQuery,
+    EventPage,
+    EventQuery,
+    StaffChangeBody,
     UserPage,
+    UserQuery,
     UserSchema,
     id_in_path,
     is_id,
@@ -33,7 +37,7 @@ from dibs.web.http.blueprint import (
     parts,
 )
 from dibs.web.http.route import Route
-from dibs.web.i18n import localised, say
+from dibs.web.i18n import iso, localised, say
 
 CHANGED = "The password was changed. Please sign in again."
 RENAMED = "The username was changed."
@@ -47,24 +51,26 @@ NAME_IN_PATH = {
 }
 
 blueprint = Blueprint(
-    "dibs_users", __name__, title="Users", description="Read users, and change the signed-in one."
+    "dibs_users",
+    __name__,
+    title="Users",
+    description="Read users, and change the signed-in one; staff change any.",
 )
 
 
 @blueprint.route("/users", Route(admits="reader", limit="rest"))
-@blueprint.arguments(PageQuery(), location="query")
+@blueprint.arguments(UserQuery(), location="query")
 @blueprint.response(200, UserPage)
 @blueprint.refuses_usually(403, 422, 503)
 def users(page: dict[str, Any]) -> dict[str, Any]:
-    """List users, page by page."""
+    """List users, page by page; for staff also those whose names begin alike."""
     refuse_unlisted()
+    if page["name"] and signed_in().role != STAFF:
+        raise NotAllowed
     limit = page["limit"]
     # One more than is shown tells whether there is a next page.
-    found = parts().store.users(
-        limit=limit + 1,
-        after=page["after"],
-        namespace=parts().settings.namespace,
-        deadline=deadline(),
+    found = parts().accounts.staff.find(
+        page["name"], after=page["after"], limit=limit + 1, deadline=deadline()
     )
     page_of_them = found[:limit]
     return {
@@ -136,9 +142,95 @@ def leave() -> Response:
 @blueprint.refuses_usually(503)
 def user(user_id: str) -> dict[str, Any]:
     """Show one user."""
-    if not is_id(user_id):
-        raise UserNotFound
     return _shown(_found(user_id))
+
+
+@blueprint.route(
+    "/users/<user_id>",
+    Route(admits="staff", limit="rest"),
+    methods=["PATCH"],
+    parameters=[id_in_path("user_id")],
+)
+@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
+@blueprint.arguments(StaffChangeBody())
+@blueprint.response(200, UserSchema)
+@blueprint.refuses(404, "There is no such user.")
+@blueprint.refuses(409, "The name is not available, or nobody would be staff; `code` says why.")
+@blueprint.refuses_usually(400, 413, 415, 422, 503)
+def change_user(body: dict[str, Any], user_id: str) -> dict[str, Any]:
+    """Give a user another name, which may be reserved, or the staff role, or keep them out.
+
+    One after the other, in this order; what is refused ends it. Asking again is safe.
+    """
+    staff, ends = parts().accounts.staff, deadline()
+    _found(user_id)
+    if "username" in body:
+        with suggesting(body["username"]):
+            parts().renames.rename(body["username"], user_id=user_id, by_staff=True, deadline=ends)
+    if "role" in body:
+        staff.set_role(user_id, body["role"], deadline=ends)
+    if "disabled" in body:
+        staff.set_disabled(user_id, disabled=body["disabled"], deadline=ends)
+    return _shown(_found(user_id))
+
+
+@blueprint.route(
+    "/users/<user_id>",
+    Route(admits="staff", limit="rest"),
+    methods=["DELETE"],
+    parameters=[id_in_path("user_id")],
+)
+@blueprint.response(204)
+@blueprint.refuses(404, "There is no such user.")
+@blueprint.refuses(409, "This user is the last owner of a team, or the last staff member.")
+@blueprint.refuses_usually(503)
+def delete_user(user_id: str) -> Response:
+    """Delete a user; their name is quarantined before somebody else can have it."""
+    _found(user_id)
+    parts().accounts.staff.delete(user_id, deadline=deadline())
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+@blueprint.route(
+    "/users/<user_id>/sessions",
+    Route(admits="staff", limit="rest"),
+    methods=["DELETE"],
+    parameters=[id_in_path("user_id")],
+)
+@blueprint.response(204)
+@blueprint.refuses(404, "There is no such user.")
+@blueprint.refuses_usually(503)
+def sign_out_user(user_id: str) -> Response:
+    """End all sessions of a user, and recovery links that were not used."""
+    _found(user_id)
+    parts().accounts.staff.sign_out(user_id, deadline=deadline())
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+@blueprint.route("/events", Route(admits="staff", limit="rest"))
+@blueprint.arguments(EventQuery(), location="query")
+@blueprint.response(200, EventPage)
+@blueprint.refuses_usually(403, 422, 503)
+def events(page: dict[str, Any]) -> dict[str, Any]:
+    """List what was done to accounts, the newest first, page by page."""
+    limit = page["limit"]
+    found = parts().accounts.staff.events(
+        page["user"], after=page["after"], limit=limit + 1, deadline=deadline()
+    )
+    return {
+        "items": [
+            {
+                "id": one.id,
+                "at": iso(one.at),
+                "kind": one.kind,
+                "user": one.user_id,
+                "actor": one.actor,
+                "request_id": one.request_id,
+            }
+            for one in found[:limit]
+        ],
+        "next": found[limit - 1].id if len(found) > limit else None,
+    }
 
 
 @blueprint.route(
@@ -173,6 +265,8 @@ def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
 
 
 def _found(user_id: str) -> UserRow:
+    if not is_id(user_id):
+        raise UserNotFound
     namespace = parts().settings.namespace
     found = parts().store.user(user_id, namespace=namespace, deadline=deadline())
     if found is None:

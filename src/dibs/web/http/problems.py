@@ -59,6 +59,7 @@ STATUS = {
     "csrf": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
     "last_owner": HTTPStatus.CONFLICT,
+    "last_staff": HTTPStatus.CONFLICT,
     "not_owned": HTTPStatus.CONFLICT,
     "has_changed": HTTPStatus.CONFLICT,
     "owned_already": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -93,6 +94,7 @@ TITLES = {
 # Where the status alone says something else.
 TITLE_OF_CODE = {
     "last_owner": "A team needs an owner",
+    "last_staff": "Somebody has to be staff",
     "not_owned": "Not your name",
     "has_changed": "Not your name",
     "request_in_progress": "This request is being processed",

@@ -124,6 +124,13 @@ NOTICES = {
     "unreserved": "The name is no longer reserved.",
     "assigned": "The name was assigned.",
     "transferred": "The name was transferred.",
+    "user_disabled": "The user is disabled and signed out everywhere.",
+    "user_enabled": "The user can sign in again.",
+    "user_signed_out": "The user is signed out everywhere.",
+    "user_renamed": "The username was changed.",
+    "user_deleted": "The user was deleted.",
+    "role_given": "The user has the staff role.",
+    "role_taken": "The user no longer has the staff role.",
     "freed": "The name is free now.",
 }
 MESSAGES = tuple(NOTICES.values())

@@ -104,6 +104,11 @@ SENTENCES = {
         "The team name is free at once, and somebody else may register it.",
         "Nobody can ever register the team name again.",
     ),
+    "taken_along": (
+        "For %(time)s nobody can register the username.",
+        "The username is free at once, and somebody else may register it.",
+        "Nobody can ever register the username again.",
+    ),
     "given_up": (
         "For %(time)s nobody else can register the name that the user gives up.",
         "Anybody can register the name that the user gives up at once.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Response, request, url_for
 
 from dibs.accounts.recovery import RecoveryFailed
-from dibs.errors import NameHasChanged
 from dibs.web.api import recovery
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.route import Route, says
@@ -14,7 +13,7 @@ from dibs.web.pages.base import blueprint, go, page
 from dibs.web.pages.browser_session import signed_in
 from dibs.web.pages.forms import Form, redisplays
 from dibs.web.pages.sign_in import refuse_sign_in
-from dibs.web.pages.staff import is_as_seen, require_staff, staff_page
+from dibs.web.pages.staff import seen_user, staff_page
 
 HOURS = 24
 
@@ -111,10 +110,7 @@ def do_make_codes() -> Response:
 @redisplays(staff_page, names="")
 def do_make_link() -> Response:
     """Make a link for a user, and show it, this once."""
-    require_staff()
-    row = parts().registry.row_of(request.form.get("name", ""), deadline=deadline())
-    if row is None or row.owner_kind != "user" or row.owner is None or not is_as_seen(row):
-        raise NameHasChanged
-    token = parts().accounts.recovery.make_link(row.owner, deadline=deadline())
+    user_id, row = seen_user()
+    token = parts().accounts.recovery.make_link(user_id, deadline=deadline())
     link = url_for("dibs_pages.new_password", token=token, _external=True)
     return page("recovery-link.html", name=row.display, link=link)

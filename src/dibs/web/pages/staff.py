@@ -18,7 +18,7 @@ from dibs.web.pages.base import blueprint, go, page
 from dibs.web.pages.browser_session import signed_in
 from dibs.web.pages.forms import Form, redisplays
 from dibs.web.pages.phrases import rest
-from dibs.web.pages.staff_search import ACTIONS, FREE, STATES, look
+from dibs.web.pages.staff_search import ACTIONS, FREE, KINDS, STATES, look
 
 STEPS = (20, 100, 500)
 """How much of a name's history is shown, at first and then."""
@@ -73,6 +73,7 @@ def _of_name(name: str) -> dict[str, Any]:
         "states": STATES,
         "actions": ACTIONS,
         "free": FREE,
+        "kinds": KINDS,
         "rest": rest,
         "moment": figures.moment,
         "lasting": figures.lasting,
@@ -157,6 +158,20 @@ def do_free() -> Response:
     if not parts().coherence.end(row, deadline=deadline()):
         raise NameHasChanged
     return go("staff", "freed", name=name)
+
+
+def seen_user() -> tuple[str, NameRow]:
+    """The id and the row of the user whom the form is about, if they still have that name.
+
+    Raises:
+        StaffOnly: The reader is not staff.
+        NameHasChanged: Somebody else has it by now, or they have another one.
+    """
+    require_staff()
+    row = parts().registry.row_of(_name(), deadline=deadline())
+    if row is None or row.state != "owned" or row.owner_kind != "user" or not is_as_seen(row):
+        raise NameHasChanged
+    return str(row.owner), row
 
 
 def is_as_seen(row: NameRow) -> bool:

@@ -1,4 +1,4 @@
-"""What staff see of a name: its owner, similar names and its history."""
+"""What staff see of a name: its owner, similar names, its history, and that of the account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from dibs.errors import InvalidName, NameTaken
 from dibs.names import Username
 from dibs.names.suggest import near_keys
-from dibs.store import NameRow
+from dibs.store import NameRow, UserRow
+from dibs.store.accounts.recoveries import Event, EventKind
 from dibs.store.names.history import PastChange
 from dibs.web.http.current import deadline, parts
 from dibs.web.i18n import say
@@ -40,10 +41,47 @@ ACTIONS = {
     "promoted": "The only one left who has it",
     "rekeyed": "Moved when the rules for names changed",
 }
-MESSAGES = (FREE, *STATES.values(), *ACTIONS.values())
+KINDS: dict[EventKind, str] = {
+    "password_changed": "Password changed",
+    "password_set": "Password set by staff",
+    "recovered": "New password by a recovery code or link",
+    "recovery_link": "Recovery link made",
+    "recovery_codes": "Recovery codes made",
+    "disabled": "Account disabled",
+    "enabled": "Account enabled",
+    "staff_granted": "Staff role given",
+    "staff_revoked": "Staff role taken away",
+    "signed_out": "Signed out everywhere by staff",
+    "renamed": "Renamed by staff",
+    "deleted": "Account deleted",
+}
+"""What was done to an account."""
+
+MESSAGES = (FREE, *STATES.values(), *ACTIONS.values(), *KINDS.values())
 
 NEAR = 20
 """How many neighbours are shown."""
+
+EVENTS = 20
+"""How many of an account's events are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What there is to the user who has a name.
+
+    Attributes:
+        sessions: How many go on.
+        codes: How many recovery codes are left.
+        teams: Their names.
+        events: What was done to the account, the newest first.
+    """
+
+    user: UserRow
+    sessions: int
+    codes: int
+    teams: Sequence[str]
+    events: Sequence[Event]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +91,7 @@ class Found:
     Attributes:
         asked: As it was typed.
         broken: Why there can be no such name.
+        group: Of a reserved word that is built in, and nobody's: on which list it is.
         row: Of this name or of a look-alike; None if there is neither.
         is_other: Whether the row is that of a look-alike.
         near: Rows of names that differ by one typing slip.
@@ -60,10 +99,12 @@ class Found:
         more: Whether there is more of that.
         people: What users are called now, by id.
         disabled: When users were disabled, by id; only of those who are.
+        account: That of the user who has the name.
     """
 
     asked: str
     broken: Sequence[str] = ()
+    group: str = ""
     row: NameRow | None = None
     is_other: bool = False
     near: Sequence[NameRow] = ()
@@ -71,6 +112,7 @@ class Found:
     more: bool = False
     people: Mapping[str, str] = field(default_factory=dict)
     disabled: Mapping[str, int] = field(default_factory=dict)
+    account: Account | None = None
 
     @property
     def name(self) -> str:
@@ -95,14 +137,19 @@ def look(name: str, *, limit: int) -> Found:
         return Found(name, [one["detail"] for one in said])
     rows = _rows(username)
     row = rows.pop(username.key, None)
-    if row is None and (rules := _against(name)):
+    rules, group = _against(name) if row is None else ([], "")
+    if rules:
         return Found(name, rules)
     near = sorted(rows.values(), key=lambda one: (len(one.canonical), one.canonical))[:NEAR]
     past = parts().history.of_name(username, limit=limit + 1, deadline=deadline())
+    account = _account(row) if row else None
     users = _users([*near, row] if row else near, past[:limit])
+    users += [one.actor for one in account.events if one.actor] if account else []
     return Found(
         name,
+        group=group,
         row=row,
+        account=account,
         is_other=row is not None and row.canonical != username.canonical,
         near=near,
         past=past[:limit],
@@ -112,15 +159,38 @@ def look(name: str, *, limit: int) -> Found:
     )
 
 
-def _against(name: str) -> list[str]:
-    """Why a name without an owner cannot be had."""
+def _against(name: str) -> tuple[list[str], str]:
+    """Why a name without an owner cannot be had, and on which list of reserved words it is.
+
+    A reserved word that is nothing worse can be given away.
+    """
     try:
         parts().registry.admit(name, deadline=deadline())
     except InvalidName as error:
-        return [one["detail"] for one in reason_items(say, [("name", r) for r in error.reasons])]
+        if error.only_reserved:
+            return [], str(error.reasons[0].params.get("group", "reserved"))
+        said = reason_items(say, [("name", reason) for reason in error.reasons])
+        return [one["detail"] for one in said], ""
     except NameTaken as error:
-        return [say(error.message)]
-    return []
+        return [say(error.message)], ""
+    return [], ""
+
+
+def _account(row: NameRow) -> Account | None:
+    """That of the user who has this name."""
+    if row.state != "owned" or row.owner_kind != "user" or row.owner is None:
+        return None
+    accounts, ends, namespace = parts().accounts, deadline(), parts().settings.namespace
+    user = parts().store.user(row.owner, namespace=namespace, deadline=ends)
+    if user is None:  # that of a host app
+        return None
+    return Account(
+        user,
+        accounts.logins.counts([user.id], deadline=ends).get(user.id, 0),
+        accounts.recovery.codes_left(user.id, deadline=ends),
+        [one.name for one in accounts.teams.of([user.id], deadline=ends).get(user.id, ())],
+        accounts.staff.events(user.id, limit=EVENTS, deadline=ends),
+    )
 
 
 def _rows(username: Username) -> dict[str, NameRow]:
