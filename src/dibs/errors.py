@@ -332,6 +332,13 @@ class NotAllowed(DibsError):
     message = "You are not allowed to do that."
 
 
+class RegistrationClosed(NotAllowed):
+    """New accounts are made by who runs the service, and by nobody else."""
+
+    code = "registration_closed"
+    message = "Registration is closed here. Please ask the people who run this service."
+
+
 class WrongPassword(NotAllowed):
     """The current password, which a change needs, is another one."""
 
@@ -470,6 +477,7 @@ __all__ = [
     "PasswordNotAccepted",
     "PasswordRequired",
     "Reason",
+    "RegistrationClosed",
     "RenamedTooOften",
     "SchemaError",
     "SessionEnded",

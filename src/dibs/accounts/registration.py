@@ -14,6 +14,7 @@ from dibs.errors import (
     InvalidPassword,
     PasswordNotAccepted,
     PasswordRequired,
+    RegistrationClosed,
 )
 from dibs.names import Username
 from dibs.registry import Registry
@@ -47,11 +48,13 @@ class Registration:
         *,
         mode: PasswordMode,
         secret: Callable[[Deadline], str],
+        is_open: bool = True,
     ) -> None:
         self._registry = registry
         self._passwords = passwords
         self._mode = mode
         self._secret = secret
+        self._is_open = is_open
 
     def register(
         self,
@@ -61,6 +64,7 @@ class Registration:
         request: tuple[bytes, ...],
         repeatable: bool = True,
         by_staff: bool = False,
+        by_command: bool = False,
         hold: str | None = None,
         deadline: Deadline,
     ) -> Registered:
@@ -78,10 +82,12 @@ class Registration:
             repeatable: Whether this request may have been sent before; a cache would say
                 "taken" to its own winner.
             by_staff: Whether a name may be had that is reserved, held or quarantined.
+            by_command: Whether it comes from who runs the service, for whom it is never closed.
             hold: The token of a hold of this name.
             deadline: When the caller stops waiting.
 
         Raises:
+            RegistrationClosed: Nobody else may register.
             InvalidName: The name breaks a rule.
             InvalidPassword: The password breaks a rule.
             PasswordRequired: There is none, and there must be one.
@@ -93,6 +99,8 @@ class Registration:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
+        if not (self._is_open or by_command):
+            raise RegistrationClosed
         username = self._parse(name, password, deadline)
         held = HoldToken.redeemed(hold, username) if hold else ""
         user = NewUser(new_id())

@@ -53,6 +53,7 @@ def register_user(
         password,
         request=(b"dibs register", secrets.token_bytes(16)),
         by_staff=by_staff,
+        by_command=True,
         deadline=parts.budget.start(),
     )
     click.echo(f"{user.username} {user.id}")

@@ -85,7 +85,13 @@ def make_accounts(
     recoveries, parser = Recoveries(store.transactions), registry.parser
     return Accounts(
         passwords,
-        Registration(registry, passwords, mode=settings.password, secret=secret),
+        Registration(
+            registry,
+            passwords,
+            mode=settings.password,
+            secret=secret,
+            is_open=settings.registration == "open",
+        ),
         logins,
         profiles,
         Recovery(

@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import request
 
+from dibs.errors import RegistrationClosed
 from dibs.web.api.registration import suggesting
 from dibs.web.api.schemas import HoldBody, HoldSchema
+from dibs.web.http.auth import current_user
 from dibs.web.http.blueprint import ACCEPT_LANGUAGE, SUGGESTIONS, TEXT, Blueprint, deadline, parts
 from dibs.web.http.current import source
 from dibs.web.http.idempotency import IDEMPOTENCY_KEY, idempotency_key, idempotent, is_repeatable
@@ -26,10 +28,13 @@ blueprint = Blueprint(
 @blueprint.arguments(HoldBody())
 @idempotent("POST /holds", secret=True)
 @blueprint.response(201, HoldSchema)
+@blueprint.refuses(403, "Registration is closed, and nobody is logged in.")
 @blueprint.refuses(409, "The name is not available; `code` says why.")
 @blueprint.refuses_usually(400, 413, 415, 422, 503)
 def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Hold a name for a while; `POST /register` with the token registers it."""
+    if parts().settings.registration == "closed" and current_user() is None:
+        raise RegistrationClosed  # who has an account may hold their next name
     key, name = idempotency_key(), body["username"]
     with suggesting(name, key):
         held = parts().holds.hold(

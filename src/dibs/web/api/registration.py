@@ -84,6 +84,7 @@ blueprint.route("/register", ROUTE, methods=["POST"])(
         register,
         blueprint.refuses_usually(413, 415, 503),
         blueprint.refuses(422, NOT_VALID),
+        blueprint.refuses(403, "Registration is closed."),
         blueprint.refuses(409, NOT_NOW),
         blueprint.refuses(400, "The body cannot be read, or contains no name."),
         blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER),

@@ -56,6 +56,7 @@ STATUS = {
     "recovery_failed": HTTPStatus.UNAUTHORIZED,
     "forbidden": HTTPStatus.FORBIDDEN,
     "wrong_password": HTTPStatus.FORBIDDEN,
+    "registration_closed": HTTPStatus.FORBIDDEN,
     "csrf": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
     "last_owner": HTTPStatus.CONFLICT,

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
+from dibs.errors import RegistrationClosed
 from dibs.names.graphemes import graphemes
 from dibs.web.http import files
 from dibs.web.http.current import current, parts
@@ -81,6 +82,7 @@ def common() -> dict[str, Any]:
         "notice": browser_session.shown(),
         "front": front(),
         "hashes": parts().settings.hashes,
+        "closed": None if is_open() else say(RegistrationClosed.message),
         # It would be told nothing where a check costs something.
         "module": _address(MODULE_ENDPOINT) if parts().settings.check in ASKED else None,
         "stylesheet": url_for("dibs_look.style", v=_version(STYLE)),
@@ -90,6 +92,11 @@ def common() -> dict[str, Any]:
         "here": here(),
         "also": _asked(),
     }
+
+
+def is_open() -> bool:
+    """Whether anybody may register."""
+    return parts().settings.registration == "open"
 
 
 def here() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from dibs.web.api.registration import suggesting
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
-from dibs.web.pages.base import ASKED, blueprint, go, go_out, go_to, page
+from dibs.web.pages.base import ASKED, blueprint, go, go_out, go_to, is_open, page
 from dibs.web.pages.forms import Form, key_of_form, redisplays
 
 
@@ -25,7 +26,7 @@ def sign_up_page(form: Form) -> Response:
     asked = None if form.name or name is None else _asked(name)
     return page(
         "sign-up.html",
-        form.status,
+        form.status if is_open() else HTTPStatus.FORBIDDEN,
         form=form if form.name else _filled_in(name or "", asked),
         asked=asked,
         password=settings.password,
