@@ -314,6 +314,11 @@ def test_staff(new_context: NewContext, service: Service, watch: Watch):
     assert (violations_in_both_themes(page), fits(page)) == ([], True)
     page.click("text=As a table >> nth=0")
     assert (violations_in_both_themes(page), fits(page)) == ([], True)
+    for path in ("/staff/users", "/staff/log", f"/staff?name={name}"):
+        page.goto(site + path)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+        assert (violations_in_both_themes(page), fits(page)) == ([], True), path
+    page.goto(f"{site}/staff")
     tabs_to(page, "#look")
     page.keyboard.type("Brand-New")
     page.keyboard.press("Enter")

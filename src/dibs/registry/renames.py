@@ -158,7 +158,7 @@ class Renames:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known.
         """
-        username = self._registry.admit(instead, deadline=deadline, by_staff=True)
+        username = self._registry.admit(instead, deadline=deadline)
         for _ in range(ROUNDS):
             row, theirs = (self._of_user(one, deadline) for one in (name, to))
             if version not in (None, row.version):
