@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test check bench format lock clean setup setup-serve services wheel setup-test
+.PHONY: help serve test test-clusters check bench format lock clean setup setup-serve services wheel setup-test
 
 ARGS ?=
 export PYTHON
@@ -18,7 +18,7 @@ PYTEST := python -P -m pytest
 
 help: ## this list
 	@echo 'make TARGET [ARGS="..."] [PYTHON=python3.12]'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 
 serve: setup-serve ## run the service; ARGS="--port 8000 --workers 4"
 	@exec $(BIN)/dibs serve $(ARGS)
@@ -30,6 +30,11 @@ serve: setup-serve ## run the service; ARGS="--port 8000 --workers 4"
 test: export PYTHONDONTWRITEBYTECODE :=
 test: check services setup-test ## check, then test the built wheel; ARGS="-k sqlite -x"
 	@exec .venv-test/bin/$(PYTEST) -n 4 $(ARGS)
+
+test-clusters: export PYTHONDONTWRITEBYTECODE :=
+test-clusters: setup-test ## then servers of several nodes, and services on all of them
+	@scripts/install-services postgresql mariadb pgbouncer galera || test -z "$$CI"
+	@exec .venv-test/bin/$(PYTEST) tests/clusters $(ARGS)
 
 check: setup ## lint, formatting, types, the direction of imports
 	@$(BIN)/ruff check --quiet

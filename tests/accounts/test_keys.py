@@ -176,6 +176,36 @@ def test_a_file_that_others_can_read_is_refused(ring: KeyRing, path: Path, mode:
     assert ring.all()
 
 
+@pytest.mark.parametrize(("mode", "is_fit"), [(0o440, True), (0o460, False), (0o444, False)])
+def test_a_secret_that_kubernetes_mounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, is_fit: bool
+) -> None:
+    """Root's, read by the group (fsGroup), behind links of which one is swapped for new keys."""
+    ours = os.geteuid()
+    kids = []
+    for version in ("..1", "..2"):
+        (tmp_path / version).mkdir()
+        there = KeyRing(tmp_path / version / "keys.json")
+        there.create()
+        kids.append([key.kid for key in there.all()])
+        there.path.chmod(mode)
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "keys.json").symlink_to("..data/keys.json")
+    ring = KeyRing(tmp_path / "keys.json")
+    with pytest.raises(ConfigError, match="chmod 600"):
+        ring.all()  # of this user's own that would be a slip
+    monkeypatch.setattr(os, "geteuid", lambda: ours + 1)
+    if not is_fit:
+        with pytest.raises(ConfigError, match="chmod 600"):
+            ring.all()
+        return
+    assert [key.kid for key in ring.all()] == kids[0]
+    (tmp_path / "..new").symlink_to("..2")
+    (tmp_path / "..new").rename(tmp_path / "..data")
+    ring._looked_at = 0.0
+    assert [key.kid for key in ring.all()] == kids[1]
+
+
 SPOILT: dict[str, object] = {
     "no d": {"d": ...},
     "d a number": {"d": 1},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -104,7 +105,8 @@ class HttpClient:
         """The header of one who logged in by her first name; her token outlives that."""
         if owner not in self._tokens:
             body = {"username": self._names[owner], "password": PASSWORD}
-            reply = self._link.one(post("/login", body))
+            while (reply := self._link.one(post("/login", body))).status == 503:
+                time.sleep(0.1)
             assert reply.status == 200, reply
             self._tokens[owner] = reply.json()["access_token"]
         return {"Authorization": f"Bearer {self._tokens[owner]}"}
@@ -129,6 +131,11 @@ def with_ids(history: Sequence[Operation]) -> list[Operation]:
     """Every copy of a request under the id that one of its copies was told."""
     known = {one.request: one.owner for one in history if one.request and one.outcome == "done"}
     return [replace(one, owner=known.get(one.request, one.owner)) for one in history]
+
+
+def bearing(token: str, method: str, path: str) -> bytes:
+    """A request of whom this token is."""
+    return _ask(method, path, {"Authorization": f"Bearer {token}"})
 
 
 def _ask(

@@ -23,7 +23,7 @@ REST_S = 2.0
 """Of a name that was given up, where it rests at all: long enough to be met, and to end."""
 
 
-def _drive(
+def drive_all(
     clients: Sequence[Names],
     recorder: Recorder,
     seconds: float,
@@ -49,7 +49,7 @@ def by_threads(url: str, seconds: float) -> list[Operation]:
     recorder = Recorder()
     stores = [open_store(url, pool_size=CLIENTS // 2) for _ in range(2)]
     clients = [client_of(store) for store in stores]
-    _drive(clients, recorder, seconds)
+    drive_all(clients, recorder, seconds)
     for store in stores:
         store.close()
     return recorder.operations
@@ -69,7 +69,7 @@ def by_processes(url: str, seconds: float) -> list[Operation]:
 def _process(url: str, seconds: float, folder: Path) -> None:
     threads = CLIENTS // PROCESSES
     store, recorder = open_store(url, pool_size=threads), Recorder(folder / f"{os.getpid()}.jsonl")
-    _drive([client_of(store)], recorder, seconds, threads, str(os.getpid()))
+    drive_all([client_of(store)], recorder, seconds, threads, str(os.getpid()))
     recorder.close()
     store.close()
 
@@ -84,7 +84,7 @@ def over_http(url: str, seconds: float, rests: float = 0.0, **settings: Any) -> 
         ) as service,
         people(service.port, CLIENTS, rests) as clients,
     ):
-        _drive(clients, recorder, seconds)
+        drive_all(clients, recorder, seconds)
     return with_ids(recorder.operations)
 
 

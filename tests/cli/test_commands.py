@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from dibs.cli import group
 from dibs.config import load
+from tests.backends import MARIADB, POSTGRESQL
 from tests.cli.terminal import SCRIPT, Terminal
 from tests.conftest import missing
 from tests.services import RedisServer, ServiceMissing
@@ -284,6 +285,32 @@ def test_check_of_a_database_that_is_away(terminal):
     assert said.status == 1
     assert "The database cannot answer: connection" in said.err
     assert "secret" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("backend", "change", "said"),
+    [
+        (POSTGRESQL, "ALTER ROLE dibs {}SET synchronous_commit{}", "synchronous_commit is off"),
+        (
+            MARIADB,
+            "SET GLOBAL innodb_flush_log_at_trx_commit = {1}",
+            "innodb_flush_log_at_trx_commit is 2",
+        ),
+    ],
+    ids=str,
+    indirect=["backend"],
+)
+def test_check_of_a_server_that_may_lose_what_it_confirms(terminal, backend, url, change, said):
+    """It is named, with what mends it; whoever runs it so may mean to."""
+    unsafe, safe = (("", " = off"), ("RE", "")) if backend is POSTGRESQL else (("", "2"), ("", "1"))
+    terminal.set(database_url=url)
+    backend.execute(change.format(*unsafe), url)
+    try:
+        check = terminal.dibs("check")
+    finally:
+        backend.execute(change.format(*safe), url)
+    assert (check.status, f"can be lost with the power ({said})" in check.err) == (0, True)
+    assert terminal.dibs("check").err == ""
 
 
 # --- settings ----------------------------------------------------------------

@@ -6,6 +6,7 @@ temporary folder, on a port of its own, and is gone when the tests are.
 
 from .base import Daemon, Server
 from .chromium import chromium
+from .galera import GaleraNode, galera
 from .mariadb import MariaDBServer
 from .nginx import Nginx
 from .pgbouncer import PgBouncer
@@ -18,6 +19,7 @@ from .tools import ServerFailed, ServiceMissing
 __all__ = [
     "Daemon",
     "FaultProxy",
+    "GaleraNode",
     "MariaDBServer",
     "Nginx",
     "PgBouncer",
@@ -30,4 +32,5 @@ __all__ = [
     "ServerFailed",
     "ServiceMissing",
     "chromium",
+    "galera",
 ]

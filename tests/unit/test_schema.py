@@ -275,7 +275,7 @@ def assert_upgraded_once(url: str) -> None:
 
 def test_many_processes_may_upgrade_at_once(empty_url: str) -> None:
     """Every worker of every machine may do it when it starts."""
-    in_processes(partial(upgrade, empty_url), 4)
+    in_processes(partial(upgrade, empty_url), 8)
     assert_upgraded_once(empty_url)
 
 

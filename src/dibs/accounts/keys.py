@@ -172,12 +172,14 @@ class KeyRing:
         # `from None`: the sentence is what the log shall show, and never a piece of the file.
         try:
             with self.path.open(encoding="utf-8") as file:
-                mode = os.fstat(file.fileno()).st_mode
+                status = os.fstat(file.fileno())
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
             words = getattr(error, "strerror", None) or "it is not text"
             raise ConfigError(f"{self.path} cannot be read: {words}") from None
-        if stat.S_IMODE(mode) & 0o077:
+        # Who is not its owner can only read it by its group, as Kubernetes mounts it (fsGroup).
+        is_lent = status.st_uid != os.geteuid()
+        if stat.S_IMODE(status.st_mode) & (0o037 if is_lent else 0o077):
             raise ConfigError(f"Others can read {self.path}: run `chmod 600 {self.path}`")
         try:
             keys = [_key(item) for item in json.loads(text)["keys"]]

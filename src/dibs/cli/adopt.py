@@ -107,7 +107,7 @@ def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
     """
     from dibs.adopt.importing import find_groups
 
-    warning = find_target().warning() if host_app() else None
+    warnings = find_target().warnings() if host_app() else []
     if asked.table or asked.file:
         drifts = [_compare(asked, kind, mend=mend)]
     else:
@@ -122,9 +122,9 @@ def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
         if found:
             said = counted(len(found), "group keeps its", "groups keep their")
             click.echo(f"{said} names: {sum(found):,} people; see `adopt groups`")
-    if warning:
+    for warning in warnings:
         click.echo(warning, err=True)
-    if warning or any(drift.apart for drift in drifts):
+    if warnings or any(drift.apart for drift in drifts):
         raise SystemExit(1)
 
 

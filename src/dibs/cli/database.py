@@ -35,13 +35,14 @@ def check() -> None:
     target = find_target()
     try:
         target.verify()
+        warnings, time_outs = target.warnings(), target.time_outs()
     except DibsError as error:
         raise click.ClickException(f"{target.place}: {explain(error)}") from error
     lines = _guards()
     click.echo(f"All is well: {target.place}")
-    if warning := target.warning():
+    for warning in warnings:
         click.echo(warning, err=True)
-    for line in filter(None, [target.time_outs(), *lines]):
+    for line in filter(None, [time_outs, *lines]):
         click.echo(line)
     from dibs.wiring import redis_address
 

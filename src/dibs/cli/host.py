@@ -11,6 +11,7 @@ from flask import Flask
 from dibs.cli.target import under_way
 from dibs.errors import ConfigError
 from dibs.store import schema
+from dibs.store.database.dialects import dialect_for
 from dibs.store.host.connection import NameTable, verify
 from dibs.store.models import Tables, meta, metadata
 
@@ -82,8 +83,14 @@ class HostDatabase:
                 return
         schema.upgrade_engine(self._engine, self._table.parser.rules_version)
 
-    def warning(self) -> str | None:
-        """What the app's next migration would do, and whether names are on their way."""
+    def warnings(self) -> list[str]:
+        """What the server may lose, and `_warning`."""
+        with self._engine.connect() as connection:
+            dangers = dialect_for(connection.dialect.name).dangers(connection)
+        return [*filter(None, [self._warning()]), *dangers]
+
+    def _warning(self) -> str | None:
+        """What the app's next migration would do, or that names are on their way."""
         known = {} if self._metadata is None else self._metadata.tables
         with self._engine.connect() as connection:
             strangers = schema.present(connection) - known.keys()

@@ -57,5 +57,8 @@ def explain(error: DibsError) -> str:
     cause = root_of(error)
     if not isinstance(error, StoreUnavailable) or cause is error:
         return str(error)
+    from dibs.store.database.dialects import DIALECTS
+
     said = str(error) if isinstance(error, NotWritable) else "The database cannot answer."
-    return f"{said.rstrip('.')}: {' '.join(str(cause).split())}"
+    why = next(filter(None, (one.why_away(cause) for one in DIALECTS)), str(cause))
+    return f"{said.rstrip('.')}: {' '.join(why.split())}"

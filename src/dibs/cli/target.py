@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
     from dibs.extension import Dibs
     from dibs.names import Phase
+    from dibs.store.database.dialects import Dialect
     from dibs.store.models import Tables
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +32,14 @@ class Target:
         place: Its address, without a password.
         upgrade: Creates its tables, or brings them up to date.
         verify: Raises `SchemaError` when something is wrong with it.
-        warning: What is well now and will not stay so; None if nothing is.
+        warnings: What is well now and will not stay so.
         time_outs: Those that it really has in force; empty if it has none.
     """
 
     place: str
     upgrade: Callable[[], None]
     verify: Callable[[], None]
-    warning: Callable[[], str | None] = lambda: None
+    warnings: Callable[[], list[str]] = list
     time_outs: Callable[[], str] = str
 
 
@@ -141,7 +145,7 @@ def find_target() -> Target:
         from dibs.cli.host import HostDatabase
 
         host = HostDatabase(app, dibs, needed_tables(), mending())
-        return Target(host.place, host.upgrade, host.verify, host.warning)
+        return Target(host.place, host.upgrade, host.verify, host.warnings)
     from dibs.store import schema
     from dibs.wiring import create_tables, open_store
 
@@ -154,16 +158,27 @@ def find_target() -> Target:
             store.verify(deadline=budget.start())
             store.verify_writable(deadline=budget.start())
 
-    def warning() -> str | None:
-        with closing(open_store(settings)[0]) as store, store.engine.connect() as connection:
-            return under_way(schema.phase_of(connection))
+    def looked(look: Callable[[type[Dialect], Any], T]) -> T:
+        store, budget = open_store(settings)
+        with closing(store):
+            work = partial(look, store.transactions.dialect)
+            return store.transactions.inspect(work, deadline=budget.start())
 
-    def time_outs() -> str:
-        with closing(open_store(settings)[0]) as store, store.engine.connect() as connection:
-            return store.transactions.dialect.time_outs(connection)
+    def warnings(dialect: type[Dialect], connection: Any) -> list[str]:
+        moving = under_way(schema.phase_of(connection))
+        return [*filter(None, [moving]), *dialect.dangers(connection)]
+
+    def time_outs(dialect: type[Dialect], connection: Any) -> str:
+        return dialect.time_outs(connection)
 
     place = settings.shown_database_url
-    return Target(place, lambda: create_tables(settings), verify, warning, time_outs)
+    return Target(
+        place,
+        lambda: create_tables(settings),
+        verify,
+        partial(looked, warnings),
+        partial(looked, time_outs),
+    )
 
 
 def under_way(phase: Phase) -> str | None:

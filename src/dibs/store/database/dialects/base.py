@@ -209,6 +209,18 @@ class Dialect:
         del connection
         return ""
 
+    @classmethod
+    def dangers(cls, connection: Connection) -> list[str]:
+        """What in the server's settings lets it lose or hide what it has confirmed."""
+        del connection
+        return []
+
+    @staticmethod
+    def why_away(error: BaseException) -> str:
+        """Why it cannot answer, where its own words say little; nothing if they do."""
+        del error
+        return ""
+
     @staticmethod
     def release_locks(connection: Any) -> None:
         """Give up what a driver's connection holds, which is about to be closed."""

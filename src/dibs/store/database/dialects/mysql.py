@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 # MariaDB: https://mariadb.com/kb/en/mariadb-error-code-reference/
 # MySQL: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
 #     and https://dev.mysql.com/doc/mysql-errors/8.0/en/client-error-reference.html
+NOT_PRIMARY = 1047
 MEANINGS = {
     1062: Kind.UNIQUE,  # ER_DUP_ENTRY
     1205: Kind.RESTART,  # ER_LOCK_WAIT_TIMEOUT
@@ -59,7 +60,7 @@ MEANINGS = {
     1040: Kind.AWAY,  # ER_CON_COUNT_ERROR
     1044: Kind.AWAY,  # ER_DBACCESS_DENIED_ERROR
     1045: Kind.AWAY,  # ER_ACCESS_DENIED_ERROR
-    1047: Kind.AWAY,  # ER_UNKNOWN_COM_ERROR: a Galera node outside the primary component
+    NOT_PRIMARY: Kind.AWAY,  # ER_UNKNOWN_COM_ERROR: a Galera node outside the primary component
     1049: Kind.AWAY,  # ER_BAD_DB_ERROR
     1053: Kind.AWAY,  # ER_SERVER_SHUTDOWN
     1077: Kind.AWAY,  # ER_NORMAL_SHUTDOWN
@@ -95,6 +96,11 @@ HOST_BOUND = (
     "/*M! SET STATEMENT innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, 1) FOR */ "
 )
 BOUND = HOST_BOUND.replace("FOR", ", max_statement_time = {ms:.3f} FOR")
+# What is read on a node of a Galera cluster is what any of them has committed before: on the
+# others a name was free, or a password wrong, of somebody who had just signed up.
+SYNCED = "wsrep_sync_wait = @@wsrep_sync_wait | 1"
+UNKNOWN_VARIABLE = 1193  # ER_UNKNOWN_SYSTEM_VARIABLE: a server without Galera's code
+FLUSHED = "innodb_flush_log_at_trx_commit"
 
 
 class MySQL(Dialect):
@@ -157,11 +163,35 @@ class MySQL(Dialect):
                 del dialect, record
                 return connection_class(*args, **kwargs)
 
-        @event.listens_for(engine, "connect")
-        def limit(connection: Any, record: object) -> None:
-            del record
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
+        _on_connect(engine, f"{statement}, {SYNCED}", statement)
+
+    @classmethod
+    def listen_unbounded(cls, engine: Engine) -> None:
+        _on_connect(engine, f"SET SESSION {SYNCED}", "DO 0")
+
+    @classmethod
+    def dangers(cls, connection: Connection) -> list[str]:
+        asked = f"'wsrep_on', 'wsrep_sync_wait', '{FLUSHED}'"
+        rows = connection.exec_driver_sql(f"SHOW VARIABLES WHERE Variable_name IN ({asked})")
+        found: dict[str, str] = {row[0]: row[1] for row in rows}
+        said = []
+        if found.get("wsrep_on") == "ON" and not int(found["wsrep_sync_wait"]) & 1:
+            said.append(
+                "Galera: reads on one node may miss what was written on another (wsrep_sync_wait is"
+                " 0). Mend it with: SET GLOBAL wsrep_sync_wait = 1;"
+            )
+        if found[FLUSHED] != "1":
+            said.append(
+                f"What was confirmed can be lost with the power ({FLUSHED} is {found[FLUSHED]})."
+                f" Mend it with: SET GLOBAL {FLUSHED} = 1;"
+            )
+        return said
+
+    @staticmethod
+    def why_away(error: BaseException) -> str:
+        if error.args[:1] != (NOT_PRIMARY,):
+            return ""
+        return "this node is outside the primary component of its Galera cluster"
 
     @staticmethod
     def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
@@ -272,6 +302,23 @@ class MySQL(Dialect):
     @staticmethod
     def mend_collation(column: str, kind: str) -> str:
         return f"ALTER TABLE dibs_names MODIFY {column} {kind} NOT NULL;"
+
+
+def _on_connect(engine: Engine, statement: str, otherwise: str) -> None:
+    """Send a statement on each new connection; the other to servers that know no Galera."""
+    statements = [statement, otherwise]
+
+    @event.listens_for(engine, "connect")
+    def send(connection: Any, record: object) -> None:
+        del record
+        with connection.cursor() as cursor:
+            try:
+                cursor.execute(statements[0])
+            except connection.Error as error:
+                if error.args[0] != UNKNOWN_VARIABLE:
+                    raise
+                del statements[:-1]  # not to be tried again: on a slow network each is a wait
+                cursor.execute(otherwise)
 
 
 def _encoded(params: Params) -> Params:

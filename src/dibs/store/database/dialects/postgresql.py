@@ -200,6 +200,16 @@ class PostgreSQL(Dialect):
             *row, where
         )
 
+    @classmethod
+    def dangers(cls, connection: Connection) -> list[str]:
+        keys = "'fsync', 'full_page_writes', 'synchronous_commit'"
+        asked = f"SELECT name FROM pg_settings WHERE setting = 'off' AND name IN ({keys})"
+        return [
+            f"What was confirmed can be lost with the power ({name} is off)."
+            f" Mend it with: ALTER SYSTEM SET {name} = 'on'; SELECT pg_reload_conf();"
+            for (name,) in connection.exec_driver_sql(asked)
+        ]
+
     @staticmethod
     def show_statements(connection: Any, seen: Callable[[str], None]) -> None:
         connection.cursor_factory = telling(connection.cursor_factory, seen)
