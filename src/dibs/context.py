@@ -145,6 +145,10 @@ class Turns(Protocol):
     A call that has to wait gives way to the others: see `dibs.serving.turns`.
     """
 
+    def serve(self, call: Callable[[], None]) -> None:
+        """Begin another call, not from within one: see `later`."""
+        ...
+
     def elsewhere(self, work: Callable[[], T], *, deadline: Deadline) -> T:
         """Do this in another thread, and give way meanwhile.
 
@@ -157,7 +161,7 @@ class Turns(Protocol):
         """Do this in another thread, for which nobody waits."""
         ...
 
-    def later(self, seconds: float, act: Callable[[], None]) -> None:
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
         """Do this when all that has arrived was read, or so much later; here, and quickly."""
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import socket
@@ -10,11 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
+from typing import Any
 
 import pytest
 
+from dibs.cache import TakenNames
 from dibs.cache.redis.breaker import Away
 from dibs.context import CacheTime
+from dibs.serving.turns import LoopTurns
 from dibs.store import Deadline
 from tests.cache.helpers import CACHE_S, NOISE_S, Process, an_entry
 from tests.caches import PATIENCE_S
@@ -338,3 +343,55 @@ class Dripping:
                 yield b"x"
         else:
             yield b"*1\r\n$-1\r\n"
+
+
+# --- calls that are served by turns ---------------------------------------------------
+
+
+def by_turns(*calls: Callable[[], Any]) -> list[Any]:
+    """What calls say that come at once, and that one thread serves."""
+
+    async def main() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        turns = LoopTurns(loop, 2)
+        said = [loop.create_future() for _ in calls]
+        for call, future in zip(calls, said, strict=True):
+            turns.serve(lambda call=call, future=future: future.set_result(call()))  # type: ignore[misc]
+        return await asyncio.gather(*said)
+
+    return asyncio.run(main())
+
+
+def test_what_is_asked_in_the_same_moment_is_one_trip(
+    redis: RedisServer, process: Processes
+) -> None:
+    """Each is told its own, also where Redis has lost the script."""
+    one = process(redis.url).ready()
+    redis.command("SCRIPT", "FLUSH")
+    names = [f"name{number}" for number in range(20)]
+    before = one.counters.read().get("redis_call", 0)
+    by_turns(*(partial(one.put, an_entry(name)) for name in names))
+    found = by_turns(*(partial(one.get, name) for name in [*names, "nobody"]))
+    assert found == [{name: an_entry(name)} for name in names] + [{}]
+    assert one.counters.read().get("redis_call", 0) - before <= 4
+
+
+@pytest.mark.usefixtures("impatient")
+def test_nobody_of_a_group_waits_for_long(own_redis: RedisServer, process: Processes) -> None:
+    """Redis is frozen: all are told so, and it is used again by itself."""
+    one = process(own_redis.url).ready()
+    own_redis.freeze()
+    begun = time.monotonic()
+    assert by_turns(*[partial(one.get, "ada")] * 20) == [{}] * 20
+    assert time.monotonic() - begun < CACHE_S + NOISE_S
+    own_redis.thaw()
+    one.ready().put(an_entry())
+    assert by_turns(partial(one.get, "ada")) == [{"ada": an_entry()}]
+
+
+def test_no_call_waits_until_its_name_is_remembered(redis: RedisServer, process: Processes) -> None:
+    one, deadline = process(redis.url).ready(), Deadline.after(5)
+    names = TakenNames(one.cache)
+    by_turns(lambda: names.learn([an_entry()], began=time.monotonic(), deadline=deadline))
+    assert deadline.caches.left == CacheTime().left
+    assert eventually(lambda: "ada" in one.get("ada"))

@@ -20,7 +20,7 @@ KEY = "a-key-of-this-very-request"
 
 @pytest.fixture
 def site(backend: Backend, url: str, redis: RedisServer) -> Iterator[Site]:
-    site = Site(url, redis_url=redis.url, password="optional")
+    site = Site(url, redis_url=redis.url, strategy="cache_aside", password="optional")
     assert site.parts.cache._shared is not None
     # The first request starts the way to Redis, and learns the database's secret.
     site.register("warm")

@@ -198,7 +198,7 @@ def test_the_first_line_says_what_it_runs_on():
     assert "strategy unique_constraint, Redis none" in banner(plain, "127.0.0.1", 5000)
     cached = load({"DIBS_DATABASE_URL": url, "DIBS_REDIS_URL": "redis://:s3cret@cache:6379/0"})
     said = banner(cached, "127.0.0.1", 5000)
-    assert "strategy cache_aside, Redis redis://***@cache:6379/0" in said
+    assert "strategy unique_constraint, Redis redis://***@cache:6379/0" in said
     assert "s3cret" not in said
 
 

@@ -90,6 +90,17 @@ def test_a_process_has_one_link(sites, redis):
     assert clients() - before == 2 * 3
 
 
+def test_a_request_is_one_trip(sites, redis):
+    """However many limits it has; what one of them refuses, the others have not counted."""
+    site = sites(rate_limits="check=2/hour,9/day", strategy="unique_constraint")
+    before = shared(site)._link._counters.read().get("redis_call", 0)
+    assert check(site) == 200
+    assert shared(site)._link._counters.read().get("redis_call", 0) == before + 1
+    assert [check(site), check(site)] == [200, 429]
+    counted = [redis.command("GET", key) for key in redis.command("KEYS", "dibs:1:limit:*")]
+    assert sorted(counted) == [b"2", b"3"]
+
+
 def test_a_count_ends(sites, redis):
     """By its time, which is that of its first request; and never has none."""
     site = sites(rate_limits="check=1/2seconds")

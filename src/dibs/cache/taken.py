@@ -10,9 +10,10 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from dibs.cache.entry import STALE_FILL_SECONDS, Entry, TakenCache
-from dibs.context import Deadline
+from dibs.context import Deadline, turns
 from dibs.observe import Counters
 
 SECONDS = 1.0
@@ -123,10 +124,18 @@ class TakenNames:
         return found
 
     def learn(self, entries: Sequence[Entry], *, began: float, deadline: Deadline) -> None:
-        """Remember committed rows; see `TakenCache.put`."""
-        if entries:
-            for cache in self._all:
-                cache.put(entries, began=began, deadline=deadline)
+        """Remember committed rows; see `TakenCache.put`. No call that is served by turns waits."""
+        if not entries:
+            return
+        self._memory.put(entries, began=began, deadline=deadline)
+        if self._shared is None:
+            return
+        if (loop := turns()) is None:
+            self._shared.put(entries, began=began, deadline=deadline)
+            return
+        later = Deadline.after(STALE_FILL_SECONDS)
+        fill = partial(self._shared.put, entries, began=began, deadline=later)
+        loop.later(0, partial(loop.serve, fill))
 
     def forget(self, namespace: str, versions: Mapping[str, int], *, deadline: Deadline) -> None:
         """Have the database asked; see `TakenCache.forget`."""

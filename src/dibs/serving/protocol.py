@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from dibs.errors import Overloaded, StoreUnavailable
+from dibs.errors import Overloaded
 from dibs.web.front import Asked
 
 if TYPE_CHECKING:
     import asyncio
 
-    from dibs.context import Deadline
     from dibs.serving.bridge import Bridge
     from dibs.web.front import Reply
 
@@ -202,7 +201,7 @@ class FrontProtocol(HttpToolsProtocol):
             self._pass_on(exchange)
         else:
             self._bridge.under_way += 1
-            self._turns.serve(lambda: self._answer(exchange, answer, asked.deadline))
+            self._turns.serve(lambda: self._answer(exchange, answer))
 
     def _pass_on(self, exchange: Exchange) -> None:
         """Have Flask answer it, as if that had been known when its head was there."""
@@ -211,14 +210,9 @@ class FrontProtocol(HttpToolsProtocol):
         self.cycle.body += exchange.body
         super().on_message_complete()
 
-    def _answer(self, exchange: Exchange, answer: Callable[[], Reply], deadline: Deadline) -> None:
+    def _answer(self, exchange: Exchange, answer: Callable[[], Reply]) -> None:
         try:
-            if self._front.may_wait:
-                reply = self._turns.elsewhere(answer, deadline=self._front.in_line(deadline))
-            else:
-                reply = answer()
-        except StoreUnavailable:  # no thread was free in time
-            reply = self._front.refuse(Overloaded(), exchange.headers)
+            reply = answer()
         except Exception:
             log.exception("a request was not answered")
             self.transport.abort()

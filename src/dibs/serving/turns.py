@@ -65,7 +65,7 @@ class LoopTurns:
         """See `Turns`."""
         self._lanes.submit(work)
 
-    def later(self, seconds: float, act: Callable[[], None]) -> None:
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
         """See `Turns`."""
         if seconds:
             self._loop.call_later(seconds, act)

@@ -124,11 +124,6 @@ class Front:
             if route is not None and route.sent == "json" and route.credential in HASHED:
                 yield rule.rule, route.credential == "chosen"
 
-    @property
-    def may_wait(self) -> bool:
-        """Whether answers wait for something that only threads can wait for."""
-        return self._parts.redis is not None
-
     def takes(self, method: bytes, target: bytes, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a request with this head may be one for the front; its body is still to come."""
         path, _, query = target.partition(b"?")
@@ -185,18 +180,14 @@ class Front:
         """The deadline of a request that has come in full."""
         return self._parts.budget.start()
 
-    def in_line(self, deadline: Deadline) -> Deadline:
-        """Until when it may wait for a thread: then the database could not be asked any more."""
-        return Deadline(deadline.at - self._parts.budget.connect)
-
     def refuse_in_vain(self, path: str, body: bytes, deadline: Deadline) -> None:
         """See that there is time for a request of Flask's, before anything is done for it.
 
         Raises:
             Overloaded: It has waited too long, or its password would.
         """
-        if self.in_line(deadline).remaining() < 0:
-            raise Overloaded
+        if not deadline.allows(self._parts.budget.connect):
+            raise Overloaded  # the database could not be asked any more
         if path in self._hashes and b"password" in body:
             new, remaining = self._hashes[path], deadline.remaining()
             self._parts.accounts.passwords.refuse_in_vain(new=new, remaining=remaining)

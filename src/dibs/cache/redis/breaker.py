@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import pkgutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from math import inf
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from redis.exceptions import MaxConnectionsError, OutOfMemoryError
+from redis.exceptions import (
+    InvalidResponse,
+    MaxConnectionsError,
+    NoScriptError,
+    OutOfMemoryError,
+)
 
 from dibs.cache.redis.address import REPLY_SECONDS, Address, Client
-from dibs.context import CacheTime
+from dibs.context import CacheTime, Deadline, Turns, turns
+from dibs.errors import StoreUnavailable
 from dibs.observe import Counters, Sparse
 
 Answer = TypeVar("Answer")
+Command = tuple[str | bytes | int, ...]
 
 log = logging.getLogger("dibs.cache")
 log.addFilter(Sparse())
@@ -34,6 +47,37 @@ class Away(Exception):
 
 class NotAsked(Away):
     """Nothing was sent to Redis."""
+
+
+SCRIPTS: dict[str, bytes] = {}
+"""By SHA-1: what Redis is sent where it has forgotten one."""
+
+
+def script(file: str) -> str:
+    """The SHA-1 by which a command calls the script in this file."""
+    text = pkgutil.get_data("dibs.cache.redis", file) or b""
+    sha = hashlib.sha1(text, usedforsecurity=False).hexdigest()
+    SCRIPTS[sha] = text
+    return sha
+
+
+@dataclass(slots=True, eq=False)
+class Question:
+    """Commands, and where they are sent with those of others, the call that waits for the replies.
+
+    Attributes:
+        fits: Whether something can be the reply to one of them at all.
+        caches: What the request has left.
+    """
+
+    commands: Sequence[Command]
+    fits: Callable[[Any], bool]
+    caches: CacheTime
+    turns: Turns | None = None
+    call: object = None
+    since: float = field(default_factory=time.monotonic)
+    replies: list[Any] = field(default_factory=list)
+    error: Exception | None = None
 
 
 class RedisBreaker:
@@ -79,6 +123,10 @@ class RedisBreaker:
         self._work = threading.Event()
         # When each call under way has to be over, by thread.
         self._ends: dict[int, float] = {}
+        # Of calls that are served by turns; while some are sent, others gather.
+        self._waiting: list[Question] = []
+        self._is_called = False
+        self._sender = ThreadPoolExecutor(1, "dibs-redis-sender")
 
     def call(self, work: Callable[[Client], Answer], caches: CacheTime) -> Answer:
         """What `work` returns, within the time that this request has left for caches.
@@ -92,6 +140,12 @@ class RedisBreaker:
             Away: Redis did not answer, or refused.
             OutOfMemoryError: It takes no more; reading it is of use all the same.
         """
+        if (loop := turns()) is not None and self.is_up():
+            try:
+                until = Deadline.after(max(0.0, caches.left))
+                return loop.elsewhere(lambda: self.call(work, caches), deadline=until)
+            except StoreUnavailable as error:
+                raise NotAsked from error
         client = self._client if self.is_up() else None
         if client is None or caches.left < REPLY_SECONDS:
             self._counters.add("redis_skipped")
@@ -114,6 +168,63 @@ class RedisBreaker:
             del self._ends[me]
             caches.spend(time.monotonic() - began)
 
+    def ask(
+        self, commands: Sequence[Command], fits: Callable[[Any], bool], caches: CacheTime
+    ) -> list[Any]:
+        """The replies to a few commands, in one trip.
+
+        Those of calls that are served by turns go together with whatever others ask meanwhile.
+
+        Args:
+            commands: A script is called by its SHA-1, and sent whole if Redis has lost it.
+            fits: Whether something can be the reply to one of them at all.
+            caches: Is made shorter by what this took.
+
+        Raises:
+            NotAsked: Nothing was sent.
+            Away: Redis did not answer, or refused.
+            OutOfMemoryError: It takes no more; reading it is of use all the same.
+        """
+        loop = turns()
+        if loop is None or not self.is_up():
+            mine = Question(commands, fits, caches)
+            self.call(partial(_answer, [mine]), caches)
+            return mine.replies
+        mine = Question(commands, fits, caches, loop, loop.mine())
+        with self._lock:
+            self._waiting.append(mine)
+            is_called, self._is_called = self._is_called, True
+        if not is_called:  # not at once: those whose requests have come in the same moment go along
+            loop.later(0, partial(self._sender.submit, self._send))
+        loop.give_way()
+        if mine.error is not None:
+            raise mine.error
+        return mine.replies
+
+    def _send(self) -> None:
+        """Send what has gathered, in the thread of that."""
+        with self._lock:
+            group, self._waiting, self._is_called = self._waiting, [], False
+        now = time.monotonic()
+        for one in group:
+            one.caches.spend(now - one.since)
+            one.error = NotAsked() if one.caches.left < REPLY_SECONDS else None
+        if sent := [one for one in group if one.error is None]:
+            caches = CacheTime(min(one.caches.left for one in sent))
+            try:
+                self.call(partial(_answer, sent), caches)
+            except Exception as error:  # noqa: BLE001  # each of them raises it
+                for one in sent:
+                    one.error = error
+            for one in sent:
+                one.caches.spend(time.monotonic() - now)
+        calls: dict[Turns, list[object]] = {}
+        for one in group:
+            if one.turns is not None:
+                calls.setdefault(one.turns, []).append(one.call)
+        for loop, those in calls.items():
+            loop.go_on(those)
+
     def is_up(self) -> bool:
         """Whether Redis is asked at the moment."""
         if self._process != os.getpid():
@@ -133,6 +244,7 @@ class RedisBreaker:
         """Give back every connection."""
         self._closed = True
         self._up.clear()
+        self._sender.shutdown(wait=False)
         self.nudge()
 
     def _cut(self, client: Client | None, error: Exception) -> None:
@@ -218,3 +330,47 @@ class RedisBreaker:
 
 def _nothing(client: Client) -> None:
     del client
+
+
+def _answer(questions: Sequence[Question], client: Client) -> None:
+    """Have each be answered, all in one trip.
+
+    Raises:
+        RedisError: One of them was not.
+    """
+    replies = iter(in_one_go(client, [command for one in questions for command in one.commands]))
+    for one in questions:
+        one.replies = list(islice(replies, len(one.commands)))
+        # Anything may come back where a reply belongs to another question.
+        if not all(map(one.fits, one.replies)):
+            raise InvalidResponse("a reply to another question")
+
+
+def in_one_go(client: Client, commands: Sequence[Command]) -> list[Any]:
+    """Send all and then read all replies: many late ones take no longer than one.
+
+    Raises:
+        RedisError: That is what one of the replies says.
+    """
+    replies = _pipelined(client, commands)
+    lost = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if lost:
+        whole = [("EVAL", SCRIPTS[str(commands[at][1])], *commands[at][2:]) for at in lost]
+        for at, reply in zip(lost, _pipelined(client, whole), strict=True):
+            replies[at] = reply
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
+def _pipelined(client: Client, commands: Sequence[Command]) -> list[Any]:
+    if len(commands) == 1:
+        try:
+            return [client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]
+        except NoScriptError as error:
+            return [error]
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    return list(pipeline.execute(raise_on_error=False))

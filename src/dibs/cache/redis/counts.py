@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import pkgutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
-from redis.exceptions import InvalidResponse, OutOfMemoryError
+from redis.exceptions import OutOfMemoryError
 
 from dibs.cache.counts import Count
 from dibs.cache.redis.address import Client
-from dibs.cache.redis.breaker import Away, NotAsked, RedisBreaker
+from dibs.cache.redis.breaker import Away, Command, NotAsked, RedisBreaker, script
 from dibs.context import CacheTime, Deadline
 from dibs.errors import StoreError
 from dibs.observe import Sparse
@@ -27,7 +26,7 @@ log.addFilter(Sparse())
 PAUSE = 5.0
 """Seconds between two tries to learn the secret."""
 
-ADD = (pkgutil.get_data("dibs.cache.redis", "count.lua") or b"").decode()
+ADD_SHA = script("count.lua")
 
 
 class RedisCounts:
@@ -52,23 +51,32 @@ class RedisCounts:
         self._ask_again = 0.0
 
     def add(
-        self, key: str, amount: int, seconds: float, deadline: Deadline
-    ) -> tuple[Count | None, bool]:
-        """As `LocalCounts.add`, where Redis answers, and whether it may have been added."""
-        place = self._place(key, deadline)
-        lives = int(seconds * 1000)
-        if place is None:
-            return None, False
+        self, additions: Sequence[tuple[str, int, int]], deadline: Deadline
+    ) -> list[tuple[Count | None, bool]]:
+        """Add to counts, in one trip.
+
+        Args:
+            additions: Whose count, how much, and for how many seconds one lives that begins now;
+                see `LocalCounts.add`.
+            deadline: What it leaves for caches is made shorter.
+
+        Returns:
+            Of each what it has come to, where Redis answers, and whether it may have been added.
+        """
+        commands: list[Command] = []
+        for key, amount, seconds in additions:
+            place = self._place(key, deadline)
+            if place is None:
+                return [(None, False)] * len(additions)
+            commands.append(("EVALSHA", ADD_SHA, 1, place, amount, 1000 * seconds))
         try:
-            count = self._link.call(
-                lambda client: _add(client, place, amount, lives), deadline.caches
-            )
+            replies = self._link.ask(commands, _is_count, deadline.caches)
         except OutOfMemoryError as error:
             _say_full(error)
-            return None, False
+            return [(None, False)] * len(additions)
         except Away as error:
-            return None, not isinstance(error, NotAsked)
-        return count, True
+            return [(None, not isinstance(error, NotAsked))] * len(additions)
+        return [(Count(max(0, number), left / 1000), True) for number, left in replies]
 
     def remove(self, key: str, deadline: Deadline) -> None:
         """Forget a count, if Redis can be used."""
@@ -116,10 +124,5 @@ def _say_full(error: OutOfMemoryError) -> None:
     log.warning("Redis is full, so each process counts for itself: %s", error)
 
 
-def _add(client: Client, place: str, amount: int, lives: int) -> Count:
-    found = client.eval(ADD, 1, place, str(amount), str(lives))
-    # Anything may come back where a reply belongs to another question.
-    if not isinstance(found, list) or [type(one) for one in found] != [int, int]:
-        raise InvalidResponse("a reply to another question")
-    number, left = found
-    return Count(max(0, number), left / 1000)
+def _is_count(reply: object) -> bool:
+    return isinstance(reply, list) and [type(one) for one in reply] == [int, int]

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import logging
-import pkgutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +14,11 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from redis import Redis
-from redis.exceptions import InvalidResponse, NoScriptError, OutOfMemoryError
+from redis.exceptions import InvalidResponse, OutOfMemoryError
 
 from dibs.cache.entry import STALE_FILL_SECONDS, Entry
 from dibs.cache.redis.address import Client
-from dibs.cache.redis.breaker import Away, RedisBreaker
+from dibs.cache.redis.breaker import Away, Command, RedisBreaker, in_one_go, script
 from dibs.context import CacheTime, Deadline
 from dibs.errors import StoreError
 from dibs.observe import Counters
@@ -105,8 +104,7 @@ TOMBSTONE_MS = 60_000
 MAX_OWED = 10_000
 """How many tombstones are kept for the time when Redis is back."""
 
-PUT = pkgutil.get_data("dibs.cache.redis", "put.lua") or b""
-PUT_SHA = hashlib.sha1(PUT, usedforsecurity=False).hexdigest()
+PUT_SHA = script("put.lua")
 
 Write = tuple[str, bytes, int, int, str]
 """Place, value, version of the row, milliseconds, SHA-1 of a value there that is forged."""
@@ -139,7 +137,10 @@ class RedisCache:
             return {}
         places = [sealer.place(namespace, key) for key in keys]
         try:
-            values = self._link.call(lambda client: _mget(client, places), deadline.caches)
+            if len(places) == 1:
+                (values,) = self._link.ask([("MGET", *places)], _is_values, deadline.caches)
+            else:
+                values = self._link.call(lambda client: _mget(client, places), deadline.caches)
         except (Away, OutOfMemoryError):
             return {}
         found: dict[str, Entry] = {}
@@ -210,7 +211,7 @@ class RedisCache:
     def _write(self, writes: Sequence[Write], caches: CacheTime) -> list[int] | None:
         """Write all; 1 for each that was written and 0 where newer is known, or None."""
         try:
-            written = self._link.call(lambda client: _put(client, writes), caches)
+            written = self._link.ask(_put(writes), _is_bit, caches)
         except OutOfMemoryError as error:
             self._counters.add("cache_refused")
             log.warning("Redis at %s is full: %s", self._link.shown, error)
@@ -223,7 +224,7 @@ class RedisCache:
     def _remove(self, places: Sequence[str], caches: CacheTime) -> bool:
         """Delete entries: a full Redis refuses to write, but not this."""
         try:
-            self._link.call(lambda client: _in_one_go(client, [("DEL", p) for p in places]), caches)
+            self._link.ask([("DEL", place) for place in places], _is_bit, caches)
         except (Away, OutOfMemoryError):
             return False
         return True
@@ -240,12 +241,12 @@ class RedisCache:
     def _begin(self, client: Client) -> None:
         """See that Redis takes a write and gives it back, and write what is owed."""
         probe = ("dibs:1:probe", b"0" * 24 + b"[0]", 0, 1000, "")
-        _put(client, [probe])
+        in_one_go(client, _put([probe]))
         _mget(client, [probe[0]])
         with self._owed_lock:
             owed = list(self._owed.values())
         for start in range(0, len(owed), 100):
-            _put(client, owed[start : start + 100])
+            in_one_go(client, _put(owed[start : start + 100]))
         with self._owed_lock:
             for write in owed:
                 if self._owed.get(write[0]) is write:
@@ -256,39 +257,26 @@ def _mget(client: Client, places: Sequence[str]) -> list[bytes | None]:
     """The values; MGET calls one of another type absent, where GET would raise."""
     get: Any = client.mget if isinstance(client, Redis) else client.mget_nonatomic
     values = get(places)
-    # Anything may come back where a reply belongs to another question.
-    if (
-        not isinstance(values, list)
-        or len(values) != len(places)
-        or not all(value is None or isinstance(value, bytes) for value in values)
-    ):
+    if not _is_values(values, len(places)):
         raise InvalidResponse("a reply to another question")
     return cast("list[bytes | None]", values)
 
 
-def _put(client: Client, writes: Sequence[Write]) -> list[int]:
-    """Run the script for each; every one touches a single key, as a cluster wants it."""
-    try:
-        written = _in_one_go(client, [("EVALSHA", PUT_SHA, 1, *write) for write in writes])
-    except NoScriptError:
-        written = _in_one_go(client, [("EVAL", PUT, 1, *write) for write in writes])
-    if not all(one in (0, 1) for one in written):
-        raise InvalidResponse("a reply to another question")
-    return written
+def _is_values(reply: object, number: int = 1) -> bool:
+    return (
+        isinstance(reply, list)
+        and len(reply) == number
+        and all(value is None or isinstance(value, bytes) for value in reply)
+    )
 
 
-def _in_one_go(client: Client, commands: Sequence[tuple[str | bytes | int, ...]]) -> list[int]:
-    """Send all and then read all replies: many late ones take no longer than one."""
-    if len(commands) == 1:
-        return [client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]
-    pipeline = client.pipeline(transaction=False)
-    for command in commands:
-        pipeline.execute_command(*command)
-    replies = cast("list[int | Exception]", pipeline.execute(raise_on_error=False))
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-    return cast("list[int]", replies)
+def _put(writes: Sequence[Write]) -> list[Command]:
+    """The script for each; every one touches a single key, as a cluster wants it."""
+    return [("EVALSHA", PUT_SHA, 1, *write) for write in writes]
+
+
+def _is_bit(reply: object) -> bool:
+    return reply in (0, 1)
 
 
 def _sha1(value: bytes) -> str:

@@ -133,12 +133,31 @@ class LimitStorage:
         self._owed = LocalCounts()
         self._passed = LocalCounts()
 
-    def add(self, key: str, rate: Rate, amount: int = 1) -> Tally:
-        """Add to a count, and say what it has become."""
+    def add(self, *additions: tuple[str, Rate, int]) -> list[Tally]:
+        """Add to counts, by key and rate, and say what each has become."""
         if self._shared is None:
-            return Tally(self.local.add(key, amount, rate.seconds), shared=False)
-        owed = self._owed.remove(key)
-        seen, told = self._shared.add(key, amount - owed, rate.seconds, deadline())
+            return [
+                Tally(self.local.add(key, amount, rate.seconds), shared=False)
+                for key, rate, amount in additions
+            ]
+        owed = [self._owed.remove(key) for key, _, _ in additions]
+        seen = self._shared.add(
+            [
+                (key, amount - due, rate.seconds)
+                for (key, rate, amount), due in zip(additions, owed, strict=True)
+            ],
+            deadline(),
+        )
+        return [
+            self._gone_on(addition, due, *one)
+            for addition, due, one in zip(additions, owed, seen, strict=True)
+        ]
+
+    def _gone_on(
+        self, addition: tuple[str, Rate, int], owed: int, seen: Count | None, told: bool
+    ) -> Tally:
+        """What a count is that Redis has seen so, or not at all."""
+        key, rate, amount = addition
         count = self.local.add(key, amount, rate.seconds, seen)
         if owed and not told:
             self._owed.add(key, owed, rate.seconds)
@@ -163,7 +182,7 @@ class LimitStorage:
         if not (hit.tally.shared and self._shared):
             self.local.add(key, -amount, seconds)
             return
-        seen, told = self._shared.add(key, -amount, seconds, deadline())
+        ((seen, told),) = self._shared.add([(key, -amount, seconds)], deadline())
         if seen:
             self.local.add(key, -amount, seconds, seen)
         elif not told:
@@ -184,7 +203,7 @@ class LimitStorage:
 
     def is_marked(self, key: str) -> bool:
         """Whether it was marked, and that has not expired."""
-        return self.add(key, Rate(1, 0), 0).count.number > 0
+        return self.add((key, Rate(1, 0), 0))[0].count.number > 0
 
 
 class Limits:
@@ -224,9 +243,9 @@ class Limits:
         One that is longer than the limit costs all of that, or it could never be asked.
         """
         counted = [(hit, min(more, hit.rate.number - 1)) for hit in _hits() if hit.group == group]
+        tallies = self.tally.add(*((hit.key, hit.rate, cost) for hit, cost in counted))
         now = {
-            hit: replace(hit, tally=self.tally.add(hit.key, hit.rate, cost))
-            for hit, cost in counted
+            hit: replace(hit, tally=tally) for (hit, _), tally in zip(counted, tallies, strict=True)
         }
         _hits()[:] = [now.get(hit, hit) for hit in _hits()]
         if over := [hit for hit in now.values() if hit.over]:
@@ -240,12 +259,21 @@ class Limits:
         Raises:
             RateLimited: It is too much.
         """
-        for rate in self._rates.get(group, ()):
-            # Servers of an earlier dibs, which count beside this one, have the same keys.
-            key = f"LIMITER/{who}/{group}/{rate.number}/{rate.seconds}/second"
-            hit = Hit(group, rate, key, self.tally.add(key, rate))
+        # Servers of an earlier dibs, which count beside this one, have the same keys.
+        keys = {
+            f"LIMITER/{who}/{group}/{rate.number}/{rate.seconds}/second": rate
+            for rate in self._rates.get(group, ())
+        }
+        tallies = self.tally.add(*((key, rate, 1) for key, rate in keys.items()))
+        hits = [
+            Hit(group, rate, key, tally)
+            for (key, rate), tally in zip(keys.items(), tallies, strict=True)
+        ]
+        for number, hit in enumerate(hits, 1):
             _hits().append(hit)
             if hit.over:
+                for other in hits[number:]:  # what is refused costs nothing more
+                    self.tally.take_back(other, 1)
                 kind = TooManyPasswords if group in FAILURES else RateLimited
                 raise kind(time=about(hit.seconds))
 
