@@ -19,7 +19,7 @@ from dibs.store.names.quarantine import Quarantine
 from dibs.store.names.renames import Transfer
 from dibs.store.names.store import NameStore
 from tests.backends import open_store
-from tests.support.contract import a_claim, a_name, a_rename, release, soon, win
+from tests.support.contract import a_claim, a_name, a_rename, look_up, release, soon, win
 
 HOUR_MS = 3_600_000
 
@@ -206,3 +206,13 @@ def test_a_taken_over_name_in_the_figures(store: NameStore) -> None:
     history = History(store.transactions, "default")
     found = history.registrations(since=now - HOUR_MS, now=now, deadline=soon())
     assert sum(found.values()) == 2
+
+
+def test_a_quarantine_that_is_over_does_not_begin_anew(store: NameStore) -> None:
+    """When whoever had the name is deleted: a claim that has waited would be told of it."""
+    row = win(store, a_claim("ada", user=True))
+    store.rename(a_rename(row, "eve", rest=Quarantine(0, remembered=True)), deadline=soon())
+    Users(store.transactions, "default").delete(str(row.owner), quarantine=0, deadline=soon())
+    found = look_up(store, "ada")
+    assert found is not None
+    assert (found.state, found.owner) == ("free", None)

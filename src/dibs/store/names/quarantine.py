@@ -10,7 +10,7 @@ from dibs.store.database.dialects.base import Run, name_row
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.groups import hold, settle
 from dibs.store.names.history import Step, append, changed
-from dibs.store.records import NameRow
+from dibs.store.records import NameRow, State
 
 OF_OWNER = "owner_kind = :owner_kind AND owner = :owner"
 
@@ -148,8 +148,11 @@ def release_for_good(
             gone.append(released.row)
             steps.append(released.step)
             continue
-        after = replace(row, owner_kind=None, owner=None, version=row.version + 1)
-        _write(run, after, row.expires_in)
+        # One that is over already ends here: written anew it would end now, and a claim that has
+        # waited for this row, with the time of when it began, would be told of it.
+        state: State = "free" if row.free else row.state
+        after = replace(row, state=state, owner_kind=None, owner=None, version=row.version + 1)
+        _write(run, after, None if row.free else row.expires_in)
         steps.append(Step(row, changed(after, "forgotten", was=row.display)))
     append(run, steps)
     return gone + [one.row for one in end_groups(run, found, Quarantine(lasts))]
