@@ -30,7 +30,7 @@ LOGGED = re.compile(r"LOG: +(?:statement|execute [^:]*): \s*(.*)")
 # process reads once a second for its filter.
 BESIDE = re.compile(
     r"BEGIN|COMMIT|ROLLBACK|DEALLOCATE ALL|SELECT set_config\('lock_timeout'"
-    r"|SELECT CAST\(EXTRACT\(EPOCH FROM clock_timestamp\(\)\) \* 1000 AS BIGINT\), secret"
+    r"|SELECT CAST\(EXTRACT\(EPOCH FROM statement_timestamp\(\)\) \* 1000 AS BIGINT\), secret"
     r"|SELECT created_at, name_key FROM dibs_names"
 )
 # The INSERT of the first way takes a while, so that all who look before it have looked.
@@ -82,7 +82,7 @@ WAYS = {
     "second": Way("unique_constraint"),
     "third": Way("redis_first", redis=True),
     "dibs": Way(strategy="auto"),
-    "redis": Way(strategy="auto", redis=True),
+    "redis": Way(strategy="cache_aside", redis=True),
     "filter": Way(strategy="membership_filter", redis=True),
 }
 

@@ -27,6 +27,7 @@ IN_FRONT = ("cache_aside", "membership_filter")
 # A disk that others keep busy for two seconds would be told as a database that is
 # away, rightly, and that is not what is counted here.
 DEADLINE_S = 20.0
+TRIES = 5
 CELLS = [(backend, strategy) for backend in BACKENDS for strategy in STRATEGIES]
 # Composed, decomposed, fullwidth, each in three cases: nine ways to write one name.
 SPELLINGS = [
@@ -84,12 +85,18 @@ def place(request: pytest.FixtureRequest) -> Iterator[Cell]:
 def race(client: Client, spellings: list[str], password: str | None = None) -> tuple[str, str]:
     """Sends a registration for each spelling, all at once.
 
-    Exactly one is answered 201, and every other one 409 `taken`.
+    Exactly one is answered 201, and every other one 409 `taken`. Where passwords are hashed, who is
+    told that too many wait asks again.
 
     Returns:
         The winner's id and name.
     """
-    answers = client.send([register(name, password) for name in spellings])
+    requests = [register(name, password) for name in spellings]
+    answers = client.send(requests)
+    for _ in range(TRIES):
+        busy = [i for i, answer in enumerate(answers) if answer.status == 503 and password]
+        for i, answer in zip(busy, client.send([requests[i] for i in busy]), strict=True):
+            answers[i] = answer
     winners = [(a, name) for a, name in zip(answers, spellings, strict=True) if a.status == 201]
     losers = [answer for answer in answers if answer.status != 201]
     assert [(a.status, a.code) for a in losers] == [(409, "taken")] * (len(spellings) - 1)
@@ -130,10 +137,10 @@ def test_one_of_64_spellings_wins(place: Cell) -> None:
 def test_one_of_64_passwords_wins() -> None:
     """Hashing, which takes longer than all the rest, opens no gap.
 
-    All 64 may find the name free and hash: on a busy machine that takes longer than the others'
-    deadline, and a 503 would be right.
+    All 64 may find the name free and hash, which on a busy machine takes longer than the others'
+    deadline.
     """
-    with cell(POSTGRESQL, password="required", deadline=3 * DEADLINE_S) as place:
+    with cell(POSTGRESQL, password="required", deadline=57) as place:
         with place.service.client(REQUESTS) as client:
             won = dict(race(client, [f"name{i}"] * REQUESTS, "correct horse") for i in range(2))
         assert place.accounts() == won

@@ -15,8 +15,6 @@ from dibs.web.pages.forms import Form, redisplays
 from dibs.web.pages.sign_in import refuse_sign_in
 from dibs.web.pages.staff import seen_user, staff_page
 
-HOURS = 24
-
 
 def forgot_page(form: Form) -> Response:
     """The form with a code, and, where links are sent, the one that asks for a link."""
