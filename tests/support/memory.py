@@ -272,6 +272,9 @@ class MemoryStore(NameStore):
     def verify_once(self, deadline: Deadline) -> None:
         """Always as needed."""
 
+    def verify_writable(self, *, deadline: Deadline) -> None:
+        """Always."""
+
     def secret(self, *, deadline: Deadline) -> str:
         """See `dibs.store.NameStore.secret`."""
         del deadline
