@@ -107,7 +107,7 @@ def test_verify_of_a_file(guarded: Guarded, tmp_path):
 
 @pytest.mark.parametrize("backend", [SQLITE], indirect=True, ids=str)
 def test_what_the_next_migration_would_drop(guarded: Guarded, monkeypatch):
-    monkeypatch.setattr("dibs.cli.host.HostDatabase.warning", lambda self: "It would drop all.")
+    monkeypatch.setattr("dibs.cli.host.HostDatabase._warning", lambda self: "It would drop all.")
     said = run(guarded, "adopt", "verify")
     assert (said.exit_code, "It would drop all." in said.output) == (1, True)
 

@@ -239,7 +239,7 @@ class PostgreSQL(Dialect):
     def host_lock_timeout(cls, connection: Connection, run: Run) -> Iterator[None]:
         driver: Any = connection.connection.driver_connection
         usual = driver.cursor_factory if connection.dialect.driver == "psycopg" else None
-        if usual is None or usual.__module__ != "psycopg":  # a cursor of the host's own
+        if not _is_plain(usual):  # a cursor of the host's own, or one that is awaited
             run.rows(HOST_BOUND, {})
             yield
             run.rows(PUT_BACK, {})  # not after an error: the rollback does it
@@ -445,6 +445,14 @@ class PostgreSQL(Dialect):
     @staticmethod
     def mend_collation(column: str, kind: str) -> str:
         return f"ALTER TABLE dibs_names ALTER COLUMN {column} TYPE {kind};"
+
+
+def _is_plain(cursor: object) -> bool:
+    """Whether it is one of psycopg's own, of which a statement may be several."""
+    return isinstance(cursor, type) and (cursor.__module__, cursor.__name__) in (
+        ("psycopg", "Cursor"),
+        ("psycopg", "ClientCursor"),
+    )
 
 
 def _limits(budget: Budget) -> dict[str, int]:
