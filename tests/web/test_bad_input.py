@@ -235,12 +235,20 @@ def test_register_takes_post_only(site, method):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "LINK"])
 @pytest.mark.parametrize(
-    "path", ["/usernames/ada", "/users", "/users/x", "/healthz", "/readyz", "/openapi.json"]
+    "path", ["/usernames/ada", "/users", "/healthz", "/readyz", "/openapi.json"]
 )
 def test_what_is_read_cannot_be_written(site, method, path):
     answer = site.client.open(path, method=method)
     problem(answer, 405, "method_not_allowed")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "TRACE", "LINK"])
+def test_a_user_is_read_changed_and_deleted(site, method):
+    answer = site.client.open("/users/x", method=method)
+    problem(answer, 405, "method_not_allowed")
+    allowed = {"GET", "HEAD", "OPTIONS", "PATCH", "DELETE"}
+    assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
 @pytest.mark.parametrize(
