@@ -130,7 +130,7 @@ class Logins:
 
     def _checked(self, name: str, password: str, deadline: Deadline) -> tuple[Credentials, str]:
         """Who has this name and password, and the hash that says so."""
-        found = self._credentials(name, deadline)
+        found = self.credentials(name, deadline)
         stored = found.password_hash if found else None
         verdict = self._passwords.verify(
             password,
@@ -144,7 +144,12 @@ class Logins:
             stored = self._renewed(found.user_id, password, stored, deadline)
         return found, stored
 
-    def _credentials(self, name: str, deadline: Deadline) -> Credentials | None:
+    def credentials(self, name: str, deadline: Deadline) -> Credentials | None:
+        """Those of the user who is meant by this name, as it was typed; None if nobody is.
+
+        Raises:
+            StoreUnavailable: The database cannot answer.
+        """
         try:
             username = self._parser.typed(name)
         except (EmptyName, InvalidName):

@@ -10,14 +10,11 @@ from dibs.accounts.passwords import Passwords
 from dibs.accounts.tokens import hash_of
 from dibs.context import Deadline
 from dibs.errors import (
-    EmptyName,
-    InvalidName,
     PasswordNotAccepted,
     Unauthenticated,
     UserNotFound,
     WrongPassword,
 )
-from dibs.names import Parser
 from dibs.secret import key_of, mac
 from dibs.store.accounts.recoveries import Recoveries
 from dibs.store.accounts.users import Credentials, Users
@@ -53,7 +50,6 @@ class Recovery:
         logins: Their sessions.
         passwords: Checks and hashes.
         secret: Gives the service's secret.
-        parser: Which names are one.
         hashes: Whether passwords are used at all.
     """
 
@@ -65,7 +61,6 @@ class Recovery:
         passwords: Passwords,
         *,
         secret: Callable[[Deadline], str],
-        parser: Parser,
         hashes: bool,
     ) -> None:
         self._users = users
@@ -73,7 +68,6 @@ class Recovery:
         self._logins = logins
         self._passwords = passwords
         self._secret = secret
-        self._parser = parser
         self._hashes = hashes
 
     def make_link(self, user_id: str, *, deadline: Deadline) -> str:
@@ -154,7 +148,7 @@ class Recovery:
             As `by_link`.
         """
         self._refuse_without_passwords()
-        found = self._credentials(name, deadline)
+        found = self._logins.credentials(name, deadline)
         read = code.casefold().translate(READ_AS)
         # Also for a name that nobody has: it is to take as long.
         way = self._code_hash(found.user_id if found else "", read, deadline)
@@ -183,13 +177,6 @@ class Recovery:
             return self._ways.set_password(found.user_id, new_hash, way=way, deadline=deadline)
         finally:  # also when nobody knows
             self._logins.distrust_user(found.user_id)
-
-    def _credentials(self, name: str, deadline: Deadline) -> Credentials | None:
-        try:
-            username = self._parser.typed(name)
-        except (EmptyName, InvalidName):
-            return None
-        return self._users.credentials(username, self._parser.keys(username), deadline=deadline)
 
     def _code_hash(self, user_id: str, code: str, deadline: Deadline) -> str:
         key = key_of("recovery", self._secret(deadline))

@@ -100,7 +100,6 @@ def make_accounts(
             logins,
             passwords,
             secret=secret,
-            parser=parser,
             hashes=hashes,
         ),
         TeamAccounts(
