@@ -46,7 +46,6 @@ class Service:
             "password": "off",
             "rate_limits": "off",
             "quarantine": "0",
-            "log": "off",
         } | settings
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None

@@ -134,10 +134,10 @@ class Settings:
     locale: Locale = _setting(
         "en", "Language of answers to clients that ask for none of the three."
     )
-    log: Literal["text", "json", "off"] = _setting(
-        "text",
-        "What `dibs serve` writes to its standard error: a line a request and one of what is"
-        " suspicious, as text or as JSON. `off` leaves out the requests.",
+    log: Literal["off", "text", "json"] = _setting(
+        "off",
+        "What `dibs serve` writes of requests to its standard error: a line each, as text or as"
+        " JSON. With `off` it writes what goes wrong and what is suspicious alone.",
     )
     pages: Literal["on", "off"] = _setting(
         "on", "Whether the service also has pages for people: to sign up, sign in and so on."

@@ -17,7 +17,7 @@ from dibs.context import acting
 from dibs.errors import DibsError
 from dibs.web.http.current import apart, current, current_route, source
 
-Style = Literal["text", "json", "off"]
+Style = Literal["off", "text", "json"]
 
 requests = logging.getLogger("dibs.request")
 security = logging.getLogger("dibs.security")
