@@ -49,8 +49,6 @@ from dibs.web.registrations import Sent
 
 REGISTER, CHECK, NAMES = b"/register", b"/usernames/check", b"/usernames/"
 
-CHECK_RULE = "/usernames/<dibs_any:name>"
-
 QUERIES = {b"": True, b"suggestions=0": False}
 """What may follow the address, and whether other names are wanted then."""
 
@@ -113,6 +111,7 @@ class Front:
         # As the app's own JSON has it, in one piece that is made once.
         self._json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         self._problems = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+        (self._check_rule,) = (one.rule for one in app.url_map.iter_rules(f"{names.NAME}.check"))
         with app.test_request_context():
             self._user = url_for("dibs_users.user", user_id="\0").replace("%00", "{}")
         self._hashes = dict(self._hashing_routes()) if settings.hashes else {}
@@ -275,11 +274,16 @@ class Front:
             identify(said)
             if self._state.has_pages:
                 share_counts()
-            answered(state.method, _shown(asked.target), status, state.began, state.source)
+            answered(state.method, self._rule(asked.target), status, state.began, state.source)
             return Reply(status, said, self._text(said, body))
         finally:
             stand_apart(None)
             act(Acting())
+
+    def _rule(self, target: bytes) -> str:
+        """By what a request of ours is routed, as Flask has it."""
+        path = target.partition(b"?")[0]
+        return path.decode() if path in (REGISTER, CHECK) else self._check_rule
 
     def _answer(self, route: Route, source: str, answer: Callable[[], Answer]) -> Answer:
         try:
@@ -298,12 +302,6 @@ class Front:
         kind = headers.setdefault("Content-Type", "application/json")
         encoder = self._json if kind == "application/json" else self._problems
         return f"{encoder.encode(body)}\n".encode()
-
-
-def _shown(target: bytes) -> str:
-    """The route of one that the front takes, as Flask has it."""
-    path = target.partition(b"?")[0]
-    return path.decode() if path in (REGISTER, CHECK) else CHECK_RULE
 
 
 def _sound(body: dict[str, Any] | Malformed) -> dict[str, Any]:
