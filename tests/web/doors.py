@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from tests.web.site import Site
 
 # An id of somebody new, of a request, and a key that is made for the client.
-RANDOM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[\w-]{32}\b|\b[0-9a-f]{16}\b")
+# A key may begin or end with a hyphen, where there is no boundary of a word.
+RANDOM = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![\w-])[\w-]{32}(?![\w-])|\b[0-9a-f]{16}\b"
+)
 SECONDS = re.compile(r"\d+")
 
 
