@@ -32,6 +32,8 @@ def normalise(text: str) -> str:
 
 def settle(text: str) -> tuple[str, bool]:
     """Return the canonical form, and whether a further pass would leave it as it is."""
+    if text.isascii():  # which NFKC leaves alone, and whose full case folding is its lower case
+        return text.lower(), True
     for _ in range(MAX_ROUNDS):
         before, text = text, _one_round(text)
         if before == text:

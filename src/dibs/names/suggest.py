@@ -77,15 +77,19 @@ def candidates(
     """
     # As its owner wrote it, and composed, so that a cut falls between letters.
     base = unicodedata.normalize("NFC", username.display)
-    own, own_words = said(base), _said_by_words(base, parser.policy)
+    own = said(base)
+    own_words = _said_by_words(base, parser.policy) if own else own
     if (own and said(base, "always")) or is_reserved(username.canonical) in ROLES:
         return []
     draw = _drawer(f"{username.canonical}:{seed_minute}")
     parser, seen, found = parser.without_memory(), {username.key}, []
     for name, method in _in_turn(base, parser.policy, draw):
         key = _valid_key(name, parser)
-        rude = said(name) - own or _said_by_words(name, parser.policy) - own_words
-        if key is not None and key not in seen and not rude:
+        if key is None or key in seen:
+            continue
+        # Nearly no name says anything; what its words say, it says.
+        rude = said(name)
+        if not rude or not (rude - own or _said_by_words(name, parser.policy) - own_words):
             seen.add(key)
             found.append(Suggestion(name, method, key))
             if len(found) == count:

@@ -8,7 +8,6 @@ import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field, replace
 from typing import Literal
-from uuid import UUID
 
 from dibs.context import Acting, acting
 from dibs.errors import StoreError
@@ -63,8 +62,9 @@ def new_id() -> str:
     It begins with the time. Indexes are filled at their end, and their pages whole: by random
     ids a name takes 27 bytes more on PostgreSQL.
     """
-    now, tail = time.time_ns() // 1_000_000, secrets.randbits(62)
-    return str(UUID(int=now << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | tail))
+    now, most, rest = time.time_ns() // 1_000_000, secrets.randbits(12), secrets.randbits(62)
+    text = f"{now << 80 | 7 << 76 | most << 64 | 2 << 62 | rest:032x}"  # a UUID costs thrice this
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 @dataclass(frozen=True, slots=True)
