@@ -79,10 +79,12 @@ def show(name: str, as_json: bool) -> None:
     found = parts.store.user(user_id, namespace=settings.namespace, deadline=ends)
     if found is None:
         raise _nobody(name)
-    teams = [team.name for team in accounts.teams.of([user_id], deadline=ends).get(user_id, ())]
-    sessions = accounts.logins.counts([user_id], deadline=ends).get(user_id, 0)
-    codes = accounts.recovery.codes_left(user_id, deadline=ends)
-    events = accounts.staff.events(user_id, limit=EVENTS, deadline=ends)
+    teams = [
+        team.name for team in accounts.teams.rows.of([user_id], deadline=ends).get(user_id, ())
+    ]
+    sessions = accounts.logins.sessions.count([user_id], deadline=ends).get(user_id, 0)
+    codes = accounts.recovery.ways.codes_left(user_id, deadline=ends)
+    events = accounts.recovery.ways.events(user_id, limit=EVENTS, deadline=ends)
     if as_json:
         said = {"sessions": sessions, "teams": teams, "recovery_codes": codes}
         lately = {"events": [asdict(one) for one in events]}
@@ -117,7 +119,7 @@ def sessions(name: str, end: bool) -> None:
         number = parts.accounts.staff.sign_out(user_id, deadline=ends)
         click.echo(f"{printable(name)}: {number} sessions ended")
         return
-    for one in parts.accounts.logins.sessions(user_id, deadline=ends):
+    for one in parts.accounts.logins.sessions.of(user_id, deadline=ends):
         click.echo(f"{one.device or '-'}\t{_moment(one.created_at)}\t{_moment(one.used_at)}")
 
 

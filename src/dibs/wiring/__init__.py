@@ -151,7 +151,7 @@ def build(
         with needs("service", "Logging in"):
             from dibs.wiring.accounts import make_accounts
 
-        return make_accounts(settings, store, registry, renames, coherence, secret, reading)
+        return make_accounts(settings, store, registry, coherence, secret, reading)
 
     history = History(store.transactions, settings.namespace)
     return Parts(

@@ -88,15 +88,11 @@ class Rules:
             raise ValueError("A password's least length is 8 to 64, its greatest 64 or more")
 
     def validate(self, password: str, *, name: str = "") -> None:
-        """See that a password may be used, without hashing it.
+        """See that the user with this name may use a password, without hashing it.
 
         Length is counted in code points, as NIST SP 800-63B-4 has it (3.1.1.2). The
         list of leaks is asked last, and only about what is all right otherwise; it may
         take seconds when it is slow, so hold nothing meanwhile.
-
-        Args:
-            password: As typed.
-            name: The user's own, as typed or canonical; empty if there is none.
 
         Raises:
             InvalidPassword: It breaks rules; `reasons` has all of them.
@@ -162,7 +158,7 @@ def _is_made_of(folded: str, one_of: tuple[str, ...], words: tuple[str, ...]) ->
     """
     wanted = _both_ways(one_of)
     return any(
-        _holds(spelt, wanted) and _is_little(spelt, _both_ways(words))
+        any(word in spelt for word in wanted) and _is_little(spelt, _both_ways(words))
         for spelt in (folded, folded.translate(_SEPARATORS))
     )
 
@@ -172,10 +168,6 @@ def _both_ways(words: tuple[str, ...]) -> set[str]:
     there = {spelt for word in words for spelt in (word, word.translate(_SEPARATORS))}
     long_enough = {word for word in there if len(word) + (not word.isascii()) >= SHORTEST_WORD}
     return long_enough | {word[::-1] for word in long_enough}
-
-
-def _holds(text: str, words: set[str]) -> bool:
-    return any(word in text for word in words)
 
 
 def _is_little(text: str, words: set[str]) -> bool:

@@ -28,9 +28,9 @@ def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
     reader, reading = current_user(), parts().reading
     seen = {user.id: reading.user(reader, user.id) for user in users}
     with_teams = [user_id for user_id, fields in seen.items() if "teams" in fields]
-    teams = parts().accounts.teams.of(with_teams, deadline=deadline())
+    teams = parts().accounts.teams.rows.of(with_teams, deadline=deadline())
     counted = [user_id for user_id, fields in seen.items() if "sessions" in fields]
-    sessions = parts().accounts.logins.counts(counted, deadline=deadline())
+    sessions = parts().accounts.logins.sessions.count(counted, deadline=deadline())
     shown = []
     for user in users:
         everything = {
@@ -78,7 +78,7 @@ def teams_shown(teams: Sequence[TeamRow]) -> list[dict[str, Any]]:
     """Each team as everybody sees it; one that is not for this reader is left out."""
     reader, reading = current_user(), parts().reading
     ids = [reader.user_id] if reader else []
-    of_reader = parts().accounts.teams.of(ids, deadline=deadline())
+    of_reader = parts().accounts.teams.rows.of(ids, deadline=deadline())
     own = {team.id for found in of_reader.values() for team in found}
     return [
         {name: value for name, value in plain_team(team).items() if name in fields}

@@ -100,7 +100,7 @@ def logout_all() -> Response:
 def sessions() -> dict[str, Any]:
     """List the sessions of the signed-in user."""
     living = signed_in()
-    found = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
+    found = parts().accounts.logins.sessions.of(living.user_id, deadline=deadline())
     return {
         "items": [
             {

@@ -81,7 +81,9 @@ def teams(page: dict[str, Any]) -> dict[str, Any]:
     """List teams, page by page."""
     refuse_unlisted()
     limit = page["limit"]
-    found = parts().accounts.teams.page(limit=limit + 1, after=page["after"], deadline=deadline())
+    found = parts().accounts.teams.rows.page(
+        limit=limit + 1, after=page["after"], deadline=deadline()
+    )
     return {
         "items": teams_shown(found[:limit]),
         "next": found[limit - 1].id if len(found) > limit else None,

@@ -116,8 +116,8 @@ def change(body: dict[str, str]) -> Response:
 
 def _rename(name: str, hold: str | None) -> Response:
     with suggesting(name):
-        renamed = parts().accounts.profiles.rename(
-            signed_in().user_id, name, hold=hold, deadline=deadline()
+        renamed = parts().renames.rename(
+            name, user_id=signed_in().user_id, hold=hold, deadline=deadline()
         )
     response = jsonify(message=say(RENAMED), username=renamed.became)
     response.headers.update(localised())
@@ -214,7 +214,7 @@ def sign_out_user(user_id: str) -> Response:
 def events(page: dict[str, Any]) -> dict[str, Any]:
     """List what was done to accounts, the newest first, page by page."""
     limit = page["limit"]
-    found = parts().accounts.staff.events(
+    found = parts().accounts.recovery.ways.events(
         page["user"], after=page["after"], limit=limit + 1, deadline=deadline()
     )
     return {

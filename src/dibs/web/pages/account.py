@@ -40,8 +40,8 @@ def me() -> dict[str, Any]:
 def account_page(form: Form) -> Response:
     """All of it on one page."""
     living = signed_in()
-    sessions = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
-    codes = parts().accounts.recovery.codes_left(living.user_id, deadline=deadline())
+    sessions = parts().accounts.logins.sessions.of(living.user_id, deadline=deadline())
+    codes = parts().accounts.recovery.ways.codes_left(living.user_id, deadline=deadline())
     ordered = sorted(sessions, key=lambda one: one.id != living.session_id)
     return page(
         "account.html",
@@ -144,5 +144,5 @@ def do_rename() -> Response:
     living, name = signed_in(), request.form.get("username", "")
     key, _ = key_of_form()
     with suggesting(name, key):
-        parts().accounts.profiles.rename(living.user_id, name, deadline=deadline())
+        parts().renames.rename(name, user_id=living.user_id, deadline=deadline())
     return go("account", "renamed")

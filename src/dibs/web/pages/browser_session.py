@@ -99,7 +99,7 @@ def _exchanged(token: str) -> Living | None:
     except TokenSuperseded:
         # Pages that are opened side by side come with the same token. The first brings the new
         # one to the browser; for the others it is enough to be read this once.
-        return logins.going_on(token.partition(".")[0], deadline=deadline())
+        return logins.sessions.living(token.partition(".")[0], deadline=deadline())
     current().tokens = tokens
     return logins.who(tokens.access_token, deadline=deadline())
 

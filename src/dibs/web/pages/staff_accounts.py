@@ -48,7 +48,9 @@ def staff_users() -> Response:
 def staff_log() -> Response:
     """What was done to accounts, the newest first."""
     require_staff()
-    events = parts().accounts.staff.events(after=_after(), limit=PAGE + 1, deadline=deadline())
+    events = parts().accounts.recovery.ways.events(
+        after=_after(), limit=PAGE + 1, deadline=deadline()
+    )
     ids = {one.user_id for one in events} | {one.actor for one in events if one.actor}
     return page(
         "staff-log.html",
