@@ -25,12 +25,11 @@ blueprint = Blueprint(
 
 @blueprint.route("/holds", Route(admits="anybody", limit="register"), methods=["POST"])
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.arguments(HoldBody())
+@blueprint.reads(HoldBody())
 @idempotent("POST /holds", secret=True)
 @blueprint.response(201, HoldSchema)
 @blueprint.refuses(403, "Registration is closed, and nobody is logged in.")
-@blueprint.refuses(409, "The name is not available; `code` says why.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(409, "The name is not available; `code` says why.", 503)
 def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Hold a name for a while; `POST /register` with the token registers it."""
     if parts().settings.registration == "closed" and current_user() is None:
@@ -60,8 +59,7 @@ def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     parameters=[TOKEN_IN_PATH],
 )
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such hold. It may have expired.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such hold. It may have expired.", 503)
 def let_go(hold_token: str) -> None:
     """End a hold early, so that others can have the name."""
     parts().holds.let_go(hold_token, deadline=deadline())

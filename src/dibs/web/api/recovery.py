@@ -21,7 +21,6 @@ from dibs.web.api.schemas import (
     Done,
     LinkBody,
     LinkSchema,
-    id_in_path,
     is_id,
 )
 from dibs.web.api.users import CHANGED
@@ -54,10 +53,9 @@ blueprint = Blueprint(
 @blueprint.route(
     "/recover/code", Route(admits="anybody", limit="login", credential="named"), methods=["POST"]
 )
-@blueprint.arguments(CodeBody())
+@blueprint.reads(CodeBody())
 @blueprint.response(200, Done, headers=LANGUAGE)
-@blueprint.refuses(401, "The name or the code is wrong, or the code was used; not which.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(401, "The name or the code is wrong, or the code was used; not which.", 503)
 def by_code(body: dict[str, str]) -> Response:
     """Set a new password by a recovery code, which is used up, and end all sessions."""
     parts().accounts.recovery.by_code(
@@ -67,10 +65,9 @@ def by_code(body: dict[str, str]) -> Response:
 
 
 @blueprint.route("/recover/link", Route(admits="anybody", limit="login"), methods=["POST"])
-@blueprint.arguments(LinkBody())
+@blueprint.reads(LinkBody())
 @blueprint.response(200, Done, headers=LANGUAGE)
-@blueprint.refuses(401, "The link is none, was used, or has expired.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(401, "The link is none, was used, or has expired.", 503)
 def by_link(body: dict[str, str]) -> Response:
     """Set a new password by the token of a recovery link, and end all sessions."""
     parts().accounts.recovery.by_link(body["token"], body["password"], deadline=deadline())
@@ -78,10 +75,9 @@ def by_link(body: dict[str, str]) -> Response:
 
 
 @blueprint.route("/recover/request", Route(admits="anybody", limit="login"), methods=["POST"])
-@blueprint.arguments(AskBody())
+@blueprint.reads(AskBody())
 @blueprint.response(202, Done, headers=LANGUAGE)
-@blueprint.refuses(404, "The app sends no links.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(404, "The app sends no links.", 503)
 def request_link(body: dict[str, str]) -> Response:
     """Ask for a recovery link, where the app sends links; the answer is always the same."""
     ask(body["username"])
@@ -93,10 +89,9 @@ def request_link(body: dict[str, str]) -> Response:
     Route(admits="user", limit="rest", credential="own"),
     methods=["POST"],
 )
-@blueprint.arguments(CodesBody())
+@blueprint.reads(CodesBody())
 @blueprint.response(201, CodesSchema)
-@blueprint.refuses(403, "The current password is wrong.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(403, "The current password is wrong.", 503)
 def make_codes(body: dict[str, str]) -> Response:
     """Make recovery codes, each good once; they are shown this once, and earlier ones end."""
     codes = parts().accounts.recovery.make_codes(
@@ -109,11 +104,9 @@ def make_codes(body: dict[str, str]) -> Response:
     "/users/<user_id>/recovery-link",
     Route(admits="staff", limit="rest"),
     methods=["POST"],
-    parameters=[id_in_path("user_id")],
 )
 @blueprint.response(201, LinkSchema)
-@blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such user.", 503)
 def make_link(user_id: str) -> Response:
     """Make a recovery link for a user who cannot sign in; it is shown this once."""
     if not is_id(user_id):

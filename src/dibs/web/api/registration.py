@@ -82,13 +82,10 @@ def _registered(fields: dict[str, str]) -> Response:
 blueprint.route("/register", ROUTE, methods=["POST"])(
     described(
         register,
-        blueprint.refuses_usually(413, 415, 503),
-        blueprint.refuses(422, NOT_VALID),
-        blueprint.refuses(403, "Registration is closed."),
-        blueprint.refuses(409, NOT_NOW),
+        blueprint.refuses(403, "Registration is closed.", 409, NOT_NOW, 422, NOT_VALID, 503),
         blueprint.refuses(400, "The body cannot be read, or contains no name."),
         blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER),
-        blueprint.arguments(RegisterBody()),
+        blueprint.reads(RegisterBody()),
         blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS]),
     )
 )

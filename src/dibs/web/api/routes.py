@@ -9,29 +9,91 @@ from typing import Any
 from flask import Flask
 
 from dibs.names import NamePolicy
-from dibs.web.api import (
-    health,
-    holds,
-    names_described,
-    recovery,
-    registration,
-    sessions,
-    teams,
-    users,
+from dibs.web.api import holds, names, recovery, registration, sessions, teams, users
+from dibs.web.api.schemas import (
+    NAME_FORMAT,
+    NAMESPACE,
+    CheckBody,
+    Health,
+    Verdict,
+    Verdicts,
+    name_limits,
 )
-from dibs.web.api.schemas import NAME_FORMAT, name_limits
 from dibs.web.http import cookies
+from dibs.web.http.blueprint import (
+    ACCEPT_LANGUAGE,
+    LANGUAGE,
+    SUGGESTIONS,
+    Blueprint,
+    deadline,
+    described,
+    parts,
+)
 from dibs.web.http.openapi import DibsApi, Proofs, Refusals
+from dibs.web.http.route import Route
 from dibs.wiring import Parts
+
+NAMESPACE_ASKED = {
+    "in": "query",
+    "name": "namespace",
+    "schema": {"type": "string", **NAMESPACE},
+}
+checks = Blueprint(names.NAME, __name__, title="Names", description="Check names.")
+"""The routes that check names, which also stand alone: see `dibs.web.api.names`."""
+
+for rule, view in (
+    ("/usernames/<dibs_any:name>", names.check),
+    ("/usernames/check", names.check_itself),
+):
+    checks.route(rule, names.ROUTE)(
+        described(
+            view,
+            checks.refuses(422, "There is no such namespace.", 503),
+            checks.response(200, Verdict, headers=LANGUAGE),
+            checks.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS, NAMESPACE_ASKED]),
+        )
+    )
+
+checks.route("/usernames/check", names.ROUTE, methods=["POST"])(
+    described(
+        names.check_many,
+        checks.refuses(422, "There is no such namespace, or no list of names.", 503),
+        checks.response(200, Verdicts, headers=LANGUAGE),
+        checks.reads(CheckBody),
+        checks.doc(parameters=[ACCEPT_LANGUAGE]),
+    )
+)
+
+health = Blueprint(
+    "dibs_health", __name__, title="Health", description="For operators of the service."
+)
+
+
+@health.route("/healthz", Route(admits="anybody", limit=None))
+@health.response(200, Health)
+def healthy() -> dict[str, str]:
+    """The process is alive. The database is not checked: a restart would not mend it."""
+    return {"status": "ok"}
+
+
+@health.route("/readyz", Route(admits="anybody", limit=None))
+@health.response(200, Health)
+@health.refuses(503, "The database does not answer, takes no writes, or is not set up.")
+def ready() -> dict[str, str]:
+    """The database is in order and can be written to; otherwise a 503."""
+    parts().store.verify(deadline=deadline())
+    parts().store.verify_writable(deadline=deadline())
+    return {"status": "ready"}
+
 
 BLUEPRINTS = (
     registration.blueprint,
-    names_described.blueprint,
+    checks,
     holds.blueprint,
     sessions.blueprint,
     users.blueprint,
     teams.blueprint,
-    health.blueprint,
+    health,
 )
 # A blueprint's own name is for `url_for` in a host app; these are for readers.
 TAGS = [
@@ -69,7 +131,7 @@ def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str,
     for blueprint in (*entrances, *BLUEPRINTS):
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     for name, prefix in places.items():
-        api.register_blueprint(names_described.blueprint, name=name, url_prefix=prefix)
+        api.register_blueprint(checks, name=name, url_prefix=prefix)
 
 
 def _finish(spec: Any, *, policy: NamePolicy, password: str) -> None:

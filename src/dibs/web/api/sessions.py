@@ -15,7 +15,6 @@ from dibs.web.api.schemas import (
     RefreshBody,
     SessionList,
     TokenSchema,
-    id_in_path,
     is_id,
 )
 from dibs.web.http import cookies
@@ -38,11 +37,10 @@ entrance = Blueprint("dibs_login", __name__, title="Sessions", description="Sign
 @entrance.route(
     "/login", Route(admits="anybody", limit="login", credential="named"), methods=["POST"]
 )
-@entrance.arguments(LoginBody())
+@entrance.reads(LoginBody())
 @entrance.response(200, TokenSchema)
 @entrance.refuses(400, "The body cannot be read, or contains no name.")
-@entrance.refuses(401, "The username or the password is wrong; the answer does not say which.")
-@entrance.refuses_usually(413, 415, 422, 503)
+@entrance.refuses(401, "The username or the password is wrong; the answer does not say which.", 503)
 def login(body: dict[str, Any]) -> Response:
     """Sign in, with any spelling of the name."""
     tokens = parts().accounts.logins.login(
@@ -56,10 +54,9 @@ def login(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/refresh", Route(admits="anybody", limit="refresh"), methods=["POST"])
 @blueprint.doc(security=[{}, {"refresh": []}, {"refresh_cookie": []}], parameters=[CSRF])
-@blueprint.arguments(RefreshBody(), required=False)
+@blueprint.reads(RefreshBody(), required=False)
 @blueprint.response(200, TokenSchema)
-@blueprint.refuses(403, "The token came by cookie, without its CSRF token.")
-@blueprint.refuses_usually(400, 401, 413, 415, 422, 503)
+@blueprint.refuses(403, "The token came by cookie, without its CSRF token.", 401, 503)
 def refresh(body: dict[str, str]) -> Response:
     """Exchange a refresh token, which can be used once.
 
@@ -78,7 +75,7 @@ def refresh(body: dict[str, str]) -> Response:
 
 @blueprint.route("/logout", Route(admits="user", limit="rest"), methods=["POST"])
 @blueprint.response(200, Done, headers=LANGUAGE)
-@blueprint.refuses_usually(503)
+@blueprint.refuses(503)
 def logout() -> Response:
     """End this session."""
     parts().accounts.logins.logout(signed_in(), deadline=deadline())
@@ -87,7 +84,7 @@ def logout() -> Response:
 
 @blueprint.route("/logout/all", Route(admits="user", limit="rest"), methods=["POST"])
 @blueprint.response(200, Done, headers=LANGUAGE)
-@blueprint.refuses_usually(503)
+@blueprint.refuses(503)
 def logout_all() -> Response:
     """End all sessions of the signed-in user."""
     parts().accounts.logins.logout_all(signed_in().user_id, deadline=deadline())
@@ -96,7 +93,7 @@ def logout_all() -> Response:
 
 @blueprint.route("/sessions", Route(admits="user", limit="rest"))
 @blueprint.response(200, SessionList)
-@blueprint.refuses_usually(503)
+@blueprint.refuses(503)
 def sessions() -> dict[str, Any]:
     """List the sessions of the signed-in user."""
     living = signed_in()
@@ -120,11 +117,9 @@ def sessions() -> dict[str, Any]:
     "/sessions/<session_id>",
     Route(admits="user", limit="rest"),
     methods=["DELETE"],
-    parameters=[id_in_path("session_id")],
 )
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such session, or it is somebody else's.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such session, or it is somebody else's.", 503)
 def end_session(session_id: str) -> None:
     """End one session of the signed-in user."""
     logins, owner = parts().accounts.logins, signed_in().user_id

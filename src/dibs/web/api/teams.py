@@ -16,7 +16,6 @@ from dibs.web.api.schemas import (
     TeamBody,
     TeamPage,
     TeamSchema,
-    id_in_path,
     is_id,
 )
 from dibs.web.http.auth import current_user, signed_in
@@ -35,19 +34,17 @@ from dibs.web.http.route import Route
 from dibs.web.i18n import speak_of_teams
 
 MEMBER = "/teams/<team_id>/members/<user_id>"
-IDS = [id_in_path("team_id"), id_in_path("user_id")]
 
 blueprint = Blueprint("dibs_teams", __name__, title="Teams", description="Teams and their members.")
 
 
 @blueprint.route("/teams", Route(admits="user", limit="register"), methods=["POST"])
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.arguments(TeamBody())
+@blueprint.reads(TeamBody())
 @idempotent("POST /teams", by_user=True)
 @blueprint.response(201, TeamSchema, headers=LOCATION | REPLAYED_HEADER)
 @blueprint.refuses(409, NOT_NOW)
-@blueprint.refuses(422, NOT_VALID)
-@blueprint.refuses_usually(400, 413, 415, 503)
+@blueprint.refuses(422, NOT_VALID, 503)
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create a team, owned by the signed-in user. Users and teams never share a name."""
     key, name, owner = idempotency_key(), body["name"], signed_in()
@@ -76,7 +73,7 @@ def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.route("/teams", Route(admits="reader", limit="rest"))
 @blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, TeamPage)
-@blueprint.refuses_usually(403, 422, 503)
+@blueprint.refuses(403, 422, 503)
 def teams(page: dict[str, Any]) -> dict[str, Any]:
     """List teams, page by page."""
     refuse_unlisted()
@@ -90,12 +87,9 @@ def teams(page: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.route(
-    "/teams/<team_id>", Route(admits="reader", limit="rest"), parameters=[id_in_path("team_id")]
-)
+@blueprint.route("/teams/<team_id>", Route(admits="reader", limit="rest"))
 @blueprint.response(200, TeamSchema)
-@blueprint.refuses(404, "There is no such team.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such team.", 503)
 def team(team_id: str) -> dict[str, Any]:
     """Show a team; its members can also see each other."""
     if not is_id(team_id):
@@ -108,11 +102,9 @@ def team(team_id: str) -> dict[str, Any]:
     "/teams/<team_id>",
     Route(admits="user", limit="rest"),
     methods=["DELETE"],
-    parameters=[id_in_path("team_id")],
 )
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such team.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such team.", 503)
 def delete(team_id: str) -> None:
     """Delete a team; its name is quarantined before others can have it. For owners and staff."""
     if not is_id(team_id):
@@ -120,12 +112,11 @@ def delete(team_id: str) -> None:
     parts().accounts.teams.delete(team_id, by=signed_in(), deadline=deadline())
 
 
-@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["PUT"], parameters=IDS)
-@blueprint.arguments(MemberBody())
+@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["PUT"])
+@blueprint.reads(MemberBody())
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team, or no such user.")
-@blueprint.refuses(409, "The team would have no owner left.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(409, "The team would have no owner left.", 503)
 def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
     """Make a user a member or an owner; for owners and staff."""
     _refuse_no_ids(team_id, user_id)
@@ -133,11 +124,10 @@ def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
     parts().accounts.teams.put_member(team_id, user_id, role, by=signed_in(), deadline=deadline())
 
 
-@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["DELETE"], parameters=IDS)
+@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["DELETE"])
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team, or the user is not in it.")
-@blueprint.refuses(409, "The team would have no owner left.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(409, "The team would have no owner left.", 503)
 def remove_member(team_id: str, user_id: str) -> None:
     """Remove a user from a team; for owners, staff and that user."""
     _refuse_no_ids(team_id, user_id)

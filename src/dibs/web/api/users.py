@@ -23,7 +23,6 @@ from dibs.web.api.schemas import (
     UserPage,
     UserQuery,
     UserSchema,
-    id_in_path,
     is_id,
 )
 from dibs.web.http import cookies
@@ -61,7 +60,7 @@ blueprint = Blueprint(
 @blueprint.route("/users", Route(admits="reader", limit="rest"))
 @blueprint.arguments(UserQuery(), location="query")
 @blueprint.response(200, UserPage)
-@blueprint.refuses_usually(403, 422, 503)
+@blueprint.refuses(403, 422, 503)
 def users(page: dict[str, Any]) -> dict[str, Any]:
     """List users, page by page; for staff also those whose names begin alike."""
     refuse_unlisted()
@@ -81,7 +80,7 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/users/me", Route(admits="user", limit="rest"))
 @blueprint.response(200, UserSchema)
-@blueprint.refuses_usually(503)
+@blueprint.refuses(503)
 def me() -> dict[str, Any]:
     """Show the signed-in user."""
     try:
@@ -94,11 +93,10 @@ def me() -> dict[str, Any]:
     "/users/me", Route(admits="user", limit="register", credential="own"), methods=["PATCH"]
 )
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.arguments(ChangeBody())
+@blueprint.reads(ChangeBody())
 @blueprint.response(200, Changed, headers=LANGUAGE)
 @blueprint.refuses(403, "The current password is wrong or missing.")
-@blueprint.refuses(409, "The name is not available; `code` says why.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(409, "The name is not available; `code` says why.", 503)
 def change(body: dict[str, str]) -> Response:
     """Change the signed-in user's name, or their password, which ends all their sessions."""
     if "username" in body:
@@ -126,20 +124,16 @@ def _rename(name: str, hold: str | None) -> Response:
 
 @blueprint.route("/users/me", Route(admits="user", limit="rest"), methods=["DELETE"])
 @blueprint.response(204)
-@blueprint.refuses(409, "This user is the last owner of a team.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(409, "This user is the last owner of a team.", 503)
 def leave() -> Response:
     """Delete the signed-in user; their name is quarantined before somebody else can have it."""
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 
 
-@blueprint.route(
-    "/users/<user_id>", Route(admits="reader", limit="rest"), parameters=[id_in_path("user_id")]
-)
+@blueprint.route("/users/<user_id>", Route(admits="reader", limit="rest"))
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such user.", 503)
 def user(user_id: str) -> dict[str, Any]:
     """Show one user."""
     return _shown(_found(user_id))
@@ -149,14 +143,12 @@ def user(user_id: str) -> dict[str, Any]:
     "/users/<user_id>",
     Route(admits="staff", limit="rest"),
     methods=["PATCH"],
-    parameters=[id_in_path("user_id")],
 )
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.arguments(StaffChangeBody())
+@blueprint.reads(StaffChangeBody())
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(404, "There is no such user.")
+@blueprint.refuses(404, "There is no such user.", 503)
 @blueprint.refuses(409, "The name is not available, or nobody would be staff; `code` says why.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
 def change_user(body: dict[str, Any], user_id: str) -> dict[str, Any]:
     """Give a user another name, which may be reserved, or the staff role, or keep them out.
 
@@ -178,12 +170,10 @@ def change_user(body: dict[str, Any], user_id: str) -> dict[str, Any]:
     "/users/<user_id>",
     Route(admits="staff", limit="rest"),
     methods=["DELETE"],
-    parameters=[id_in_path("user_id")],
 )
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses(409, "This user is the last owner of a team, or the last staff member.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(409, "This user is the last owner of a team, or the last staff member.", 503)
 def delete_user(user_id: str) -> Response:
     """Delete a user; their name is quarantined before somebody else can have it."""
     _found(user_id)
@@ -195,11 +185,9 @@ def delete_user(user_id: str) -> Response:
     "/users/<user_id>/sessions",
     Route(admits="staff", limit="rest"),
     methods=["DELETE"],
-    parameters=[id_in_path("user_id")],
 )
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such user.", 503)
 def sign_out_user(user_id: str) -> Response:
     """End all sessions of a user, and recovery links that were not used."""
     _found(user_id)
@@ -210,7 +198,7 @@ def sign_out_user(user_id: str) -> Response:
 @blueprint.route("/events", Route(admits="staff", limit="rest"))
 @blueprint.arguments(EventQuery(), location="query")
 @blueprint.response(200, EventPage)
-@blueprint.refuses_usually(403, 422, 503)
+@blueprint.refuses(403, 422, 503)
 def events(page: dict[str, Any]) -> dict[str, Any]:
     """List what was done to accounts, the newest first, page by page."""
     limit = page["limit"]
@@ -240,8 +228,7 @@ def events(page: dict[str, Any]) -> dict[str, Any]:
 )
 @blueprint.response(200, UserSchema)
 @blueprint.alt_response(308, description="The user has another name now.", headers=LOCATION)
-@blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such user.", 503)
 def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
     """Show the user with this name, in any spelling; a look-alike is somebody else.
 

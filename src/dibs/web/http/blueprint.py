@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
-from dibs.web.api.schemas import Problem
+from dibs.web.api.schemas import Problem, id_in_path
 from dibs.web.http.auth import login_optional, login_required, staff_required
 from dibs.web.http.cookies import CSRF_HEADER
 from dibs.web.http.current import deadline as deadline
@@ -35,24 +37,21 @@ LANGUAGE = {
     "Content-Language": {"description": "The language of the answer.", "schema": TEXT},
     "Vary": {"schema": TEXT},
 }
-ACCEPT_LANGUAGE = {
-    "in": "header",
-    "name": "Accept-Language",
-    "description": "The language of the answer: en, zh or ja.",
-    "schema": {**TEXT, "examples": ["zh-CN, en;q=0.5"]},
-}
-SUGGESTIONS = {
-    "in": "query",
-    "name": "suggestions",
-    "description": "0 for an answer without suggestions.",
-    "schema": {**TEXT, "examples": ["0"]},
-}
-CSRF = {
-    "in": "header",
-    "name": CSRF_HEADER,
-    "description": "The value of the cookie dibs_csrf; only needed with cookies.",
-    "schema": TEXT,
-}
+
+
+def sent(place: str, name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """How the OpenAPI page has a text that comes in a header or in the query."""
+    return {"in": place, "name": name, "description": description, "schema": TEXT | schema}
+
+
+ACCEPT_LANGUAGE = sent(
+    "header",
+    "Accept-Language",
+    "The language of the answer: en, zh or ja.",
+    examples=["zh-CN, en;q=0.5"],
+)
+SUGGESTIONS = sent("query", "suggestions", "0 for an answer without suggestions.", examples=["0"])
+CSRF = sent("header", CSRF_HEADER, "The value of the cookie dibs_csrf; only needed with cookies.")
 # The names under which the OpenAPI page has these ways to log in; see `dibs.web`.
 SCHEMES: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 
@@ -68,6 +67,15 @@ USUAL = {
     503: "The database cannot answer; see Retry-After.",
 }
 HEADERS: dict[int, dict[str, Any]] = {401: CHALLENGE, 409: RETRY_AFTER, 503: RETRY_AFTER}
+BODIES = (400, 413, 415, 422)
+"""With which a body is refused that cannot be read."""
+
+DOORS: dict[str, tuple[Callable[[Any], Any], list[dict[str, list[str]]]]] = {
+    "user": (login_required, SCHEMES),
+    "reader": (login_optional, [{}, *SCHEMES]),
+    "staff": (staff_required, SCHEMES),
+}
+"""Of whom a route admits: what lets them in, and how that is documented."""
 
 
 def described(view: View, *decorators: Callable[[View], Any]) -> View:
@@ -101,31 +109,43 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
         # follows; classes it does not copy. That took a sixth of all that a start imports.
         return type(schema) if isinstance(schema, Problem) else schema
 
-    def refuses(self, status: int, description: str = "") -> Callable[[View], View]:
-        """Document an error that a view may answer with."""
-        note = self.alt_response(
-            status,
-            schema=Problem,
-            content_type=CONTENT_TYPE,
-            description=description or USUAL[status],
-            headers=LANGUAGE | HEADERS.get(status, {}),
-        )
+    def refuses(self, *said: int | str) -> Callable[[View], View]:
+        """Document errors that a view may answer with.
+
+        Args:
+            said: Statuses. A sentence behind one is what it means here; else it means what it
+                means everywhere.
+        """
 
         def decorate(view: View) -> View:
-            # The note alone: six functions around a view, each of which looks whether it is
-            # asynchronous, are a twentieth of what a registration costs beside its hash.
-            view._apidoc = note(view)._apidoc  # type: ignore[attr-defined]
+            for status, own in zip(said, (*said[1:], 0), strict=True):
+                if isinstance(status, str):
+                    continue
+                note = self.alt_response(
+                    status,
+                    schema=Problem,
+                    content_type=CONTENT_TYPE,
+                    description=own if isinstance(own, str) else USUAL[status],
+                    headers=LANGUAGE | HEADERS.get(status, {}),
+                )
+                # The note alone: six functions around a view, each of which looks whether it is
+                # asynchronous, are a twentieth of what a registration costs beside its hash.
+                view._apidoc = note(view)._apidoc  # type: ignore[attr-defined]
             return view
 
         return decorate
 
-    def refuses_usually(self, *statuses: int) -> Callable[[View], View]:
-        """Document errors that mean here what they mean everywhere."""
+    def reads(self, body: type[Schema] | Schema, **options: Any) -> Callable[[View], View]:
+        """Have a view be given the fields of the body, and document how bodies are refused.
+
+        What `refuses` says below it goes before that.
+        """
 
         def decorate(view: View) -> View:
-            for status in statuses:
-                view = self.refuses(status)(view)
-            return view
+            noted = getattr(view, "_apidoc", {}).get("response", {}).get("responses", {})
+            refused = [one for one in BODIES if one not in noted]
+            read: View = self.arguments(body, **options)(self.refuses(*refused)(view))
+            return read
 
         return decorate
 
@@ -135,39 +155,27 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
         The door is in front of all else that is put around the view: no body is read before.
 
         Args:
-            rule: The address.
+            rule: The address; what of it is called `..._id` is described as an id.
             route: What it says of itself.
             options: See flask-smorest.
         """
+        if ids := re.findall(r"<(\w+_id)>", rule):
+            options["parameters"] = [id_in_path(one) for one in ids]
         register: Callable[[View], View] = super().route(rule, tags=[self.title], **options)
         changes = not SAFE.issuperset(options.get("methods", ("GET",)))
 
         def decorate(view: View) -> View:
             says(route)(view)
-            match route.admits:
-                case "user":
-                    view = self._login(login_required, SCHEMES, changes=changes)(view)
-                case "reader":
-                    view = self._login(login_optional, [{}, *SCHEMES], changes=False)(view)
-                case "staff":
-                    view = self._login(staff_required, SCHEMES, changes=changes)(view)
-            return register(view)  # who may be an asker, settings say: see `init_proofs`
-
-        return decorate
-
-    def _login(
-        self, check: Callable[[View], View], schemes: list[dict[str, list[str]]], *, changes: bool
-    ) -> Callable[[View], View]:
-        def decorate(view: View) -> View:
-            noted: dict[str, Any] = getattr(view, "_apidoc", {})
+            if route.admits not in DOORS:
+                return register(view)  # who may be an asker, settings say: see `init_proofs`
+            door, schemes = DOORS[route.admits]
             said: dict[str, Any] = {"security": schemes}
             if changes:
+                noted: dict[str, Any] = getattr(view, "_apidoc", {})
                 # A list that is given again takes the place of the earlier one.
-                sent = noted.get("manual_doc", {}).get("parameters", [])
-                said["parameters"] = [*sent, CSRF]
+                said["parameters"] = [*noted.get("manual_doc", {}).get("parameters", []), CSRF]
                 if HTTPStatus.FORBIDDEN not in noted["response"]["responses"]:
-                    view = self.refuses(HTTPStatus.FORBIDDEN)(view)
-            documented = self.doc(**said)(self.refuses(HTTPStatus.UNAUTHORIZED)(view))
-            return check(documented)
+                    view = self.refuses(403)(view)
+            return register(door(self.doc(**said)(self.refuses(401)(view))))
 
         return decorate
