@@ -176,6 +176,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
                 said["parameters"] = [*noted.get("manual_doc", {}).get("parameters", []), CSRF]
                 if HTTPStatus.FORBIDDEN not in noted["response"]["responses"]:
                     view = self.refuses(403)(view)
-            return register(door(self.doc(**said)(self.refuses(401)(view))))
+            view = door(self.doc(**said)(self.refuses(401)(view)))
+            return register(view)
 
         return decorate
