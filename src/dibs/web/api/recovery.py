@@ -8,11 +8,12 @@ from http import HTTPStatus
 from queue import Full, Queue
 from typing import Any, cast
 
-from flask import Flask, Response, current_app, jsonify
+from flask import Flask, Response, current_app
 
 from dibs.accounts.recovery import LINK_SECONDS
 from dibs.errors import DibsError, InvalidName, Overloaded, UserNotFound
 from dibs.signals import ResetRequest, reset_requested, tell
+from dibs.web.api.representations import is_id
 from dibs.web.api.schemas import (
     AskBody,
     CodeBody,
@@ -21,13 +22,12 @@ from dibs.web.api.schemas import (
     Done,
     LinkBody,
     LinkSchema,
-    is_id,
 )
 from dibs.web.api.users import CHANGED
 from dibs.web.http.auth import signed_in
 from dibs.web.http.blueprint import LANGUAGE, Blueprint, deadline, parts
+from dibs.web.http.bodies import answered, done
 from dibs.web.http.route import Route
-from dibs.web.i18n import localised, say
 
 ASKED = (
     "If there is such an account, and this service knows how to reach you, a link is on its way."
@@ -61,7 +61,7 @@ def by_code(body: dict[str, str]) -> Response:
     parts().accounts.recovery.by_code(
         body["username"], body["code"], body["password"], deadline=deadline()
     )
-    return _done(CHANGED)
+    return done(CHANGED)
 
 
 @blueprint.route("/recover/link", Route(admits="anybody", limit="login"), methods=["POST"])
@@ -71,7 +71,7 @@ def by_code(body: dict[str, str]) -> Response:
 def by_link(body: dict[str, str]) -> Response:
     """Set a new password by the token of a recovery link, and end all sessions."""
     parts().accounts.recovery.by_link(body["token"], body["password"], deadline=deadline())
-    return _done(CHANGED)
+    return done(CHANGED)
 
 
 @blueprint.route("/recover/request", Route(admits="anybody", limit="login"), methods=["POST"])
@@ -81,7 +81,7 @@ def by_link(body: dict[str, str]) -> Response:
 def request_link(body: dict[str, str]) -> Response:
     """Ask for a recovery link, where the app sends links; the answer is always the same."""
     ask(body["username"])
-    return _done(ASKED, HTTPStatus.ACCEPTED)
+    return done(ASKED, HTTPStatus.ACCEPTED)
 
 
 @blueprint.route(
@@ -97,7 +97,7 @@ def make_codes(body: dict[str, str]) -> Response:
     codes = parts().accounts.recovery.make_codes(
         signed_in().user_id, current=body["password"], deadline=deadline()
     )
-    return _secret(codes=codes)
+    return _shown_once(codes=codes)
 
 
 @blueprint.route(
@@ -112,21 +112,11 @@ def make_link(user_id: str) -> Response:
     if not is_id(user_id):
         raise UserNotFound
     token = parts().accounts.recovery.make_link(user_id, deadline=deadline())
-    return _secret(token=token, expires_in=LINK_SECONDS)
+    return _shown_once(token=token, expires_in=LINK_SECONDS)
 
 
-def _secret(**shown: Any) -> Response:
-    response = jsonify(shown)
-    response.status_code = HTTPStatus.CREATED
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _done(message: str, status: int = HTTPStatus.OK) -> Response:
-    response = jsonify(message=say(message))
-    response.status_code = status
-    response.headers.update(localised())
-    return response
+def _shown_once(**secret: Any) -> Response:
+    return answered(HTTPStatus.CREATED, {"Cache-Control": "no-store"}, secret)
 
 
 # --- asking for a link ---------------------------------------------------------

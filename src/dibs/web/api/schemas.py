@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, get_args
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
@@ -10,6 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from dibs.names import DEFAULT_POLICY, NamePolicy
 from dibs.store.accounts.recoveries import EventKind
+from dibs.web.api.representations import ID, is_id
 from dibs.web.checks import MAX_CHECKED
 from dibs.web.http.fields import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names, Number
 
@@ -42,13 +42,7 @@ NAMESPACE = {
 }
 """Those of DIBS_NAMESPACE and DIBS_NAMESPACES, some of which may be a beginning and a star."""
 MAX_PAGE = 100
-ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 ROLES = ("owner", "member")
-
-
-def is_id(text: str) -> bool:
-    """Whether it can be an id; what cannot is not asked for: a NUL is an error to PostgreSQL."""
-    return re.fullmatch(ID, text) is not None
 
 
 def id_in_path(name: str) -> dict[str, object]:

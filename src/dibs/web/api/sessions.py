@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, request
 
 from dibs.accounts.login import Tokens
 from dibs.errors import SessionNotFound, Unauthenticated
+from dibs.web.api.representations import is_id
 from dibs.web.api.schemas import (
     Done,
     KeySet,
@@ -15,13 +16,13 @@ from dibs.web.api.schemas import (
     RefreshBody,
     SessionList,
     TokenSchema,
-    is_id,
 )
 from dibs.web.http import cookies
 from dibs.web.http.auth import bearer, signed_in
 from dibs.web.http.blueprint import CSRF, LANGUAGE, Blueprint, deadline, parts
+from dibs.web.http.bodies import answered, done
 from dibs.web.http.route import Route
-from dibs.web.i18n import iso, localised, say
+from dibs.web.i18n import iso
 
 LOGGED_OUT = "You are signed out."
 LOGGED_OUT_EVERYWHERE = "You are signed out on every device."
@@ -79,7 +80,7 @@ def refresh(body: dict[str, str]) -> Response:
 def logout() -> Response:
     """End this session."""
     parts().accounts.logins.logout(signed_in(), deadline=deadline())
-    return _gone(LOGGED_OUT)
+    return cookies.drop(done(LOGGED_OUT))
 
 
 @blueprint.route("/logout/all", Route(admits="user", limit="rest"), methods=["POST"])
@@ -88,7 +89,7 @@ def logout() -> Response:
 def logout_all() -> Response:
     """End all sessions of the signed-in user."""
     parts().accounts.logins.logout_all(signed_in().user_id, deadline=deadline())
-    return _gone(LOGGED_OUT_EVERYWHERE)
+    return cookies.drop(done(LOGGED_OUT_EVERYWHERE))
 
 
 @blueprint.route("/sessions", Route(admits="user", limit="rest"))
@@ -143,14 +144,5 @@ def _answer(tokens: Tokens, *, as_cookies: bool = False) -> Response:
         shown["access_token"] = tokens.access_token
         shown["refresh_token"] = tokens.refresh_token
         shown["token_type"] = "Bearer"  # noqa: S105  # a kind of token, no token
-    response = jsonify(shown)
-    if as_cookies:
-        cookies.put(response, tokens, shown["csrf_token"])
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _gone(message: str) -> Response:
-    response = jsonify(message=say(message))
-    response.headers.update(localised())
-    return cookies.drop(response)
+    response = answered(200, {"Cache-Control": "no-store"}, shown)
+    return cookies.put(response, tokens, shown["csrf_token"]) if as_cookies else response

@@ -9,14 +9,13 @@ from flask import request, url_for
 from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
 from dibs.web.api.registration import LOCATION, suggesting
-from dibs.web.api.representations import refuse_unlisted, team_shown, teams_shown
+from dibs.web.api.representations import is_id, paged, refuse_unlisted, team_shown, teams_shown
 from dibs.web.api.schemas import (
     MemberBody,
     PageQuery,
     TeamBody,
     TeamPage,
     TeamSchema,
-    is_id,
 )
 from dibs.web.http.auth import current_user, signed_in
 from dibs.web.http.blueprint import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
@@ -48,18 +47,14 @@ blueprint = Blueprint("dibs_teams", __name__, title="Teams", description="Teams 
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create a team, owned by the signed-in user. Users and teams never share a name."""
     key, name, owner = idempotency_key(), body["name"], signed_in()
+    by_whom = (owner.user_id.encode(), key.encode())
     speak_of_teams()
     try:
         with suggesting(name, key):
             team = parts().accounts.teams.create(
                 name,
                 owner=owner,
-                request=(
-                    b"POST /teams",
-                    owner.user_id.encode(),
-                    key.encode(),
-                    request.get_data(),
-                ),
+                request=(b"POST /teams", *by_whom, request.get_data()),
                 repeatable=is_repeatable(),
                 deadline=deadline(),
             )
@@ -78,13 +73,11 @@ def teams(page: dict[str, Any]) -> dict[str, Any]:
     """List teams, page by page."""
     refuse_unlisted()
     limit = page["limit"]
-    found = parts().accounts.teams.rows.page(
-        limit=limit + 1, after=page["after"], deadline=deadline()
+    rows = parts().accounts.teams.rows
+    shown, following = paged(
+        rows.page(limit=limit + 1, after=page["after"], deadline=deadline()), limit
     )
-    return {
-        "items": teams_shown(found[:limit]),
-        "next": found[limit - 1].id if len(found) > limit else None,
-    }
+    return {"items": teams_shown(shown), "next": following}
 
 
 @blueprint.route("/teams/<team_id>", Route(admits="reader", limit="rest"))

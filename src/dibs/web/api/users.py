@@ -5,14 +5,20 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, jsonify, redirect, url_for
+from flask import Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from dibs.accounts.policy import STAFF
 from dibs.errors import InvalidName, NotAllowed, SessionEnded, UserNotFound
-from dibs.store import UserRow
 from dibs.web.api.registration import LOCATION, suggesting
-from dibs.web.api.representations import moved_to, refuse_unlisted, users_shown
+from dibs.web.api.representations import (
+    moved_to,
+    paged,
+    refuse_unlisted,
+    user_of,
+    user_shown,
+    users_shown,
+)
 from dibs.web.api.schemas import (
     NAME_FORMAT,
     ChangeBody,
@@ -23,7 +29,6 @@ from dibs.web.api.schemas import (
     UserPage,
     UserQuery,
     UserSchema,
-    is_id,
 )
 from dibs.web.http import cookies
 from dibs.web.http.auth import signed_in
@@ -35,8 +40,9 @@ from dibs.web.http.blueprint import (
     deadline,
     parts,
 )
+from dibs.web.http.bodies import done
 from dibs.web.http.route import Route
-from dibs.web.i18n import iso, localised, say
+from dibs.web.i18n import iso
 
 CHANGED = "The password was changed. Please sign in again."
 RENAMED = "The username was changed."
@@ -66,16 +72,10 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
     refuse_unlisted()
     if page["name"] and signed_in().role != STAFF:
         raise NotAllowed
-    limit = page["limit"]
-    # One more than is shown tells whether there is a next page.
-    found = parts().accounts.staff.find(
-        page["name"], after=page["after"], limit=limit + 1, deadline=deadline()
-    )
-    page_of_them = found[:limit]
-    return {
-        "items": users_shown(page_of_them),
-        "next": page_of_them[-1].id if len(found) > limit else None,
-    }
+    find, name, limit = parts().accounts.staff.find, page["name"], page["limit"]
+    found = find(name, after=page["after"], limit=limit + 1, deadline=deadline())
+    shown, following = paged(found, limit)
+    return {"items": users_shown(shown), "next": following}
 
 
 @blueprint.route("/users/me", Route(admits="user", limit="rest"))
@@ -84,7 +84,7 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
 def me() -> dict[str, Any]:
     """Show the signed-in user."""
     try:
-        return _shown(_found(signed_in().user_id))
+        return user_shown(user_of(signed_in().user_id))
     except UserNotFound as error:  # they have deleted themselves a moment ago
         raise SessionEnded from error
 
@@ -107,9 +107,7 @@ def change(body: dict[str, str]) -> Response:
         new=body["password"],
         deadline=deadline(),
     )
-    response = jsonify(message=say(CHANGED))
-    response.headers.update(localised())
-    return cookies.drop(response)
+    return cookies.drop(done(CHANGED))
 
 
 def _rename(name: str, hold: str | None) -> Response:
@@ -117,9 +115,7 @@ def _rename(name: str, hold: str | None) -> Response:
         renamed = parts().renames.rename(
             name, user_id=signed_in().user_id, hold=hold, deadline=deadline()
         )
-    response = jsonify(message=say(RENAMED), username=renamed.became)
-    response.headers.update(localised())
-    return response
+    return done(RENAMED, username=renamed.became)
 
 
 @blueprint.route("/users/me", Route(admits="user", limit="rest"), methods=["DELETE"])
@@ -136,14 +132,10 @@ def leave() -> Response:
 @blueprint.refuses(404, "There is no such user.", 503)
 def user(user_id: str) -> dict[str, Any]:
     """Show one user."""
-    return _shown(_found(user_id))
+    return user_shown(user_of(user_id))
 
 
-@blueprint.route(
-    "/users/<user_id>",
-    Route(admits="staff", limit="rest"),
-    methods=["PATCH"],
-)
+@blueprint.route("/users/<user_id>", Route(admits="staff", limit="rest"), methods=["PATCH"])
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
 @blueprint.reads(StaffChangeBody())
 @blueprint.response(200, UserSchema)
@@ -155,7 +147,7 @@ def change_user(body: dict[str, Any], user_id: str) -> dict[str, Any]:
     One after the other, in this order; what is refused ends it. Asking again is safe.
     """
     staff, ends = parts().accounts.staff, deadline()
-    _found(user_id)
+    user_of(user_id)
     if "username" in body:
         with suggesting(body["username"]):
             parts().renames.rename(body["username"], user_id=user_id, by_staff=True, deadline=ends)
@@ -163,20 +155,16 @@ def change_user(body: dict[str, Any], user_id: str) -> dict[str, Any]:
         staff.set_role(user_id, body["role"], deadline=ends)
     if "disabled" in body:
         staff.set_disabled(user_id, disabled=body["disabled"], deadline=ends)
-    return _shown(_found(user_id))
+    return user_shown(user_of(user_id))
 
 
-@blueprint.route(
-    "/users/<user_id>",
-    Route(admits="staff", limit="rest"),
-    methods=["DELETE"],
-)
+@blueprint.route("/users/<user_id>", Route(admits="staff", limit="rest"), methods=["DELETE"])
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such user.")
 @blueprint.refuses(409, "This user is the last owner of a team, or the last staff member.", 503)
 def delete_user(user_id: str) -> Response:
     """Delete a user; their name is quarantined before somebody else can have it."""
-    _found(user_id)
+    user_of(user_id)
     parts().accounts.staff.delete(user_id, deadline=deadline())
     return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -190,7 +178,7 @@ def delete_user(user_id: str) -> Response:
 @blueprint.refuses(404, "There is no such user.", 503)
 def sign_out_user(user_id: str) -> Response:
     """End all sessions of a user, and recovery links that were not used."""
-    _found(user_id)
+    user_of(user_id)
     parts().accounts.staff.sign_out(user_id, deadline=deadline())
     return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -201,10 +189,9 @@ def sign_out_user(user_id: str) -> Response:
 @blueprint.refuses(403, 422, 503)
 def events(page: dict[str, Any]) -> dict[str, Any]:
     """List what was done to accounts, the newest first, page by page."""
-    limit = page["limit"]
-    found = parts().accounts.recovery.ways.events(
-        page["user"], after=page["after"], limit=limit + 1, deadline=deadline()
-    )
+    find, user_id, limit = parts().accounts.recovery.ways.events, page["user"], page["limit"]
+    found = find(user_id, after=page["after"], limit=limit + 1, deadline=deadline())
+    events, following = paged(found, limit)
     return {
         "items": [
             {
@@ -215,9 +202,9 @@ def events(page: dict[str, Any]) -> dict[str, Any]:
                 "actor": one.actor,
                 "request_id": one.request_id,
             }
-            for one in found[:limit]
+            for one in events
         ],
-        "next": found[limit - 1].id if len(found) > limit else None,
+        "next": following,
     }
 
 
@@ -241,7 +228,7 @@ def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
     if row is None or row.owner_kind != "user":
         raise UserNotFound
     if row.state == "owned":
-        return _shown(_found(str(row.owner)))
+        return user_shown(user_of(str(row.owner)))
     now = moved_to(row)
     if now is None:
         raise UserNotFound
@@ -249,20 +236,3 @@ def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
     # A 308 may be kept for ever (RFC 9110, 15.4.9), and the name may become somebody else's.
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _found(user_id: str) -> UserRow:
-    if not is_id(user_id):
-        raise UserNotFound
-    namespace = parts().settings.namespace
-    found = parts().store.user(user_id, namespace=namespace, deadline=deadline())
-    if found is None:
-        raise UserNotFound
-    return found
-
-
-def _shown(user: UserRow) -> dict[str, Any]:
-    shown = users_shown([user])
-    if not shown:
-        raise UserNotFound
-    return shown[0]

@@ -9,8 +9,7 @@ from flask import Response, request, url_for
 from dibs.errors import InvalidName, SessionEnded, SessionNotFound
 from dibs.names import sign_in_form
 from dibs.web.api.registration import suggesting
-from dibs.web.api.representations import users_shown
-from dibs.web.api.schemas import is_id
+from dibs.web.api.representations import is_id, users_shown
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.i18n import iso

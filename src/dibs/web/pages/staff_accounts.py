@@ -6,7 +6,7 @@ from flask import Response, request, url_for
 
 from dibs.accounts.policy import STAFF
 from dibs.web.api.registration import suggesting
-from dibs.web.api.schemas import is_id
+from dibs.web.api.representations import is_id
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.pages import figures

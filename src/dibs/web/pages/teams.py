@@ -9,8 +9,7 @@ from flask import Response, request, url_for
 from dibs.errors import TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
 from dibs.web.api.registration import suggesting
-from dibs.web.api.representations import user_id_of
-from dibs.web.api.schemas import is_id
+from dibs.web.api.representations import is_id, user_id_of
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
