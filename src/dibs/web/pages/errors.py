@@ -93,8 +93,7 @@ def from_http(error: HTTPException) -> Response:
 
 def _form_of_it() -> Response | None:
     """Redirect to the page of a form: a refused form leaves its own address in the browser."""
-    adapter = current_app.create_url_adapter(request)
-    path = request.path
+    adapter, path = current_app.create_url_adapter(request), request.path
     while adapter and path.strip("/"):
         path = path.rpartition("/")[0]
         with suppress(HTTPException, RoutingException):
@@ -111,14 +110,9 @@ def _is_page() -> bool:
     first = _first(request.path)
     if first.startswith("@"):
         return True
-    owners = {
-        rule.endpoint.rpartition(".")[0]
-        for rule in current_app.url_map.iter_rules()
-        if _first(rule.rule) == first
-    }
-    if owners:
-        return owners == {blueprint.name}
-    return _wants_html()
+    rules = [one for one in current_app.url_map.iter_rules() if _first(one.rule) == first]
+    owners = {rule.endpoint.rpartition(".")[0] for rule in rules}
+    return owners == {blueprint.name} if owners else _wants_html()
 
 
 def _wants_html() -> bool:

@@ -1,21 +1,18 @@
-"""Pages for who has lost a password, and for who wants to be ready for that."""
+"""Pages for who has lost a password."""
 
 from __future__ import annotations
 
-from flask import Response, request, url_for
+from flask import Response, request
 
 from dibs.accounts.recovery import RecoveryFailed
 from dibs.web.api import recovery
 from dibs.web.http.current import deadline, parts
-from dibs.web.http.route import Route, says
-from dibs.web.pages.account import account_page
-from dibs.web.pages.base import blueprint, go, page
-from dibs.web.pages.browser_session import signed_in
-from dibs.web.pages.forms import Form, redisplays
+from dibs.web.pages.base import go, page
+from dibs.web.pages.forms import Form, Shown, sent, shows_form, takes_form
 from dibs.web.pages.sign_in import refuse_sign_in
-from dibs.web.pages.staff import seen_user, staff_page
 
 
+@shows_form("/forgot-password", "forgot", admits="anybody")
 def forgot_page(form: Form) -> Response:
     """The form with a code, and, where links are sent, the one that asks for a link."""
     refuse_sign_in()
@@ -28,39 +25,31 @@ def forgot_page(form: Form) -> Response:
     )
 
 
-@blueprint.get("/forgot-password")
-@says(Route(admits="anybody", limit="rest"))
-def forgot() -> Response:
-    """Show it."""
-    return forgot_page(Form())
-
-
-@blueprint.post("/forgot-password")
-@says(Route(admits="anybody", limit="login", credential="named", sent="form"))
-@redisplays(forgot_page, passwords="new_password", others={RecoveryFailed: "code"})
+@takes_form(
+    "/forgot-password",
+    Shown(forgot_page, passwords="new_password", others={RecoveryFailed: "code"}),
+    admits="anybody",
+    limit="login",
+    credential="named",
+)
 def do_recover() -> Response:
     """Set a new password by a code."""
-    parts().accounts.recovery.by_code(
-        request.form.get("username", ""),
-        request.form.get("code", ""),
-        request.form.get("new_password", ""),
-        deadline=deadline(),
-    )
-    return go("sign_in", "password", username=request.form.get("username", ""))
+    name, code, new = sent("username"), sent("code"), sent("new_password")
+    parts().accounts.recovery.by_code(name, code, new, deadline=deadline())
+    return go("sign_in", "password", username=name)
 
 
-@blueprint.post("/forgot-password/link")
-@says(Route(admits="anybody", limit="login", sent="form"))
-@redisplays(forgot_page)
+@takes_form("/forgot-password/link", forgot_page, admits="anybody", limit="login")
 def do_ask_link() -> Response:
     """Have the app send a link."""
     refuse_sign_in()
-    recovery.ask(request.form.get("username", ""))
+    recovery.ask(sent("username"))
     return go("sign_in", "asked")
 
 
+@shows_form("/new-password/<token>", "new_password", admits="anybody")
 def link_page(form: Form) -> Response:
-    """The form with a new password, behind a link."""
+    """The form with a new password, behind a link; whether that is good is said when it is used."""
     refuse_sign_in()
     return page(
         "new-password.html",
@@ -71,44 +60,13 @@ def link_page(form: Form) -> Response:
     )
 
 
-@blueprint.get("/new-password/<token>")
-@says(Route(admits="anybody", limit="rest"))
-def new_password(token: str) -> Response:
-    """Show it; whether the link is good is said when it is used."""
-    del token
-    return link_page(Form())
-
-
-@blueprint.post("/new-password/<token>")
-@says(Route(admits="anybody", limit="login", sent="form"))
-@redisplays(link_page, passwords="new_password")
+@takes_form(
+    "/new-password/<token>",
+    Shown(link_page, passwords="new_password"),
+    admits="anybody",
+    limit="login",
+)
 def do_new_password(token: str) -> Response:
     """Set a new password by a link."""
-    parts().accounts.recovery.by_link(
-        token, request.form.get("new_password", ""), deadline=deadline()
-    )
+    parts().accounts.recovery.by_link(token, sent("new_password"), deadline=deadline())
     return go("sign_in", "password")
-
-
-@blueprint.post("/account/codes")
-@says(Route(admits="user", limit="rest", credential="own", sent="form"))
-@redisplays(account_page)
-def do_make_codes() -> Response:
-    """Make codes and show them, this once."""
-    codes = parts().accounts.recovery.make_codes(
-        signed_in().user_id,
-        current=request.form.get("current_password", ""),
-        deadline=deadline(),
-    )
-    return page("codes.html", codes=codes)
-
-
-@blueprint.post("/staff/link")
-@says(Route(admits="staff", limit="rest", sent="form"))
-@redisplays(staff_page, names="")
-def do_make_link() -> Response:
-    """Make a link for a user, and show it, this once."""
-    user_id, row = seen_user()
-    token = parts().accounts.recovery.make_link(user_id, deadline=deadline())
-    link = url_for("dibs_pages.new_password", token=token, _external=True)
-    return page("recovery-link.html", name=row.display, link=link)

@@ -17,7 +17,7 @@ from dibs.web.http.current import deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
 from dibs.web.pages.base import ASKED, blueprint, go, go_out, go_to, is_open, page
-from dibs.web.pages.forms import Form, key_of_form, redisplays
+from dibs.web.pages.forms import Form, key_of_form, sent, shows, takes_form
 
 
 def sign_up_page(form: Form) -> Response:
@@ -52,19 +52,16 @@ def _filled_in(name: str, asked: dict[str, Any] | None) -> Form:
     return Form(typed=typed, broken={"username": said}, name="do_sign_up")
 
 
-@blueprint.get("/sign-up")
-@says(Route(admits="anybody", limit="check"))
+@shows("/sign-up", admits="anybody", limit="check")
 def sign_up() -> Response:
     """Show it, unless there is nothing to sign up for."""
     return go_to(landing()) if browser_session.visitor() else sign_up_page(Form())
 
 
-@blueprint.post("/sign-up")
-@says(Route(admits="anybody", limit="register", credential="chosen", sent="form"))
-@redisplays(sign_up_page)
+@takes_form("/sign-up", sign_up_page, admits="anybody", limit="register", credential="chosen")
 def do_sign_up() -> Response:
     """Register, and log in."""
-    name, password = request.form.get("username", ""), request.form.get("password") or None
+    name, password = sent("username"), sent("password") or None
     key, repeatable = key_of_form()
     with suggesting(name, key):
         user = parts().registration.register(
@@ -79,7 +76,7 @@ def do_sign_up() -> Response:
     # They have their name, whatever becomes of the login.
     with suppress(LoginFailed, Overloaded, StoreUnavailable):
         _log_in(user.username, password)
-        return go_to(local(request.form.get("next")) or landing(), "registered")
+        return go_to(local(sent("next")) or landing(), "registered")
     return go("sign_in", "registered", username=user.username)
 
 
@@ -91,11 +88,7 @@ class NoSignIn(DibsError):
 
 
 def refuse_sign_in() -> None:
-    """See that there is something to sign in with.
-
-    Raises:
-        NoSignIn: There is not.
-    """
+    """See that there is something to sign in with; `NoSignIn` if there is not."""
     if not parts().settings.hashes:
         raise NoSignIn
 
@@ -111,8 +104,7 @@ def sign_in_page(form: Form) -> Response:
     )
 
 
-@blueprint.get("/sign-in")
-@says(Route(admits="anybody", limit="rest"))
+@shows("/sign-in", admits="anybody")
 def sign_in() -> Response:
     """Show it, unless they are logged in."""
     if browser_session.visitor():
@@ -120,14 +112,12 @@ def sign_in() -> Response:
     return sign_in_page(Form())
 
 
-@blueprint.post("/sign-in")
-@says(Route(admits="anybody", limit="login", credential="named", sent="form"))
-@redisplays(sign_in_page)
+@takes_form("/sign-in", sign_in_page, admits="anybody", limit="login", credential="named")
 def do_sign_in() -> Response:
     """Log in, by any spelling of the name."""
     refuse_sign_in()
-    _log_in(request.form.get("username", ""), request.form.get("password", ""))
-    return go_to(local(request.form.get("next")) or landing())
+    _log_in(sent("username"), sent("password"))
+    return go_to(local(sent("next")) or landing())
 
 
 @blueprint.post("/sign-out")
@@ -164,17 +154,13 @@ def local(address: str | None) -> str | None:
 
 def _log_in(name: str, password: str) -> None:
     """Begin a session and end the browser's previous one, which nobody could end later."""
-    tokens = parts().accounts.logins.login(
-        name,
-        password,
-        device=request.headers.get("User-Agent", ""),
-        deadline=deadline(),
-    )
+    logins, device = parts().accounts.logins, request.headers.get("User-Agent", "")
+    tokens = logins.login(name, password, device=device, deadline=deadline())
     before = browser_session.visitor()
     browser_session.sign_in(tokens)
     if before is not None:
         with suppress(StoreUnavailable):
-            parts().accounts.logins.logout(before, deadline=deadline())
+            logins.logout(before, deadline=deadline())
 
 
 FRONT = "dibs_pages.home"
