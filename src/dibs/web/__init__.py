@@ -7,9 +7,9 @@ the whole API takes an extra.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Flask, request_started
 from werkzeug.routing import BaseConverter
 
 from dibs.config.extras import needs
@@ -57,7 +57,6 @@ def register_blueprints(
     from dibs.web.api import names
     from dibs.web.http.auth import init_proofs
     from dibs.web.http.headers import init_cors
-    from dibs.web.http.hosting import stand_apart
     from dibs.web.http.limits import init_limits
     from dibs.web.http.route import refuse_silent
 
@@ -87,6 +86,24 @@ def register_blueprints(
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)
     parts.registry.reserve_routes(_first_parts(app))
+
+
+def stand_apart(app: Flask, endpoints: Collection[str]) -> None:
+    """Have these routes of dibs be asked for no token of Flask-WTF's: they have their own.
+
+    Its CSRFProtect may come to the app later than dibs does. That a request has started is told
+    before all that a host has be asked first, in whatever order it was put there.
+    """
+
+    def exempt(*_: Any, **__: Any) -> None:
+        request_started.disconnect(exempt, app)
+        state_of(app).exempt = None
+        if (protection := app.extensions.get("csrf")) is not None:
+            for endpoint in endpoints:
+                protection.exempt(app.view_functions[endpoint])
+
+    state_of(app).exempt = exempt  # a signal keeps nobody alive
+    request_started.connect(exempt, app)
 
 
 def _introduce(app: Flask, parts: Parts) -> None:

@@ -29,7 +29,7 @@ from dibs.web.http.blueprint import (
     described,
     parts,
 )
-from dibs.web.http.openapi import DibsApi, Proofs, Refusals
+from dibs.web.http.openapi import DibsApi, OfRoutes
 from dibs.web.http.route import Route
 from dibs.wiring import Parts
 
@@ -123,7 +123,7 @@ def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str,
     """
     settings = parts.settings
     parts.accounts  # noqa: B018  # says now, and not to a user, what is wrong with a setting
-    plugins = [Refusals(app), Proofs(app, settings.check)]
+    plugins = [OfRoutes(app, settings.check)]
     finish = partial(_finish, policy=parts.parser.policy, password=settings.password)
     api = DibsApi(app, url_prefix, finish, tags=TAGS, extra_plugins=plugins)
     # Without passwords there is no login, and none is lost.

@@ -14,7 +14,7 @@ from flask_smorest.spec import openapi_cli
 from dibs.state import state_of
 from dibs.web.api.schemas import Problem
 from dibs.web.http.auth import HOLD_TOKEN
-from dibs.web.http.blueprint import CHALLENGE, CSRF, SCHEMES, USUAL, Blueprint
+from dibs.web.http.blueprint import CHALLENGE, CSRF, SCHEMES, USUAL, Blueprint, sent
 from dibs.web.http.problems import CONTENT_TYPE
 from dibs.web.http.route import route_of
 
@@ -126,6 +126,7 @@ class DibsApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         """Leave them to `dibs.web.http.problems`."""
 
 
+PROBLEM = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 WHOLE = {"schema": {"type": "integer"}}
 FIELD = {"schema": {"type": "string"}}
 DRAFT = "As in draft-ietf-httpapi-ratelimit-headers-11."
@@ -138,44 +139,15 @@ TOO_MANY = {
         "Content-Language": {"description": "The language of the answer.", **FIELD},
         "Vary": FIELD,
     },
-    "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    "content": PROBLEM,
 }
+HOLD = sent("header", HOLD_TOKEN, "The token of a hold, instead of an access token.")
 
 
-class Refusals(BasePlugin):
-    """Adds the 429 to each operation that has limits, so that no view has to.
+class OfRoutes(BasePlugin):
+    """Adds to operations what their routes say, so that no view has to.
 
-    Args:
-        app: Whose routes are described.
-    """
-
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-
-    def operation_helper(
-        self,
-        path: str | None = None,
-        operations: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """See apispec."""
-        del path
-        route = route_of(self._app.view_functions[kwargs["rule"].endpoint])
-        if route is not None and route.limit is not None:
-            for operation in (operations or {}).values():
-                operation.setdefault("responses", {})["429"] = TOO_MANY
-
-
-HOLD = {
-    "in": "header",
-    "name": HOLD_TOKEN,
-    "description": "The token of a hold, instead of an access token.",
-    **FIELD,
-}
-
-
-class Proofs(BasePlugin):
-    """Adds to each check of names what DIBS_CHECK has it ask for.
+    To each that has limits the 429, and to each check of names what DIBS_CHECK has it ask for.
 
     Args:
         app: Whose routes are described.
@@ -194,25 +166,23 @@ class Proofs(BasePlugin):
         """See apispec."""
         del path
         route = route_of(self._app.view_functions[kwargs["rule"].endpoint])
-        if self._mode in ("token", "staff") and route is not None and route.admits == "asker":
-            for method, operation in (operations or {}).items():
-                self._add(method, operation)
+        for method, operation in (operations or {}).items():
+            if route is not None and route.limit is not None:
+                operation.setdefault("responses", {})["429"] = TOO_MANY
+            if route is not None and route.admits == "asker" and self._mode in ("token", "staff"):
+                self._add_proof(method, operation)
 
-    def _add(self, method: str, operation: dict[str, Any]) -> None:
+    def _add_proof(self, method: str, operation: dict[str, Any]) -> None:
         # A proof of another kind takes the place of every scheme that has a name here.
         operation["security"] = [*([{}] if self._mode == "token" else []), *SCHEMES]
-        operation["responses"]["401"] = _refusal(401, CHALLENGE)
-        operation["responses"]["403"] = _refusal(403, {})
-        sent = operation.setdefault("parameters", [])
+        for status, headers in ((401, CHALLENGE), (403, {})):
+            operation["responses"][str(status)] = {
+                "description": USUAL[status],
+                "headers": {"Content-Language": FIELD, "Vary": FIELD, **headers},
+                "content": PROBLEM,
+            }
+        parameters = operation.setdefault("parameters", [])
         if self._mode == "token":
-            sent.append(HOLD)
+            parameters.append(HOLD)
         if method != "get":
-            sent.append(CSRF)
-
-
-def _refusal(status: int, headers: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "description": USUAL[status],
-        "headers": {"Content-Language": FIELD, "Vary": FIELD, **headers},
-        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
+            parameters.append(CSRF)
