@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.ready import ready_parts
+from dibs.cli.target import ready_parts
 
 if TYPE_CHECKING:
     from dibs.cache.filter.bloom import BloomFilter, FilterKey
@@ -70,8 +70,8 @@ def status() -> None:
 def _open() -> tuple[Listing, FilterKey, FilterFile, int]:
     from dibs.wiring import filter_parts
 
-    settings, parts = ready_parts()
-    feed, make_recipe, shelf = filter_parts(settings, parts.store, parts.budget)
+    parts = ready_parts()
+    feed, make_recipe, shelf = filter_parts(parts.settings, parts.store, parts.budget)
     clock, secret = feed.moment()
     return feed, make_recipe(secret), shelf, clock
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from dibs.cli.ready import ready_parts
-from dibs.cli.target import has_own_users
+from dibs.cli.target import ready_parts, refuse_users_of_the_host
 
 Command = Callable[..., None]
 
@@ -39,14 +38,14 @@ def register(name: str, password: str | None, password_stdin: bool) -> None:
 def register_user(
     name: str, password: str | None, *, from_stdin: bool, by_staff: bool = False
 ) -> None:
-    """Register, and print the name and the id.
-
-    Raises:
-        DibsError: The name or the password cannot be had, or the database cannot answer.
-    """
-    _refuse_users_of_the_host()
-    settings, parts = ready_parts()
-    required = settings.password == "required"  # noqa: S105  # a mode
+    """Register, and print the name and the id."""
+    refuse_users_of_the_host(
+        "this app has users of its own and would not know one that is made here. Create users"
+        " in the app, where `dibs.claim` takes the name. (With init_app(app, api=True) dibs"
+        " keeps the users, and this command creates them.)"
+    )
+    parts = ready_parts()
+    required = parts.settings.password == "required"  # noqa: S105  # a mode
     password = password_read(password, from_stdin=from_stdin, required=required)
     user = parts.registration.register(
         name,
@@ -57,16 +56,6 @@ def register_user(
         deadline=parts.budget.start(),
     )
     click.echo(f"{user.username} {user.id}")
-
-
-def _refuse_users_of_the_host() -> None:
-    """An app with users of its own would not know who was made here."""
-    if has_own_users():
-        raise click.ClickException(
-            "this app has users of its own and would not know one that is made here. Create users"
-            " in the app, where `dibs.claim` takes the name. (With init_app(app, api=True) dibs"
-            " keeps the users, and this command creates them.)"
-        )
 
 
 def password_read(given: str | None, *, from_stdin: bool, required: bool) -> str | None:
