@@ -137,11 +137,7 @@ class KeyRing:
         raise ConfigError(f"{self.path} holds no key that signs: run `dibs keys rotate`")
 
     def get(self, kid: str) -> Key | None:
-        """The key with this name.
-
-        Raises:
-            ConfigError: The file cannot be read.
-        """
+        """The key with this name; `ConfigError` if the file cannot be read."""
         # One that is not known may have been made a moment ago, by another process.
         key = self._current().get(kid) or self._current(anew=True).get(kid)
         return None if key is None or key.is_dropped else key

@@ -101,7 +101,6 @@ def find_sources(asked: Asked, also: Sequence[str] = ()) -> list[Source]:
 
     Raises:
         ConfigError: They are not there.
-        StoreUnavailable: The database cannot answer.
     """
     from dibs.adopt.csvfile import CsvPeople
     from dibs.adopt.people import DEFAULT, Source
@@ -262,7 +261,6 @@ def find_names() -> Names:
     """Those of the host app, or of the service; its tables were seen to be there.
 
     Raises:
-        ConfigError: A setting cannot be used.
         SchemaError: The database is not set up for dibs.
     """
     from dibs.state import state_of

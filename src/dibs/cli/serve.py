@@ -97,11 +97,7 @@ def refuse_shared_port(host: str, port: int) -> None:
 
 
 def numeric(host: str) -> str:
-    """The host's IP address.
-
-    Raises:
-        ClickException: There is no such host.
-    """
+    """The host's IP address; `ClickException` if there is no such host."""
     try:
         return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
     except OSError as error:

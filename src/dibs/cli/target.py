@@ -114,11 +114,7 @@ def find_settings() -> Settings:
 
 
 def find_target() -> HostDatabase | ServiceDatabase:
-    """The database that the current command is about.
-
-    Raises:
-        ConfigError: A setting cannot be used.
-    """
+    """The database that the current command is about."""
     if (found := host()) is None:
         return ServiceDatabase(find_settings())
     from dibs.cli.host import HostDatabase
@@ -188,9 +184,7 @@ def ready_parts() -> Parts:
     it would free or change the name that somebody else reads as this one.
 
     Raises:
-        ConfigError: A setting cannot be used.
         SchemaError: The database is not there, not up to date, or has names of other rules.
-        StoreUnavailable: The database cannot answer.
     """
     parts = _parts()
     parts.store.verify(deadline=parts.budget.start())

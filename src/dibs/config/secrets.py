@@ -79,11 +79,7 @@ def _is_example(secret: str) -> bool:
 
 
 def refuse_weak_secrets(settings: Settings) -> None:
-    """See that the secrets that are set are some.
-
-    Raises:
-        ConfigError: One is short or an example.
-    """
+    """See that the secrets that are set are some; `ConfigError` if one is short or an example."""
     for key, secret in (
         ("DIBS_SECRET_KEY", settings.secret_key),
         ("DIBS_TOKEN_SECRET", settings.token_secret),

@@ -361,7 +361,6 @@ def create_tables(settings: Settings) -> None:
 
     Raises:
         ConfigError: The database's address cannot be used.
-        StoreUnavailable: The database cannot answer.
     """
     _make_home(settings)
     upgrade(settings.resolved_database_url, rules_version(settings.lookalikes))

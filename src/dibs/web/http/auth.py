@@ -74,7 +74,6 @@ def current_user() -> Living | None:
     Raises:
         InvalidToken: A Bearer token was sent that cannot be used.
         CsrfFailed: It would change something, and came by cookie from who knows where.
-        StoreUnavailable: The database cannot answer.
     """
     state = current()
     if not state.is_reader_known and apart() is not None:

@@ -110,11 +110,7 @@ def texts(
 
 
 def read_body(req: Request) -> bytes:
-    """The body, if it is not too large.
-
-    Raises:
-        RequestEntityTooLarge: It is larger than `MAX_BODY`.
-    """
+    """The body, if it is not too large; `RequestEntityTooLarge` if it is larger than `MAX_BODY`."""
     try:
         req.max_content_length = MAX_BODY
     except AttributeError:  # Flask 3.0, where only the whole app can have a limit

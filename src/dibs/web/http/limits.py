@@ -101,11 +101,7 @@ class Hit:
 
 
 def init_limits(app: Flask, parts: Parts) -> None:
-    """Limit the routes of dibs on this app, as DIBS_RATE_LIMITS says, and no others.
-
-    Raises:
-        ConfigError: A setting cannot be used.
-    """
+    """Limit the routes of dibs on this app, as DIBS_RATE_LIMITS says, and no others."""
     trust_proxies(app, parts.settings.trusted_proxies)
     rates = parse(parts.settings.rate_limits)
     if not rates:

@@ -178,11 +178,7 @@ class Figures:
 
 
 def figures() -> Figures:
-    """All of it.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """All of it."""
     now = parts().store.clock(deadline=deadline())
     since = first_day(now)
     counts = parts().history.registrations(since=since, now=now, deadline=deadline())

@@ -106,9 +106,6 @@ def look(name: str, *, limit: int) -> Found:
     Args:
         name: As typed.
         limit: Of what happened, at most so much.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
     """
     try:
         username = parts().parser.typed(name)
