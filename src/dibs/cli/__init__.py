@@ -22,7 +22,7 @@ HOMES = {
     "keys": "keys",
     "names": "names",
     "prove": "prove",
-    "register": "register",
+    "register": "user",
     "reserve": "reserve",
     "serve": "serve",
     "staff": "user",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from dibs.cli.register import password_options, register_user
 from dibs.cli.target import chosen, namespace_option, ready_parts
+from dibs.cli.user import password_options, register_user
 from dibs.errors import InvalidName, NameReserved, NameTaken
 from dibs.observe import printable
 

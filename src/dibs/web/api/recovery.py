@@ -25,8 +25,8 @@ from dibs.web.api.schemas import (
 )
 from dibs.web.api.users import CHANGED
 from dibs.web.http.auth import signed_in
-from dibs.web.http.blueprint import LANGUAGE, Blueprint, deadline, parts
 from dibs.web.http.bodies import answered, done
+from dibs.web.http.openapi import LANGUAGE, Blueprint, deadline, parts
 from dibs.web.http.route import Route
 
 ASKED = (

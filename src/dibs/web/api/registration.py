@@ -1,4 +1,4 @@
-"""`POST /register` as Flask has it; see `dibs.web.registrations`."""
+"""Registering a name, see `dibs.web.registrations`, and holding it while that is under way."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from dibs.errors import RegistrationClosed
 from dibs.web import registrations
 from dibs.web.api.representations import other_names
-from dibs.web.api.schemas import RegisterBody, Registered
-from dibs.web.http.blueprint import (
-    ACCEPT_LANGUAGE,
-    LANGUAGE,
-    SUGGESTIONS,
-    TEXT,
-    Blueprint,
-    deadline,
-    described,
-    parts,
-)
+from dibs.web.api.schemas import HoldBody, HoldSchema, RegisterBody, Registered
+from dibs.web.http.auth import current_user
 from dibs.web.http.bodies import BodyInvalid, answered, broken, read_object, texts
+from dibs.web.http.current import source
 from dibs.web.http.idempotency import (
     IDEMPOTENCY_KEY,
     NOT_NOW,
@@ -30,8 +23,18 @@ from dibs.web.http.idempotency import (
     idempotent,
     is_repeatable,
 )
+from dibs.web.http.openapi import (
+    ACCEPT_LANGUAGE,
+    LANGUAGE,
+    SUGGESTIONS,
+    TEXT,
+    Blueprint,
+    deadline,
+    described,
+    parts,
+)
 from dibs.web.http.route import Route, says
-from dibs.web.i18n import locale
+from dibs.web.i18n import iso, locale
 from dibs.web.registrations import Sent, helping
 
 LOCATION = {"Location": {"description": "The address of the user or team.", "schema": TEXT}}
@@ -94,3 +97,54 @@ blueprint.route("/register", ROUTE, methods=["POST"])(
 def suggesting(name: str, key: str | None = None) -> AbstractContextManager[None]:
     """Say what helps when a name cannot be had: other names, or the key to try again with."""
     return helping(lambda: other_names(name), key)
+
+
+# --- holds ---------------------------------------------------------------------
+
+TOKEN_IN_PATH = {"in": "path", "name": "hold_token", "required": True, "schema": TEXT}
+
+holds = Blueprint(
+    "dibs_holds", __name__, title="Holds", description="Hold a name during a sign-up."
+)
+
+
+@holds.route("/holds", Route(admits="anybody", limit="register"), methods=["POST"])
+@holds.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
+@holds.reads(HoldBody())
+@idempotent("POST /holds", secret=True)
+@holds.response(201, HoldSchema)
+@holds.refuses(403, "Registration is closed, and nobody is logged in.")
+@holds.refuses(409, "The name is not available; `code` says why.", 503)
+def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Hold a name for a while; `POST /register` with the token registers it."""
+    if parts().settings.registration == "closed" and current_user() is None:
+        raise RegistrationClosed  # who has an account may hold their next name
+    key, name = idempotency_key(), body["username"]
+    with suggesting(name, key):
+        held = parts().holds.hold(
+            name,
+            source=source(),
+            request=(b"POST /holds", b"", key.encode(), request.get_data()),
+            repeatable=is_repeatable(),
+            deadline=deadline(),
+        )
+    answer = {
+        "hold_token": held.token,
+        "username": held.username,
+        "expires_at": iso(held.expires_at),
+        "expires_in": held.seconds,
+    }
+    return answer, 201, {"Cache-Control": "no-store"}
+
+
+@holds.route(
+    "/holds/<dibs_any:hold_token>",
+    Route(admits="anybody", limit="rest"),
+    methods=["DELETE"],
+    parameters=[TOKEN_IN_PATH],
+)
+@holds.response(204)
+@holds.refuses(404, "There is no such hold. It may have expired.", 503)
+def let_go(hold_token: str) -> None:
+    """End a hold early, so that others can have the name."""
+    parts().holds.let_go(hold_token, deadline=deadline())

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 
 from dibs.names import NamePolicy
-from dibs.web.api import holds, names, recovery, registration, sessions, teams, users
+from dibs.web.api import names, recovery, registration, sessions, teams, users
 from dibs.web.api.schemas import (
     NAME_FORMAT,
     NAMESPACE,
@@ -20,16 +20,17 @@ from dibs.web.api.schemas import (
     name_limits,
 )
 from dibs.web.http import cookies
-from dibs.web.http.blueprint import (
+from dibs.web.http.openapi import (
     ACCEPT_LANGUAGE,
     LANGUAGE,
     SUGGESTIONS,
     Blueprint,
+    DibsApi,
+    OfRoutes,
     deadline,
     described,
     parts,
 )
-from dibs.web.http.openapi import DibsApi, OfRoutes
 from dibs.web.http.route import Route
 from dibs.wiring import Parts
 
@@ -89,7 +90,7 @@ def ready() -> dict[str, str]:
 BLUEPRINTS = (
     registration.blueprint,
     checks,
-    holds.blueprint,
+    registration.holds,
     sessions.blueprint,
     users.blueprint,
     teams.blueprint,

@@ -18,7 +18,6 @@ from dibs.web.api.schemas import (
     TeamSchema,
 )
 from dibs.web.http.auth import current_user, signed_in
-from dibs.web.http.blueprint import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
 from dibs.web.http.bodies import BodyInvalid
 from dibs.web.http.idempotency import (
     IDEMPOTENCY_KEY,
@@ -29,6 +28,7 @@ from dibs.web.http.idempotency import (
     idempotent,
     is_repeatable,
 )
+from dibs.web.http.openapi import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
 from dibs.web.http.route import Route
 from dibs.web.i18n import speak_of_teams
 

@@ -32,7 +32,8 @@ from dibs.web.api.schemas import (
 )
 from dibs.web.http import cookies
 from dibs.web.http.auth import signed_in
-from dibs.web.http.blueprint import (
+from dibs.web.http.bodies import done
+from dibs.web.http.openapi import (
     ACCEPT_LANGUAGE,
     LANGUAGE,
     SUGGESTIONS,
@@ -40,7 +41,6 @@ from dibs.web.http.blueprint import (
     deadline,
     parts,
 )
-from dibs.web.http.bodies import done
 from dibs.web.http.route import Route
 from dibs.web.i18n import iso
 
