@@ -58,7 +58,6 @@ def check(name: str, asked: Question, *, is_utf8: bool = True) -> Answer:
 
     Args:
         name: The one that is asked about.
-        asked: By whom, and how.
         is_utf8: Whether its bytes were; if not, the name has U+FFFD in their place.
     """
     return _answered(verdict(name, asked, is_utf8=is_utf8), asked)
