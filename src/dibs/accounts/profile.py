@@ -130,13 +130,9 @@ class StaffAccounts:
     def find(
         self, beginning: str = "", *, after: str | None = None, limit: int, deadline: Deadline
     ) -> list[UserRow]:
-        """Up to `limit` users, in the order of their ids; of a beginning, in that of their names.
+        """Up to `limit` users past an id, in the order of their ids.
 
-        Args:
-            beginning: Of their names, in any spelling; look-alikes count as the same.
-            after: The id of a user: only those past this one.
-            limit: How many at most.
-            deadline: When the caller stops waiting.
+        Of a beginning, in any spelling, it is the order of their names; look-alikes are the same.
         """
         namespace = self.settings.namespace
         if not beginning.strip():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,22 +75,14 @@ def source_options(command: Command) -> Command:
         ),
     )
 
-    def called(
-        model: str | None,
-        database: str | None,
-        table: str | None,
-        column: str | None,
-        ids: str | None,
-        file: Path | None,
-        **others: Any,
-    ) -> None:
+    @wraps(command)
+    def called(ids: str | None, **given: Any) -> None:
         split = tuple(one.strip() for one in ids.split(",")) if ids else ()
-        asked = Asked(model, database, table, column, split, file)
+        where = {one.name: given.pop(one.name) for one in fields(Asked) if one.name != "ids"}
+        asked = Asked(ids=split, **where)
         asked.check()
-        command(asked=asked, **others)
+        command(asked=asked, **given)
 
-    called.__name__, called.__doc__ = command.__name__, command.__doc__
-    called.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     wrapped: Command = called
     for option in reversed(options):
         wrapped = option(wrapped)

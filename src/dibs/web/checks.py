@@ -28,8 +28,6 @@ class Question:
 
     Attributes:
         registry: The names of the namespace that is meant.
-        deadline: When it must be answered.
-        locale: The language of the answer.
         is_blind: Whether nobody is told who has a name.
         suggests: Whether other names are wanted where one cannot be had.
         is_readers: Whether an old name was that of whoever asks.

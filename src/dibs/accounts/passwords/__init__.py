@@ -31,6 +31,8 @@ _RULES, _ARGON2 = Rules(), Argon2()
 class Passwords:
     """What a service does with passwords; each worker process has one.
 
+    Whatever hashes or checks raises `Overloaded` where too many are waiting, or there is no memory.
+
     Args:
         argon2: What a new hash costs, and so what every check costs.
         rules: What is accepted.
@@ -52,11 +54,7 @@ class Passwords:
         self._queue = HashingQueue()
 
     def hash(self, password: str, *, remaining: float) -> str:
-        """The hash of a valid password, as a PHC string, for who has so many seconds still.
-
-        Raises:
-            Overloaded: Too many are waiting, or there is no memory.
-        """
+        """The hash of a valid password, as a PHC string, for who has so many seconds still."""
         return self._queue.run(
             lambda: make(password, self._verifier.argon2),
             remaining=remaining - self._reserve,
@@ -64,11 +62,7 @@ class Passwords:
         )
 
     def refuse_in_vain(self, *, new: bool, remaining: float) -> None:
-        """See that a password that comes now would have its turn, before anything is done for it.
-
-        Raises:
-            Overloaded: It would not.
-        """
+        """See that a password that comes now has its turn in time, before anything is done for it."""
         self._queue.refuse_in_vain(new=new, remaining=remaining - self._reserve)
 
     def verify(
@@ -84,9 +78,6 @@ class Passwords:
             stored: The hash; None for a user who does not exist or has none.
             disabled: Whether the user may not log in, whatever they type.
             remaining: Seconds that the caller still has.
-
-        Raises:
-            Overloaded: Too many are waiting, or there is no memory.
         """
         return self._queue.run(
             lambda: self._verifier.check(password, stored, disabled=disabled),

@@ -37,17 +37,12 @@ class RequestState:
     """What is known of one request by now.
 
     Attributes:
-        app: What the app keeps that serves it, where that is not Flask: see `dibs.web.front`.
-        method: The same of its method.
-        source: The same of where it comes from.
+        app, method, source: Where it is not Flask that serves it: see `dibs.web.front`.
         began: When it began, as `time.monotonic` has it.
-        deadline: When it must be answered, once somebody has asked.
-        is_reader_known: Whether it was looked up who sends it.
-        reader: Who that is; None for nobody.
+        reader: Who sends it, once that is known; None for nobody.
         hits: What limits have counted for it.
         tried: By what a wrong password is counted; None where none is tried.
         is_page: Whether it is for a page, or for a script on one.
-        locale: The language of the answer, once it was chosen.
         is_of_team: Whether its names are those of teams.
         tokens: Those that the answer of a page gives the browser.
         has_ended: Whether the answer of a page takes the browser's tokens away.

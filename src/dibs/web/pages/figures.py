@@ -38,13 +38,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars side by side.
-
-    Attributes:
-        total: All numbers together.
-        most: The highest one.
-        peak: Its label.
-    """
+    """Bars side by side; of their numbers the sum, the highest, and the label of that."""
 
     bars: Sequence[Bar]
     total: int
@@ -120,7 +114,7 @@ def lasting(milliseconds: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A number beside others: how much of the longest it is, and of all."""
+    """A number beside others: how many percent of the longest it is, and of all."""
 
     label: str
     number: int

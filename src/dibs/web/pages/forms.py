@@ -107,12 +107,7 @@ SHOWN: dict[str, Shown] = {}
 
 
 def require_staff() -> None:
-    """See that the reader may read this.
-
-    Raises:
-        Unauthenticated: Nobody is logged in.
-        StaffOnly: The reader is not staff.
-    """
+    """See that the reader is signed in, and staff."""
     if signed_in().role != STAFF:
         raise StaffOnly
 

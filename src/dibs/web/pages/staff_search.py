@@ -101,12 +101,7 @@ class Found:
 
 
 def look(name: str, *, limit: int) -> Found:
-    """Find a name, in any spelling.
-
-    Args:
-        name: As typed.
-        limit: Of what happened, at most so much.
-    """
+    """Find a name, in any spelling, and at most so much of what happened."""
     try:
         username = parts().parser.typed(name)
     except InvalidName as error:
