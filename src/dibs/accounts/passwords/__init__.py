@@ -62,7 +62,7 @@ class Passwords:
         )
 
     def refuse_in_vain(self, *, new: bool, remaining: float) -> None:
-        """See that a password that comes now has its turn in time, before anything is done for it."""
+        """See that a password that comes now has its turn in time, before work is done for it."""
         self._queue.refuse_in_vain(new=new, remaining=remaining - self._reserve)
 
     def verify(
