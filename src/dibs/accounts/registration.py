@@ -58,7 +58,6 @@ class Registration:
         together, and holds no connection meanwhile.
 
         Args:
-            name, password: As typed.
             request: What makes this request this one: route, caller,
                 idempotency key, body. The same request again gets the same user.
             repeatable: Whether this request may have been sent before; a cache would say
@@ -66,14 +65,11 @@ class Registration:
             by_staff: Whether a name may be had that is reserved, held or quarantined.
             by_command: Whether it comes from who runs the service, for whom it is never closed.
             hold: The token of a hold of this name.
-            deadline: When the caller stops waiting.
 
         Raises:
             RegistrationClosed: Nobody else may register.
             InvalidName: The name breaks a rule.
-            InvalidPassword: The password breaks a rule.
-            PasswordRequired: There is none, and there must be one.
-            PasswordNotAccepted: There is one, and names are registered without.
+            InvalidPassword: The password breaks a rule, is missing, or is not wanted here.
             InvalidNameAndPassword: Both are wrong.
             HoldOfAnotherName: The hold is of another name.
             NameTaken: Somebody has the name; the subclass says how.

@@ -114,10 +114,12 @@ def import_(
     names = find_names()
     sources = [find_source(asked, wanted.names)] if plan else find_sources(asked, wanted.names)
     all_well = True
+    # Whether people are in the app's own database, beside the names, and go on changing.
+    again = host_app() is not None and asked.file is None and asked.database is None
     for source in sources:
         told = _decisions(plan, source, names) if plan else {}
         owners = owning(source, kind)
-        done = _import(names, source, owners, told, batch, again=_can_reread(asked))
+        done = _import(names, source, owners, told, batch, again=again)
         accounts = _accounts(names, owners, wanted)
         all_well &= not done.left_out and not (accounts and accounts.unread)
         _tell(source.rows.where, done, accounts, as_json=as_json)
@@ -153,11 +155,6 @@ def _import(
         now=_now(owners) if again else None,
         batch=batch,
     )
-
-
-def _can_reread(asked: Asked) -> bool:
-    """Whether people are in the app's own database, beside the names, and go on changing."""
-    return host_app() is not None and asked.file is None and asked.database is None
 
 
 def _now(source: Source) -> Now:

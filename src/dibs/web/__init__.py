@@ -41,8 +41,7 @@ def register_blueprints(
     """Mount the routes on an app, and let its views find the parts.
 
     Args:
-        app: The app.
-        parts: What its views work with.
+        app, parts: The app, and what its views work with.
         url_prefix: What stands before each address.
         mounted: `api`, or `component` for what a field needs that checks names; and with the
             API `pages`, and `front` for the first of them.
@@ -85,7 +84,9 @@ def register_blueprints(
     init_proofs(app, parts.settings.check)
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)
-    parts.registry.reserve_routes(_first_parts(app))
+    # What every address of the app begins with: `users` for /users/<id>.
+    firsts = {rule.rule.strip("/").partition("/")[0] for rule in app.url_map.iter_rules()}
+    parts.registry.reserve_routes(firsts)
 
 
 def stand_apart(app: Flask, endpoints: Collection[str]) -> None:
@@ -119,8 +120,3 @@ def _introduce(app: Flask, parts: Parts) -> None:
     init_tracing(app)
     register_error_handlers(app)
     app.url_map.converters["dibs_any"] = AnyText
-
-
-def _first_parts(app: Flask) -> set[str]:
-    """What every address of the app begins with: `users` for /users/<id>."""
-    return {rule.rule.strip("/").partition("/")[0] for rule in app.url_map.iter_rules()}

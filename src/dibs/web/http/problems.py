@@ -138,8 +138,9 @@ def problem(
     **members: Any,
 ) -> Answer:
     """Problem details in the reader's language."""
+    title = TITLE_OF_CODE.get(code) or TITLES.get(status)
     body = {
-        "title": _title(status, code),
+        "title": say(title) if title else HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
         "code": code,
@@ -157,11 +158,6 @@ def respond(answer: Answer) -> Response:
     # Whatever the host app's own JSON does, names and sentences stay readable.
     text = json.dumps(answer.body, ensure_ascii=False) + "\n"
     return Response(text, answer.status, answer.headers)
-
-
-def _title(status: int, code: str) -> str:
-    title = TITLE_OF_CODE.get(code) or TITLES.get(status)
-    return say(title) if title else HTTPStatus(status).phrase
 
 
 def from_error(error: DibsError) -> Response:

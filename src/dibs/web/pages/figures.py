@@ -53,15 +53,11 @@ def chart(numbers: Sequence[tuple[str, int]]) -> Chart:
     bars = [
         Bar(label, number, round(i * step + GAP / 2, 1), HEIGHT - tall, round(step - GAP, 1), tall)
         for i, (label, number) in enumerate(numbers)
-        for tall in (_height(number, most),)
+        # Whatever happened at all is seen.
+        for tall in (max(LEAST, round(HEIGHT * number / most, 1)) if number else 0,)
     ]
     peak = next((label for label, number in numbers if number == most), "")
     return Chart(bars, sum(number for _, number in numbers), most, peak)
-
-
-def _height(number: int, most: int) -> float:
-    """Whatever happened at all is seen."""
-    return max(LEAST, round(HEIGHT * number / most, 1)) if number else 0
 
 
 def first_day(now: int) -> int:

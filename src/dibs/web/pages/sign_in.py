@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, request, url_for
-from werkzeug.routing import BuildError
 
 from dibs.accounts.recovery import RecoveryFailed
 from dibs.errors import DibsError, LoginFailed, Overloaded, StoreUnavailable
@@ -18,7 +17,7 @@ from dibs.web.api.registration import suggesting
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
-from dibs.web.pages.base import ASKED, blueprint, go, go_out, go_to, is_open, page
+from dibs.web.pages.base import ASKED, address_of, blueprint, go, go_out, go_to, is_open, page
 from dibs.web.pages.forms import (
     Form,
     Shown,
@@ -245,12 +244,5 @@ FRONT = "dibs_pages.home"
 @says(Route(admits="anybody", limit="rest"))
 def home() -> Response:
     """What this is, and where to begin."""
-    return page("home.html", docs=_docs(), asks=parts().settings.check == "open")
-
-
-def _docs() -> str | None:
-    """Where the API is described, in an app that says so."""
-    try:
-        return url_for("swagger_ui.show")
-    except BuildError:
-        return None
+    docs = address_of("swagger_ui.show")  # in an app that describes the API
+    return page("home.html", docs=docs, asks=parts().settings.check == "open")
