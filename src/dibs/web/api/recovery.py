@@ -13,16 +13,8 @@ from flask import Flask, Response, current_app
 from dibs.accounts.recovery import LINK_SECONDS
 from dibs.errors import DibsError, InvalidName, Overloaded, UserNotFound
 from dibs.signals import ResetRequest, reset_requested, tell
+from dibs.web.api import schemas
 from dibs.web.api.representations import is_id
-from dibs.web.api.schemas import (
-    AskBody,
-    CodeBody,
-    CodesBody,
-    CodesSchema,
-    Done,
-    LinkBody,
-    LinkSchema,
-)
 from dibs.web.api.users import CHANGED
 from dibs.web.http.auth import signed_in
 from dibs.web.http.bodies import answered, done
@@ -53,8 +45,8 @@ blueprint = Blueprint(
 @blueprint.route(
     "/recover/code", Route(admits="anybody", limit="login", credential="named"), methods=["POST"]
 )
-@blueprint.reads(CodeBody())
-@blueprint.response(200, Done, headers=LANGUAGE)
+@blueprint.reads(schemas.CodeBody())
+@blueprint.response(200, schemas.Done, headers=LANGUAGE)
 @blueprint.refuses(401, "The name or the code is wrong, or the code was used; not which.", 503)
 def by_code(body: dict[str, str]) -> Response:
     """Set a new password by a recovery code, which is used up, and end all sessions."""
@@ -65,8 +57,8 @@ def by_code(body: dict[str, str]) -> Response:
 
 
 @blueprint.route("/recover/link", Route(admits="anybody", limit="login"), methods=["POST"])
-@blueprint.reads(LinkBody())
-@blueprint.response(200, Done, headers=LANGUAGE)
+@blueprint.reads(schemas.LinkBody())
+@blueprint.response(200, schemas.Done, headers=LANGUAGE)
 @blueprint.refuses(401, "The link is none, was used, or has expired.", 503)
 def by_link(body: dict[str, str]) -> Response:
     """Set a new password by the token of a recovery link, and end all sessions."""
@@ -75,8 +67,8 @@ def by_link(body: dict[str, str]) -> Response:
 
 
 @blueprint.route("/recover/request", Route(admits="anybody", limit="login"), methods=["POST"])
-@blueprint.reads(AskBody())
-@blueprint.response(202, Done, headers=LANGUAGE)
+@blueprint.reads(schemas.AskBody())
+@blueprint.response(202, schemas.Done, headers=LANGUAGE)
 @blueprint.refuses(404, "The app sends no links.", 503)
 def request_link(body: dict[str, str]) -> Response:
     """Ask for a recovery link, where the app sends links; the answer is always the same."""
@@ -89,8 +81,8 @@ def request_link(body: dict[str, str]) -> Response:
     Route(admits="user", limit="rest", credential="own"),
     methods=["POST"],
 )
-@blueprint.reads(CodesBody())
-@blueprint.response(201, CodesSchema)
+@blueprint.reads(schemas.CodesBody())
+@blueprint.response(201, schemas.CodesSchema)
 @blueprint.refuses(403, "The current password is wrong.", 503)
 def make_codes(body: dict[str, str]) -> Response:
     """Make recovery codes, each good once; they are shown this once, and earlier ones end."""
@@ -105,7 +97,7 @@ def make_codes(body: dict[str, str]) -> Response:
     Route(admits="staff", limit="rest"),
     methods=["POST"],
 )
-@blueprint.response(201, LinkSchema)
+@blueprint.response(201, schemas.LinkSchema)
 @blueprint.refuses(404, "There is no such user.", 503)
 def make_link(user_id: str) -> Response:
     """Make a recovery link for a user who cannot sign in; it is shown this once."""

@@ -9,20 +9,12 @@ from flask import Response, request, url_for
 
 from dibs.errors import RegistrationClosed
 from dibs.web import registrations
+from dibs.web.api import schemas
 from dibs.web.api.representations import other_names
-from dibs.web.api.schemas import HoldBody, HoldSchema, RegisterBody, Registered
+from dibs.web.http import idempotency
 from dibs.web.http.auth import current_user
 from dibs.web.http.bodies import BodyInvalid, answered, broken, read_object, texts
 from dibs.web.http.current import source
-from dibs.web.http.idempotency import (
-    IDEMPOTENCY_KEY,
-    NOT_NOW,
-    NOT_VALID,
-    REPLAYED_HEADER,
-    idempotency_key,
-    idempotent,
-    is_repeatable,
-)
 from dibs.web.http.openapi import (
     ACCEPT_LANGUAGE,
     LANGUAGE,
@@ -67,14 +59,14 @@ def read(body: dict[str, Any]) -> dict[str, str]:
     return fields
 
 
-@idempotent("POST /register")
+@idempotency.idempotent("POST /register")
 def _registered(fields: dict[str, str]) -> Response:
     sent = Sent(
         registration=parts().registration,
         deadline=deadline(),
         locale=locale(),
-        key=idempotency_key(),
-        is_repeatable=is_repeatable(),
+        key=idempotency.idempotency_key(),
+        is_repeatable=idempotency.is_repeatable(),
         body=request.get_data(),
         others=other_names,
         location=lambda user_id: url_for("dibs_users.user", user_id=user_id),
@@ -85,11 +77,14 @@ def _registered(fields: dict[str, str]) -> Response:
 blueprint.route("/register", ROUTE, methods=["POST"])(
     described(
         register,
-        blueprint.refuses(403, "Registration is closed.", 409, NOT_NOW, 422, NOT_VALID, 503),
+        blueprint.refuses(409, idempotency.NOT_NOW, 422, idempotency.NOT_VALID, 503),
+        blueprint.refuses(403, "Registration is closed."),
         blueprint.refuses(400, "The body cannot be read, or contains no name."),
-        blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER),
-        blueprint.reads(RegisterBody()),
-        blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS]),
+        blueprint.response(
+            201, schemas.Registered, headers=LANGUAGE | LOCATION | idempotency.REPLAYED_HEADER
+        ),
+        blueprint.reads(schemas.RegisterBody()),
+        blueprint.doc(parameters=[idempotency.IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS]),
     )
 )
 
@@ -109,23 +104,23 @@ holds = Blueprint(
 
 
 @holds.route("/holds", Route(admits="anybody", limit="register"), methods=["POST"])
-@holds.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
-@holds.reads(HoldBody())
-@idempotent("POST /holds", secret=True)
-@holds.response(201, HoldSchema)
+@holds.doc(parameters=[idempotency.IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
+@holds.reads(schemas.HoldBody())
+@idempotency.idempotent("POST /holds", secret=True)
+@holds.response(201, schemas.HoldSchema)
 @holds.refuses(403, "Registration is closed, and nobody is logged in.")
 @holds.refuses(409, "The name is not available; `code` says why.", 503)
 def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Hold a name for a while; `POST /register` with the token registers it."""
     if parts().settings.registration == "closed" and current_user() is None:
         raise RegistrationClosed  # who has an account may hold their next name
-    key, name = idempotency_key(), body["username"]
+    key, name = idempotency.idempotency_key(), body["username"]
     with suggesting(name, key):
         held = parts().holds.hold(
             name,
             source=source(),
             request=(b"POST /holds", b"", key.encode(), request.get_data()),
-            repeatable=is_repeatable(),
+            repeatable=idempotency.is_repeatable(),
             deadline=deadline(),
         )
     answer = {

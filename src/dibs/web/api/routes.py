@@ -9,16 +9,7 @@ from typing import Any
 from flask import Flask
 
 from dibs.names import NamePolicy
-from dibs.web.api import names, recovery, registration, sessions, teams, users
-from dibs.web.api.schemas import (
-    NAME_FORMAT,
-    NAMESPACE,
-    CheckBody,
-    Health,
-    Verdict,
-    Verdicts,
-    name_limits,
-)
+from dibs.web.api import names, recovery, registration, schemas, sessions, teams, users
 from dibs.web.http import cookies
 from dibs.web.http.openapi import (
     ACCEPT_LANGUAGE,
@@ -37,7 +28,7 @@ from dibs.wiring import Parts
 NAMESPACE_ASKED = {
     "in": "query",
     "name": "namespace",
-    "schema": {"type": "string", **NAMESPACE},
+    "schema": {"type": "string", **schemas.NAMESPACE},
 }
 checks = Blueprint(names.NAME, __name__, title="Names", description="Check names.")
 """The routes that check names, which also stand alone: see `dibs.web.api.names`."""
@@ -50,7 +41,7 @@ for rule, view in (
         described(
             view,
             checks.refuses(422, "There is no such namespace.", 503),
-            checks.response(200, Verdict, headers=LANGUAGE),
+            checks.response(200, schemas.Verdict, headers=LANGUAGE),
             checks.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS, NAMESPACE_ASKED]),
         )
     )
@@ -59,8 +50,8 @@ checks.route("/usernames/check", names.ROUTE, methods=["POST"])(
     described(
         names.check_many,
         checks.refuses(422, "There is no such namespace, or no list of names.", 503),
-        checks.response(200, Verdicts, headers=LANGUAGE),
-        checks.reads(CheckBody),
+        checks.response(200, schemas.Verdicts, headers=LANGUAGE),
+        checks.reads(schemas.CheckBody),
         checks.doc(parameters=[ACCEPT_LANGUAGE]),
     )
 )
@@ -71,14 +62,14 @@ health = Blueprint(
 
 
 @health.route("/healthz", Route(admits="anybody", limit=None))
-@health.response(200, Health)
+@health.response(200, schemas.Health)
 def healthy() -> dict[str, str]:
     """The process is alive. The database is not checked: a restart would not mend it."""
     return {"status": "ok"}
 
 
 @health.route("/readyz", Route(admits="anybody", limit=None))
-@health.response(200, Health)
+@health.response(200, schemas.Health)
 @health.refuses(503, "The database does not answer, takes no writes, or is not set up.")
 def ready() -> dict[str, str]:
     """The database is in order and can be written to; otherwise a 503."""
@@ -149,8 +140,8 @@ def _say_names(spec: Any, policy: NamePolicy) -> None:
     """Names by the app's own policy."""
     for schema in spec.components.schemas.values():
         for field in schema.get("properties", {}).values():
-            if field.get("format") == NAME_FORMAT:
-                field |= name_limits(policy)
+            if field.get("format") == schemas.NAME_FORMAT:
+                field |= schemas.name_limits(policy)
 
 
 def _say_password(spec: Any, mode: str) -> None:

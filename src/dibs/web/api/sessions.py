@@ -8,15 +8,8 @@ from flask import Response, request
 
 from dibs.accounts.login import Tokens
 from dibs.errors import SessionNotFound, Unauthenticated
+from dibs.web.api import schemas
 from dibs.web.api.representations import is_id
-from dibs.web.api.schemas import (
-    Done,
-    KeySet,
-    LoginBody,
-    RefreshBody,
-    SessionList,
-    TokenSchema,
-)
 from dibs.web.http import cookies
 from dibs.web.http.auth import bearer, signed_in
 from dibs.web.http.bodies import answered, done
@@ -38,8 +31,8 @@ entrance = Blueprint("dibs_login", __name__, title="Sessions", description="Sign
 @entrance.route(
     "/login", Route(admits="anybody", limit="login", credential="named"), methods=["POST"]
 )
-@entrance.reads(LoginBody())
-@entrance.response(200, TokenSchema)
+@entrance.reads(schemas.LoginBody())
+@entrance.response(200, schemas.TokenSchema)
 @entrance.refuses(400, "The body cannot be read, or contains no name.")
 @entrance.refuses(401, "The username or the password is wrong; the answer does not say which.", 503)
 def login(body: dict[str, Any]) -> Response:
@@ -55,8 +48,8 @@ def login(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/refresh", Route(admits="anybody", limit="refresh"), methods=["POST"])
 @blueprint.doc(security=[{}, {"refresh": []}, {"refresh_cookie": []}], parameters=[CSRF])
-@blueprint.reads(RefreshBody(), required=False)
-@blueprint.response(200, TokenSchema)
+@blueprint.reads(schemas.RefreshBody(), required=False)
+@blueprint.response(200, schemas.TokenSchema)
 @blueprint.refuses(403, "The token came by cookie, without its CSRF token.", 401, 503)
 def refresh(body: dict[str, str]) -> Response:
     """Exchange a refresh token, which can be used once.
@@ -75,7 +68,7 @@ def refresh(body: dict[str, str]) -> Response:
 
 
 @blueprint.route("/logout", Route(admits="user", limit="rest"), methods=["POST"])
-@blueprint.response(200, Done, headers=LANGUAGE)
+@blueprint.response(200, schemas.Done, headers=LANGUAGE)
 @blueprint.refuses(503)
 def logout() -> Response:
     """End this session."""
@@ -84,7 +77,7 @@ def logout() -> Response:
 
 
 @blueprint.route("/logout/all", Route(admits="user", limit="rest"), methods=["POST"])
-@blueprint.response(200, Done, headers=LANGUAGE)
+@blueprint.response(200, schemas.Done, headers=LANGUAGE)
 @blueprint.refuses(503)
 def logout_all() -> Response:
     """End all sessions of the signed-in user."""
@@ -93,7 +86,7 @@ def logout_all() -> Response:
 
 
 @blueprint.route("/sessions", Route(admits="user", limit="rest"))
-@blueprint.response(200, SessionList)
+@blueprint.response(200, schemas.SessionList)
 @blueprint.refuses(503)
 def sessions() -> dict[str, Any]:
     """List the sessions of the signed-in user."""
@@ -129,7 +122,7 @@ def end_session(session_id: str) -> None:
 
 
 @blueprint.route("/.well-known/jwks.json", Route(admits="anybody", limit="rest"))
-@blueprint.response(200, KeySet)
+@blueprint.response(200, schemas.KeySet)
 def public_keys() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Show the keys for verifying access tokens; there are none with DIBS_TOKEN_SECRET."""
     keys = parts().accounts.logins.access.public_keys()

@@ -8,26 +8,12 @@ from flask import request, url_for
 
 from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
+from dibs.web.api import schemas
 from dibs.web.api.registration import LOCATION, suggesting
 from dibs.web.api.representations import is_id, paged, refuse_unlisted, team_shown, teams_shown
-from dibs.web.api.schemas import (
-    MemberBody,
-    PageQuery,
-    TeamBody,
-    TeamPage,
-    TeamSchema,
-)
+from dibs.web.http import idempotency
 from dibs.web.http.auth import current_user, signed_in
 from dibs.web.http.bodies import BodyInvalid
-from dibs.web.http.idempotency import (
-    IDEMPOTENCY_KEY,
-    NOT_NOW,
-    NOT_VALID,
-    REPLAYED_HEADER,
-    idempotency_key,
-    idempotent,
-    is_repeatable,
-)
 from dibs.web.http.openapi import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
 from dibs.web.http.route import Route
 from dibs.web.i18n import speak_of_teams
@@ -38,15 +24,15 @@ blueprint = Blueprint("dibs_teams", __name__, title="Teams", description="Teams 
 
 
 @blueprint.route("/teams", Route(admits="user", limit="register"), methods=["POST"])
-@blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.reads(TeamBody())
-@idempotent("POST /teams", by_user=True)
-@blueprint.response(201, TeamSchema, headers=LOCATION | REPLAYED_HEADER)
-@blueprint.refuses(409, NOT_NOW)
-@blueprint.refuses(422, NOT_VALID, 503)
+@blueprint.doc(parameters=[idempotency.IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
+@blueprint.reads(schemas.TeamBody())
+@idempotency.idempotent("POST /teams", by_user=True)
+@blueprint.response(201, schemas.TeamSchema, headers=LOCATION | idempotency.REPLAYED_HEADER)
+@blueprint.refuses(409, idempotency.NOT_NOW)
+@blueprint.refuses(422, idempotency.NOT_VALID, 503)
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create a team, owned by the signed-in user. Users and teams never share a name."""
-    key, name, owner = idempotency_key(), body["name"], signed_in()
+    key, name, owner = idempotency.idempotency_key(), body["name"], signed_in()
     by_whom = (owner.user_id.encode(), key.encode())
     speak_of_teams()
     try:
@@ -55,7 +41,7 @@ def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
                 name,
                 owner=owner,
                 request=(b"POST /teams", *by_whom, request.get_data()),
-                repeatable=is_repeatable(),
+                repeatable=idempotency.is_repeatable(),
                 deadline=deadline(),
             )
     except InvalidName as error:
@@ -66,8 +52,8 @@ def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 @blueprint.route("/teams", Route(admits="reader", limit="rest"))
-@blueprint.arguments(PageQuery(), location="query")
-@blueprint.response(200, TeamPage)
+@blueprint.arguments(schemas.PageQuery(), location="query")
+@blueprint.response(200, schemas.TeamPage)
 @blueprint.refuses(403, 422, 503)
 def teams(page: dict[str, Any]) -> dict[str, Any]:
     """List teams, page by page."""
@@ -81,7 +67,7 @@ def teams(page: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/teams/<team_id>", Route(admits="reader", limit="rest"))
-@blueprint.response(200, TeamSchema)
+@blueprint.response(200, schemas.TeamSchema)
 @blueprint.refuses(404, "There is no such team.", 503)
 def team(team_id: str) -> dict[str, Any]:
     """Show a team; its members can also see each other."""
@@ -106,7 +92,7 @@ def delete(team_id: str) -> None:
 
 
 @blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["PUT"])
-@blueprint.reads(MemberBody())
+@blueprint.reads(schemas.MemberBody())
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team, or no such user.")
 @blueprint.refuses(409, "The team would have no owner left.", 503)

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from dibs.accounts.policy import STAFF
 from dibs.errors import InvalidName, NotAllowed, SessionEnded, UserNotFound
+from dibs.web.api import schemas
 from dibs.web.api.registration import LOCATION, suggesting
 from dibs.web.api.representations import (
     moved_to,
@@ -18,17 +19,6 @@ from dibs.web.api.representations import (
     user_of,
     user_shown,
     users_shown,
-)
-from dibs.web.api.schemas import (
-    NAME_FORMAT,
-    ChangeBody,
-    Changed,
-    EventPage,
-    EventQuery,
-    StaffChangeBody,
-    UserPage,
-    UserQuery,
-    UserSchema,
 )
 from dibs.web.http import cookies
 from dibs.web.http.auth import signed_in
@@ -52,7 +42,7 @@ NAME_IN_PATH = {
     "in": "path",
     "name": "name",
     "required": True,
-    "schema": {"type": "string", "format": NAME_FORMAT},
+    "schema": {"type": "string", "format": schemas.NAME_FORMAT},
 }
 
 blueprint = Blueprint(
@@ -64,8 +54,8 @@ blueprint = Blueprint(
 
 
 @blueprint.route("/users", Route(admits="reader", limit="rest"))
-@blueprint.arguments(UserQuery(), location="query")
-@blueprint.response(200, UserPage)
+@blueprint.arguments(schemas.UserQuery(), location="query")
+@blueprint.response(200, schemas.UserPage)
 @blueprint.refuses(403, 422, 503)
 def users(page: dict[str, Any]) -> dict[str, Any]:
     """List users, page by page; for staff also those whose names begin alike."""
@@ -79,7 +69,7 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/users/me", Route(admits="user", limit="rest"))
-@blueprint.response(200, UserSchema)
+@blueprint.response(200, schemas.UserSchema)
 @blueprint.refuses(503)
 def me() -> dict[str, Any]:
     """Show the signed-in user."""
@@ -93,8 +83,8 @@ def me() -> dict[str, Any]:
     "/users/me", Route(admits="user", limit="register", credential="own"), methods=["PATCH"]
 )
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.reads(ChangeBody())
-@blueprint.response(200, Changed, headers=LANGUAGE)
+@blueprint.reads(schemas.ChangeBody())
+@blueprint.response(200, schemas.Changed, headers=LANGUAGE)
 @blueprint.refuses(403, "The current password is wrong or missing.")
 @blueprint.refuses(409, "The name is not available; `code` says why.", 503)
 def change(body: dict[str, str]) -> Response:
@@ -128,7 +118,7 @@ def leave() -> Response:
 
 
 @blueprint.route("/users/<user_id>", Route(admits="reader", limit="rest"))
-@blueprint.response(200, UserSchema)
+@blueprint.response(200, schemas.UserSchema)
 @blueprint.refuses(404, "There is no such user.", 503)
 def user(user_id: str) -> dict[str, Any]:
     """Show one user."""
@@ -137,8 +127,8 @@ def user(user_id: str) -> dict[str, Any]:
 
 @blueprint.route("/users/<user_id>", Route(admits="staff", limit="rest"), methods=["PATCH"])
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.reads(StaffChangeBody())
-@blueprint.response(200, UserSchema)
+@blueprint.reads(schemas.StaffChangeBody())
+@blueprint.response(200, schemas.UserSchema)
 @blueprint.refuses(404, "There is no such user.", 503)
 @blueprint.refuses(409, "The name is not available, or nobody would be staff; `code` says why.")
 def change_user(body: dict[str, Any], user_id: str) -> dict[str, Any]:
@@ -184,8 +174,8 @@ def sign_out_user(user_id: str) -> Response:
 
 
 @blueprint.route("/events", Route(admits="staff", limit="rest"))
-@blueprint.arguments(EventQuery(), location="query")
-@blueprint.response(200, EventPage)
+@blueprint.arguments(schemas.EventQuery(), location="query")
+@blueprint.response(200, schemas.EventPage)
 @blueprint.refuses(403, 422, 503)
 def events(page: dict[str, Any]) -> dict[str, Any]:
     """List what was done to accounts, the newest first, page by page."""
@@ -213,7 +203,7 @@ def events(page: dict[str, Any]) -> dict[str, Any]:
     Route(admits="reader", limit="rest"),
     parameters=[NAME_IN_PATH],
 )
-@blueprint.response(200, UserSchema)
+@blueprint.response(200, schemas.UserSchema)
 @blueprint.alt_response(308, description="The user has another name now.", headers=LOCATION)
 @blueprint.refuses(404, "There is no such user.", 503)
 def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
