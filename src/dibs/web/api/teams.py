@@ -14,9 +14,9 @@ from dibs.web.api.representations import is_id, paged, refuse_unlisted, team_sho
 from dibs.web.http import idempotency
 from dibs.web.http.auth import current_user, signed_in
 from dibs.web.http.bodies import BodyInvalid
+from dibs.web.http.current import current
 from dibs.web.http.openapi import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
 from dibs.web.http.route import Route
-from dibs.web.i18n import speak_of_teams
 
 MEMBER = "/teams/<team_id>/members/<user_id>"
 
@@ -34,7 +34,7 @@ def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create a team, owned by the signed-in user. Users and teams never share a name."""
     key, name, owner = idempotency.idempotency_key(), body["name"], signed_in()
     by_whom = (owner.user_id.encode(), key.encode())
-    speak_of_teams()
+    current().is_of_team = True  # "team name" is said instead of "username"
     try:
         with suggesting(name, key):
             team = parts().accounts.teams.create(

@@ -45,7 +45,7 @@ class RequestState:
         is_page: Whether it is for a page, or for a script on one.
         is_of_team: Whether its names are those of teams.
         tokens: Those that the answer of a page gives the browser.
-        has_ended: Whether the answer of a page takes the browser's tokens away.
+        has_ended: Whether the answer of a page takes the browser's tokens away: its session ended.
         browser: What a browser is known by from now on while nobody is logged in.
     """
 
@@ -191,7 +191,8 @@ def trust_proxies(app: Flask, number: int) -> None:
 
 def source() -> str:
     """The client's network: an IPv4 address, or the /64 of an IPv6 address."""
-    return network_of(request.remote_addr or "")
+    here = _apart.get()
+    return network_of(request.remote_addr or "") if here is None else here.source
 
 
 @lru_cache

@@ -7,7 +7,6 @@ import secrets
 
 from flask import Response, request
 
-from dibs.accounts.login import Tokens
 from dibs.errors import InvalidToken, SessionEnded, TokenSuperseded, Unauthenticated
 from dibs.store.accounts.sessions import Living
 from dibs.web.api.recovery import ASKED
@@ -36,19 +35,9 @@ def signed_in() -> Living:
     return living
 
 
-def sign_in(tokens: Tokens) -> None:
-    """Have the answer give the browser these."""
-    current().tokens = tokens
-
-
 def sign_out() -> None:
     """Have the answer take the browser's tokens away."""
     current().has_ended = True
-
-
-def has_ended() -> bool:
-    """Whether the browser came with a session that had ended."""
-    return current().has_ended
 
 
 def settle(response: Response) -> None:

@@ -10,8 +10,7 @@ from werkzeug.routing import RoutingException
 
 from dibs.errors import DibsError, Unauthenticated
 from dibs.web.http import problems
-from dibs.web.http.current import parts
-from dibs.web.i18n import read_as_page
+from dibs.web.http.current import current, parts
 from dibs.web.pages import browser_session, security
 from dibs.web.pages.base import blueprint, go, go_to, here, page
 from dibs.web.pages.forms import SHOWN, answer_of, form_of, kept
@@ -64,7 +63,7 @@ def to_sign_in() -> Response:
     """Send a reader to sign in first, and back afterwards if they only wanted to read."""
     if not parts().settings.hashes:
         return _page(*answer_of(NoSignIn()))
-    ended = "session_ended" if browser_session.has_ended() else None
+    ended = "session_ended" if current().has_ended else None
     back = here() if request.method == "GET" else None
     return go("sign_in", ended, next=back)
 
@@ -82,7 +81,7 @@ def from_http(error: HTTPException) -> Response:
     # Without a host no page can link to another one, not even the page that says so.
     if isinstance(error, BadHost) or not _is_page():
         return problems.from_http(error)
-    read_as_page()
+    current().is_page = True
     opened = isinstance(error, MethodNotAllowed) and request.method == "GET" and _wants_html()
     if opened and (form := _form_of_it()):
         return form

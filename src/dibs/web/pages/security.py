@@ -16,7 +16,7 @@ from dibs.web.http.cookies import CsrfFailed
 from dibs.web.http.current import current, current_route
 from dibs.web.http.headers import hardened
 from dibs.web.http.route import SAFE
-from dibs.web.i18n import LANGUAGE_COOKIE, is_choice_offered, read_as_page
+from dibs.web.i18n import LANGUAGE_COOKIE, is_choice_offered
 from dibs.web.pages import browser_session
 from dibs.web.pages.base import blueprint, go_to, here, without_language
 from dibs.web.words import LOCALES
@@ -73,7 +73,7 @@ def admit() -> Response | None:
         CsrfFailed: It was not.
         StoreUnavailable: Who reads cannot be told.
     """
-    read_as_page()
+    current().is_page = True
     request.max_content_length = MAX_BODY
     if request.method not in SAFE:
         _refuse_other_sites()

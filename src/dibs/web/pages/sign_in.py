@@ -14,7 +14,7 @@ from dibs.errors import DibsError, LoginFailed, Overloaded, StoreUnavailable
 from dibs.web.api import recovery
 from dibs.web.api.names import verdict
 from dibs.web.api.registration import suggesting
-from dibs.web.http.current import deadline, parts
+from dibs.web.http.current import current, deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
 from dibs.web.pages.base import ASKED, address_of, blueprint, go, go_out, go_to, is_open, page
@@ -232,7 +232,7 @@ def _log_in(name: str, password: str) -> None:
     logins, device = parts().accounts.logins, request.headers.get("User-Agent", "")
     tokens = logins.login(name, password, device=device, deadline=deadline())
     before = browser_session.visitor()
-    browser_session.sign_in(tokens)
+    current().tokens = tokens
     if before is not None:
         with suppress(StoreUnavailable):
             logins.logout(before, deadline=deadline())
