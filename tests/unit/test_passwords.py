@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dibs.accounts.passwords import (
-    MIN_LENGTH_NIST,
     Argon2,
     Passwords,
     Rules,
@@ -70,16 +69,16 @@ def test_a_refusal_does_not_repeat_the_password():
 
 
 def test_the_least_length_can_be_set():
-    rules = Rules(min_length=MIN_LENGTH_NIST)
+    rules = Rules(min_length=15)
     assert reasons("mnzxkwpqmnzxkw", rules=rules) == ["password_too_short"]
     assert reasons("mnzxkwpqmnzxkwp", rules=rules) == []
 
 
-@pytest.mark.parametrize("lengths", [{"min_length": 7}, {"min_length": 65}, {"max_length": 63}])
-def test_lengths_that_nobody_should_set(lengths):
+@pytest.mark.parametrize("length", [7, 65])
+def test_lengths_that_nobody_should_set(length):
     """ASVS 5.0, 6.2.1 and 6.2.9: at least 8, and 64 are permitted."""
     with pytest.raises(ValueError, match="length"):
-        Rules(**lengths)
+        Rules(min_length=length)
 
 
 @pytest.mark.parametrize(

@@ -5,24 +5,20 @@ from __future__ import annotations
 from math import inf
 
 from dibs.accounts.passwords.algorithms import Argon2
-from dibs.accounts.passwords.breaches import Breaches, PwnedPasswords
+from dibs.accounts.passwords.breaches import PwnedPasswords
 from dibs.accounts.passwords.hashing import Verdict, Verifier, make
 from dibs.accounts.passwords.older import NO_KEYS, Keys
 from dibs.accounts.passwords.queue import HashingQueue
-from dibs.accounts.passwords.rules import MAX_LENGTH, MIN_LENGTH, MIN_LENGTH_NIST, Rules
+from dibs.accounts.passwords.rules import MAX_LENGTH, MIN_LENGTH, Rules
 
 __all__ = [
     "MAX_LENGTH",
     "MIN_LENGTH",
-    "MIN_LENGTH_NIST",
     "Argon2",
-    "Breaches",
-    "HashingQueue",
     "Keys",
     "Passwords",
     "PwnedPasswords",
     "Rules",
-    "Verdict",
 ]
 
 _RULES, _ARGON2 = Rules(), Argon2()
