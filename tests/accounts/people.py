@@ -75,7 +75,7 @@ class Process:
 
     def roles(self, team: Team) -> dict[str, str]:
         """Who is what in a team, by user id."""
-        found = self.parts.accounts.teams._teams.members([team.id], deadline=soon())
+        found = self.parts.accounts.teams.rows.members([team.id], deadline=soon())
         return {member.user_id: member.role for member in found[team.id]}
 
     def close(self) -> None:

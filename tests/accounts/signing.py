@@ -30,12 +30,12 @@ def key_of(tokens: AccessTokens) -> Any:
 
 
 def claims_of(tokens: AccessTokens) -> dict[str, Any]:
-    token = tokens.sign(USER, SESSION)
+    token = tokens.signer()(USER, SESSION)
     return dict(jwt.decode(token, options={"verify_signature": False}))
 
 
 def header_of(tokens: AccessTokens) -> dict[str, Any]:
-    return dict(jwt.get_unverified_header(tokens.sign(USER, SESSION)))
+    return dict(jwt.get_unverified_header(tokens.signer()(USER, SESSION)))
 
 
 def signed(

@@ -12,12 +12,12 @@ def test_since_when_who_is_disabled(process: Process) -> None:
     before = process.parts.store.clock(deadline=soon())
     for user in (ada, eve):
         process.profiles.set_disabled(user, disabled=True, deadline=soon())
-    found = process.profiles.disabled([ada, bob, "no such id"], deadline=soon())
+    found = process.parts.accounts.users.disabled([ada, bob, "no such id"], deadline=soon())
     assert found.keys() == {ada}
     now = process.parts.store.clock(deadline=soon())
     assert before <= found[ada] <= now
     process.profiles.set_disabled(ada, disabled=True, deadline=soon())
-    assert process.profiles.disabled([ada], deadline=soon()) == found
+    assert process.parts.accounts.users.disabled([ada], deadline=soon()) == found
     process.profiles.set_disabled(ada, disabled=False, deadline=soon())
-    assert process.profiles.disabled([ada, bob], deadline=soon()) == {}
-    assert process.profiles.disabled([], deadline=soon()) == {}
+    assert process.parts.accounts.users.disabled([ada, bob], deadline=soon()) == {}
+    assert process.parts.accounts.users.disabled([], deadline=soon()) == {}

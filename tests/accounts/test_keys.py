@@ -89,11 +89,11 @@ def test_it_is_made_once(ring: KeyRing, path: Path) -> None:
 def test_rotation(ring: KeyRing, path: Path) -> None:
     """Old tokens go on, new ones have the new key, and another process sees it at once."""
     elsewhere = tokens_of(KeyRing(path))
-    old = tokens_of(ring).sign(ADA, SESSION)
+    old = tokens_of(ring).signer()(ADA, SESSION)
     assert elsewhere.read(old).user_id == ADA
     before = ring.signing
     new = KeyRing(path).rotate()
-    for token in (tokens_of(KeyRing(path)).sign(ADA, SESSION), old):
+    for token in (tokens_of(KeyRing(path)).signer()(ADA, SESSION), old):
         assert elsewhere.read(token).user_id == ADA
     assert [key.kid for key in KeyRing(path).all()] == [before.kid, new.kid]
     assert before.kid != new.kid
@@ -111,7 +111,7 @@ def test_every_process_signs_with_a_new_key_within_two_seconds(ring: KeyRing, pa
 
 def test_a_retired_key_is_dropped_after_a_day(ring: KeyRing, path: Path) -> None:
     """It verifies no more and is shown no more, and the next rotation removes it."""
-    old = tokens_of(ring).sign(ADA, SESSION)
+    old = tokens_of(ring).signer()(ADA, SESSION)
     first = ring.signing.kid
     second = ring.rotate().kid
     held = json.loads(path.read_text())

@@ -206,7 +206,7 @@ def test_no_connection_is_held_while_a_password_is_hashed(
         def ask() -> object:
             assert hashing.wait(20)
             try:
-                return process.logins.sessions(user_id, deadline=soon())
+                return process.logins.sessions.of(user_id, deadline=soon())
             finally:
                 answered.set()
 

@@ -50,7 +50,7 @@ def is_back(process: Process, name: str = "ada", new: str = OTHER_PASSWORD) -> b
 
 
 def kinds(process: Process, user_id: str) -> list[str]:
-    found = process.parts.accounts.staff.events(user_id, limit=20, deadline=soon())
+    found = process.parts.accounts.recovery.ways.events(user_id, limit=20, deadline=soon())
     return [one.kind for one in found]
 
 
@@ -119,7 +119,7 @@ def test_codes_are_each_good_once(process: Process) -> None:
     assert refused(lambda: by_code(process, "ada", codes[0]))
     read_wrong = codes[1].replace("0", "O").replace("1", "l")
     by_code(process, "ada", read_wrong, PASSWORD)
-    assert process.parts.accounts.recovery.codes_left(user_id, deadline=soon()) == CODES - 2
+    assert process.parts.accounts.recovery.ways.codes_left(user_id, deadline=soon()) == CODES - 2
     assert kinds(process, user_id) == ["recovered"] * 2 + ["recovery_codes"] * 2
 
 
@@ -186,7 +186,7 @@ def test_set_for_them(process: Process) -> None:
         process.parts.accounts.recovery.set_password(user_id, OTHER_PASSWORD, deadline=soon())
     assert is_back(process)
     assert refused(lambda: by_link(process, token))
-    event = process.parts.accounts.staff.events(user_id, limit=1, deadline=soon())[0]
+    event = process.parts.accounts.recovery.ways.events(user_id, limit=1, deadline=soon())[0]
     assert (event.kind, event.actor, event.request_id) == ("password_set", "somebody", "r1")
 
 

@@ -225,7 +225,7 @@ class Refreshing(RuleBasedStateMachine):
     @invariant()
     def the_list_is_as_the_model_says(self) -> None:
         for person in self.people.values():
-            listed = self.process.logins.sessions(person.id, deadline=soon())
+            listed = self.process.logins.sessions.of(person.id, deadline=soon())
             alive = {f.last.session_id for f in person.families if f.alive}
             assert {row.id for row in listed} == alive
 

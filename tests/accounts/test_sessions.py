@@ -157,13 +157,13 @@ def test_it_expires_by_the_databases_clock(process: Process, clock: Clock) -> No
     tokens = process.login()
     clock.age(tokens.session_id, A_MONTH_S - 60)
     tokens = process.refresh(tokens.refresh_token)
-    (listed,) = process.logins.sessions(tokens.user_id, deadline=soon())
+    (listed,) = process.logins.sessions.of(tokens.user_id, deadline=soon())
     assert listed.expires_at - listed.used_at == pytest.approx(1000 * A_MONTH_S, abs=10)
     assert listed.used_at - listed.created_at == pytest.approx(1000 * (A_MONTH_S - 60), abs=60_000)
     clock.age(tokens.session_id, A_MONTH_S)
     with pytest.raises(SessionEnded):
         process.refresh(tokens.refresh_token)
-    assert process.logins.sessions(tokens.user_id, deadline=soon()) == []
+    assert process.logins.sessions.of(tokens.user_id, deadline=soon()) == []
     assert clock.count() == 1  # as it was: what is over is nobody's theft
 
 
@@ -173,7 +173,7 @@ def test_the_one_used_last_is_listed_first(process: Process, clock: Clock) -> No
     for seconds, tokens in enumerate(sessions):
         clock.age(tokens.session_id, 10 + seconds)
     process.refresh(sessions[3].refresh_token)
-    listed = [row.id for row in process.logins.sessions(user_id, deadline=soon())]
+    listed = [row.id for row in process.logins.sessions.of(user_id, deadline=soon())]
     assert listed == [sessions[i].session_id for i in (3, 0, 1, 2)]
 
 
@@ -190,7 +190,7 @@ def test_with_one_too_many_the_one_used_longest_ago_ends(
             clock.age(tokens.session_id, seconds)
         process.refresh(first.refresh_token)
         fourth = process.login()
-        listed = process.logins.sessions(fourth.user_id, deadline=soon())
+        listed = process.logins.sessions.of(fourth.user_id, deadline=soon())
         assert {one.id for one in listed} == {
             tokens.session_id for tokens in (first, third, fourth)
         }
@@ -203,7 +203,7 @@ def test_one_session_is_the_least(url: str, tmp_path: Path) -> None:
     with processes(1, url, tmp_path, max_sessions=1) as (process,):
         process.register()
         last = [process.login() for _ in range(3)][-1]
-        (only,) = process.logins.sessions(last.user_id, deadline=soon())
+        (only,) = process.logins.sessions.of(last.user_id, deadline=soon())
         assert only.id == last.session_id
 
 
@@ -213,7 +213,7 @@ def test_nobody_ends_the_sessions_of_others(process: Process) -> None:
     assert not process.logins.end(tokens.session_id, user_id=bob, deadline=soon())
     assert process.logins.logout_all(bob, deadline=soon()) == 0
     assert process.who(tokens).user_id == ada
-    assert process.logins.sessions(bob, deadline=soon()) == []
+    assert process.logins.sessions.of(bob, deadline=soon()) == []
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_device_is_what_everybody_can_print(process: Process, device: str, kep
     """And as long as the column is, in bytes."""
     user_id = process.register()
     process.logins.login("ada", PASSWORD, device=device, deadline=soon())
-    (row,) = process.logins.sessions(user_id, deadline=soon())
+    (row,) = process.logins.sessions.of(user_id, deadline=soon())
     assert row.device == kept
 
 
@@ -265,7 +265,7 @@ def test_a_password_that_is_changed_while_it_is_checked_begins_nothing(
     meanwhile(process, monkeypatch, change)
     with pytest.raises(LoginFailed):
         process.login()
-    assert process.logins.sessions(user_id, deadline=soon()) == []
+    assert process.logins.sessions.of(user_id, deadline=soon()) == []
 
 
 @pytest.mark.parametrize("ending", ["disabling", "deletion"])
@@ -296,7 +296,7 @@ def test_a_login_and_a_new_password_at_once(process: Process, other: Process) ->
         )
         jobs: list[Callable[[], None]] = [login, change, login]
         at_once(jobs)
-        assert process.logins.sessions(user_id, deadline=soon()) == []
+        assert process.logins.sessions.of(user_id, deadline=soon()) == []
         old, new = new, old
 
 
@@ -322,7 +322,7 @@ def test_housekeeping_fails_no_login(process: Process, monkeypatch: pytest.Monke
     def away(*args, **kwargs):
         raise StoreUnavailable
 
-    monkeypatch.setattr(process.logins._sessions, "remove_expired", away)
+    monkeypatch.setattr(process.logins.sessions, "remove_expired", away)
     process.register()
     process.login()
     assert process.logins._housekeeping._next > time.monotonic() + 50
@@ -339,7 +339,7 @@ def test_a_database_that_is_away_is_neither_yes_nor_no(
     def away(*args, **kwargs):
         raise StoreUnavailable
 
-    monkeypatch.setattr(process.logins._sessions, "living", away)
+    monkeypatch.setattr(process.logins.sessions, "living", away)
     assert is_believed(process, tokens)
     with pytest.raises(StoreUnavailable):
         process.who(unseen)

@@ -49,12 +49,13 @@ def test_events_of_one_and_of_all(process: Process) -> None:
     staff.set_disabled(ada, disabled=True, deadline=soon())
     assert staff.sign_out(eve, deadline=soon()) == 1
     staff.set_disabled(ada, disabled=False, deadline=soon())
-    found = staff.events(limit=3, deadline=soon())
+    events = process.parts.accounts.recovery.ways.events
+    found = events(limit=3, deadline=soon())
     assert [one.kind for one in found] == ["enabled", "signed_out", "disabled"]
-    assert staff.events(after=found[0].id, limit=1, deadline=soon()) == found[1:2]
-    of_ada = staff.events(ada, limit=10, deadline=soon())
+    assert events(after=found[0].id, limit=1, deadline=soon()) == found[1:2]
+    of_ada = events(ada, limit=10, deadline=soon())
     assert of_ada == [found[0], found[2]]
-    assert staff.events(ada, after=of_ada[0].id, limit=10, deadline=soon()) == of_ada[1:]
+    assert events(ada, after=of_ada[0].id, limit=10, deadline=soon()) == of_ada[1:]
     for act in (staff.sign_out, staff.delete, partial(staff.set_role, role=None)):
         with pytest.raises(UserNotFound):
             act("no such id", deadline=soon())

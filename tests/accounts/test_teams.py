@@ -126,11 +126,11 @@ def test_teams_are_listed_page_by_page(process: Process) -> None:
     ada = process.newcomer("ada")
     made = sorted(process.team(f"builders{i}", ada).id for i in range(5))
     listed: list[str] = []
-    while page := process.teams.page(
+    while page := process.teams.rows.page(
         limit=2, after=listed[-1] if listed else None, deadline=soon()
     ):
         listed += [team.id for team in page]
     assert listed == made
-    of = process.parts.accounts.teams.of([ada.user_id, NOBODY], deadline=soon())
+    of = process.parts.accounts.teams.rows.of([ada.user_id, NOBODY], deadline=soon())
     assert sorted(team.id for team in of[ada.user_id]) == made
     assert of[NOBODY] == []

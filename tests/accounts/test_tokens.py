@@ -19,7 +19,7 @@ from tests.accounts.test_tokens_forged import odd_forms
 
 
 def test_what_is_signed_is_read(tokens: AccessTokens) -> None:
-    assert tokens.read(tokens.sign(USER, SESSION)) == Access(USER, SESSION)
+    assert tokens.read(tokens.signer()(USER, SESSION)) == Access(USER, SESSION)
     assert tokens.read(signed(tokens, claims_of(tokens))) == Access(USER, SESSION)
     assert claims_of(tokens).keys() == {"iss", "aud", "sub", "sid", "iat", "nbf", "exp", "jti"}
 
@@ -47,7 +47,7 @@ def test_each_kind_of_token_is_for_its_own_use(tokens: AccessTokens) -> None:
     ours = RefreshTokens(A_SECRET)
     first = ours.first(SESSION)
     refused(tokens, first)
-    for access in (tokens.sign(USER, SESSION), signed(tokens, claims_of(tokens))):
+    for access in (tokens.signer()(USER, SESSION), signed(tokens, claims_of(tokens))):
         with pytest.raises(InvalidToken):
             ours.session_of(access)
 
@@ -97,12 +97,12 @@ def test_tokens_live_no_longer_than_keys(tmp_path: Path) -> None:
 def test_keys_that_cannot_be_read_are_no_answer(tmp_path: Path) -> None:
     """503, and in the log the sentence that says what to do."""
     tokens = make(tmp_path, "EdDSA")
-    token = tokens.sign(USER, SESSION)
+    token = tokens.signer()(USER, SESSION)
     (tmp_path / "keys.json").chmod(0o644)
     tokens.keys._looked_at = 0.0
     jobs: list[Callable[[], object]] = [
         lambda: tokens.read(token),
-        lambda: tokens.sign(USER, SESSION),
+        lambda: tokens.signer()(USER, SESSION),
         tokens.public_keys,
     ]
     for job in jobs:

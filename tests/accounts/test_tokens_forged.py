@@ -77,7 +77,7 @@ def test_a_header_that_is_none_of_ours(tokens: AccessTokens, change: str) -> Non
 
 @pytest.mark.parametrize("header", ["null", "[]", '"x"', "1", "{", "", "\xff", "[" * 2000])
 def test_a_header_that_is_no_object(tokens: AccessTokens, header: str) -> None:
-    _, body, signature = tokens.sign(USER, SESSION).split(".")
+    _, body, signature = tokens.signer()(USER, SESSION).split(".")
     refused(tokens, f"{b64(header.encode('latin-1'))}.{body}.{signature}")
 
 
@@ -187,7 +187,7 @@ def odd_forms(token: str) -> Iterator[str]:
 
 def test_odd_forms(tokens: AccessTokens) -> None:
     """Cut at every byte, from either end; with something more; of a megabyte."""
-    for form in odd_forms(tokens.sign(USER, SESSION)):
+    for form in odd_forms(tokens.signer()(USER, SESSION)):
         with pytest.raises(InvalidToken):
             tokens.read(form)
 
@@ -203,7 +203,7 @@ EDITS = st.tuples(
 def test_whatever_is_changed(tmp_path: Path, kind: str) -> None:
     """A mutation of a valid token is never another error than those two."""
     tokens = make(tmp_path, kind)
-    valid = tokens.sign(USER, SESSION)
+    valid = tokens.signer()(USER, SESSION)
 
     @given(st.lists(EDITS, min_size=1, max_size=4))
     @settings(max_examples=400, deadline=None)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dibs.accounts.passwords import Keys, verify
+from dibs.accounts.passwords import Keys
 from dibs.accounts.passwords.algorithms import Argon2
 from dibs.accounts.passwords.formats import FORMATS
 from dibs.accounts.passwords.hashing import Verifier
@@ -22,7 +22,7 @@ EXAMPLES = re.findall(r"^\|.*`([^`]+)` \|$", PAGE.read_text(encoding="utf-8"), r
 
 @pytest.mark.parametrize("stored", EXAMPLES)
 def test_examples(stored: str):
-    assert verify(PASSWORD, stored, argon2=Argon2(8, 1)).ok
+    assert Verifier(Argon2(8, 1)).check(PASSWORD, stored).ok
 
 
 def test_every_format_is_there():

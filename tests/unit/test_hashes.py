@@ -15,7 +15,7 @@ from argon2 import Type
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dibs.accounts.passwords import algorithms, formats, hash_password, older, verify
+from dibs.accounts.passwords import algorithms, formats, older
 from dibs.accounts.passwords.algorithms import (
     Argon2,
     Argon2Hash,
@@ -32,6 +32,7 @@ from dibs.errors import Overloaded
 PASSWORD = "correct horse caf\u00e9"
 DECOMPOSED = unicodedata.normalize("NFD", PASSWORD)
 QUICK = Argon2(memory_kib=8, passes=1)
+VERIFIER = Verifier(QUICK)
 
 HASHES = {
     "argon2-cffi 25.1.0, argon2id": "$argon2id$v=19$m=1024,t=2,p=1"
@@ -161,7 +162,7 @@ TOO_DEAR = {
 
 def check(password: str, stored: str | None) -> Verdict:
     """The verdict, where today's parameters are the least there are."""
-    return verify(password, stored, argon2=QUICK)
+    return VERIFIER.check(password, stored)
 
 
 @each
@@ -184,8 +185,8 @@ def test_another_password(stored):
 
 def test_as_today():
     """Nothing to replace; with other parameters there is."""
-    assert check(PASSWORD, hash_password(PASSWORD, argon2=QUICK)) == Verdict(ok=True)
-    dearer = hash_password(PASSWORD, argon2=Argon2(memory_kib=16, passes=1))
+    assert check(PASSWORD, make(PASSWORD, QUICK)) == Verdict(ok=True)
+    dearer = make(PASSWORD, Argon2(memory_kib=16, passes=1))
     assert check(PASSWORD, dearer) == Verdict(ok=True, needs_rehash=True)
 
 
@@ -334,7 +335,7 @@ def test_nobodys_password(typed):
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_what_was_hashed_is_verified(password):
-    stored = hash_password(password, argon2=QUICK)
+    stored = make(password, QUICK)
     assert check(password, stored).ok
     assert not check(password + "x", stored).ok
     for form in ("NFC", "NFD"):

@@ -8,16 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dibs.accounts.passwords import (
-    MIN_LENGTH_NIST,
     Argon2,
-    HashingQueue,
     Passwords,
     Rules,
-    hash_password,
     hashing,
-    validate,
-    verify,
 )
+from dibs.accounts.passwords.hashing import Verifier, make
 from dibs.accounts.passwords.rules import common_passwords, refuse_unchanged
 from dibs.errors import InvalidPassword, Overloaded
 from dibs.names.canonical import normalise
@@ -40,7 +36,7 @@ def reasons(password: str, *, rules: Rules | None = None, **kwargs: str) -> list
 )
 def test_accepted(password):
     """Any characters, counted in code points (NIST SP 800-63B-4, 3.1.1.2)."""
-    validate(password)
+    Rules().validate(password)
 
 
 @pytest.mark.parametrize(
@@ -61,28 +57,28 @@ def test_accepted(password):
 )
 def test_refused(password, code):
     with pytest.raises(InvalidPassword) as caught:
-        validate(password)
+        Rules().validate(password)
     assert [reason.code for reason in caught.value.reasons] == [code]
 
 
 def test_a_refusal_does_not_repeat_the_password():
     for password in ("hunter2", "password123", "ada12345"):
         with pytest.raises(InvalidPassword) as caught:
-            validate(password, name="ada")
+            Rules().validate(password, name="ada")
         assert password not in str(caught.value)
 
 
 def test_the_least_length_can_be_set():
-    rules = Rules(min_length=MIN_LENGTH_NIST)
+    rules = Rules(min_length=15)
     assert reasons("mnzxkwpqmnzxkw", rules=rules) == ["password_too_short"]
     assert reasons("mnzxkwpqmnzxkwp", rules=rules) == []
 
 
-@pytest.mark.parametrize("lengths", [{"min_length": 7}, {"min_length": 65}, {"max_length": 63}])
-def test_lengths_that_nobody_should_set(lengths):
+@pytest.mark.parametrize("length", [7, 65])
+def test_lengths_that_nobody_should_set(length):
     """ASVS 5.0, 6.2.1 and 6.2.9: at least 8, and 64 are permitted."""
     with pytest.raises(ValueError, match="length"):
-        Rules(**lengths)
+        Rules(min_length=length)
 
 
 @pytest.mark.parametrize(
@@ -178,31 +174,31 @@ def test_the_list_of_leaks_is_asked_last():
 
 def test_the_hash():
     """argon2id with OWASP's first choice: 19 MiB, 2 passes, 1 lane; a salt of its own."""
-    first, second = hash_password("correct horse"), hash_password("correct horse")
+    first, second = make("correct horse", Argon2()), make("correct horse", Argon2())
     assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert first != second
-    assert verify("correct horse", first).ok
-    assert not verify("correct house", first).ok
+    assert Verifier(Argon2()).check("correct horse", first).ok
+    assert not Verifier(Argon2()).check("correct house", first).ok
 
 
 def test_parameters_can_be_set():
-    stored = hash_password("correct horse", argon2=Argon2(memory_kib=32, passes=3, lanes=2))
+    stored = make("correct horse", Argon2(memory_kib=32, passes=3, lanes=2))
     assert stored.startswith("$argon2id$v=19$m=32,t=3,p=2$")
     argon2.PasswordHasher().verify(stored, "correct horse")
 
 
 def test_composed_and_decomposed_are_one_password():
     """Keyboards differ in what they send for an é (RFC 8265, 4.2)."""
-    argon2.PasswordHasher().verify(hash_password("caf\u00e9 noir"), "caf\u00e9 noir")
-    argon2.PasswordHasher().verify(hash_password("cafe\u0301 noir"), "caf\u00e9 noir")
+    argon2.PasswordHasher().verify(make("caf\u00e9 noir", Argon2()), "caf\u00e9 noir")
+    argon2.PasswordHasher().verify(make("cafe\u0301 noir", Argon2()), "caf\u00e9 noir")
 
 
 @pytest.mark.parametrize("blank", "\u00a0\u1680\u2003\u202f\u205f\u3000")
 def test_every_blank_is_a_space(blank):
     """RFC 8265, 4.2.2; a Japanese keyboard types U+3000. Hashes from before are still good."""
     typed = f"correct{blank}horse"
-    argon2.PasswordHasher().verify(hash_password(typed), "correct horse")
-    assert verify(typed, argon2.PasswordHasher(1, 64, 1).hash(typed)).ok
+    argon2.PasswordHasher().verify(make(typed, Argon2()), "correct horse")
+    assert Verifier(Argon2()).check(typed, argon2.PasswordHasher(1, 64, 1).hash(typed)).ok
     with pytest.raises(InvalidPassword):
         refuse_unchanged(typed, "correct horse")
 
@@ -211,7 +207,7 @@ def test_width_and_case_are_kept():
     """Only what looks the same is made the same."""
     for other in ("CORRECT HORSE", "ｃorrect horse"):
         with pytest.raises(argon2.exceptions.VerifyMismatchError):
-            argon2.PasswordHasher().verify(hash_password("correct horse"), other)
+            argon2.PasswordHasher().verify(make("correct horse", Argon2()), other)
 
 
 def test_a_service_hashes_and_verifies():
@@ -227,7 +223,7 @@ def test_a_service_hashes_and_verifies():
 
 def test_a_service_hashes_in_its_queue():
     """Nothing is hashed for who has no time left, whatever is asked."""
-    passwords = Passwords(argon2=QUICK, queue=HashingQueue())
+    passwords = Passwords(argon2=QUICK)
     with pytest.raises(Overloaded):
         passwords.hash("correct horse", remaining=0)
     with pytest.raises(Overloaded):

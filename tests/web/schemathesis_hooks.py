@@ -36,7 +36,7 @@ def can_be_had(name: str) -> bool:
 
 def can_be_used(password: str) -> bool:
     try:
-        passwords.validate(password)
+        passwords.Rules().validate(password)
     except DibsError:
         return False
     return True

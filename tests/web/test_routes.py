@@ -18,7 +18,7 @@ import dibs.web
 from dibs import Dibs
 from dibs.state import parts_of
 from dibs.web.api import routes
-from dibs.web.http.blueprint import Blueprint
+from dibs.web.http.openapi import Blueprint
 from dibs.web.http.route import Route, route_of, says
 from tests.web.pages.browser import Browser, Forms, member
 from tests.web.site import Site

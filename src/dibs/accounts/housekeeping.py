@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from typing import Protocol
 
 from dibs.context import Deadline
 from dibs.errors import StoreError
+from dibs.store.accounts.idempotency import Requests
+from dibs.store.accounts.sessions import Sessions
 
 PERIOD_SECONDS = 3600.0
 RETRY_SECONDS = 60.0
@@ -17,22 +18,13 @@ AT_ONCE = 500
 """A login adds one row, so taking away up to this many in its course wins in the end."""
 
 
-class Expiring(Protocol):
-    """A table whose rows expire."""
-
-    def remove_expired(self, *, limit: int, deadline: Deadline) -> int:
-        """Delete up to `limit` of those that have, and say how many they were."""
-        ...
-
-
 class Housekeeping:
     """Removes what has expired, once an hour in each process, while somebody waits.
 
-    Args:
-        rows: Sessions, for who logs in; requests, for who sends one.
+    Sessions, for who logs in; requests, for who sends one.
     """
 
-    def __init__(self, rows: Expiring) -> None:
+    def __init__(self, rows: Sessions | Requests) -> None:
         self._rows = rows
         self._lock = threading.Lock()
         self._next = time.monotonic()

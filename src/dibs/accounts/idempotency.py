@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
 from dibs.accounts.housekeeping import Housekeeping
 from dibs.context import Deadline
 from dibs.errors import DibsError, StoreError
-from dibs.secret import claim_token
+from dibs.secret import ServiceSecret, claim_token
 from dibs.store.accounts.idempotency import Answer, Attempt, Requests
 
 SLACK_SECONDS = 2.0
@@ -28,11 +27,7 @@ class KeyReused(DibsError):
 
 
 class RequestRunning(DibsError):
-    """The same request is being served at this moment.
-
-    Attributes:
-        retry_after: Seconds after which another try makes sense.
-    """
+    """The same request is being served at this moment; try again in `retry_after` seconds."""
 
     code = "request_in_progress"
     message = "The same request is still being processed. Please send it again shortly."
@@ -42,18 +37,11 @@ class RequestRunning(DibsError):
 class IdempotentRequests:
     """Requests with an Idempotency-Key: each is run once, and answered alike from then on.
 
-    Args:
-        rows: The table of them.
-        namespace: Services that share the table, and no names, share no keys either.
-        secret: Gives the service's secret.
+    Services that share the table, but no namespace, share no keys either.
     """
 
-    def __init__(
-        self, rows: Requests, *, namespace: str, secret: Callable[[Deadline], str]
-    ) -> None:
-        self._rows = rows
-        self._namespace = namespace.encode()
-        self._secret = secret
+    def __init__(self, rows: Requests, namespace: str, secret: ServiceSecret) -> None:
+        self._rows, self._namespace, self._secret = rows, namespace.encode(), secret
         self._housekeeping = Housekeeping(rows)
 
     def begin(
@@ -101,13 +89,8 @@ class IdempotentRequests:
     def end(self, attempt: Attempt, answer: Answer | None, *, deadline: Deadline) -> None:
         """Keep the answer, as far as that is possible: it is sent in any case.
 
-        One that was not kept is found again by the claim's own token, once the attempt is
-        taken for dead.
-
-        Args:
-            attempt: Which run of the request.
-            answer: None for one that holds a secret; the retry makes it again.
-            deadline: When the caller stops waiting.
+        One that was not kept is found again by the claim's own token, once the attempt is taken for
+        dead. None stands for one that holds a secret; the retry makes it again.
         """
         with suppress(StoreError):
             kept = answer if answer is not None and answer.fits else None

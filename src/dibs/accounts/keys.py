@@ -30,14 +30,7 @@ KEEP_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One signing key.
-
-    Attributes:
-        kid: Names it in a token's header.
-        private: Ed25519 (RFC 8032).
-        created_at: Seconds since 1970.
-        retired_at: When another one took its place.
-    """
+    """One signing key (RFC 8032): when it was made, and another one took its place, since 1970."""
 
     kid: str
     private: Ed25519PrivateKey
@@ -71,10 +64,8 @@ class KeyRing:
 
     Every server of one service needs the same file. One that vanishes or is spoilt under
     a running server is an error until it is back: keys made in its place would end every
-    token, and hide from whom the old ones were taken.
-
-    Args:
-        path: The file; it is made when a first token is signed.
+    token, and hide from whom the old ones were taken. Each method raises `ConfigError` then,
+    and where the file, which is made when a first token is signed, cannot be.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,11 +76,7 @@ class KeyRing:
         self._looked_at = 0.0
 
     def create(self) -> bool:
-        """Make the file with a first key unless it is there, and say whether it was made.
-
-        Raises:
-            ConfigError: It cannot be made.
-        """
+        """Make the file with a first key unless it is there, and say whether it was made."""
         with self._locked():
             if os.path.lexists(self.path):
                 return False
@@ -97,11 +84,7 @@ class KeyRing:
         return True
 
     def rotate(self) -> Key:
-        """Sign with a new key from now on; the one before goes on verifying for a day.
-
-        Raises:
-            ConfigError: The file cannot be read or written.
-        """
+        """Sign with a new key from now on; the one before goes on verifying for a day."""
         with self._locked():
             now, new = int(time.time()), _new_key()
             found = self._read().values() if os.path.lexists(self.path) else ()
@@ -114,20 +97,12 @@ class KeyRing:
         return new
 
     def all(self) -> list[Key]:
-        """Every key that verifies, the one that signs last; none before the file is made.
-
-        Raises:
-            ConfigError: The file cannot be read.
-        """
+        """Every key that verifies, the one that signs last; none before the file is made."""
         return [key for key in self._current().values() if not key.is_dropped]
 
     @property
     def signing(self) -> Key:
-        """The key that signs; the file is made if there never was one.
-
-        Raises:
-            ConfigError: It cannot be made or read.
-        """
+        """The key that signs; the file is made if there never was one."""
         if not self._current():
             self.create()
             self._current(anew=True)
@@ -137,11 +112,7 @@ class KeyRing:
         raise ConfigError(f"{self.path} holds no key that signs: run `dibs keys rotate`")
 
     def get(self, kid: str) -> Key | None:
-        """The key with this name.
-
-        Raises:
-            ConfigError: The file cannot be read.
-        """
+        """The key with this name."""
         # One that is not known may have been made a moment ago, by another process.
         key = self._current().get(kid) or self._current(anew=True).get(kid)
         return None if key is None or key.is_dropped else key

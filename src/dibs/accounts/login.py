@@ -7,12 +7,14 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dibs.accounts.housekeeping import Housekeeping
 from dibs.accounts.passwords import Passwords
-from dibs.accounts.tokens import AccessTokens, RefreshTokens, hash_of
+from dibs.accounts.tokens import AccessTokens, RefreshTokens, Signer, hash_of
+from dibs.config import Settings
 from dibs.context import Deadline
 from dibs.errors import (
     EmptyName,
@@ -24,7 +26,8 @@ from dibs.errors import (
     TokenSuperseded,
 )
 from dibs.names import Parser
-from dibs.store.accounts.sessions import Living, SessionRow, Sessions
+from dibs.secret import ServiceSecret
+from dibs.store.accounts.sessions import Living, Sessions
 from dibs.store.accounts.users import Credentials, Users
 from dibs.store.models import MAX_DEVICE
 
@@ -41,11 +44,7 @@ TRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a client gets for a password, or for its refresh token.
-
-    Attributes:
-        expires_in: Seconds until the access token ends.
-    """
+    """What a client gets for a password, or for its refresh token, with the seconds it is good."""
 
     access_token: str
     refresh_token: str
@@ -57,15 +56,7 @@ class Tokens:
 class Logins:
     """Signs users in and out. The database is the authority: a token says only what to look up.
 
-    Args:
-        users: Their passwords.
-        sessions: Their sign-ins.
-        passwords: Checks and hashes.
-        access: Signs and reads access tokens.
-        secret: Gives the service's secret.
-        parser: Which names are one.
-        session_seconds: How long a session lives that is not refreshed.
-        max_sessions: How many a user may have at once.
+    While the database cannot answer, each of its methods raises `StoreUnavailable`.
     """
 
     def __init__(
@@ -74,21 +65,15 @@ class Logins:
         sessions: Sessions,
         passwords: Passwords,
         access: AccessTokens,
-        *,
-        secret: Callable[[Deadline], str],
         parser: Parser,
-        session_seconds: int,
-        max_sessions: int,
+        settings: Settings,
+        secret: ServiceSecret,
     ) -> None:
-        self.access = access
-        self._users = users
-        self._sessions = sessions
-        self._passwords = passwords
-        self._secret = secret
-        self._parser = parser
+        self.access, self.sessions = access, sessions
+        self._users, self._passwords, self._parser = users, passwords, parser
+        self._settings, self._secret = settings, secret
+        self._session_ms = 1000 * settings.refresh_seconds
         self._housekeeping = Housekeeping(sessions)
-        self._session_ms = 1000 * session_seconds
-        self._max_sessions = max_sessions
         self._trusted: OrderedDict[str, tuple[float, Living]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -97,35 +82,27 @@ class Logins:
 
         Whatever is wrong, one password is hashed and one thing is said.
 
-        Args:
-            name: As typed.
-            password: As typed.
-            device: What the client calls itself.
-            deadline: When the caller stops waiting.
-
         Raises:
             LoginFailed: There is no such user, or they may not come in this way.
             Overloaded: Too many passwords wait to be hashed.
-            StoreUnavailable: The database cannot answer.
         """
         signed = self.access.signer()
         for _ in range(TRIES):
             found, checked = self._checked(name, password, deadline)
             session_id = str(uuid.uuid4())
             token = RefreshTokens(self._secret(deadline)).first(session_id)
-            if self._sessions.start(
+            if self.sessions.start(
                 session_id,
                 user_id=found.user_id,
                 password_hash=checked,
                 token_hash=hash_of(token),
                 device=_shortened(device),
                 ms=self._session_ms,
-                most=self._max_sessions,
+                most=self._settings.max_sessions,
                 deadline=deadline,
             ):
                 self._housekeeping.now_and_then(deadline)
-                access_token = signed(found.user_id, session_id)
-                return self._tokens(access_token, token, found.user_id, session_id)
+                return self._tokens(signed, token, found.user_id, session_id)
         raise LoginFailed  # deleted or disabled since the password was checked
 
     def _checked(self, name: str, password: str, deadline: Deadline) -> tuple[Credentials, str]:
@@ -145,11 +122,7 @@ class Logins:
         return found, stored
 
     def credentials(self, name: str, deadline: Deadline) -> Credentials | None:
-        """Those of the user who is meant by this name, as it was typed; None if nobody is.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Those of the user who is meant by this name, as it was typed; None if nobody is."""
         try:
             username = self._parser.typed(name)
         except (EmptyName, InvalidName):
@@ -165,10 +138,9 @@ class Logins:
         renewed = self._users.renew_hash(user_id, old=stored, new=new, deadline=deadline)
         return new if renewed else stored
 
-    def _tokens(
-        self, access_token: str, refresh_token: str, user_id: str, session_id: str
-    ) -> Tokens:
-        return Tokens(access_token, refresh_token, self.access.seconds, user_id, session_id)
+    def _tokens(self, sign: Signer, refresh: str, user_id: str, session_id: str) -> Tokens:
+        access = sign(user_id, session_id)
+        return Tokens(access, refresh, self.access.seconds, user_id, session_id)
 
     def refresh(self, token: str, *, deadline: Deadline) -> Tokens:
         """Exchange a refresh token, which is good for once (RFC 9700, 4.14.2).
@@ -177,14 +149,13 @@ class Logins:
             InvalidToken: It is none of ours.
             TokenSuperseded: It was exchanged, and repeated, within the last ten seconds.
             SessionEnded: Its session has; by this token, if somebody used it before.
-            StoreUnavailable: Nothing was changed.
             OutcomeUnknown: The same token may be sent again.
         """
         tokens = RefreshTokens(self._secret(deadline))
         session_id = tokens.session_of(token)
         following = tokens.following(token)
         signed = self.access.signer()
-        rotation, living = self._sessions.rotate(
+        rotation, living = self.sessions.rotate(
             session_id,
             presented=hash_of(token),
             following=hash_of(following),
@@ -198,18 +169,7 @@ class Logins:
                 log.warning("refresh_token_reused session=%s", session_id)
             self._distrust(session_id)
             raise SessionEnded
-        access_token = signed(living.user_id, session_id)
-        return self._tokens(access_token, following, living.user_id, session_id)
-
-    def going_on(self, session_id: str, *, deadline: Deadline) -> Living | None:
-        """The session of a refresh token that another request exchanges at this moment.
-
-        For who was told `TokenSuperseded`: the token is genuine, and there is no newer one for it.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        return self._sessions.living(session_id, deadline=deadline)
+        return self._tokens(signed, following, living.user_id, session_id)
 
     def who(self, access_token: str, *, deadline: Deadline) -> Living:
         """Whose access token this is, if its session goes on.
@@ -218,13 +178,12 @@ class Logins:
             InvalidToken: It is none of ours.
             TokenExpired: It was.
             SessionEnded: Its session has ended.
-            StoreUnavailable: The database cannot answer.
         """
         access = self.access.read(access_token)
         ends, living = self._trusted.get(access.session_id, (0.0, None))
         if living is None or time.monotonic() >= ends:
             began = time.monotonic()
-            living = self._sessions.living(access.session_id, deadline=deadline)
+            living = self.sessions.living(access.session_id, deadline=deadline)
             if living is None:
                 self._distrust(access.session_id)
                 raise SessionEnded
@@ -234,48 +193,28 @@ class Logins:
         return living
 
     def logout(self, living: Living, *, deadline: Deadline) -> None:
-        """End this session.
-
-        Raises:
-            StoreUnavailable: It is not known to have ended.
-        """
+        """End this session."""
         self.end(living.session_id, user_id=living.user_id, deadline=deadline)
 
     def logout_all(self, user_id: str, *, deadline: Deadline) -> int:
-        """End all sessions of a user, and say how many there were.
-
-        Raises:
-            StoreUnavailable: They are not known to have ended.
-        """
-        count = self._sessions.end_all(user_id, deadline=deadline)
+        """End all sessions of a user, and say how many there were."""
+        count = self.sessions.end_all(user_id, deadline=deadline)
         self.distrust_user(user_id)
         return count
 
-    def sessions(self, user_id: str, *, deadline: Deadline) -> list[SessionRow]:
-        """A user's sessions, the one used last first.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        return self._sessions.of(user_id, deadline=deadline)
-
-    def counts(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
-        """How many sessions go on of each of these users, by id; who has none is left out.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        return self._sessions.count(user_ids, deadline=deadline)
-
     def end(self, session_id: str, *, user_id: str, deadline: Deadline) -> bool:
-        """End one session of a user, and say whether there was such a one.
-
-        Raises:
-            StoreUnavailable: It is not known to have ended.
-        """
-        ended = self._sessions.end(session_id, user_id=user_id, deadline=deadline)
+        """End one session of a user, and say whether there was such a one."""
+        ended = self.sessions.end(session_id, user_id=user_id, deadline=deadline)
         self._distrust(session_id)
         return ended
+
+    @contextmanager
+    def distrusting(self, user_id: str) -> Iterator[None]:
+        """Look this user's sessions up again after a change, and after one that may have failed."""
+        try:
+            yield
+        finally:
+            self.distrust_user(user_id)
 
     def distrust_user(self, user_id: str) -> None:
         """Look this user's sessions up again from now on."""

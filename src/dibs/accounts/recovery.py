@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from dibs.accounts.login import Logins
 from dibs.accounts.passwords import Passwords
 from dibs.accounts.tokens import hash_of
+from dibs.config import Settings
 from dibs.context import Deadline
-from dibs.errors import (
-    PasswordNotAccepted,
-    Unauthenticated,
-    UserNotFound,
-    WrongPassword,
-)
-from dibs.secret import key_of, mac
+from dibs.errors import PasswordNotAccepted, Unauthenticated, UserNotFound, WrongPassword
+from dibs.secret import ServiceSecret, key_of, mac
 from dibs.store.accounts.recoveries import Recoveries
 from dibs.store.accounts.users import Credentials, Users
 
@@ -41,48 +37,32 @@ class RecoveryFailed(Unauthenticated):
     )
 
 
+@dataclass(frozen=True, slots=True)
 class Recovery:
     """Lets users back in who have lost their password. Each way ends all their sessions.
 
-    Args:
-        users: Their passwords.
-        ways: Their links and codes.
-        logins: Their sessions.
-        passwords: Checks and hashes.
-        secret: Gives the service's secret.
-        hashes: Whether passwords are used at all.
+    Where no passwords are used, each of its methods raises `PasswordNotAccepted`. While the
+    database cannot answer, each raises `StoreUnavailable`, and `OutcomeUnknown` where it is not
+    known what was changed.
     """
 
-    def __init__(
-        self,
-        users: Users,
-        ways: Recoveries,
-        logins: Logins,
-        passwords: Passwords,
-        *,
-        secret: Callable[[Deadline], str],
-        hashes: bool,
-    ) -> None:
-        self._users = users
-        self._ways = ways
-        self._logins = logins
-        self._passwords = passwords
-        self._secret = secret
-        self._hashes = hashes
+    users: Users
+    ways: Recoveries
+    logins: Logins
+    passwords: Passwords
+    settings: Settings
+    secret: ServiceSecret
 
     def make_link(self, user_id: str, *, deadline: Deadline) -> str:
         """The token of a link that is good once and for `LINK_SECONDS`; an earlier one is no more.
 
         Raises:
-            PasswordNotAccepted: None is used here.
             UserNotFound: There is no such user.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Nobody has the link that may have been stored.
         """
         self._refuse_without_passwords()
         token = secrets.token_urlsafe(32)
         lasts = 1000 * LINK_SECONDS
-        if not self._ways.put(user_id, "link", [hash_of(token)], ms=lasts, deadline=deadline):
+        if not self.ways.put(user_id, "link", [hash_of(token)], ms=lasts, deadline=deadline):
             raise UserNotFound
         return token
 
@@ -92,7 +72,7 @@ class Recovery:
         Raises:
             As `make_link`.
         """
-        if self._ways.has_link_since(user_id, 1000 * PATIENCE_SECONDS, deadline=deadline):
+        if self.ways.has_link_since(user_id, 1000 * PATIENCE_SECONDS, deadline=deadline):
             return None
         return self.make_link(user_id, deadline=deadline)
 
@@ -100,45 +80,31 @@ class Recovery:
         """`CODES` codes, each good once; those of before are no more.
 
         Raises:
-            PasswordNotAccepted: None is used here.
             WrongPassword: The current one is another.
             Overloaded: Too many passwords wait to be checked.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: The codes of before may be good no more.
         """
         self._refuse_without_passwords()
-        found = self._users.credentials_of(user_id, deadline=deadline)
+        found = self.users.credentials_of(user_id, deadline=deadline)
         stored = found.password_hash if found else None
-        if not self._passwords.verify(current, stored, remaining=deadline.remaining()).ok:
+        if not self.passwords.verify(current, stored, remaining=deadline.remaining()).ok:
             raise WrongPassword
         codes = ["".join(secrets.choice(LETTERS) for _ in range(LENGTH)) for _ in range(CODES)]
         hashes = [self._code_hash(user_id, code, deadline) for code in codes]
-        self._ways.put(user_id, "code", hashes, ms=None, deadline=deadline)
+        self.ways.put(user_id, "code", hashes, ms=None, deadline=deadline)
         return ["-".join(code[i : i + GROUP] for i in range(0, LENGTH, GROUP)) for code in codes]
-
-    def codes_left(self, user_id: str, *, deadline: Deadline) -> int:
-        """How many codes a user has not used.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        return self._ways.codes_left(user_id, deadline=deadline)
 
     def by_link(self, token: str, new: str, *, deadline: Deadline) -> None:
         """Set a new password by a link.
 
         Raises:
-            PasswordNotAccepted: None is used here.
             RecoveryFailed: The link is none, or good no more.
             InvalidPassword: The new password breaks rules; the link is still good.
             Overloaded: Too many passwords wait to be hashed.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known.
         """
         self._refuse_without_passwords()
         way = hash_of(token)
-        user_id = self._ways.user_of(way, deadline=deadline)
-        found = self._users.credentials_of(user_id, deadline=deadline) if user_id else None
+        user_id = self.ways.user_of(way, deadline=deadline)
+        found = self.users.credentials_of(user_id, deadline=deadline) if user_id else None
         self._recover(found, way, new, deadline)
 
     def by_code(self, name: str, code: str, new: str, *, deadline: Deadline) -> None:
@@ -148,11 +114,11 @@ class Recovery:
             As `by_link`.
         """
         self._refuse_without_passwords()
-        found = self._logins.credentials(name, deadline)
+        found = self.logins.credentials(name, deadline)
         read = code.casefold().translate(READ_AS)
         # Also for a name that nobody has: it is to take as long.
         way = self._code_hash(found.user_id if found else "", read, deadline)
-        good = self._ways.user_of(way, deadline=deadline)
+        good = self.ways.user_of(way, deadline=deadline)
         self._recover(found if found and found.user_id == good else None, way, new, deadline)
 
     def set_password(self, user_id: str, new: str, *, deadline: Deadline) -> None:
@@ -162,7 +128,7 @@ class Recovery:
             As `by_link`, and UserNotFound: There is no such user.
         """
         self._refuse_without_passwords()
-        found = self._users.credentials_of(user_id, deadline=deadline)
+        found = self.users.credentials_of(user_id, deadline=deadline)
         if found is None or not self._set(found, new, None, deadline):
             raise UserNotFound
 
@@ -171,17 +137,15 @@ class Recovery:
             raise RecoveryFailed
 
     def _set(self, found: Credentials, new: str, way: str | None, deadline: Deadline) -> bool:
-        self._passwords.validate(new, name=found.display)
-        new_hash = self._passwords.hash(new, remaining=deadline.remaining())
-        try:
-            return self._ways.set_password(found.user_id, new_hash, way=way, deadline=deadline)
-        finally:  # also when nobody knows
-            self._logins.distrust_user(found.user_id)
+        self.passwords.validate(new, name=found.display)
+        new_hash = self.passwords.hash(new, remaining=deadline.remaining())
+        with self.logins.distrusting(found.user_id):
+            return self.ways.set_password(found.user_id, new_hash, way=way, deadline=deadline)
 
     def _code_hash(self, user_id: str, code: str, deadline: Deadline) -> str:
-        key = key_of("recovery", self._secret(deadline))
+        key = key_of("recovery", self.secret(deadline))
         return mac(key, f"{user_id}\0{code}".encode(errors="backslashreplace")).hex()
 
     def _refuse_without_passwords(self) -> None:
-        if not self._hashes:
+        if not self.settings.hashes:
             raise PasswordNotAccepted

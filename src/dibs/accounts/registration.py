@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from dibs.accounts.passwords import Passwords
+from dibs.config import Settings
 from dibs.errors import (
     EmptyName,
     InvalidName,
@@ -19,42 +18,26 @@ from dibs.errors import (
 from dibs.names import Username
 from dibs.registry import Registry
 from dibs.registry.holds import HoldToken
-from dibs.secret import claim_token
+from dibs.secret import ServiceSecret, claim_token
 from dibs.store import Claim, Deadline, NewUser, new_id
-
-PasswordMode = Literal["required", "optional", "off"]
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A user who has their name.
-
-    Attributes:
-        id: A UUID.
-        username: The name as they wrote it.
-    """
+    """A user who has their name, as they wrote it; the id is a UUID."""
 
     id: str
     username: str
 
 
+@dataclass(frozen=True, slots=True)
 class Registration:
     """Registers users."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        passwords: Passwords,
-        *,
-        mode: PasswordMode,
-        secret: Callable[[Deadline], str],
-        is_open: bool = True,
-    ) -> None:
-        self._registry = registry
-        self._passwords = passwords
-        self._mode = mode
-        self._secret = secret
-        self._is_open = is_open
+    registry: Registry
+    passwords: Passwords
+    settings: Settings
+    secret: ServiceSecret
 
     def register(
         self,
@@ -75,8 +58,6 @@ class Registration:
         together, and holds no connection meanwhile.
 
         Args:
-            name: As typed.
-            password: As typed, or None.
             request: What makes this request this one: route, caller,
                 idempotency key, body. The same request again gets the same user.
             repeatable: Whether this request may have been sent before; a cache would say
@@ -84,14 +65,11 @@ class Registration:
             by_staff: Whether a name may be had that is reserved, held or quarantined.
             by_command: Whether it comes from who runs the service, for whom it is never closed.
             hold: The token of a hold of this name.
-            deadline: When the caller stops waiting.
 
         Raises:
             RegistrationClosed: Nobody else may register.
             InvalidName: The name breaks a rule.
-            InvalidPassword: The password breaks a rule.
-            PasswordRequired: There is none, and there must be one.
-            PasswordNotAccepted: There is one, and names are registered without.
+            InvalidPassword: The password breaks a rule, is missing, or is not wanted here.
             InvalidNameAndPassword: Both are wrong.
             HoldOfAnotherName: The hold is of another name.
             NameTaken: Somebody has the name; the subclass says how.
@@ -99,7 +77,7 @@ class Registration:
             StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
-        if not (self._is_open or by_command):
+        if self.settings.registration != "open" and not by_command:
             raise RegistrationClosed
         username = self._parse(name, password, deadline)
         held = HoldToken.redeemed(hold, username) if hold else ""
@@ -108,20 +86,20 @@ class Registration:
             username,
             "user",
             user.id,
-            claim_token(request, self._secret(deadline)),
-            self._registry.namespace,
+            claim_token(request, self.secret(deadline)),
+            self.registry.namespace,
             user,
             by_staff=by_staff,
             hold=held,
         )
-        row = self._registry.look(
+        row = self.registry.look(
             claim, costly=password is not None, repeatable=repeatable, deadline=deadline
         )
         if row is None:
             if password is not None:
-                hashed = self._passwords.hash(password, remaining=deadline.remaining())
+                hashed = self.passwords.hash(password, remaining=deadline.remaining())
                 claim = replace(claim, user=replace(user, password_hash=hashed))
-            row = self._registry.claim(claim, deadline=deadline)
+            row = self.registry.claim(claim, deadline=deadline)
         return Registered(id=str(row.owner), username=row.display)
 
     def _parse(self, name: str, password: str | None, deadline: Deadline) -> Username:
@@ -130,7 +108,7 @@ class Registration:
         Of others' names nothing is said before the password will do.
         """
         try:
-            username = self._registry.parser.parse(name)
+            username = self.registry.parser.parse(name)
         except EmptyName:
             raise
         except InvalidName as wrong_name:
@@ -138,15 +116,15 @@ class Registration:
                 self._check_password(password, name)
             except InvalidPassword as wrong_password:
                 raise InvalidNameAndPassword(wrong_name, wrong_password) from None
-            return self._registry.admit(name, deadline=deadline)  # may know a better reason
+            return self.registry.admit(name, deadline=deadline)  # may know a better reason
         self._check_password(password, name)
         return username
 
     def _check_password(self, password: str | None, name: str) -> None:
         if password is None:
-            if self._mode == "required":
+            if self.settings.password == "required":  # noqa: S105  # a mode
                 raise PasswordRequired
             return
-        if self._mode == "off":
+        if not self.settings.hashes:
             raise PasswordNotAccepted
-        self._passwords.validate(password, name=name)
+        self.passwords.validate(password, name=name)

@@ -23,6 +23,9 @@ from dibs.secret import key_of, mac
 
 Algorithm = Literal["EdDSA", "HS256"]
 
+Signer = Callable[[str, str], str]
+"""Makes the access token of a user's session, by their ids."""
+
 TYPE = "at+jwt"
 """The media type of an access token (RFC 9068, 2.1): nothing else passes for one."""
 
@@ -40,12 +43,7 @@ HS256_KID = "hs256"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a valid access token says.
-
-    Attributes:
-        user_id: Who; never a name, which may change hands.
-        session_id: By which sign-in.
-    """
+    """What a valid access token says: who, never by a name, which may change hands."""
 
     user_id: str
     session_id: str
@@ -54,11 +52,12 @@ class Access:
 class AccessTokens:
     """Signs and reads access tokens, after RFC 8725: the key says the algorithm, not the token.
 
+    While the file of keys cannot be read or made, each of its methods raises `StoreUnavailable`.
+
     Args:
         keys: The Ed25519 keys; unused with HS256.
         secret: That of HS256, 32 characters or more; empty for EdDSA.
-        issuer: Who signs.
-        audience: Whom the tokens are for.
+        issuer, audience: Who signs, and for whom.
         seconds: How long one lives.
 
     Raises:
@@ -70,32 +69,17 @@ class AccessTokens:
     ) -> None:
         if seconds > KEEP_SECONDS:
             raise ConfigError(f"DIBS_ACCESS_SECONDS is {seconds}; give {KEEP_SECONDS} or less")
-        self.keys = keys
-        self.seconds = seconds
-        self._secret = secret
-        self._issuer = issuer
-        self._audience = audience
+        self.keys, self.seconds = keys, seconds
+        self._secret, self._issuer, self._audience = secret, issuer, audience
         self._algorithm: Algorithm = "HS256" if secret else "EdDSA"
 
-    def signer(self) -> Callable[[str, str], str]:
-        """What makes access tokens, for who must know that it can before anything is changed.
-
-        Raises:
-            StoreUnavailable: The file of keys cannot be read or made.
-        """
+    def signer(self) -> Signer:
+        """What makes access tokens, for who must know that it can before anything is changed."""
         if self._secret:
             return partial(self._sign, HS256_KID, self._secret)
         with _as_unavailable():
             key = self.keys.signing
         return partial(self._sign, key.kid, key.private)
-
-    def sign(self, user_id: str, session_id: str) -> str:
-        """An access token.
-
-        Raises:
-            StoreUnavailable: The file of keys cannot be read or made.
-        """
-        return self.signer()(user_id, session_id)
 
     def _sign(self, kid: str, key: Any, user_id: str, session_id: str) -> str:
         now = int(time.time())
@@ -117,7 +101,6 @@ class AccessTokens:
         Raises:
             InvalidToken: It is not one of ours, or not for this service.
             TokenExpired: It was.
-            StoreUnavailable: The file of keys cannot be read.
         """
         if len(token) > LONGEST or not COMPACT(token):
             raise InvalidToken
@@ -150,11 +133,7 @@ class AccessTokens:
         return key.public if key else _refuse()
 
     def public_keys(self) -> dict[str, list[dict[str, str]]]:
-        """The JWK Set by which others can verify; empty with HS256, whose key is a secret.
-
-        Raises:
-            StoreUnavailable: The file of keys cannot be read.
-        """
+        """The JWK Set by which others can verify; empty with HS256, whose key is a secret."""
         with _as_unavailable():
             return {"keys": [] if self._secret else [key.public_jwk() for key in self.keys.all()]}
 
@@ -190,9 +169,6 @@ class RefreshTokens:
     HMAC of these: so a reply that was lost can be given again, and yet the database, which holds
     hashes, tells nobody a token. By the tag a token of ours is known from an invented one, which
     must not end the session of somebody whose id was seen.
-
-    Args:
-        secret: Of the service.
     """
 
     def __init__(self, secret: str) -> None:
@@ -208,11 +184,7 @@ class RefreshTokens:
         return self._written(session_id, self._mac(f"next\0{session_id}\0{body}"))
 
     def session_of(self, token: str) -> str:
-        """The id of the session that a token is of.
-
-        Raises:
-            InvalidToken: It is none of ours.
-        """
+        """The id of the session that a token is of; `InvalidToken` if it is none of ours."""
         parts = token.split(".")
         if len(token) > LONGEST or len(parts) != 3 or not token.isascii():
             raise InvalidToken

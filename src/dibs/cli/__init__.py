@@ -22,7 +22,7 @@ HOMES = {
     "keys": "keys",
     "names": "names",
     "prove": "prove",
-    "register": "register",
+    "register": "user",
     "reserve": "reserve",
     "serve": "serve",
     "staff": "user",
@@ -59,7 +59,7 @@ class Commands(click.Group):
         """Nothing is kept."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from dibs.cli.ready import explain
+        from dibs.cli.target import explain
         from dibs.errors import DibsError
 
         try:

@@ -22,7 +22,7 @@ from dibs.cli.people import (
     watched,
 )
 from dibs.cli.rekey import rekey
-from dibs.cli.target import extension_of, find_target, host_app, typed
+from dibs.cli.target import find_target, host, host_app, typed
 from dibs.errors import ConfigError
 from dibs.observe import counted
 
@@ -148,21 +148,19 @@ def find_drifts(model: str | None = None, *, mend: bool = False) -> list[Drift]:
     from dibs.state import state_of
     from dibs.store.host.drift import find_drift
 
-    app = host_app()
-    dibs = None if app is None else extension_of(app)
-    if app is None or dibs is None:
+    if (found := host()) is None:
         raise ConfigError(
             "say where the people are: --table and --column, or --csv; the guarded columns of an"
             " app are known to `flask dibs adopt ...`"
         )
-    with app.app_context():
-        guards = [guard for one in state_of(app).names.values() for guard in one.guards]
+    with found.app.app_context():
+        guards = [guard for one in state_of(found.app).names.values() for guard in one.guards]
         if not guards:
             raise ConfigError("this app guards no column: dibs.guard(User.username)")
         wanted = [guard for guard in guards if model in (None, guard.where)]
         if not wanted:
             raise ConfigError(f"{model} is not guarded; {', '.join(g.where for g in guards)} is")
-        return [find_drift(dibs.engine, guard, mend=mend) for guard in wanted]
+        return [find_drift(found.dibs.engine, guard, mend=mend) for guard in wanted]
 
 
 def ways_out(drift: Drift) -> list[str]:

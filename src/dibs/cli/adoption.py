@@ -22,7 +22,7 @@ from dibs.cli.people import (
     source_options,
     watched,
 )
-from dibs.cli.target import find_settings, host_app
+from dibs.cli.target import find_settings, host_app, number
 from dibs.observe import counted, printable
 
 if TYPE_CHECKING:
@@ -43,24 +43,14 @@ LIBRARIES = ("flask-security", "django", "fastapi-users")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which further columns of people are read.
-
-    Attributes:
-        library: Whose table it is, if it is a library's.
-        hashes: That of the hashes of their passwords.
-        active: That which is false for those who may not come in.
-    """
+    """Which further columns of people are read; see `import_`."""
 
     library: str | None = None
     hashes: str | None = None
     active: str | None = None
 
     def completed(self, asked: Asked) -> tuple[Asked, Columns]:
-        """The same with what the library calls its table and columns.
-
-        Raises:
-            UsageError: There are no accounts to be made.
-        """
+        """The same with what the library calls its table and columns."""
         if not (self.library or self.hashes):
             if self.active:
                 raise click.UsageError("--active is for --hashes")
@@ -92,13 +82,7 @@ class Columns:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A plan that `audit --plan` wrote and people edited.",
 )
-@click.option(
-    "--batch",
-    default=5000,
-    show_default=True,
-    type=click.IntRange(1),
-    help="How many people get their names in one transaction.",
-)
+@number("--batch", 5000, click.IntRange(1), "How many people get their names in one transaction.")
 @click.option(
     "--from",
     "library",
@@ -130,10 +114,12 @@ def import_(
     names = find_names()
     sources = [find_source(asked, wanted.names)] if plan else find_sources(asked, wanted.names)
     all_well = True
+    # Whether people are in the app's own database, beside the names, and go on changing.
+    again = host_app() is not None and asked.file is None and asked.database is None
     for source in sources:
         told = _decisions(plan, source, names) if plan else {}
         owners = owning(source, kind)
-        done = _import(names, source, owners, told, batch, again=_can_reread(asked))
+        done = _import(names, source, owners, told, batch, again=again)
         accounts = _accounts(names, owners, wanted)
         all_well &= not done.left_out and not (accounts and accounts.unread)
         _tell(source.rows.where, done, accounts, as_json=as_json)
@@ -169,11 +155,6 @@ def _import(
         now=_now(owners) if again else None,
         batch=batch,
     )
-
-
-def _can_reread(asked: Asked) -> bool:
-    """Whether people are in the app's own database, beside the names, and go on changing."""
-    return host_app() is not None and asked.file is None and asked.database is None
 
 
 def _now(source: Source) -> Now:
@@ -222,8 +203,8 @@ def _tell(where: str, done: Imported, accounts: Accounts | None, *, as_json: boo
     if accounts:
         table |= {"new users": accounts.users, "of these with a password": accounts.hashes}
         table |= {"hashes that were corrected": accounts.corrected} if accounts.corrected else {}
-    for label, number in table.items():
-        click.echo(f"  {label:<28}{number:>11,}")
+    for label, count in table.items():
+        click.echo(f"  {label:<28}{count:>11,}")
     for one in done.renamed:
         said = f"{_shown(one.person)} is {printable(one.became)} from now on: write it into {where}"
         click.echo(f"  {printable(one.person.id)}\t{said}")
@@ -232,8 +213,8 @@ def _tell(where: str, done: Imported, accounts: Accounts | None, *, as_json: boo
         click.echo(f"  {printable(left.person.id)}\t{_shown(left.person)} {why}")
     if len(done.left_out) > SHOWN:
         click.echo(f"  and {len(done.left_out) - SHOWN:,} more: --json has all of them")
-    for begins, number in accounts.unread.items() if accounts else ():
-        said = f"hashes that begin with {printable(begins)!r} cannot be checked: {number:,}"
+    for begins, count in accounts.unread.items() if accounts else ():
+        said = f"hashes that begin with {printable(begins)!r} cannot be checked: {count:,}"
         click.echo(f"  {said}; see DIBS_HASH_CHECK")
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, get_args
 import click
 from click.core import ParameterSource
 
-from dibs.cli.files import FILE, see_writable
-from dibs.cli.target import find_settings
+from dibs.cli.files import FILE, ending, see_writable
+from dibs.cli.target import find_settings, number
 from dibs.compare import chart, table
 from dibs.compare.figures import BASELINE
 from dibs.config import Strategy
@@ -40,27 +40,14 @@ def chosen(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
 
 
 @click.command()
-@click.option(
-    "--names",
-    default=20_000,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Names that are taken beforehand.",
-)
-@click.option(
+@number("--names", 20_000, click.IntRange(1), "Names that are taken beforehand.")
+@number(
     "--seconds",
-    default=3.0,
-    show_default=True,
-    type=click.FloatRange(0, min_open=True),
-    help="Seconds for each question to each strategy, over all rounds.",
+    3.0,
+    click.FloatRange(0, min_open=True),
+    "Seconds for each question to each strategy, over all rounds.",
 )
-@click.option(
-    "--clients",
-    default=4,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Clients that ask at the same time.",
-)
+@number("--clients", 4, click.IntRange(1), "Clients that ask at the same time.")
 @click.option(
     "--strategies",
     default=",".join(STRATEGIES),
@@ -93,7 +80,11 @@ def compare(
     database in the settings it takes a temporary SQLite one. The exit status is 1 if any
     answer was false.
     """
-    _see_that_all_is_there(charts, http=http)
+    ending(charts, "--chart", *chart.FORMATS)
+    if charts:
+        chart.require_matplotlib()
+    if http and find_spec("uvicorn") is None:
+        raise ConfigError("--http needs the server: pip install 'dibs[service]'")
     see_writable([*filter(None, (json_file, markdown_file)), *charts])
     from dibs.compare.measure import Plan, measure
 
@@ -104,16 +95,6 @@ def compare(
     _write(report, json_file, markdown_file, charts)
     if report.false_answers:
         raise click.ClickException(f"{report.false_answers} answers were false")
-
-
-def _see_that_all_is_there(charts: tuple[Path, ...], *, http: bool) -> None:
-    """Before anything is measured."""
-    if wrong := [file for file in charts if file.suffix not in chart.FORMATS]:
-        raise click.UsageError(f"--chart {wrong[0]}: give a name that ends with .svg or .png")
-    if charts:
-        chart.require_matplotlib()
-    if http and find_spec("uvicorn") is None:
-        raise ConfigError("--http needs the server: pip install 'dibs[service]'")
 
 
 def _write(

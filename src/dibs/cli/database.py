@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from dibs.cli.adopt import find_drifts, ways_out
-from dibs.cli.ready import explain
-from dibs.cli.target import extension_of, find_settings, find_target, host_app, typed
+from dibs.cli.target import explain, find_settings, find_target, host, typed
 from dibs.errors import DibsError
 from dibs.observe import counted
 
@@ -64,9 +63,8 @@ def _guards() -> list[str]:
     Raises:
         ClickException: Somebody has not.
     """
-    app = host_app()
-    dibs = None if app is None else extension_of(app)
-    if dibs is None or not dibs.guards:
+    found = host()
+    if found is None or not found.dibs.guards:
         return []
     lines: list[str] = []
     wrong: list[str] = []

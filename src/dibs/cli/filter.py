@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.ready import ready_parts
+from dibs.cli.target import ready_parts
 
 if TYPE_CHECKING:
     from dibs.cache.filter.bloom import BloomFilter, FilterKey
-    from dibs.cache.filter.file import FilterFile, Unlock
+    from dibs.cache.filter.file import FilterFile
     from dibs.store.names.listing import Listing
 
 PROBES = 100_000
@@ -34,7 +34,8 @@ def rebuild() -> None:
     """
     feed, recipe, shelf, clock = _open()
     try:
-        unlock = _lock(shelf)
+        if (unlock := shelf.lock()) is None:
+            raise click.ClickException("another process is making the filter at this moment")
         try:
             began = time.perf_counter()
             known = _build(feed, recipe, clock)
@@ -70,18 +71,10 @@ def status() -> None:
 def _open() -> tuple[Listing, FilterKey, FilterFile, int]:
     from dibs.wiring import filter_parts
 
-    settings, parts = ready_parts()
-    feed, make_recipe, shelf = filter_parts(settings, parts.store, parts.budget)
+    parts = ready_parts()
+    feed, make_recipe, shelf = filter_parts(parts.settings, parts.store, parts.budget)
     clock, secret = feed.moment()
     return feed, make_recipe(secret), shelf, clock
-
-
-def _lock(shelf: FilterFile) -> Unlock:
-    """Keep other processes of this machine from making a filter at the same time."""
-    unlock = shelf.lock()
-    if unlock is None:
-        raise click.ClickException("another process is making the filter at this moment")
-    return unlock
 
 
 def _build(feed: Listing, recipe: FilterKey, clock: int) -> BloomFilter:

@@ -23,16 +23,13 @@ KEEPER = "dibs.migrations"
 
 
 class HostDatabase:
-    """Where a host app's extension writes its names.
+    """Where a host app's extension writes its names; `place` is its address, without a password.
 
     Args:
         app: The host app.
         dibs: Its extension.
         needed: The tables that must be there.
         mending: What makes those that are missing.
-
-    Attributes:
-        place: Its address, without a password.
 
     Raises:
         ConfigError: Which database it is, is only known during a request.
@@ -53,11 +50,7 @@ class HostDatabase:
         self.place = self._engine.url.render_as_string(hide_password=True)
 
     def verify(self) -> None:
-        """See that names can be kept unique there.
-
-        Raises:
-            SchemaError: They cannot.
-        """
+        """See that names can be kept unique there; `SchemaError` if they cannot."""
         schema.require_file(self._engine.url, self._mending)
         with self._engine.connect() as connection:
             verify(connection, self._table, tables=self._needed)
@@ -88,6 +81,10 @@ class HostDatabase:
         with self._engine.connect() as connection:
             dangers = dialect_for(connection.dialect.name).dangers(connection)
         return [*filter(None, [self._warning()]), *dangers]
+
+    def time_outs(self) -> str:
+        """Nothing: those of its connections are the app's."""
+        return ""
 
     def _warning(self) -> str | None:
         """What the app's next migration would do, or that names are on their way."""

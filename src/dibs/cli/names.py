@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.ready import ready_parts
-from dibs.cli.target import has_own_users
+from dibs.cli.files import as_json as in_json
+from dibs.cli.files import moment
+from dibs.cli.target import number, ready_parts, refuse_users_of_the_host, user_id_of
 from dibs.context import acting_as
 from dibs.errors import UserNotFound
 from dibs.observe import printable
 
 if TYPE_CHECKING:
-    from dibs.store import NameRow
     from dibs.store.names.history import PastChange
-    from dibs.wiring import Parts
 
 STAFF = "dibs names"
 """The actor that the history records."""
+
+OWN_USERS = (
+    "this app has users of its own, and dibs only keeps their names: give a user another name in"
+    " the app, by `dibs.rename`"
+)
 
 
 @click.group()
@@ -33,8 +36,8 @@ def names() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Print who owns a name, or why nobody can."""
-    _, parts = ready_parts()
-    row = _row(parts, name)
+    parts = ready_parts()
+    row = parts.registry.row_of(name, deadline=parts.budget.start())
     if row is None or row.free:
         # What a registration would be told: a broken rule, or a look-alike.
         username = parts.registry.admit(name, deadline=parts.budget.start())
@@ -53,15 +56,15 @@ def show(name: str) -> None:
 
 @names.command()
 @click.argument("name")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@number("--limit", 100, click.IntRange(1, 10_000))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def history(name: str, limit: int, as_json: bool) -> None:
     """Print the history of a name and of its look-alikes, newest first."""
-    _, parts = ready_parts()
+    parts = ready_parts()
     username = parts.parser.existing(name)
     found = parts.history.of_name(username, limit=limit, deadline=parts.budget.start())
     for one in found:
-        click.echo(_as_json(one) if as_json else _line(one))
+        click.echo(in_json({"at": one.at, **asdict(one.change)}) if as_json else _line(one))
 
 
 @names.command()
@@ -69,9 +72,10 @@ def history(name: str, limit: int, as_json: bool) -> None:
 @click.option("--user", required=True, help="The current name of the user.")
 def assign(name: str, user: str) -> None:
     """Give a user a name that nobody owns, even if it is reserved, held or quarantined."""
-    _refuse_users_of_the_host()
-    _, parts = ready_parts()
-    user_id = _user_id(parts, user)
+    refuse_users_of_the_host(OWN_USERS)
+    parts = ready_parts()
+    if (user_id := user_id_of(parts, user)) is None:
+        raise UserNotFound
     with acting_as(STAFF):
         renamed = parts.renames.rename(
             name, user_id=user_id, by_staff=True, deadline=parts.budget.start()
@@ -85,8 +89,8 @@ def assign(name: str, user: str) -> None:
 @click.option("--instead", required=True, help="A new name for the present owner.")
 def transfer(name: str, to: str, instead: str) -> None:
     """Transfer a user's name to another user, in one step; neither is ever without a name."""
-    _refuse_users_of_the_host()
-    _, parts = ready_parts()
+    refuse_users_of_the_host(OWN_USERS)
+    parts = ready_parts()
     with acting_as(STAFF):
         parts.renames.transfer(name, to=to, instead=instead, deadline=parts.budget.start())
     click.echo(f"{printable(name)} is now {printable(to)}'s; its owner is {printable(instead)}")
@@ -100,8 +104,8 @@ def release(name: str) -> None:
     A user's or a team's own name goes with them, or by `dibs names transfer`; a reserved one
     by `dibs reserve remove`.
     """
-    _, parts = ready_parts()
-    row = _row(parts, name)
+    parts = ready_parts()
+    row = parts.registry.row_of(name, deadline=parts.budget.start())
     if row is None or row.free:
         click.echo(f"{printable(name)}: is free")
         return
@@ -114,34 +118,11 @@ def release(name: str) -> None:
     click.echo(f"{printable(name)}: free")
 
 
-def _refuse_users_of_the_host() -> None:
-    if has_own_users():
-        raise click.ClickException(
-            "this app has users of its own, and dibs only keeps their names: give a user another"
-            " name in the app, by `dibs.rename`"
-        )
-
-
-def _row(parts: Parts, name: str) -> NameRow | None:
-    return parts.registry.row_of(name, deadline=parts.budget.start())
-
-
-def _user_id(parts: Parts, name: str) -> str:
-    row = parts.registry.holder(name, deadline=parts.budget.start())
-    if row is None or row.owner_kind != "user" or row.owner is None:
-        raise UserNotFound
-    return row.owner
-
-
 def _line(one: PastChange) -> str:
     change = one.change
-    when = datetime.fromtimestamp(one.at / 1000, UTC).isoformat(timespec="milliseconds")
+    when = moment(one.at, "milliseconds")
     names = " -> ".join(printable(name) for name in (change.was, change.became) if name)
     who = f"{change.owner_kind} {change.owner}" if change.owner else "nobody's"
     by = f"by {printable(change.actor)}" if change.actor else ""
     request = f"request {printable(change.request_id)}" if change.request_id else ""
     return "\t".join(filter(None, (when, change.action, names, who, by, request)))
-
-
-def _as_json(one: PastChange) -> str:
-    return json.dumps({"at": one.at, **asdict(one.change)}, ensure_ascii=False)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dibs.cli.target import extension_of, find_settings, find_target, host_app
+from dibs.cli.target import find_settings, find_target, host, host_app
 from dibs.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,16 +32,7 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Where people are, as it was typed.
-
-    Attributes:
-        model: A mapped class and its column: `User.username`.
-        database: The address of the table's database.
-        table: The table or view.
-        column: The column of names in it, or in the file.
-        ids: The columns that say who is who.
-        file: A CSV file.
-    """
+    """Where people are, as it was typed; see `source_options`."""
 
     model: str | None = None
     database: str | None = None
@@ -50,11 +42,7 @@ class Asked:
     file: Path | None = None
 
     def check(self) -> None:
-        """See that it is one place.
-
-        Raises:
-            UsageError: It is none, or two.
-        """
+        """See that it is one place; `UsageError` if it is none, or two."""
         if sum(one is not None for one in (self.model, self.table, self.file)) > 1:
             raise click.UsageError("give one of Model.column, --table and --csv")
         if self.table and not self.column:
@@ -87,22 +75,14 @@ def source_options(command: Command) -> Command:
         ),
     )
 
-    def called(
-        model: str | None,
-        database: str | None,
-        table: str | None,
-        column: str | None,
-        ids: str | None,
-        file: Path | None,
-        **others: Any,
-    ) -> None:
+    @wraps(command)
+    def called(ids: str | None, **given: Any) -> None:
         split = tuple(one.strip() for one in ids.split(",")) if ids else ()
-        asked = Asked(model, database, table, column, split, file)
+        where = {one.name: given.pop(one.name) for one in fields(Asked) if one.name != "ids"}
+        asked = Asked(ids=split, **where)
         asked.check()
-        command(asked=asked, **others)
+        command(asked=asked, **given)
 
-    called.__name__, called.__doc__ = command.__name__, command.__doc__
-    called.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     wrapped: Command = called
     for option in reversed(options):
         wrapped = option(wrapped)
@@ -110,21 +90,16 @@ def source_options(command: Command) -> Command:
 
 
 def find_sources(asked: Asked, also: Sequence[str] = ()) -> list[Source]:
-    """The people that a command is about; of several guarded columns each.
-
-    Args:
-        asked: Where they are.
-        also: Further columns that are wanted of each.
+    """The people that a command is about, with further columns; of several guarded columns each.
 
     Raises:
         ConfigError: They are not there.
-        StoreUnavailable: The database cannot answer.
     """
     from dibs.adopt.csvfile import CsvPeople
     from dibs.adopt.people import DEFAULT, Source
 
-    app = host_app()
-    dibs = None if app is None else extension_of(app)
+    app, found = host_app(), host()
+    dibs = found and found.dibs
     if app is not None and not asked.file and not asked.table:
         return _mapped(app, dibs, asked.model)
     if asked.model or not (asked.file or asked.table):
@@ -148,11 +123,7 @@ def find_sources(asked: Asked, also: Sequence[str] = ()) -> list[Source]:
 
 
 def find_source(asked: Asked, also: Sequence[str] = ()) -> Source:
-    """The same, of one column.
-
-    Raises:
-        UsageError: There are several.
-    """
+    """The same, of one column; `UsageError` if there are several."""
     sources = find_sources(asked, also)
     if len(sources) > 1:
         raise click.UsageError(f"say which: {', '.join(one.rows.where for one in sources)}")
@@ -226,11 +197,7 @@ def _mappers(app: Flask) -> list[Any]:
 
 
 def _unguarded(app: Flask, model: str, guarded: Sequence[str]) -> tuple[Any, AnyEngine]:
-    """A column of a model that Flask-SQLAlchemy knows, and its engine.
-
-    Raises:
-        ConfigError: There is none.
-    """
+    """A column of a model that Flask-SQLAlchemy knows, and its engine."""
     name, _, key = model.rpartition(".")
     db: Any = app.extensions.get("sqlalchemy")
     for mapper in _mappers(app):
@@ -269,9 +236,7 @@ class Names:
     """Where names are kept, and by which rules.
 
     Attributes:
-        engine: Of their database.
         table: What is known of the table there; its namespace is that of users.
-        parser: Reads names.
         quarantine: Milliseconds for which nobody can have the name of somebody who left.
         kinds: What usually owns names.
         cache: What is to be told of names that are free again, if there is anything.
@@ -289,7 +254,6 @@ def find_names() -> Names:
     """Those of the host app, or of the service; its tables were seen to be there.
 
     Raises:
-        ConfigError: A setting cannot be used.
         SchemaError: The database is not set up for dibs.
     """
     from dibs.state import state_of
@@ -299,20 +263,18 @@ def find_names() -> Names:
     from dibs.wiring import make_parser, open_cache
 
     find_target().verify()
-    app = host_app()
-    dibs = None if app is None else extension_of(app)
-    if app is None or dibs is None:
+    if (found := host()) is None:
         settings = find_settings()
         parser, engine = make_parser(settings), unbounded_engine(settings.resolved_database_url)
         table = NameTable(settings.namespace, {}, parser)
         cache = open_cache(settings) if settings.redis_url else None
         return Names(engine, table, parser, settings.quarantine_ms, [DEFAULT_KIND], cache)
+    app, dibs, place = found
     state = state_of(app)
     guards = [guard for one in state.names.values() for guard in one.guards]
     kinds = list(dict.fromkeys(kind_of(guard.mapper) for guard in guards)) or [DEFAULT_KIND]
     with app.app_context():
-        in_metadata, place = dibs.metadata is not None, next(iter(state.names))
-        table = NameTable(place, {}, dibs.parser, in_metadata=in_metadata)
+        table = NameTable(place, {}, dibs.parser, in_metadata=dibs.metadata is not None)
         return Names(dibs.engine, table, dibs.parser, state.quarantine, kinds, state.cache)
 
 

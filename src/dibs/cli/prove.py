@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import click
 
-if TYPE_CHECKING:
-    from dibs.prove.run import Report
-
-FILE = click.Path(dir_okay=False, path_type=Path)
-FORMATS = (".html", ".svg")
+from dibs.cli.files import FILE, ending, written
+from dibs.cli.files import as_json as in_json
+from dibs.cli.target import number
 
 
 class CannotProveHere(click.ClickException):
@@ -32,20 +29,8 @@ class CannotProveHere(click.ClickException):
 @click.option("--granted", multiple=True, help="A status, or words, that say the name was granted.")
 @click.option("--taken", multiple=True, help="A status, or words, that say the name is taken.")
 @click.option("--accounts", default="", help="A page that lists the accounts as JSON.")
-@click.option(
-    "--people",
-    default=64,
-    show_default=True,
-    type=click.IntRange(2, 256),
-    help="How many ask at the same moment.",
-)
-@click.option(
-    "--timeout",
-    default=30.0,
-    show_default=True,
-    type=click.FloatRange(0, 600, min_open=True),
-    help="Seconds for one answer.",
-)
+@number("--people", 64, click.IntRange(2, 256), "How many ask at the same moment.")
+@number("--timeout", 30.0, click.FloatRange(0, 600, min_open=True), "Seconds for one answer.")
 @click.option("--i-own-this", "owned", default="", help="Another host than this machine.")
 @click.option("--report", "files", type=FILE, multiple=True, help="Write an .html or .svg file.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
@@ -72,21 +57,22 @@ def prove(
     needs another number. The exit status is 1 if the sign-up fails, 2 if nothing can be said.
     """
     from dibs.prove import report as reports
+    from dibs.prove.page import html, svg
     from dibs.prove.plan import PREFIX, plan
     from dibs.prove.run import prove as run
     from dibs.prove.run import requests_of
     from dibs.prove.target import NAME, CannotProve, Template, find_server
     from dibs.prove.verdict import Meaning
 
-    if strange := [one for one in files if one.suffix not in FORMATS]:
-        raise click.UsageError(f"--report {strange[0]}: give a name that ends with .html or .svg")
+    ending(files, "--report", ".html", ".svg")
     if wrong := [one for one in headers if ":" not in one]:
         raise click.UsageError(f"--header {wrong[0]}: give it as Name: value")
     if body is None:
         body = "" if NAME in url else json.dumps({"username": NAME})
     pairs = [(key.strip(), value.strip()) for key, _, value in (h.partition(":") for h in headers)]
     try:
-        template = Template(url, body, method.upper(), pairs, *_pages(url, form, accounts))
+        pages = [urljoin(url, one) if one else "" for one in (form, accounts)]
+        template = Template(url, body, method.upper(), pairs, *pages)
         server = find_server(url, owned)
         rounds = plan(people)
         meaning = Meaning(granted, taken, urlsplit(template.form).path)
@@ -96,26 +82,12 @@ def prove(
             report = run(server, template, meaning, rounds, timeout, bar.update)
     except CannotProve as error:
         raise CannotProveHere(str(error)) from error
-    _write(report, files)
+    for file in files:
+        written(file, html(report) if file.suffix == ".html" else svg(report))
     if as_json:
-        click.echo(json.dumps(reports.as_json(report), ensure_ascii=False))
+        click.echo(in_json(reports.as_json(report)))
     else:
         click.echo()
         for line, colour in reports.terminal(report):
             click.secho(line, fg=colour or None)
     raise SystemExit({"good": 0, "bad": 1, "open": 2}[report.mood])
-
-
-def _pages(url: str, *pages: str) -> tuple[str, ...]:
-    return tuple(urljoin(url, page) if page else "" for page in pages)
-
-
-def _write(report: Report, files: tuple[Path, ...]) -> None:
-    from dibs.prove.page import html, svg
-
-    for file in files:
-        try:
-            text = html(report) if file.suffix == ".html" else svg(report)
-            file.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise click.ClickException(f"{file}: {error.strerror}") from error

@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.target import (
-    extension_of,
-    find_settings,
-    host_app,
-    making,
-    needed_tables,
-    typed,
-)
+from dibs.cli.target import find_settings, host, making, needed_tables, typed
 from dibs.names.skeleton import MODES, rules_version
 
 if TYPE_CHECKING:
@@ -79,13 +72,12 @@ def _rekey() -> Iterator[tuple[Rekey, Lookalikes]]:
     from dibs.store import schema
     from dibs.store.names.rekey import Rekey
 
-    app = host_app()
-    dibs = None if app is None else extension_of(app)
-    if app is not None and dibs is not None:
+    if (found := host()) is not None:
         from dibs.store.host.transactions import HostTransactions
 
-        with app.app_context():
-            yield Rekey(HostTransactions(dibs.engine, Budget()), tell=_tell), dibs.lookalikes
+        with found.app.app_context():
+            names = HostTransactions(found.dibs.engine, Budget())
+            yield Rekey(names, tell=_tell), found.dibs.lookalikes
         return
     from dibs.wiring import open_store
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from dibs.cli.ready import ready_parts
-from dibs.cli.register import password_options, register_user
-from dibs.cli.target import chosen, namespace_option
+from dibs.cli.target import chosen, namespace_option, ready_parts
+from dibs.cli.user import password_options, register_user
 from dibs.errors import InvalidName, NameReserved, NameTaken
 from dibs.observe import printable
 
@@ -58,8 +57,8 @@ def add(names: tuple[str, ...], file: list[str], reason: str, namespace: str | N
     """
     if not (names or file):
         raise click.UsageError("give names, or a --file of names")
-    settings, parts = ready_parts()
-    registry = parts.registry.within(chosen(namespace, settings))
+    parts = ready_parts()
+    registry = parts.registry.within(chosen(namespace, parts.settings))
     refused = False
     for name in (*names, *file):
         try:
@@ -79,8 +78,8 @@ def add(names: tuple[str, ...], file: list[str], reason: str, namespace: str | N
 @namespace_option
 def remove(names: tuple[str, ...], namespace: str | None) -> None:
     """Remove reservations. If one of the names is invalid, the exit status is 1."""
-    settings, parts = ready_parts()
-    registry = parts.registry.within(chosen(namespace, settings))
+    parts = ready_parts()
+    registry = parts.registry.within(chosen(namespace, parts.settings))
     refused = False
     for name in names:
         try:
@@ -102,8 +101,8 @@ def _fail_if(refused: bool) -> None:
 @namespace_option
 def list_(namespace: str | None) -> None:
     """List every name that staff reserved, with the reason."""
-    settings, parts = ready_parts()
-    place = chosen(namespace, settings)
+    parts = ready_parts()
+    place = chosen(namespace, parts.settings)
     rows = parts.store.reserved(namespace=place, deadline=parts.budget.start())
     for row in rows:
         click.echo(f"{row.display}\t{row.owner}")
@@ -127,11 +126,11 @@ def _require_reserved(name: str) -> None:
         ClickException: They did not; of a name that somebody has, registering it says so.
         InvalidName: Nobody can have the name.
     """
-    settings, parts = ready_parts()
+    parts = ready_parts()
     parts.registry.admit(name, deadline=parts.budget.start())
     asked = parts.parser.existing(name)
     deadline = parts.budget.start()
-    found = parts.store.find([asked.key], namespace=settings.namespace, deadline=deadline)
+    found = parts.store.find([asked.key], namespace=parts.settings.namespace, deadline=deadline)
     row = found.get(asked.key)
     if row is None or row.free:
         raise click.ClickException(f"{name} is not reserved: `dibs register` is for other names.")

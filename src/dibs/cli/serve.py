@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dibs.cli.ready import explain
-from dibs.cli.target import host_app
+from dibs.cli.target import explain, host_app, number
 from dibs.config import Settings
 from dibs.config.extras import needs
 from dibs.errors import SchemaError, StoreUnavailable
@@ -21,20 +20,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    default=5000,
-    show_default=True,
-    type=click.IntRange(1, 65535),
-    help="Port to listen on; a port in use is refused.",
-)
-@click.option(
-    "--workers",
-    default=2,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Number of worker processes.",
-)
+@number("--port", 5000, click.IntRange(1, 65535), "Port to listen on; a port in use is refused.")
+@number("--workers", 2, click.IntRange(1), "Number of worker processes.")
 def serve(host: str, port: int, workers: int) -> None:
     """Run the registration service until it is told to stop.
 
@@ -49,6 +36,8 @@ def serve(host: str, port: int, workers: int) -> None:
         import uvicorn  # noqa: F401  # a sentence goes before the database's tables
 
         from dibs.app import settings_from_environment
+    from dibs.serving.workers import Plan
+    from dibs.serving.workers import serve as keep_serving
     from dibs.store.database.engine import parse_url
     from dibs.web.http.request_log import configure
 
@@ -60,7 +49,7 @@ def serve(host: str, port: int, workers: int) -> None:
     prepare_keys(settings)
     prepare(settings)
     click.echo(banner(settings, host, port))
-    run(settings, host, port, workers)
+    keep_serving(Plan(settings, host, port, threads(settings)), workers)
 
 
 def banner(settings: Settings, host: str, port: int) -> str:
@@ -72,13 +61,6 @@ def banner(settings: Settings, host: str, port: int) -> str:
         f"dibs: {address(host, port)} (API: /docs), database {settings.shown_database_url},"
         f" strategy {settings.resolved_strategy}, Redis {redis.shown if redis else 'none'}"
     )
-
-
-def run(settings: Settings, host: str, port: int, workers: int) -> None:
-    """Answer requests until a signal says to stop."""
-    from dibs.serving.workers import Plan, serve
-
-    serve(Plan(settings, host, port, threads(settings)), workers)
 
 
 def threads(settings: Settings) -> int:
@@ -115,11 +97,7 @@ def refuse_shared_port(host: str, port: int) -> None:
 
 
 def numeric(host: str) -> str:
-    """The host's IP address.
-
-    Raises:
-        ClickException: There is no such host.
-    """
+    """The host's IP address; `ClickException` if there is no such host."""
     try:
         return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
     except OSError as error:

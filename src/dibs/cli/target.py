@@ -1,46 +1,30 @@
-"""Which database a command is about: the service's, or that of the host app."""
+"""What a command is about: the service or the host app, its settings, database and parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from dibs.config import Settings, load
-from dibs.config.namespaces import NONE, Namespaces
+from dibs.config.namespaces import NONE
+from dibs.errors import DibsError, NotWritable, StoreUnavailable
+from dibs.observe import root_of
 
 if TYPE_CHECKING:
     from flask import Flask
 
+    from dibs.cli.host import HostDatabase
     from dibs.extension import Dibs
     from dibs.names import Phase
     from dibs.store.database.dialects import Dialect
     from dibs.store.models import Tables
+    from dibs.wiring import Opened, Parts
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A database.
-
-    Attributes:
-        place: Its address, without a password.
-        upgrade: Creates its tables, or brings them up to date.
-        verify: Raises `SchemaError` when something is wrong with it.
-        warnings: What is well now and will not stay so.
-        time_outs: Those that it really has in force; empty if it has none.
-    """
-
-    place: str
-    upgrade: Callable[[], None]
-    verify: Callable[[], None]
-    warnings: Callable[[], list[str]] = list
-    time_outs: Callable[[], str] = str
 
 
 def host_app() -> Flask | None:
@@ -51,29 +35,38 @@ def host_app() -> Flask | None:
     return info.load_app() if info else None
 
 
-def extension_in(app: Flask) -> tuple[str, Dibs] | None:
-    """The app's own Dibs, the first if it has several, and the namespace that it is for."""
+class Host(NamedTuple):
+    """An app that has dibs: its own, the first if it has several, and the namespace of that."""
+
+    app: Flask
+    dibs: Dibs
+    namespace: str
+
+
+def host() -> Host | None:
+    """The app of `flask dibs ...`, if it has dibs."""
     from dibs.state import state_of
 
-    return next(iter(state_of(app).names.items()), None)
-
-
-def extension_of(app: Flask) -> Dibs | None:
-    """The app's own Dibs, the first if it has several."""
-    found = extension_in(app)
-    return found and found[1]
+    app = host_app()
+    names = state_of(app).names if app is not None else {}
+    return next((Host(app, dibs, place) for place, dibs in names.items() if app), None)
 
 
 def has_own_users() -> bool:
     """Whether it is an app in which no routes of the service keep users."""
-    app = host_app()
-    if app is None or extension_of(app) is None:
+    if (found := host()) is None:
         return False
     from dibs.state import state_of
     from dibs.store.models import ALL_TABLES
 
-    parts = state_of(app).parts
+    parts = state_of(found.app).parts
     return parts is None or parts.store.tables is not ALL_TABLES
+
+
+def refuse_users_of_the_host(why: str) -> None:
+    """See that dibs keeps the users, and not an app."""
+    if has_own_users():
+        raise click.ClickException(why)
 
 
 def needed_tables() -> Tables:
@@ -90,9 +83,8 @@ def typed(words: str) -> str:
 
 def mending() -> str:
     """What makes the tables that are missing."""
-    app = host_app()
-    dibs = None if app is None else extension_of(app)
-    if dibs is not None and dibs.metadata is not None:
+    found = host()
+    if found is not None and found.dibs.metadata is not None:
         return "run your app's migration"
     return f"run `{typed('db upgrade')}`"
 
@@ -104,81 +96,80 @@ def making(settings: Settings) -> str:
     return f"set DIBS_DATABASE_URL to your service's, or run `{typed('db upgrade')}` for a new one"
 
 
-def host_namespaces() -> Namespaces:
-    """Those that the host app's own names are in."""
-    app = host_app()
-    if app is None:
-        return NONE
-    from dibs.state import state_of
-
-    return state_of(app).namespaces
-
-
 def find_settings() -> Settings:
     """The settings of the host app, or else of the environment.
 
     Raises:
         ConfigError: A DIBS_ key is unknown or has a value it does not take.
     """
-    app = host_app()
-    if app is None:
+    if (app := host_app()) is None:
         from dibs.config.environment import settings_from_environment
 
         return settings_from_environment()
-    dibs = extension_of(app)
-    if dibs is None:
+    if (found := host()) is None:
         return load(app.config)
     from dibs.extension.mounting import service_settings
 
-    return service_settings(app, dibs)
+    return service_settings(app, found.dibs)
 
 
-def find_target() -> Target:
-    """The database that the current command is about.
+def find_target() -> HostDatabase | ServiceDatabase:
+    """The database that the current command is about."""
+    if (found := host()) is None:
+        return ServiceDatabase(find_settings())
+    from dibs.cli.host import HostDatabase
 
-    Raises:
-        ConfigError: A setting cannot be used.
-    """
-    app = host_app()
-    dibs = None if app is None else extension_of(app)
-    if app is not None and dibs is not None:
-        from dibs.cli.host import HostDatabase
+    return HostDatabase(found.app, found.dibs, needed_tables(), mending())
 
-        host = HostDatabase(app, dibs, needed_tables(), mending())
-        return Target(host.place, host.upgrade, host.verify, host.warnings)
-    from dibs.store import schema
-    from dibs.wiring import create_tables, open_store
 
-    settings = find_settings()
+class ServiceDatabase:
+    """The service's own; see `dibs.cli.host:HostDatabase`."""
 
-    def verify() -> None:
-        schema.require_file(settings.resolved_database_url, making(settings))
-        store, budget = open_store(settings)
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.place = settings.shown_database_url
+
+    def upgrade(self) -> None:
+        """Create the tables, or bring them up to date."""
+        from dibs.wiring import create_tables
+
+        create_tables(self._settings)
+
+    @contextmanager
+    def _open(self) -> Iterator[Opened]:
+        from dibs.wiring import open_store
+
+        store, budget = open_store(self._settings)
         with closing(store):
+            yield store, budget
+
+    def verify(self) -> None:
+        """See that names can be kept unique there, and that it takes writes."""
+        from dibs.store import schema
+
+        schema.require_file(self._settings.resolved_database_url, making(self._settings))
+        with self._open() as (store, budget):
             store.verify(deadline=budget.start())
             store.verify_writable(deadline=budget.start())
 
-    def looked(look: Callable[[type[Dialect], Any], T]) -> T:
-        store, budget = open_store(settings)
-        with closing(store):
-            work = partial(look, store.transactions.dialect)
+    def _ask(self, ask: Callable[[type[Dialect], Any], T]) -> T:
+        with self._open() as (store, budget):
+            work = partial(ask, store.transactions.dialect)
             return store.transactions.inspect(work, deadline=budget.start())
 
-    def warnings(dialect: type[Dialect], connection: Any) -> list[str]:
-        moving = under_way(schema.phase_of(connection))
-        return [*filter(None, [moving]), *dialect.dangers(connection)]
+    def warnings(self) -> list[str]:
+        """What is well now and will not stay so."""
+        from dibs.store import schema
 
-    def time_outs(dialect: type[Dialect], connection: Any) -> str:
-        return dialect.time_outs(connection)
+        def look(dialect: type[Dialect], connection: Any) -> list[str]:
+            moving = under_way(schema.phase_of(connection))
+            return [*filter(None, [moving]), *dialect.dangers(connection)]
 
-    place = settings.shown_database_url
-    return Target(
-        place,
-        lambda: create_tables(settings),
-        verify,
-        partial(looked, warnings),
-        partial(looked, time_outs),
-    )
+        return self._ask(look)
+
+    def time_outs(self) -> str:
+        """Those that it really has in force; empty if it has none."""
+        return self._ask(lambda dialect, connection: dialect.time_outs(connection))
 
 
 def under_way(phase: Phase) -> str | None:
@@ -186,7 +177,66 @@ def under_way(phase: Phase) -> str | None:
     return f"Names are on their way: {phase}; see `{typed('adopt rekey')}`" if phase.step else None
 
 
+def ready_parts() -> Parts:
+    """Put a service's parts together, after a look at the database.
+
+    A command that asks without looking would make an empty SQLite file, and under other rules
+    it would free or change the name that somebody else reads as this one.
+
+    Raises:
+        SchemaError: The database is not there, not up to date, or has names of other rules.
+    """
+    parts = _parts()
+    parts.store.verify(deadline=parts.budget.start())
+    return parts
+
+
+def _parts() -> Parts:
+    """In a host app on its own engine, which its address need not describe."""
+    from dibs.store import schema
+
+    if (found := host()) is None:
+        from dibs.wiring import build
+
+        settings = find_settings()
+        schema.require_file(settings.resolved_database_url, making(settings))
+        return build(settings)
+    from dibs.extension.mounting import host_parts
+
+    parts = host_parts(found.app, found.dibs, found.namespace, needed_tables())
+    schema.require_file(parts.store.engine.url, mending())
+    return parts
+
+
+def explain(error: DibsError) -> str:
+    """The error; of a database that cannot answer, what its driver says of that.
+
+    Only who runs the service reads this: a driver names hosts and ports.
+    """
+    cause = root_of(error)
+    if not isinstance(error, StoreUnavailable) or cause is error:
+        return str(error)
+    from dibs.store.database.dialects import DIALECTS
+
+    said = str(error) if isinstance(error, NotWritable) else "The database cannot answer."
+    why = next(filter(None, (one.why_away(cause) for one in DIALECTS)), str(cause))
+    return f"{said.rstrip('.')}: {' '.join(why.split())}"
+
+
+def user_id_of(parts: Parts, name: str) -> str | None:
+    """The id of the user who has this name, in any spelling; None if nobody has."""
+    row = parts.registry.holder(name, deadline=parts.budget.start())
+    return row.owner if row is not None and row.owner_kind == "user" else None
+
+
 Command = Callable[..., None]
+
+
+def number(
+    option: str, default: float, kind: click.ParamType, what: str = ""
+) -> Callable[[Command], Command]:
+    """Give a command an option that is a number, and says in the help what it is otherwise."""
+    return click.option(option, default=default, show_default=True, type=kind, help=what or None)
 
 
 def namespace_option(command: Command) -> Command:
@@ -203,10 +253,12 @@ def chosen(namespace: str | None, settings: Settings) -> str:
     Raises:
         BadParameter: There is no such namespace: what is reserved in it would protect nothing.
     """
-    hosts = host_namespaces()
+    from dibs.state import state_of
+
+    app = host_app()
     if namespace is None:
         return settings.namespace
-    if namespace not in settings.all_namespaces | hosts:
+    if namespace not in settings.all_namespaces | (state_of(app).namespaces if app else NONE):
         raise click.BadParameter(
             f"there is no namespace {namespace!r}; see DIBS_NAMESPACES.",
             param_hint="'--namespace'",

@@ -1,27 +1,90 @@
-"""`dibs user` and `dibs staff`: who there is, helping and disabling them, and the staff role."""
+"""`dibs register`, `dibs user` and `dibs staff`: making users, helping them, and who is staff."""
 
 from __future__ import annotations
 
-import json
+import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from dibs.accounts.recovery import LINK_SECONDS
-from dibs.cli.ready import ready_parts
-from dibs.cli.register import password_options, password_read
+from dibs.cli.files import as_json as in_json
+from dibs.cli.files import moment
+from dibs.cli.target import number, ready_parts, refuse_users_of_the_host, user_id_of
 from dibs.context import acting_as
 from dibs.observe import printable
-from dibs.store import UserRow
-from dibs.wiring import Parts
+
+if TYPE_CHECKING:
+    from dibs.store import UserRow
+    from dibs.wiring import Parts
+
+Command = Callable[..., None]
 
 ACTOR = "dibs user"
 """Who acts, as the events and the history have it."""
 
-EVENTS = 20
+
+def password_options(command: Command) -> Command:
+    """Let a command be given a password, by `password` and `password_stdin`."""
+    visible = click.option(
+        "--password", help="The password; other users of the machine may see it."
+    )
+    hidden = click.option(
+        "--password-stdin", is_flag=True, help="Read the password from standard input."
+    )
+    return visible(hidden(command))
+
+
+@click.command()
+@click.argument("name")
+@password_options
+def register(name: str, password: str | None, password_stdin: bool) -> None:
+    """Register a user; print the name and the id.
+
+    A password that is required and not given is asked for.
+    """
+    register_user(name, password, from_stdin=password_stdin)
+
+
+def register_user(
+    name: str, password: str | None, *, from_stdin: bool, by_staff: bool = False
+) -> None:
+    """Register, and print the name and the id."""
+    refuse_users_of_the_host(
+        "this app has users of its own and would not know one that is made here. Create users"
+        " in the app, where `dibs.claim` takes the name. (With init_app(app, api=True) dibs"
+        " keeps the users, and this command creates them.)"
+    )
+    parts = ready_parts()
+    required = parts.settings.password == "required"  # noqa: S105  # a mode
+    password = password_read(password, from_stdin=from_stdin, required=required)
+    user = parts.registration.register(
+        name,
+        password,
+        request=(b"dibs register", secrets.token_bytes(16)),
+        by_staff=by_staff,
+        by_command=True,
+        deadline=parts.budget.start(),
+    )
+    click.echo(f"{user.username} {user.id}")
+
+
+def password_read(given: str | None, *, from_stdin: bool, required: bool) -> str | None:
+    """The password that was given, or the first line of standard input, or what is asked for."""
+    if from_stdin:
+        if given is not None:
+            raise click.UsageError("give --password or --password-stdin, not both")
+        # Without its end: `echo` and a file's last line have one.
+        return sys.stdin.readline().rstrip("\r\n")
+    if given is not None or not required:
+        return given
+    if not sys.stdin.isatty():
+        raise click.ClickException(
+            "there is no terminal to ask for a password: give --password-stdin or --password"
+        )
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 @click.group()
@@ -31,20 +94,9 @@ def user(context: click.Context) -> None:
     context.with_resource(acting_as(ACTOR))
 
 
-def _moment(milliseconds: int | None) -> str:
-    if milliseconds is None:
-        return "-"
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
-
-
-def _lines(facts: Sequence[tuple[str, object]]) -> None:
-    for name, value in facts:
-        click.echo(f"{name}: {printable(str(value))}")
-
-
 @user.command(name="list")
 @click.argument("beginning", default="")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@number("--limit", 100, click.IntRange(1, 10_000))
 @click.option("--after", help="The id of the last user of the page before.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def list_(beginning: str, limit: int, after: str | None, as_json: bool) -> None:
@@ -52,20 +104,20 @@ def list_(beginning: str, limit: int, after: str | None, as_json: bool) -> None:
 
     Of a BEGINNING, those whose names begin like that, in any spelling.
     """
-    _, parts = ready_parts()
+    parts = ready_parts()
     found = parts.accounts.staff.find(
         beginning, after=after, limit=limit + 1, deadline=parts.budget.start()
     )
     for one in found[:limit]:
-        click.echo(json.dumps(asdict(one), ensure_ascii=False) if as_json else _line(one))
+        click.echo(in_json(asdict(one)) if as_json else _line(one))
     if len(found) > limit:
         click.echo(f"There are more: --after {found[limit - 1].id}", file=sys.stderr)
 
 
 def _line(one: UserRow) -> str:
-    state = f"disabled {_moment(one.disabled_at)}" if one.disabled_at else "-"
+    state = f"disabled {moment(one.disabled_at)}" if one.disabled_at else "-"
     return "\t".join(
-        (printable(one.username), one.id, one.role or "-", state, _moment(one.signed_in_at))
+        (printable(one.username), one.id, one.role or "-", state, moment(one.signed_in_at))
     )
 
 
@@ -74,36 +126,32 @@ def _line(one: UserRow) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def show(name: str, as_json: bool) -> None:
     """Print what there is to say of a user, and what was done to the account lately."""
-    settings, parts = ready_parts()
-    user_id, ends, accounts = _user_id(parts, name), parts.budget.start(), parts.accounts
-    found = parts.store.user(user_id, namespace=settings.namespace, deadline=ends)
-    if found is None:
+    parts, user_id = _found(name)
+    account = parts.accounts.staff.account(user_id, deadline=parts.budget.start())
+    if account is None:
         raise _nobody(name)
-    teams = [team.name for team in accounts.teams.of([user_id], deadline=ends).get(user_id, ())]
-    sessions = accounts.logins.counts([user_id], deadline=ends).get(user_id, 0)
-    codes = accounts.recovery.codes_left(user_id, deadline=ends)
-    events = accounts.staff.events(user_id, limit=EVENTS, deadline=ends)
+    found = account.user
     if as_json:
-        said = {"sessions": sessions, "teams": teams, "recovery_codes": codes}
-        lately = {"events": [asdict(one) for one in events]}
-        click.echo(json.dumps({**asdict(found), **said, **lately}, ensure_ascii=False))
+        said = {"sessions": account.sessions, "teams": account.teams}
+        lately = {"events": [asdict(one) for one in account.events]}
+        click.echo(in_json(asdict(found) | said | {"recovery_codes": account.codes} | lately))
         return
-    _lines(
-        [
-            ("name", found.username),
-            ("id", found.id),
-            ("role", found.role or "-"),
-            ("disabled since", _moment(found.disabled_at)),
-            ("created", _moment(found.created_at)),
-            ("last sign-in", _moment(found.signed_in_at)),
-            ("sessions", sessions),
-            ("teams", ", ".join(teams) or "-"),
-            ("recovery codes left", codes),
-        ]
-    )
-    for one in events:
+    facts = {
+        "name": found.username,
+        "id": found.id,
+        "role": found.role or "-",
+        "disabled since": moment(found.disabled_at),
+        "created": moment(found.created_at),
+        "last sign-in": moment(found.signed_in_at),
+        "sessions": account.sessions,
+        "teams": ", ".join(account.teams) or "-",
+        "recovery codes left": account.codes,
+    }
+    for what, value in facts.items():
+        click.echo(f"{what}: {printable(str(value))}")
+    for one in account.events:
         by = f"by {printable(one.actor)}" if one.actor else ""
-        click.echo("\t".join(filter(None, (_moment(one.at), one.kind, by))))
+        click.echo("\t".join(filter(None, (moment(one.at), one.kind, by))))
 
 
 @user.command()
@@ -111,14 +159,14 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--end", is_flag=True, help="End them all.")
 def sessions(name: str, end: bool) -> None:
     """List where a user is signed in, or end that: device, since when, and last used."""
-    _, parts = ready_parts()
-    user_id, ends = _user_id(parts, name), parts.budget.start()
+    parts, user_id = _found(name)
+    ends = parts.budget.start()
     if end:
-        number = parts.accounts.staff.sign_out(user_id, deadline=ends)
-        click.echo(f"{printable(name)}: {number} sessions ended")
+        count = parts.accounts.staff.sign_out(user_id, deadline=ends)
+        click.echo(f"{printable(name)}: {count} sessions ended")
         return
-    for one in parts.accounts.logins.sessions(user_id, deadline=ends):
-        click.echo(f"{one.device or '-'}\t{_moment(one.created_at)}\t{_moment(one.used_at)}")
+    for one in parts.accounts.logins.sessions.of(user_id, deadline=ends):
+        click.echo(f"{one.device or '-'}\t{moment(one.created_at)}\t{moment(one.used_at)}")
 
 
 @user.command()
@@ -129,8 +177,7 @@ def delete(name: str, yes: bool) -> None:
 
     This cannot be undone. The last owner of a team, and the last staff member, stay.
     """
-    _, parts = ready_parts()
-    user_id = _user_id(parts, name)
+    parts, user_id = _found(name)
     if not yes:
         click.confirm(f"Delete {printable(name)} for good?", abort=True)
     parts.accounts.staff.delete(user_id, deadline=parts.budget.start())
@@ -145,8 +192,7 @@ def password(name: str, password: str | None, password_stdin: bool) -> None:
 
     A password that is not given is asked for.
     """
-    _, parts = ready_parts()
-    user_id = _user_id(parts, name)
+    parts, user_id = _found(name)
     given = str(password_read(password, from_stdin=password_stdin, required=True))
     parts.accounts.recovery.set_password(user_id, given, deadline=parts.budget.start())
     click.echo(f"{printable(name)}: the password was set, and every session has ended")
@@ -156,8 +202,10 @@ def password(name: str, password: str | None, password_stdin: bool) -> None:
 @click.argument("name")
 def link(name: str) -> None:
     """Print what stands behind the service's address in a link for a new password."""
-    _, parts = ready_parts()
-    token = parts.accounts.recovery.make_link(_user_id(parts, name), deadline=parts.budget.start())
+    from dibs.accounts.recovery import LINK_SECONDS
+
+    parts, user_id = _found(name)
+    token = parts.accounts.recovery.make_link(user_id, deadline=parts.budget.start())
     click.echo(f"/new-password/{token}")
     click.echo(
         f"Good once, for {LINK_SECONDS // 3600} hours, for whoever opens it. Put the address of"
@@ -166,11 +214,12 @@ def link(name: str) -> None:
     )
 
 
-def _user_id(parts: Parts, name: str) -> str:
-    row = parts.registry.holder(name, deadline=parts.budget.start())
-    if row is None or row.owner_kind != "user" or row.owner is None:
+def _found(name: str) -> tuple[Parts, str]:
+    """The service's parts, and the id of the user with this name."""
+    parts = ready_parts()
+    if (user_id := user_id_of(parts, name)) is None:
         raise _nobody(name)
-    return row.owner
+    return parts, user_id
 
 
 def _nobody(name: str) -> click.ClickException:
@@ -192,8 +241,7 @@ def enable(name: str) -> None:
 
 
 def _set(name: str, *, disabled: bool) -> None:
-    _, parts = ready_parts()
-    user_id = _user_id(parts, name)
+    parts, user_id = _found(name)
     if not parts.accounts.profiles.set_disabled(
         user_id, disabled=disabled, deadline=parts.budget.start()
     ):
@@ -226,8 +274,7 @@ def revoke(name: str) -> None:
 
 
 def _set_role(name: str, role: str | None) -> None:
-    _, parts = ready_parts()
-    user_id = _user_id(parts, name)
+    parts, user_id = _found(name)
     if not parts.store.set_role(user_id, role, deadline=parts.budget.start()):
         raise _nobody(name)
     click.echo(f"{printable(name)}: {role or 'no role'}")

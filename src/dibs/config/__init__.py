@@ -28,6 +28,11 @@ SHORTEST_DEADLINE = 5.0
 # A cache's tombstone lasts 60 seconds, and must outlive a release and what was read before it.
 LONGEST_DEADLINE = 57.0
 LONGEST_QUARANTINE = 36_500  # days
+LEAST = {
+    **dict.fromkeys(("trusted_proxies", "rename_pause", "renames"), 0),
+    **dict.fromkeys(("pool_size", "access_seconds", "refresh_seconds", "max_sessions"), 1),
+    **dict.fromkeys(("hold_seconds", "holds"), 1),
+}
 NUMBERS = {float: "a number", int: "a whole number"}
 
 
@@ -207,21 +212,15 @@ class Settings:
                 f"DIBS_DEADLINE is {self.deadline}; give {SHORTEST_DEADLINE:.0f} to"
                 f" {LONGEST_DEADLINE:.0f} seconds"
             )
-        if self.pool_size < 1:
-            raise ConfigError(f"DIBS_POOL_SIZE is {self.pool_size}; give 1 or more")
         rates.parse(self.rate_limits)
         name_rules.parse(self.name_rules)
         parse_namespaces(self.namespaces)
         origins.parse(self.cors_origins)
-        if self.trusted_proxies < 0:
-            raise ConfigError(f"DIBS_TRUSTED_PROXIES is {self.trusted_proxies}; give 0 or more")
-        for name in ("rename_pause", "renames"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 0 or more")
         _ = self.quarantine_ms
-        for name in ("access_seconds", "refresh_seconds", "max_sessions", "hold_seconds", "holds"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"DIBS_{name.upper()} is {getattr(self, name)}; give 1 or more")
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                key, given = f"{PREFIX}{name.upper()}", getattr(self, name)
+                raise ConfigError(f"{key} is {given}; give {least} or more")
         if not self.namespace.isprintable() or len(self.namespace.encode()) > LONGEST_NAMESPACE:
             raise ConfigError(
                 f"DIBS_NAMESPACE takes printable characters, at most {LONGEST_NAMESPACE} bytes"
@@ -229,11 +228,7 @@ class Settings:
 
     @property
     def quarantine_ms(self) -> int | None:
-        """The quarantine in milliseconds; None for ever.
-
-        Raises:
-            ConfigError: It is none.
-        """
+        """The quarantine in milliseconds; None for ever; `ConfigError` if it is none."""
         if self.quarantine == "forever":
             return None
         try:
@@ -270,9 +265,8 @@ class Settings:
     @property
     def resolved_strategy(self) -> str:
         """The strategy that is used."""
-        if self.strategy != "auto":
-            return self.strategy
-        return "unique_constraint"  # measured with Redis too: docs/strategies.md
+        # Measured with Redis too: docs/strategies.md.
+        return "unique_constraint" if self.strategy == "auto" else self.strategy
 
     @property
     def shown_database_url(self) -> str:

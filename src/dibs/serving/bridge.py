@@ -52,8 +52,7 @@ class Bridge:
 
     Args:
         app: The WSGI app.
-        front: Answers what needs no Flask: see `dibs.serving.protocol`.
-        turns: By what it does so.
+        front: Answers what needs no Flask, by turns: see `dibs.serving.protocol`.
         threads: How many requests the app answers at once.
         max_body: Bytes; of a longer one the app is told the length alone.
 
@@ -92,8 +91,8 @@ class Bridge:
                 found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
             finally:
                 self.under_way -= 1
-        start = {"type": "http.response.start", "status": found.status, "headers": found.headers}
-        await send(start)
+        head = {"status": found.status, "headers": found.headers}
+        await send({"type": "http.response.start", **head})
         await send({"type": "http.response.body", "body": found.body})
 
     async def _read(self, environ: dict[str, Any], receive: Any) -> bytes | None:

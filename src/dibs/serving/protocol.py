@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -43,45 +44,28 @@ class NoEvent:
         """Nothing to wake."""
 
 
+@dataclass(slots=True, eq=False)
 class Exchange:
     """A request of the front's and its answer, where uvicorn has a cycle of its own.
 
     Attributes:
         keep_alive: Whether another request may follow.
         disconnected: Whether nobody is there to be answered.
-        response_complete: Whether it was answered.
     """
 
-    __slots__ = (
-        "body",
-        "disconnected",
-        "headers",
-        "keep_alive",
-        "message_event",
-        "method",
-        "more_body",
-        "response_complete",
-        "target",
-    )
-
-    def __init__(
-        self, method: bytes, target: bytes, headers: dict[bytes, bytes], *, keep_alive: bool
-    ) -> None:
-        self.method, self.target, self.headers = method, target, headers
-        self.keep_alive = keep_alive
-        self.message_event = NoEvent()
-        self.body = bytearray()
-        self.more_body = True
-        self.disconnected = self.response_complete = False
+    method: bytes
+    target: bytes
+    headers: dict[bytes, bytes]
+    keep_alive: bool
+    message_event: NoEvent = NoEvent()  # noqa: RUF009  # it has no state
+    body: bytearray = field(default_factory=bytearray)
+    more_body: bool = True
+    disconnected: bool = False
+    response_complete: bool = False
 
 
 class FrontProtocol(HttpToolsProtocol):
-    """One connection.
-
-    Args:
-        config: Of uvicorn; its app is a `Bridge`.
-        options: See uvicorn.
-    """
+    """One connection, by a `Config` of uvicorn whose app is a `Bridge`."""
 
     def __init__(self, config: Any, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
@@ -139,14 +123,11 @@ class FrontProtocol(HttpToolsProtocol):
         if self._is_in_head:
             self._head += len(data)
         if self._head > MAX_HEAD:
-            self._refuse(431)
+            head = (STATUS_LINE[431], b"content-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.write(b"".join(head))
+            self.transport.close()
         elif self._due is not None and (self._watch is None or self._watched > self._due):
             self._watch_until(self._due)
-
-    def _refuse(self, status: int) -> None:
-        head = (STATUS_LINE[status], b"content-length: 0\r\nconnection: close\r\n\r\n")
-        self.transport.write(b"".join(head))
-        self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -172,8 +153,7 @@ class FrontProtocol(HttpToolsProtocol):
         method = self.parser.get_method()
         if len(headers) < len(self.headers) or not self._front.takes(method, self.url, headers):
             return False
-        keep_alive = self.parser.should_keep_alive()
-        exchange = Exchange(method, self.url, headers, keep_alive=keep_alive)
+        exchange = Exchange(method, self.url, headers, self.parser.should_keep_alive())
         self.cycle = exchange  # type: ignore[assignment]
         return True
 
@@ -186,17 +166,10 @@ class FrontProtocol(HttpToolsProtocol):
         if self._bridge.is_full:
             self._send(exchange, self._front.refuse(Overloaded(), exchange.headers))
             return
-        peer = self.client[0] if self.client else ""
-        asked = Asked(
-            exchange.method,
-            exchange.target,
-            exchange.headers,
-            peer,
-            self.scheme or "http",
-            self._front.begin(),
-            bytes(exchange.body),
-        )
-        answer = self._front.plan(asked)
+        peer, scheme = self.client[0] if self.client else "", self.scheme or "http"
+        method, target, headers = exchange.method, exchange.target, exchange.headers
+        body, ends = bytes(exchange.body), self._front.begin()
+        answer = self._front.plan(Asked(method, target, headers, peer, scheme, ends, body))
         if answer is None:
             self._pass_on(exchange)
         else:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class LoopTurns:
-    """Turns on an event loop, and threads for what would block it.
+    """Turns on an event loop, and threads for what would block it; see `Turns`.
 
     Args:
         loop: Whose thread serves the calls.
@@ -43,7 +43,6 @@ class LoopTurns:
         greenlet(run).switch()
 
     def elsewhere(self, work: Callable[[], T], *, deadline: Deadline) -> T:
-        """See `Turns`."""
         me, context = getcurrent(), copy_context()
 
         def waited() -> T:
@@ -62,26 +61,21 @@ class LoopTurns:
             raise StoreUnavailable from None
 
     def start(self, work: Callable[[], None]) -> None:
-        """See `Turns`."""
         self._lanes.submit(work)
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
-        """See `Turns`."""
         if seconds:
             self._loop.call_later(seconds, act)
         else:
             self._loop.call_soon(act)
 
     def mine(self) -> object:
-        """See `Turns`."""
         return getcurrent()
 
     def give_way(self) -> None:
-        """See `Turns`."""
         getcurrent().parent.switch()
 
     def go_on(self, calls: Sequence[object]) -> None:
-        """See `Turns`."""
         try:
             self._loop.call_soon_threadsafe(_go_on, calls)
         except RuntimeError:

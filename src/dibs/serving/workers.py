@@ -18,9 +18,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 from multiprocessing import get_context, parent_process
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dibs.errors import DibsError
 
@@ -39,11 +40,7 @@ KEEP_ALIVE = 80  # longer than proxies keep a connection, which so never meet a 
 
 
 class Plan(NamedTuple):
-    """What workers are to do.
-
-    Attributes:
-        threads: How many requests a worker answers at once, beside those of the front.
-    """
+    """What workers are to do, with how many threads beside the front's."""
 
     settings: Settings
     host: str
@@ -83,9 +80,9 @@ def _fork(plan: Plan) -> ForkProcess:
 def work(plan: Plan) -> None:
     """Answer requests, in a worker: until its parent says so, or is no more."""
     servers: list[Server] = []
-    stop = _Once(lambda: _end(servers))
-    _start(_wait_then, stop)
-    _start(_follow_parent, stop, plan.patience)
+    stop = partial(_end, servers, threading.Lock())
+    for wait in (_follow_signal, partial(_follow_parent, patience=plan.patience)):
+        threading.Thread(target=wait, args=(stop,), daemon=True).start()
     import uvloop
 
     from dibs.app import create_app
@@ -150,20 +147,10 @@ def _listen(plan: Plan) -> socket.socket:
     return found
 
 
-class _Once:
-    """Does something the first time it is called."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self._act = act
-        self._first = threading.Lock()
-
-    def __call__(self) -> None:
-        if self._first.acquire(blocking=False):
-            self._act()
-
-
-def _end(servers: list[Server]) -> None:
-    """Let requests under way end; before there is a server, there are none."""
+def _end(servers: list[Server], first: threading.Lock) -> None:
+    """Let requests under way end, once; before there is a server, there are none."""
+    if not first.acquire(blocking=False):
+        return
     if not servers:
         os._exit(0)
     servers[0].should_exit = True
@@ -179,10 +166,6 @@ def _follow_parent(stop: Callable[[], None], patience: float) -> None:
     os._exit(1)  # there is nobody else who could
 
 
-def _wait_then(act: Callable[[], None]) -> None:
+def _follow_signal(stop: Callable[[], None]) -> None:
     signal.sigwait([signal.SIGTERM])
-    act()
-
-
-def _start(act: Callable[..., None], *args: Any) -> None:
-    threading.Thread(target=act, args=args, daemon=True).start()
+    stop()

@@ -7,9 +7,9 @@ the whole API takes an extra.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Flask, request_started
 from werkzeug.routing import BaseConverter
 
 from dibs.config.extras import needs
@@ -41,8 +41,7 @@ def register_blueprints(
     """Mount the routes on an app, and let its views find the parts.
 
     Args:
-        app: The app.
-        parts: What its views work with.
+        app, parts: The app, and what its views work with.
         url_prefix: What stands before each address.
         mounted: `api`, or `component` for what a field needs that checks names; and with the
             API `pages`, and `front` for the first of them.
@@ -57,7 +56,6 @@ def register_blueprints(
     from dibs.web.api import names
     from dibs.web.http.auth import init_proofs
     from dibs.web.http.headers import init_cors
-    from dibs.web.http.hosting import stand_apart
     from dibs.web.http.limits import init_limits
     from dibs.web.http.route import refuse_silent
 
@@ -86,7 +84,27 @@ def register_blueprints(
     init_proofs(app, parts.settings.check)
     init_limits(app, parts)
     init_cors(app, parts.settings.cors_origins)
-    parts.registry.reserve_routes(_first_parts(app))
+    # What every address of the app begins with: `users` for /users/<id>.
+    firsts = {rule.rule.strip("/").partition("/")[0] for rule in app.url_map.iter_rules()}
+    parts.registry.reserve_routes(firsts)
+
+
+def stand_apart(app: Flask, endpoints: Collection[str]) -> None:
+    """Have these routes of dibs be asked for no token of Flask-WTF's: they have their own.
+
+    Its CSRFProtect may come to the app later than dibs does. That a request has started is told
+    before all that a host has be asked first, in whatever order it was put there.
+    """
+
+    def exempt(*_: Any, **__: Any) -> None:
+        request_started.disconnect(exempt, app)
+        state_of(app).exempt = None
+        if (protection := app.extensions.get("csrf")) is not None:
+            for endpoint in endpoints:
+                protection.exempt(app.view_functions[endpoint])
+
+    state_of(app).exempt = exempt  # a signal keeps nobody alive
+    request_started.connect(exempt, app)
 
 
 def _introduce(app: Flask, parts: Parts) -> None:
@@ -102,8 +120,3 @@ def _introduce(app: Flask, parts: Parts) -> None:
     init_tracing(app)
     register_error_handlers(app)
     app.url_map.converters["dibs_any"] = AnyText
-
-
-def _first_parts(app: Flask) -> set[str]:
-    """What every address of the app begins with: `users` for /users/<id>."""
-    return {rule.rule.strip("/").partition("/")[0] for rule in app.url_map.iter_rules()}

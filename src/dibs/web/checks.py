@@ -28,8 +28,6 @@ class Question:
 
     Attributes:
         registry: The names of the namespace that is meant.
-        deadline: When it must be answered.
-        locale: The language of the answer.
         is_blind: Whether nobody is told who has a name.
         suggests: Whether other names are wanted where one cannot be had.
         is_readers: Whether an old name was that of whoever asks.
@@ -58,21 +56,13 @@ def check(name: str, asked: Question, *, is_utf8: bool = True) -> Answer:
 
     Args:
         name: The one that is asked about.
-        asked: By whom, and how.
         is_utf8: Whether its bytes were; if not, the name has U+FFFD in their place.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
     """
     return _answered(verdict(name, asked, is_utf8=is_utf8), asked)
 
 
 def check_many(names: Sequence[str], asked: Question) -> Answer:
-    """Say whether each of some names is available, in their order, by one query.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """Say whether each of some names is available, in their order, by one query."""
     found = asked.registry.check_many(names, rules_only=asked.is_blind, deadline=asked.deadline)
     results = [
         _said(name, canonical, refused, asked)
@@ -91,11 +81,7 @@ def _answered(body: dict[str, Any], asked: Question) -> Answer:
 
 
 def verdict(name: str, asked: Question, *, is_utf8: bool = True) -> dict[str, Any]:
-    """What is to be said of a name.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """What is to be said of a name."""
     registry, until = asked.registry, asked.deadline
     canonical: str | None = None
     refused: Refused

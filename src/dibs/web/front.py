@@ -96,11 +96,7 @@ class Reply(NamedTuple):
 
 
 class Front:
-    """Answers for an app of `dibs.app:create_app`.
-
-    Args:
-        app: Has what it has by now: routes, limits, origins.
-    """
+    """Answers for an app of `dibs.app:create_app`, by the routes that it has by now."""
 
     def __init__(self, app: Flask) -> None:
         self._app, self._state, self._parts = app, state_of(app), parts_of(app)
@@ -139,11 +135,7 @@ class Front:
         return is_small and JSON.fullmatch(headers.get(b"content-type", b"")) is not None
 
     def plan(self, asked: Asked) -> Callable[[], Reply] | None:
-        """What answers the request; None if Flask is to do it. Nothing is done yet.
-
-        Args:
-            asked: One that `takes` has let in, with its body.
-        """
+        """What answers a request that `takes` has let in; None if Flask is to. Nothing is done."""
         path, _, query = asked.target.partition(b"?")
         suggests = QUERIES[query]
         if asked.method == b"GET":
@@ -192,12 +184,7 @@ class Front:
             self._parts.accounts.passwords.refuse_in_vain(new=new, remaining=remaining)
 
     def refuse(self, error: DibsError | HTTPStatus, headers: Mapping[bytes, bytes]) -> Reply:
-        """What is answered to a request for which nothing was done.
-
-        Args:
-            error: Why.
-            headers: Its own, as far as they are known.
-        """
+        """What is answered to a request with these headers for which nothing was done."""
         wish = headers.get(b"accept-language", b"").decode("latin-1")
         state = RequestState(app=self._state, locale=choose_locale(wish, self._state.locale))
         stand_apart(state)
@@ -256,7 +243,7 @@ class Front:
             deadline=asked.deadline,
             began=time.monotonic(),
         )
-        peer, over_tls = (asked.peer, asked.scheme == "https")
+        peer, over_tls = asked.peer, asked.scheme == "https"
         if self._proxies:
             peer, over_tls = _seen_by_proxies(asked, self._proxies)
         state.source = network_of(peer)

@@ -37,19 +37,9 @@ def init_languages(app: Flask, *, default: str) -> None:
     state_of(app).locale = default
 
 
-def offer_choice(app: Flask) -> None:
-    """Let readers of this app's pages choose, if it is dibs that chooses."""
-    state_of(app).offers_languages = True
-
-
 def is_choice_offered() -> bool:
     """Whether a reader's own choice counts in this app's pages."""
     return state_of(current_app).offers_languages and _of_host() is None
-
-
-def read_as_page() -> None:
-    """Treat the rest of this request as a page; scripts on it ask for their language themselves."""
-    current().is_page = True
 
 
 def chosen() -> str | None:
@@ -117,11 +107,6 @@ def say(message: str, params: Mapping[str, object] | None = None) -> str:
     words = said(locale(), TAKEN_FOR_TEAMS if message == NameTaken.message else message)
     words = words.replace(*OF_TEAMS[spoken(locale())])
     return words % params if params else words
-
-
-def speak_of_teams() -> None:
-    """Say "team name" instead of "username" for the rest of this request."""
-    current().is_of_team = True
 
 
 def language() -> str:

@@ -24,12 +24,8 @@ class Sent:
     """A request to register, and how it wants to be answered.
 
     Attributes:
-        registration: Makes users.
-        deadline: When it must be answered.
-        locale: The language of the answer.
         key: Its idempotency key: the client's, or a new one.
         is_repeatable: Whether it may have been sent before.
-        body: As it came.
         others: Names that can be had instead.
         location: The address of a user, by their id.
     """

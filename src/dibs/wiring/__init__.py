@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dibs.accounts.policy import Reading
 from dibs.cache import NameFilter, NoFilter, TakenNames
@@ -47,29 +47,17 @@ Opened = tuple[NameStore, Budget]
 """A store, and what starts a deadline for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class InRedis:
-    """What a service has in Redis, all reached by one link, which `taken` closes.
-
-    Attributes:
-        taken: Names that somebody has.
-        limits: How often somebody has asked.
-        totals: The counts of all workers.
-    """
+class InRedis(NamedTuple):
+    """What a service has in Redis, all reached by one link, which `taken` closes."""
 
     taken: RedisCache
     limits: RedisCounts
     totals: SharedCounters
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parts:
-    """Everything a service is made of.
-
-    Attributes:
-        budget: Starts every request's deadline.
-        redis: None where it is not used.
-    """
+    """Everything a service is made of; the budget starts every request's deadline."""
 
     settings: Settings
     budget: Budget
@@ -83,17 +71,21 @@ class Parts:
     history: History
     reading: Reading
     secret: ServiceSecret
-    make_accounts: Callable[[], Accounts]
-    redis: InRedis | None = None
+    redis: InRedis | None
 
-    @property
+    @cached_property
     def accounts(self) -> Accounts:
         """Everything about users; made when it is first asked for, as it takes an extra.
 
         Raises:
             ConfigError: A setting of passwords cannot be used.
         """
-        return self.make_accounts()
+        with needs("service", "Logging in"):
+            from dibs.wiring.accounts import make_accounts
+
+        return make_accounts(
+            self.settings, self.store, self.registry, self.coherence, self.secret, self.reading
+        )
 
     @property
     def registration(self) -> Registration:
@@ -120,40 +112,28 @@ def build(
     parser: Parser | None = None,
     opened: Opened | None = None,
 ) -> Parts:
-    """Put the parts together; no connection is opened yet.
-
-    Args:
-        settings: What can be set.
-        reading: Who may read what; safe by default.
-        tables: Those that must be there.
-        parser: Reads names by an app's own rules.
-        opened: A store that is there already: that of an app's own database.
+    """Put the parts together, perhaps on an app's own database; no connection is opened yet.
 
     Raises:
         ConfigError: The database's address cannot be used, or a secret is weak.
     """
     refuse_weak_secrets(settings)
-    reading = reading or Reading()
     store, budget = opened or open_store(settings, tables)
-    parser = parser or store.parser
     counters = Counters()
     secret = ServiceSecret(settings.secret_key, lambda ends: store.secret(deadline=ends))
     redis = _in_redis(settings, secret, counters)
     cache = TakenNames(redis.taken if redis else None, counters)
     filter_ = _filter(settings, store, budget, counters)
     coherence = Coherence(store, cache, filter_)
-    registry = _registry(settings, Sources(store, cache, filter_), coherence, parser)
-    renames = _renames(settings, registry, store, coherence)
-    holds = _holds(settings, registry, store, coherence, secret)
-
-    @lru_cache
-    def accounts() -> Accounts:
-        with needs("service", "Logging in"):
-            from dibs.wiring.accounts import make_accounts
-
-        return make_accounts(settings, store, registry, renames, coherence, secret, reading)
-
-    history = History(store.transactions, settings.namespace)
+    registry = Registry(
+        store,
+        STRATEGIES[settings.resolved_strategy](Sources(store, cache, filter_)),
+        parser=parser or store.parser,
+        coherence=coherence,
+        namespace=settings.namespace,
+        quarantine=settings.quarantine_ms,
+    )
+    held, most = settings.hold_seconds, settings.holds
     return Parts(
         settings,
         budget,
@@ -162,13 +142,25 @@ def build(
         filter_,
         coherence,
         registry,
-        holds,
-        renames,
-        history,
-        reading,
+        Holds(registry, store, coherence, secret=secret, seconds=held, most=most),
+        _renames(settings, registry, store, coherence),
+        History(store.transactions, settings.namespace),
+        reading or Reading(),
         secret,
-        accounts,
         redis,
+    )
+
+
+def _renames(
+    settings: Settings, registry: Registry, store: NameStore, coherence: Coherence
+) -> Renames:
+    return Renames(
+        registry,
+        store,
+        coherence,
+        quarantine=settings.quarantine_ms,
+        redirects=settings.redirects == "on",
+        pace=Pace(pause=1000 * settings.rename_pause, most=settings.renames),
     )
 
 
@@ -192,59 +184,8 @@ def make_parser(settings: Settings) -> Parser:
     )
 
 
-def _registry(
-    settings: Settings, sources: Sources, coherence: Coherence, parser: Parser
-) -> Registry:
-    return Registry(
-        sources.store,
-        STRATEGIES[settings.resolved_strategy](sources),
-        parser=parser,
-        coherence=coherence,
-        namespace=settings.namespace,
-        quarantine=settings.quarantine_ms,
-    )
-
-
-def _holds(
-    settings: Settings,
-    registry: Registry,
-    store: NameStore,
-    coherence: Coherence,
-    secret: ServiceSecret,
-) -> Holds:
-    return Holds(
-        registry,
-        store,
-        coherence,
-        secret=secret,
-        seconds=settings.hold_seconds,
-        most=settings.holds,
-    )
-
-
-def _renames(
-    settings: Settings, registry: Registry, store: NameStore, coherence: Coherence
-) -> Renames:
-    return Renames(
-        registry,
-        store,
-        coherence,
-        quarantine=settings.quarantine_ms,
-        redirects=settings.redirects == "on",
-        pace=Pace(pause=1000 * settings.rename_pause, most=settings.renames),
-    )
-
-
 def open_cache(settings: Settings, opened: Opened | None = None) -> TakenNames:
-    """The caches alone, for who frees names elsewhere; the database is asked for its secret.
-
-    Args:
-        settings: What can be set.
-        opened: A store that is there already.
-
-    Raises:
-        ConfigError: An address cannot be used.
-    """
+    """The caches alone, for who frees names elsewhere; the database is asked for its secret."""
     counters = Counters()
     store, _ = opened or open_store(settings)
 
@@ -288,11 +229,7 @@ def _in_redis(settings: Settings, secret: ServiceSecret, counters: Counters) -> 
     link = RedisBreaker(address, connections=2 * settings.pool_size, counters=counters)
     return InRedis(
         RedisCache(link, secret=secret.in_database, counters=counters),
-        RedisCounts(
-            link,
-            secret=secret,
-            namespace=settings.namespace,
-        ),
+        RedisCounts(link, secret=secret, namespace=settings.namespace),
         SharedCounters(link, counters, namespace=settings.namespace),
     )
 
@@ -342,18 +279,13 @@ def open_store(settings: Settings, tables: Tables = ALL_TABLES) -> Opened:
     Raises:
         ConfigError: The database's address cannot be used.
     """
-    budget = Budget(settings.deadline)
+    budget, url = Budget(settings.deadline), settings.resolved_database_url
     _make_home(settings)
-    engine = connect(
-        settings.resolved_database_url,
-        budget=budget,
-        pool_size=settings.pool_size,
-        pooled=settings.pooled,
-    )
-    transactions = Transactions(engine, budget)
+    engine = connect(url, budget=budget, pool_size=settings.pool_size, pooled=settings.pooled)
     parser = make_parser(settings)
-    store = NameStore(transactions, parser=parser, tables=tables, grouped=True)
-    return store, budget
+    return NameStore(
+        Transactions(engine, budget), parser=parser, tables=tables, grouped=True
+    ), budget
 
 
 def create_tables(settings: Settings) -> None:
@@ -361,7 +293,6 @@ def create_tables(settings: Settings) -> None:
 
     Raises:
         ConfigError: The database's address cannot be used.
-        StoreUnavailable: The database cannot answer.
     """
     _make_home(settings)
     upgrade(settings.resolved_database_url, rules_version(settings.lookalikes))

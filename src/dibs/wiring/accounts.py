@@ -11,19 +11,16 @@ from dibs.accounts.login import Logins
 from dibs.accounts.passwords import Argon2, Keys, Passwords, PwnedPasswords, Rules
 from dibs.accounts.passwords.older import Check
 from dibs.accounts.policy import Reading
-from dibs.accounts.profile import Profiles
+from dibs.accounts.profile import Profiles, StaffAccounts
 from dibs.accounts.recovery import Recovery
 from dibs.accounts.registration import Registration
-from dibs.accounts.staff import StaffAccounts
 from dibs.accounts.teams import TeamAccounts
 from dibs.accounts.tokens import AccessTokens
 from dibs.config import Settings
 from dibs.context import Budget
 from dibs.errors import ConfigError
-from dibs.names import Parser
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
-from dibs.registry.renames import Renames
 from dibs.secret import ServiceSecret
 from dibs.store.accounts.idempotency import Requests
 from dibs.store.accounts.recoveries import Recoveries
@@ -35,7 +32,7 @@ from dibs.store.names.store import NameStore
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Everything about users."""
+    """Everything about users: what is done with them, and the tables of it."""
 
     passwords: Passwords
     registration: Registration
@@ -45,88 +42,46 @@ class Accounts:
     teams: TeamAccounts
     staff: StaffAccounts
     repeats: IdempotentRequests
+    users: Users
 
 
 def make_accounts(
     settings: Settings,
     store: NameStore,
     registry: Registry,
-    renames: Renames,
     coherence: Coherence,
     secret: ServiceSecret,
     reading: Reading,
 ) -> Accounts:
     """Put them together; nothing is read yet.
 
-    Args:
-        settings: Of passwords and tokens.
-        store: Where users are.
-        registry: Where names are claimed.
-        renames: Gives users other names.
-        coherence: Tells the caches of names that go with them.
-        secret: Of the service.
-        reading: Who may read what.
-
     Raises:
         ConfigError: A setting of passwords cannot be used.
     """
-    passwords = _passwords(settings)
-    users, hashes = Users(store.transactions, settings.namespace), settings.hashes
-    logins = _logins(settings, store, users, passwords, registry.parser, secret)
-    profiles = Profiles(
-        users,
-        logins,
-        passwords,
-        coherence=coherence,
-        renames=renames,
-        quarantine=settings.quarantine_ms,
-        hashes=hashes,
+    passwords, parser, rows = _passwords(settings), registry.parser, store.transactions
+    users = Users(rows, settings.namespace)
+    access = AccessTokens(
+        KeyRing(settings.resolved_keys_file),
+        secret=settings.token_secret,
+        issuer=settings.issuer,
+        audience=settings.audience,
+        seconds=settings.access_seconds,
     )
-    recoveries, parser = Recoveries(store.transactions), registry.parser
+    logins = Logins(users, Sessions(rows), passwords, access, parser, settings, secret)
+    profiles = Profiles(users, logins, passwords, coherence, settings)
+    teams, ways = Teams(rows, settings.namespace), Recoveries(rows)
+    requests = Requests(rows, patience_ms=round(1000 * (settings.deadline + SLACK_SECONDS)))
     return Accounts(
         passwords,
-        Registration(
-            registry,
-            passwords,
-            mode=settings.password,
-            secret=secret,
-            is_open=settings.registration == "open",
-        ),
+        Registration(registry, passwords, settings, secret),
         logins,
         profiles,
-        Recovery(
-            users,
-            recoveries,
-            logins,
-            passwords,
-            secret=secret,
-            hashes=hashes,
-        ),
-        TeamAccounts(
-            registry,
-            Teams(store.transactions, settings.namespace),
-            coherence,
-            quarantine=settings.quarantine_ms,
-            secret=secret,
-            reading=reading,
-        ),
-        StaffAccounts(
-            store,
-            users,
-            recoveries,
-            logins,
-            profiles,
-            parser=parser,
-            namespace=settings.namespace,
-        ),
-        _repeats(settings, store, secret),
+        Recovery(users, ways, logins, passwords, settings, secret),
+        TeamAccounts(registry, teams, coherence, settings, secret, reading),
+        StaffAccounts(store, users, logins, profiles, ways, teams, parser, settings),
+        IdempotentRequests(requests, settings.namespace, secret),
+        users,
     )
-
-
-def _repeats(settings: Settings, store: NameStore, secret: ServiceSecret) -> IdempotentRequests:
-    patience_ms = round(1000 * (settings.deadline + SLACK_SECONDS))
-    rows = Requests(store.transactions, patience_ms=patience_ms)
-    return IdempotentRequests(rows, namespace=settings.namespace, secret=secret)
 
 
 def _passwords(settings: Settings) -> Passwords:
@@ -169,30 +124,3 @@ def hash_check(name: str) -> Check | None:
     if not callable(found):
         raise ConfigError(f"DIBS_HASH_CHECK names no function: {name}")
     return found  # type: ignore[no-any-return]
-
-
-def _logins(
-    settings: Settings,
-    store: NameStore,
-    users: Users,
-    passwords: Passwords,
-    parser: Parser,
-    secret: ServiceSecret,
-) -> Logins:
-    access = AccessTokens(
-        KeyRing(settings.resolved_keys_file),
-        secret=settings.token_secret,
-        issuer=settings.issuer,
-        audience=settings.audience,
-        seconds=settings.access_seconds,
-    )
-    return Logins(
-        users,
-        Sessions(store.transactions),
-        passwords,
-        access,
-        secret=secret,
-        parser=parser,
-        session_seconds=settings.refresh_seconds,
-        max_sessions=settings.max_sessions,
-    )

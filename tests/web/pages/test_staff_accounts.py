@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dibs.web.pages import staff_accounts
+from dibs.web.pages import staff as staff_pages
 from tests.web.pages.browser import Browser, member
 from tests.web.pages.test_staff import act, look, promote
 from tests.web.site import Site
@@ -94,7 +94,7 @@ def test_who_has_changed_is_left_alone(staff, ada, what):
 
 
 def test_users_and_log_page_by_page(staff, ada, monkeypatch):
-    monkeypatch.setattr(staff_accounts, "PAGE", 2)
+    monkeypatch.setattr(staff_pages, "PAGE", 2)
     for name in ("adam", "adele"):
         member(staff.site, name)
         act(staff, name, "sign-out")

@@ -1,36 +1,24 @@
-"""Passwords: what is accepted, and how they are hashed and checked.
-
-`Passwords` is what a service uses. The functions below it are for scripts and
-tests: they wait for nobody, so many at once are slow.
-"""
+"""Passwords: what is accepted, and how they are hashed and checked."""
 
 from __future__ import annotations
 
-from functools import cache
 from math import inf
 
 from dibs.accounts.passwords.algorithms import Argon2
-from dibs.accounts.passwords.breaches import Breaches, PwnedPasswords
+from dibs.accounts.passwords.breaches import PwnedPasswords
 from dibs.accounts.passwords.hashing import Verdict, Verifier, make
 from dibs.accounts.passwords.older import NO_KEYS, Keys
 from dibs.accounts.passwords.queue import HashingQueue
-from dibs.accounts.passwords.rules import MAX_LENGTH, MIN_LENGTH, MIN_LENGTH_NIST, Rules
+from dibs.accounts.passwords.rules import MAX_LENGTH, MIN_LENGTH, Rules
 
 __all__ = [
     "MAX_LENGTH",
     "MIN_LENGTH",
-    "MIN_LENGTH_NIST",
     "Argon2",
-    "Breaches",
-    "HashingQueue",
     "Keys",
     "Passwords",
     "PwnedPasswords",
     "Rules",
-    "Verdict",
-    "hash_password",
-    "validate",
-    "verify",
 ]
 
 _RULES, _ARGON2 = Rules(), Argon2()
@@ -39,10 +27,11 @@ _RULES, _ARGON2 = Rules(), Argon2()
 class Passwords:
     """What a service does with passwords; each worker process has one.
 
+    Whatever hashes or checks raises `Overloaded` where too many are waiting, or there is no memory.
+
     Args:
         argon2: What a new hash costs, and so what every check costs.
         rules: What is accepted.
-        queue: Where hashing waits for its turn.
         keys: What hashes of other apps need beside themselves.
         reserve: Seconds that callers need afterwards: a hash that nobody can store is in vain.
     """
@@ -52,37 +41,16 @@ class Passwords:
         *,
         argon2: Argon2 = _ARGON2,
         rules: Rules = _RULES,
-        queue: HashingQueue | None = None,
         keys: Keys = NO_KEYS,
         reserve: float = 0.0,
     ) -> None:
-        self.rules = rules
+        self.validate = rules.validate
         self._reserve = reserve
         self._verifier = Verifier(argon2, keys)
-        self._queue = queue or HashingQueue()
-
-    def validate(self, password: str, *, name: str = "") -> None:
-        """See that a password may be used, without hashing it.
-
-        Args:
-            password: As typed.
-            name: The user's own.
-
-        Raises:
-            InvalidPassword: It breaks rules; `reasons` has all of them.
-        """
-        self.rules.validate(password, name=name)
+        self._queue = HashingQueue()
 
     def hash(self, password: str, *, remaining: float) -> str:
-        """The hash of a valid password, as a PHC string.
-
-        Args:
-            password: As typed.
-            remaining: Seconds that the caller still has.
-
-        Raises:
-            Overloaded: Too many are waiting, or there is no memory.
-        """
+        """The hash of a valid password, as a PHC string, for who has so many seconds still."""
         return self._queue.run(
             lambda: make(password, self._verifier.argon2),
             remaining=remaining - self._reserve,
@@ -90,15 +58,7 @@ class Passwords:
         )
 
     def refuse_in_vain(self, *, new: bool, remaining: float) -> None:
-        """See that a password that comes now would have its turn, before anything is done for it.
-
-        Args:
-            new: Whether it is to be hashed, or checked.
-            remaining: Seconds that the caller still has.
-
-        Raises:
-            Overloaded: It would not.
-        """
+        """See that a password that comes now has its turn in time, before work is done for it."""
         self._queue.refuse_in_vain(new=new, remaining=remaining - self._reserve)
 
     def verify(
@@ -114,9 +74,6 @@ class Passwords:
             stored: The hash; None for a user who does not exist or has none.
             disabled: Whether the user may not log in, whatever they type.
             remaining: Seconds that the caller still has.
-
-        Raises:
-            Overloaded: Too many are waiting, or there is no memory.
         """
         return self._queue.run(
             lambda: self._verifier.check(password, stored, disabled=disabled),
@@ -130,28 +87,3 @@ class Passwords:
         """
         self._verifier.warm_up()
         self.hash("the first", remaining=inf)
-
-
-def validate(password: str, *, name: str = "", rules: Rules = _RULES) -> None:
-    """See that a password may be used, without hashing it.
-
-    Raises:
-        InvalidPassword: It breaks rules; `reasons` has all of them.
-    """
-    rules.validate(password, name=name)
-
-
-def hash_password(password: str, *, argon2: Argon2 = _ARGON2) -> str:
-    """The argon2id hash of a valid password, as a PHC string.
-
-    Composed and decomposed spellings are one password (RFC 8265, 4.2: NFC).
-    """
-    return make(password, argon2)
-
-
-def verify(password: str, stored: str | None, *, argon2: Argon2 = _ARGON2) -> Verdict:
-    """Whether this is the password of a stored hash; see `Verifier` for what it costs."""
-    return _verifier(argon2).check(password, stored)
-
-
-_verifier = cache(Verifier)

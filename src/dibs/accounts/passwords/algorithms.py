@@ -99,14 +99,7 @@ class Argon2:
         version: int = ARGON2_VERSION,
         length: int = 32,
     ) -> bytes:
-        """The digest alone, without its parameters.
-
-        Args:
-            password: At most 4 GiB.
-            salt: 8 bytes or more.
-            kind: The variant.
-            version: 16 or 19.
-            length: Of the digest, in bytes.
+        """The digest alone, of so many bytes.
 
         Raises:
             Overloaded: There is no memory, or no thread, for it.
@@ -122,11 +115,7 @@ class Argon2:
 
 @dataclass(frozen=True, slots=True)
 class Argon2Hash:
-    """A hash of argon2id, argon2i or argon2d.
-
-    Attributes:
-        version: 16 (argon2 1.0) or 19 (1.3).
-    """
+    """A hash of argon2id, argon2i or argon2d, of version 16 (argon2 1.0) or 19 (1.3)."""
 
     kind: Type
     version: int
@@ -190,16 +179,10 @@ class ScryptHash:
         _expect(len(self.digest) in DIGEST_BYTES, "digest")
 
     def matches(self, password: bytes) -> bool:
-        made = hashlib.scrypt(
-            password,
-            salt=self.salt,
-            n=self.n,
-            r=self.r,
-            p=self.p,
-            # What is needed; the default of 32 MiB is less than Werkzeug's parameters take.
-            maxmem=128 * self.r * (self.n + self.p + 4),
-            dklen=len(self.digest),
-        )
+        n, r, p = self.n, self.r, self.p
+        # What is needed; the default of 32 MiB is less than Werkzeug's parameters take.
+        room, size = 128 * r * (n + p + 4), len(self.digest)
+        made = hashlib.scrypt(password, salt=self.salt, n=n, r=r, p=p, maxmem=room, dklen=size)
         return hmac.compare_digest(made, self.digest)
 
 

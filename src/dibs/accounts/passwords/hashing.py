@@ -27,12 +27,9 @@ _DUMMY: Final = b"of nobody at all"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check found.
+    """Whether it is the password, and whether to store a new hash of it now.
 
-    Attributes:
-        ok: Whether it is the password.
-        needs_rehash: Whether to store a new hash of it now: this one was made in
-            another way than today's, or from a spelling that is not prepared.
+    This one was made in another way than today's then, or from a spelling that is not prepared.
     """
 
     ok: bool
@@ -60,12 +57,10 @@ def _base64(data: bytes) -> str:
 
 def prepared(password: str) -> str:
     """The spelling that is hashed (RFC 8265, 4.2.2): every blank is a space, and NFC."""
-    typed = password if password.isascii() else "".join(map(_plain_blank, password))
-    return unicodedata.normalize("NFC", typed)
-
-
-def _plain_blank(char: str) -> str:
-    return " " if unicodedata.category(char) == "Zs" else char
+    if password.isascii():
+        return password
+    plain = (" " if unicodedata.category(char) == "Zs" else char for char in password)
+    return unicodedata.normalize("NFC", "".join(plain))
 
 
 def spellings(password: str) -> list[bytes]:
@@ -97,10 +92,6 @@ class Verifier:
     A hash that is dearer than today's takes longer, and can so be told apart until
     its owner's next login replaces it. A password whose prepared spelling differs
     may cost two or three checks, of every user alike.
-
-    Args:
-        argon2: Today's parameters.
-        keys: What hashes of other apps need beside themselves.
     """
 
     def __init__(self, argon2: Argon2, keys: Keys = NO_KEYS) -> None:
@@ -109,16 +100,10 @@ class Verifier:
         self._clock = _clock(argon2.lanes)
 
     def check(self, password: str, stored: str | None, *, disabled: bool = False) -> Verdict:
-        """Whether this is the password of a stored hash.
+        """Whether this is the password of a stored hash; see `Passwords.verify`.
 
-        Args:
-            password: As typed.
-            stored: The hash; None for a user who does not exist or has none.
-            disabled: Whether the user may not log in, whatever they type.
-
-        Returns:
-            Not ok for anything that is not a hash of it: also for what is malformed,
-            unknown, or too dear to be computed.
+        Not ok for anything that is not a hash of it: also for what is malformed, unknown, or too
+        dear to be computed.
 
         Raises:
             Overloaded: There is no memory for it.

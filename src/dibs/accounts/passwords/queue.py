@@ -112,9 +112,6 @@ class HashingQueue:
     Each worker process has one. Who could not have its turn before its deadline is
     told so at once: a queue of people who have left helps nobody. Whoever finds
     nobody before it is always let in, so one slow piece of work shuts no door.
-
-    Args:
-        places: How many may wait.
     """
 
     def __init__(self, *, places: int = PLACES) -> None:
@@ -128,7 +125,8 @@ class HashingQueue:
         self._mutex = threading.Lock()
         self._line = _Line(self._places)
         self._busy = False
-        self._thread = _a_thread()
+        # It starts with the first work, and ends when the queue is no longer used.
+        self._thread = ThreadPoolExecutor(1, "dibs-hashing")
 
     def run(self, work: Callable[[], T], *, remaining: float, new: bool = False) -> T:
         """Have some work done when its turn has come.
@@ -182,7 +180,8 @@ class HashingQueue:
         try:
             self._thread.submit(self._work_off, turn)
         except RuntimeError as error:  # the system gives no thread, or the process is ending
-            self._thread = _a_thread()  # this one would do what was asked for in vain
+            # This one would do what was asked for in vain.
+            self._thread = ThreadPoolExecutor(1, "dibs-hashing")
             raise self._overloaded(0) from error
         self._busy = True
 
@@ -213,11 +212,6 @@ class HashingQueue:
     def _overloaded(self, ahead: int) -> Overloaded:
         seconds = math.ceil(ahead * self._typical)
         return Overloaded(retry_after=min(max(seconds, 1), LONGEST_RETRY))
-
-
-def _a_thread() -> ThreadPoolExecutor:
-    """A thread that starts with the first work, and ends when the queue is no longer used."""
-    return ThreadPoolExecutor(1, "dibs-hashing")
 
 
 class _Done:

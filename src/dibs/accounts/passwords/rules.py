@@ -22,9 +22,6 @@ from dibs.names.graphemes import hidden
 
 MIN_LENGTH, MAX_LENGTH = 8, 256
 
-MIN_LENGTH_NIST: Final = 15
-"""The least where the password is all there is to a login (NIST SP 800-63B-4, 3.1.1.2)."""
-
 SHORTEST_WORD: Final = 3
 """Shorter words are in everything; two characters are a name where they are not ASCII."""
 
@@ -69,43 +66,38 @@ class Rules:
     """What a password must be.
 
     Attributes:
-        min_length: In code points, 8 to 64; NIST wants 15 where there is no second factor.
-        max_length: In code points, 64 or more, so that whole sentences fit.
+        min_length: In code points, 8 to 64; NIST SP 800-63B-4, 3.1.1.2, wants 15 where the
+            password is all there is to a login.
         service_words: What the service is called, beside dibs.
         breaches: Whom to ask whether the password is known from a leak; None for nobody.
 
     Raises:
-        ValueError: A length is out of bounds.
+        ValueError: The length is out of bounds.
     """
 
     min_length: int = MIN_LENGTH
-    max_length: int = MAX_LENGTH
     service_words: tuple[str, ...] = ()
     breaches: Breaches | None = None
 
     def __post_init__(self) -> None:
-        if not MIN_LENGTH <= self.min_length <= 64 <= self.max_length:
+        if not MIN_LENGTH <= self.min_length <= 64:
             raise ValueError("A password's least length is 8 to 64, its greatest 64 or more")
 
     def validate(self, password: str, *, name: str = "") -> None:
-        """See that a password may be used, without hashing it.
+        """See that the user with this name may use a password, without hashing it.
 
         Length is counted in code points, as NIST SP 800-63B-4 has it (3.1.1.2). The
         list of leaks is asked last, and only about what is all right otherwise; it may
         take seconds when it is slow, so hold nothing meanwhile.
 
-        Args:
-            password: As typed.
-            name: The user's own, as typed or canonical; empty if there is none.
-
         Raises:
             InvalidPassword: It breaks rules; `reasons` has all of them.
         """
         broken = [*self._form(password)]
-        if len(password) <= self.max_length:
+        if len(password) <= MAX_LENGTH:
             # No password is made of a name that is longer than itself, and to normalise one of
             # 64 KiB can take seconds: sorting its marks costs the square of their number.
-            known = normalise(name) if len(name) <= self.max_length else ""
+            known = normalise(name) if len(name) <= MAX_LENGTH else ""
             broken += self._guessable(normalise(password).strip(), known)
         # As typed, not composed: that is what leaks hold.
         if not broken and self.breaches is not None and self.breaches(password):
@@ -116,8 +108,8 @@ class Rules:
     def _form(self, password: str) -> Iterator[Reason]:
         if len(password) < self.min_length:
             yield Reason("password_too_short", TOO_SHORT, {"min": self.min_length})
-        if len(password) > self.max_length:
-            yield Reason("password_too_long", TOO_LONG, {"max": self.max_length})
+        if len(password) > MAX_LENGTH:
+            yield Reason("password_too_long", TOO_LONG, {"max": MAX_LENGTH})
         if password and not any(map(_is_seen, password)):
             yield Reason("password_blank", BLANK)
         if _SURROGATE.search(password):
@@ -162,7 +154,7 @@ def _is_made_of(folded: str, one_of: tuple[str, ...], words: tuple[str, ...]) ->
     """
     wanted = _both_ways(one_of)
     return any(
-        _holds(spelt, wanted) and _is_little(spelt, _both_ways(words))
+        any(word in spelt for word in wanted) and _is_little(spelt, _both_ways(words))
         for spelt in (folded, folded.translate(_SEPARATORS))
     )
 
@@ -172,10 +164,6 @@ def _both_ways(words: tuple[str, ...]) -> set[str]:
     there = {spelt for word in words for spelt in (word, word.translate(_SEPARATORS))}
     long_enough = {word for word in there if len(word) + (not word.isascii()) >= SHORTEST_WORD}
     return long_enough | {word[::-1] for word in long_enough}
-
-
-def _holds(text: str, words: set[str]) -> bool:
-    return any(word in text for word in words)
 
 
 def _is_little(text: str, words: set[str]) -> bool:

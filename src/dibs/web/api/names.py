@@ -72,11 +72,7 @@ RULES = (
 
 
 def verdict(name: str, registry: Registry) -> dict[str, Any]:
-    """What is to be said of a name to whoever sends this request.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """What is to be said of a name to whoever sends this request."""
     return checks.verdict(name, question(registry, suggests=wants_suggestions()))
 
 

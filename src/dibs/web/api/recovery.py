@@ -8,27 +8,18 @@ from http import HTTPStatus
 from queue import Full, Queue
 from typing import Any, cast
 
-from flask import Flask, Response, current_app, jsonify
+from flask import Flask, Response, current_app
 
 from dibs.accounts.recovery import LINK_SECONDS
 from dibs.errors import DibsError, InvalidName, Overloaded, UserNotFound
 from dibs.signals import ResetRequest, reset_requested, tell
-from dibs.web.api.schemas import (
-    AskBody,
-    CodeBody,
-    CodesBody,
-    CodesSchema,
-    Done,
-    LinkBody,
-    LinkSchema,
-    id_in_path,
-    is_id,
-)
+from dibs.web.api import schemas
+from dibs.web.api.representations import is_id
 from dibs.web.api.users import CHANGED
 from dibs.web.http.auth import signed_in
-from dibs.web.http.blueprint import LANGUAGE, Blueprint, deadline, parts
+from dibs.web.http.bodies import answered, done
+from dibs.web.http.openapi import LANGUAGE, Blueprint, deadline, parts
 from dibs.web.http.route import Route
-from dibs.web.i18n import localised, say
 
 ASKED = (
     "If there is such an account, and this service knows how to reach you, a link is on its way."
@@ -54,38 +45,35 @@ blueprint = Blueprint(
 @blueprint.route(
     "/recover/code", Route(admits="anybody", limit="login", credential="named"), methods=["POST"]
 )
-@blueprint.arguments(CodeBody())
-@blueprint.response(200, Done, headers=LANGUAGE)
-@blueprint.refuses(401, "The name or the code is wrong, or the code was used; not which.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.reads(schemas.CodeBody())
+@blueprint.response(200, schemas.Done, headers=LANGUAGE)
+@blueprint.refuses(401, "The name or the code is wrong, or the code was used; not which.", 503)
 def by_code(body: dict[str, str]) -> Response:
     """Set a new password by a recovery code, which is used up, and end all sessions."""
     parts().accounts.recovery.by_code(
         body["username"], body["code"], body["password"], deadline=deadline()
     )
-    return _done(CHANGED)
+    return done(CHANGED)
 
 
 @blueprint.route("/recover/link", Route(admits="anybody", limit="login"), methods=["POST"])
-@blueprint.arguments(LinkBody())
-@blueprint.response(200, Done, headers=LANGUAGE)
-@blueprint.refuses(401, "The link is none, was used, or has expired.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.reads(schemas.LinkBody())
+@blueprint.response(200, schemas.Done, headers=LANGUAGE)
+@blueprint.refuses(401, "The link is none, was used, or has expired.", 503)
 def by_link(body: dict[str, str]) -> Response:
     """Set a new password by the token of a recovery link, and end all sessions."""
     parts().accounts.recovery.by_link(body["token"], body["password"], deadline=deadline())
-    return _done(CHANGED)
+    return done(CHANGED)
 
 
 @blueprint.route("/recover/request", Route(admits="anybody", limit="login"), methods=["POST"])
-@blueprint.arguments(AskBody())
-@blueprint.response(202, Done, headers=LANGUAGE)
-@blueprint.refuses(404, "The app sends no links.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.reads(schemas.AskBody())
+@blueprint.response(202, schemas.Done, headers=LANGUAGE)
+@blueprint.refuses(404, "The app sends no links.", 503)
 def request_link(body: dict[str, str]) -> Response:
     """Ask for a recovery link, where the app sends links; the answer is always the same."""
     ask(body["username"])
-    return _done(ASKED, HTTPStatus.ACCEPTED)
+    return done(ASKED, HTTPStatus.ACCEPTED)
 
 
 @blueprint.route(
@@ -93,47 +81,34 @@ def request_link(body: dict[str, str]) -> Response:
     Route(admits="user", limit="rest", credential="own"),
     methods=["POST"],
 )
-@blueprint.arguments(CodesBody())
-@blueprint.response(201, CodesSchema)
-@blueprint.refuses(403, "The current password is wrong.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.reads(schemas.CodesBody())
+@blueprint.response(201, schemas.CodesSchema)
+@blueprint.refuses(403, "The current password is wrong.", 503)
 def make_codes(body: dict[str, str]) -> Response:
     """Make recovery codes, each good once; they are shown this once, and earlier ones end."""
     codes = parts().accounts.recovery.make_codes(
         signed_in().user_id, current=body["password"], deadline=deadline()
     )
-    return _secret(codes=codes)
+    return _shown_once(codes=codes)
 
 
 @blueprint.route(
     "/users/<user_id>/recovery-link",
     Route(admits="staff", limit="rest"),
     methods=["POST"],
-    parameters=[id_in_path("user_id")],
 )
-@blueprint.response(201, LinkSchema)
-@blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses_usually(503)
+@blueprint.response(201, schemas.LinkSchema)
+@blueprint.refuses(404, "There is no such user.", 503)
 def make_link(user_id: str) -> Response:
     """Make a recovery link for a user who cannot sign in; it is shown this once."""
     if not is_id(user_id):
         raise UserNotFound
     token = parts().accounts.recovery.make_link(user_id, deadline=deadline())
-    return _secret(token=token, expires_in=LINK_SECONDS)
+    return _shown_once(token=token, expires_in=LINK_SECONDS)
 
 
-def _secret(**shown: Any) -> Response:
-    response = jsonify(shown)
-    response.status_code = HTTPStatus.CREATED
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _done(message: str, status: int = HTTPStatus.OK) -> Response:
-    response = jsonify(message=say(message))
-    response.status_code = status
-    response.headers.update(localised())
-    return response
+def _shown_once(**secret: Any) -> Response:
+    return answered(HTTPStatus.CREATED, {"Cache-Control": "no-store"}, secret)
 
 
 # --- asking for a link ---------------------------------------------------------

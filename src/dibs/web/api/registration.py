@@ -1,4 +1,4 @@
-"""`POST /register` as Flask has it; see `dibs.web.registrations`."""
+"""Registering a name, see `dibs.web.registrations`, and holding it while that is under way."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from dibs.errors import RegistrationClosed
 from dibs.web import registrations
+from dibs.web.api import schemas
 from dibs.web.api.representations import other_names
-from dibs.web.api.schemas import RegisterBody, Registered
-from dibs.web.http.blueprint import (
+from dibs.web.http import idempotency
+from dibs.web.http.auth import current_user
+from dibs.web.http.bodies import BodyInvalid, answered, broken, read_object, texts
+from dibs.web.http.current import source
+from dibs.web.http.openapi import (
     ACCEPT_LANGUAGE,
     LANGUAGE,
     SUGGESTIONS,
@@ -20,18 +25,8 @@ from dibs.web.http.blueprint import (
     described,
     parts,
 )
-from dibs.web.http.bodies import BodyInvalid, answered, broken, read_object, texts
-from dibs.web.http.idempotency import (
-    IDEMPOTENCY_KEY,
-    NOT_NOW,
-    NOT_VALID,
-    REPLAYED_HEADER,
-    idempotency_key,
-    idempotent,
-    is_repeatable,
-)
 from dibs.web.http.route import Route, says
-from dibs.web.i18n import locale
+from dibs.web.i18n import iso, locale
 from dibs.web.registrations import Sent, helping
 
 LOCATION = {"Location": {"description": "The address of the user or team.", "schema": TEXT}}
@@ -64,14 +59,14 @@ def read(body: dict[str, Any]) -> dict[str, str]:
     return fields
 
 
-@idempotent("POST /register")
+@idempotency.idempotent("POST /register")
 def _registered(fields: dict[str, str]) -> Response:
     sent = Sent(
         registration=parts().registration,
         deadline=deadline(),
         locale=locale(),
-        key=idempotency_key(),
-        is_repeatable=is_repeatable(),
+        key=idempotency.idempotency_key(),
+        is_repeatable=idempotency.is_repeatable(),
         body=request.get_data(),
         others=other_names,
         location=lambda user_id: url_for("dibs_users.user", user_id=user_id),
@@ -82,14 +77,14 @@ def _registered(fields: dict[str, str]) -> Response:
 blueprint.route("/register", ROUTE, methods=["POST"])(
     described(
         register,
-        blueprint.refuses_usually(413, 415, 503),
-        blueprint.refuses(422, NOT_VALID),
+        blueprint.refuses(409, idempotency.NOT_NOW, 422, idempotency.NOT_VALID, 503),
         blueprint.refuses(403, "Registration is closed."),
-        blueprint.refuses(409, NOT_NOW),
         blueprint.refuses(400, "The body cannot be read, or contains no name."),
-        blueprint.response(201, Registered, headers=LANGUAGE | LOCATION | REPLAYED_HEADER),
-        blueprint.arguments(RegisterBody()),
-        blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS]),
+        blueprint.response(
+            201, schemas.Registered, headers=LANGUAGE | LOCATION | idempotency.REPLAYED_HEADER
+        ),
+        blueprint.reads(schemas.RegisterBody()),
+        blueprint.doc(parameters=[idempotency.IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS]),
     )
 )
 
@@ -97,3 +92,54 @@ blueprint.route("/register", ROUTE, methods=["POST"])(
 def suggesting(name: str, key: str | None = None) -> AbstractContextManager[None]:
     """Say what helps when a name cannot be had: other names, or the key to try again with."""
     return helping(lambda: other_names(name), key)
+
+
+# --- holds ---------------------------------------------------------------------
+
+TOKEN_IN_PATH = {"in": "path", "name": "hold_token", "required": True, "schema": TEXT}
+
+holds = Blueprint(
+    "dibs_holds", __name__, title="Holds", description="Hold a name during a sign-up."
+)
+
+
+@holds.route("/holds", Route(admits="anybody", limit="register"), methods=["POST"])
+@holds.doc(parameters=[idempotency.IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
+@holds.reads(schemas.HoldBody())
+@idempotency.idempotent("POST /holds", secret=True)
+@holds.response(201, schemas.HoldSchema)
+@holds.refuses(403, "Registration is closed, and nobody is logged in.")
+@holds.refuses(409, "The name is not available; `code` says why.", 503)
+def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Hold a name for a while; `POST /register` with the token registers it."""
+    if parts().settings.registration == "closed" and current_user() is None:
+        raise RegistrationClosed  # who has an account may hold their next name
+    key, name = idempotency.idempotency_key(), body["username"]
+    with suggesting(name, key):
+        held = parts().holds.hold(
+            name,
+            source=source(),
+            request=(b"POST /holds", b"", key.encode(), request.get_data()),
+            repeatable=idempotency.is_repeatable(),
+            deadline=deadline(),
+        )
+    answer = {
+        "hold_token": held.token,
+        "username": held.username,
+        "expires_at": iso(held.expires_at),
+        "expires_in": held.seconds,
+    }
+    return answer, 201, {"Cache-Control": "no-store"}
+
+
+@holds.route(
+    "/holds/<dibs_any:hold_token>",
+    Route(admits="anybody", limit="rest"),
+    methods=["DELETE"],
+    parameters=[TOKEN_IN_PATH],
+)
+@holds.response(204)
+@holds.refuses(404, "There is no such hold. It may have expired.", 503)
+def let_go(hold_token: str) -> None:
+    """End a hold early, so that others can have the name."""
+    parts().holds.let_go(hold_token, deadline=deadline())

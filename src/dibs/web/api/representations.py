@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import request
 
 from dibs.accounts.teams import Team
-from dibs.errors import (
-    InvalidName,
-    InvalidToken,
-    NotAllowed,
-    Unauthenticated,
-    UserNotFound,
-)
+from dibs.errors import InvalidName, InvalidToken, NotAllowed, Unauthenticated, UserNotFound
 from dibs.store import NameRow, UserRow
+from dibs.store.accounts.recoveries import Event
 from dibs.store.accounts.teams import TeamRow
 from dibs.web.checks import suggestions
 from dibs.web.http.auth import current_user
 from dibs.web.http.current import deadline, parts
 from dibs.web.i18n import iso
+
+Row = TypeVar("Row", UserRow, TeamRow, Event)
+
+ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be an id; what cannot is not asked for: a NUL is an error to PostgreSQL."""
+    return re.fullmatch(ID, text) is not None
 
 
 def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
@@ -28,9 +33,9 @@ def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
     reader, reading = current_user(), parts().reading
     seen = {user.id: reading.user(reader, user.id) for user in users}
     with_teams = [user_id for user_id, fields in seen.items() if "teams" in fields]
-    teams = parts().accounts.teams.of(with_teams, deadline=deadline())
+    teams = parts().accounts.teams.rows.of(with_teams, deadline=deadline())
     counted = [user_id for user_id, fields in seen.items() if "sessions" in fields]
-    sessions = parts().accounts.logins.counts(counted, deadline=deadline())
+    sessions = parts().accounts.logins.sessions.count(counted, deadline=deadline())
     shown = []
     for user in users:
         everything = {
@@ -48,6 +53,28 @@ def users_shown(users: Sequence[UserRow]) -> list[dict[str, Any]]:
     return shown
 
 
+def user_of(user_id: str) -> UserRow:
+    """The user with this id; `UserNotFound` if there is none."""
+    namespace = parts().settings.namespace
+    if is_id(user_id) and (
+        found := parts().store.user(user_id, namespace=namespace, deadline=deadline())
+    ):
+        return found
+    raise UserNotFound
+
+
+def user_shown(user: UserRow) -> dict[str, Any]:
+    """What the reader may see of a user; `UserNotFound` if that is nothing."""
+    if shown := users_shown([user]):
+        return shown[0]
+    raise UserNotFound
+
+
+def paged(found: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None]:
+    """What is on a page, and its last id if there is a next one: one row more was asked for."""
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
 def may_see(row: NameRow) -> bool:
     """Whether the reader may know who has, or had, this name; a bad token makes nobody of them."""
     try:
@@ -61,11 +88,7 @@ def may_see(row: NameRow) -> bool:
 
 
 def moved_to(row: NameRow) -> str | None:
-    """What whoever gave this name up is called now, if the reader may know.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """What whoever gave this name up is called now, if the reader may know."""
     return parts().renames.renamed_to(row, deadline=deadline()) if may_see(row) else None
 
 
@@ -78,7 +101,7 @@ def teams_shown(teams: Sequence[TeamRow]) -> list[dict[str, Any]]:
     """Each team as everybody sees it; one that is not for this reader is left out."""
     reader, reading = current_user(), parts().reading
     ids = [reader.user_id] if reader else []
-    of_reader = parts().accounts.teams.of(ids, deadline=deadline())
+    of_reader = parts().accounts.teams.rows.of(ids, deadline=deadline())
     own = {team.id for found in of_reader.values() for team in found}
     return [
         {name: value for name, value in plain_team(team).items() if name in fields}
@@ -100,24 +123,14 @@ def team_shown(team: Team) -> dict[str, Any]:
 
 
 def refuse_unlisted() -> None:
-    """See that the reader may go through all users and teams.
-
-    Raises:
-        Unauthenticated: Nobody may who is not logged in.
-        NotAllowed: This one may not.
-    """
+    """See that the reader may go through all users and teams."""
     reader = current_user()
     if not parts().reading.listed(reader):
         raise NotAllowed if reader else Unauthenticated
 
 
 def user_id_of(name: str) -> str:
-    """Which user has this name, in any spelling.
-
-    Raises:
-        UserNotFound: None has.
-        StoreUnavailable: The database cannot answer.
-    """
+    """Which user has this name, in any spelling; `UserNotFound` if none has."""
     try:
         row = parts().registry.holder(name, deadline=deadline())
     except InvalidName as error:

@@ -9,29 +9,83 @@ from typing import Any
 from flask import Flask
 
 from dibs.names import NamePolicy
-from dibs.web.api import (
-    health,
-    holds,
-    names_described,
-    recovery,
-    registration,
-    sessions,
-    teams,
-    users,
-)
-from dibs.web.api.schemas import NAME_FORMAT, name_limits
+from dibs.web.api import names, recovery, registration, schemas, sessions, teams, users
 from dibs.web.http import cookies
-from dibs.web.http.openapi import DibsApi, Proofs, Refusals
+from dibs.web.http.openapi import (
+    ACCEPT_LANGUAGE,
+    LANGUAGE,
+    SUGGESTIONS,
+    Blueprint,
+    DibsApi,
+    OfRoutes,
+    deadline,
+    described,
+    parts,
+)
+from dibs.web.http.route import Route
 from dibs.wiring import Parts
+
+NAMESPACE_ASKED = {
+    "in": "query",
+    "name": "namespace",
+    "schema": {"type": "string", **schemas.NAMESPACE},
+}
+checks = Blueprint(names.NAME, __name__, title="Names", description="Check names.")
+"""The routes that check names, which also stand alone: see `dibs.web.api.names`."""
+
+for rule, view in (
+    ("/usernames/<dibs_any:name>", names.check),
+    ("/usernames/check", names.check_itself),
+):
+    checks.route(rule, names.ROUTE)(
+        described(
+            view,
+            checks.refuses(422, "There is no such namespace.", 503),
+            checks.response(200, schemas.Verdict, headers=LANGUAGE),
+            checks.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS, NAMESPACE_ASKED]),
+        )
+    )
+
+checks.route("/usernames/check", names.ROUTE, methods=["POST"])(
+    described(
+        names.check_many,
+        checks.refuses(422, "There is no such namespace, or no list of names.", 503),
+        checks.response(200, schemas.Verdicts, headers=LANGUAGE),
+        checks.reads(schemas.CheckBody),
+        checks.doc(parameters=[ACCEPT_LANGUAGE]),
+    )
+)
+
+health = Blueprint(
+    "dibs_health", __name__, title="Health", description="For operators of the service."
+)
+
+
+@health.route("/healthz", Route(admits="anybody", limit=None))
+@health.response(200, schemas.Health)
+def healthy() -> dict[str, str]:
+    """The process is alive. The database is not checked: a restart would not mend it."""
+    return {"status": "ok"}
+
+
+@health.route("/readyz", Route(admits="anybody", limit=None))
+@health.response(200, schemas.Health)
+@health.refuses(503, "The database does not answer, takes no writes, or is not set up.")
+def ready() -> dict[str, str]:
+    """The database is in order and can be written to; otherwise a 503."""
+    parts().store.verify(deadline=deadline())
+    parts().store.verify_writable(deadline=deadline())
+    return {"status": "ready"}
+
 
 BLUEPRINTS = (
     registration.blueprint,
-    names_described.blueprint,
-    holds.blueprint,
+    checks,
+    registration.holds,
     sessions.blueprint,
     users.blueprint,
     teams.blueprint,
-    health.blueprint,
+    health,
 )
 # A blueprint's own name is for `url_for` in a host app; these are for readers.
 TAGS = [
@@ -61,7 +115,7 @@ def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str,
     """
     settings = parts.settings
     parts.accounts  # noqa: B018  # says now, and not to a user, what is wrong with a setting
-    plugins = [Refusals(app), Proofs(app, settings.check)]
+    plugins = [OfRoutes(app, settings.check)]
     finish = partial(_finish, policy=parts.parser.policy, password=settings.password)
     api = DibsApi(app, url_prefix, finish, tags=TAGS, extra_plugins=plugins)
     # Without passwords there is no login, and none is lost.
@@ -69,7 +123,7 @@ def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str,
     for blueprint in (*entrances, *BLUEPRINTS):
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     for name, prefix in places.items():
-        api.register_blueprint(names_described.blueprint, name=name, url_prefix=prefix)
+        api.register_blueprint(checks, name=name, url_prefix=prefix)
 
 
 def _finish(spec: Any, *, policy: NamePolicy, password: str) -> None:
@@ -86,8 +140,8 @@ def _say_names(spec: Any, policy: NamePolicy) -> None:
     """Names by the app's own policy."""
     for schema in spec.components.schemas.values():
         for field in schema.get("properties", {}).values():
-            if field.get("format") == NAME_FORMAT:
-                field |= name_limits(policy)
+            if field.get("format") == schemas.NAME_FORMAT:
+                field |= schemas.name_limits(policy)
 
 
 def _say_password(spec: Any, mode: str) -> None:

@@ -3,22 +3,107 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
+from flask import Request
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from webargs.flaskparser import FlaskParser
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from dibs.errors import EmptyName
 from dibs.names import DEFAULT_POLICY, NamePolicy
 from dibs.store.accounts.recoveries import EventKind
+from dibs.web.api.representations import ID, is_id
 from dibs.web.checks import MAX_CHECKED
-from dibs.web.http.fields import FLAG, NAMES, NUMBER, TEXT, Body, Flag, Names, Number
+from dibs.web.http.bodies import BodyInvalid, broken, read_object
+
+# --- how it is read: every broken field is said at once ------------------------
+
+TEXT: dict[str, Any] = {"required": "required", "invalid": "not_text", "null": "not_text"}
+NAMES: dict[str, Any] = {"required": "required", "invalid": "not_names", "null": "not_names"}
+FLAG: dict[str, Any] = {"invalid": "not_a_boolean", "null": "not_a_boolean"}
+NUMBER: dict[str, Any] = {"required": "required", "invalid": "not_a_number", "null": "not_a_number"}
 
 
-class Done(Schema):
-    """What was done, in words."""
+class Body(Schema):
+    """A body or query whose unknown fields are refused, not passed over."""
 
-    message = fields.String()
+    error_messages = {"unknown": "unknown"}  # noqa: RUF012
 
+
+class Flag(fields.Boolean):
+    """`true` or `false`, and nothing that looks like it: `1`, `"yes"`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **options)
+
+
+class Names(fields.List[Any]):
+    """A list of strings; what is wrong with it is said once, and not of each string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        del attr, data, options
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self.make_error("invalid")
+        return value
+
+
+class Number(fields.Integer):
+    """Digits, as everybody writes them; Python's own reading takes `1_0` and `\u0663` too."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if not re.fullmatch("[0-9]{1,9}", str(value)):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **options)
+
+
+class StrictParser(FlaskParser):
+    """webargs' parser with a stricter reading of JSON."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {}  # noqa: RUF012  # the schema says: refuse
+
+    def _raw_load_json(self, req: Request) -> Any:
+        return read_object(req)
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body; a namespace in the query, which would be passed over, is refused as there.
+
+        Raises:
+            BodyInvalid: Names of another namespace may be meant, and users' would be taken.
+        """
+        body = super().load_json(req, schema)
+        if "namespace" in req.args and "namespace" not in schema.fields:
+            raise BodyInvalid([broken("namespace", "unknown")])
+        return body
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """The query; of two equal names it would not be clear which one is meant.
+
+        Raises:
+            BodyInvalid: A name stands there twice.
+        """
+        if twice := sorted(name for name, values in req.args.lists() if len(values) > 1):
+            raise BodyInvalid([broken(name, "repeated") for name in twice])
+        return super().load_querystring(req, schema)
+
+    def handle_error(
+        self, error: ValidationError, req: Request, schema: Schema, **options: Any
+    ) -> NoReturn:
+        del req, schema, options
+        (found,) = dict(error.normalized_messages()).values()  # type: ignore[no-untyped-call]
+        if found.get("username") == ["required"]:
+            raise EmptyName from error
+        raise BodyInvalid(
+            [
+                broken(field, codes[0] if isinstance(codes, list) else "not_text")
+                for field, codes in sorted(found.items())
+            ]
+        ) from error
+
+
+# --- what the OpenAPI page says of it ------------------------------------------
 
 NAME_FORMAT = "dibs-username"
 """Names by all their rules, which no JSON Schema can say; `docs/names.md` does."""
@@ -39,71 +124,112 @@ NAME = {
     **name_limits(DEFAULT_POLICY),
     "examples": ["ada"],
 }
-PASSWORD = {
-    "minLength": MIN_LENGTH,
-    "maxLength": MAX_LENGTH,
-    "format": "password",
-    "examples": ["correct horse battery"],
-}
+CURRENT_PASSWORD = {"format": "password"}
+TYPED_PASSWORD = {**CURRENT_PASSWORD, "examples": ["correct horse battery"]}
+PASSWORD = {"minLength": MIN_LENGTH, "maxLength": MAX_LENGTH, **TYPED_PASSWORD}
 HOLD_TOKEN = {"description": "The token of a hold for this name; see `POST /holds`."}
+NAMESPACE = {
+    "format": "dibs-namespace",
+    "description": "The namespace; that of users and teams if left out.",
+}
+"""Those of DIBS_NAMESPACE and DIBS_NAMESPACES, some of which may be a beginning and a star."""
+MAX_PAGE = 100
+ROLES = ("owner", "member")
+
+
+def id_in_path(name: str) -> dict[str, object]:
+    """How the OpenAPI page has an id that is part of an address."""
+    schema = {"type": "string", "format": "uuid", "pattern": f"^{ID}$"}
+    return {"in": "path", "name": name, "required": True, "schema": schema}
+
+
+# --- kinds of fields -----------------------------------------------------------
+
+
+def _said(description: str, **options: Any) -> fields.String:
+    """A text of an answer that is not plain from its name."""
+    return fields.String(metadata={"description": description}, **options)
+
+
+def _moment(description: str | None = None, **options: Any) -> fields.String:
+    said = {"description": description} if description else {}
+    return fields.String(metadata={"format": "date-time"} | said, **options)
+
+
+def _sent(metadata: dict[str, Any] | None = None, **options: Any) -> fields.String:
+    """A text of a body or a query."""
+    return fields.String(error_messages=TEXT, metadata=metadata or {}, **options)
+
+
+def _wanted(metadata: dict[str, Any] | None = None, *, secret: bool = False) -> fields.String:
+    """One that must be there; a secret is in no answer."""
+    return _sent(metadata, required=True, load_only=secret)
+
+
+def _wanted_id(description: str) -> fields.String:
+    """One that may be there, and is an id then."""
+
+    def refuse_other(text: str) -> None:
+        # Not `Regexp`: what Python calls \\Z is `$` to everybody who reads the OpenAPI page.
+        if not is_id(text):
+            raise ValidationError("not_an_id")
+
+    said = {"description": description, "pattern": f"^{ID}$"}
+    return _sent(said, load_default=None, validate=refuse_other)
+
+
+def _answer(name: str, /, **given: fields.Field[Any]) -> type[Schema]:
+    return Schema.from_dict(dict(given), name=name)
+
+
+def _body(name: str, /, **given: fields.Field[Any]) -> type[Schema]:
+    return Body.from_dict(dict(given), name=name)
+
+
+PAGE = {"next": fields.String(allow_none=True)}
+
+
+# --- users ---------------------------------------------------------------------
+
+Done = _answer("Done", message=fields.String())
+Changed = _answer("Changed", message=fields.String(), username=fields.String())
 
 
 class PlainUserSchema(Schema):
     """A user as everybody sees them."""
 
     id = fields.String(dump_only=True)
-    username = fields.String(required=True, error_messages=TEXT, metadata=NAME)
+    username = _wanted(NAME)
 
 
 class PlainTeamSchema(Schema):
     """A team as everybody sees it."""
 
     id = fields.String(dump_only=True)
-    name = fields.String(required=True, error_messages=TEXT, metadata=NAME)
+    name = _wanted(NAME)
 
 
 class UserSchema(PlainUserSchema):
     """A user: id and name, and the rest for readers who may see it."""
 
-    password = fields.String(load_only=True, error_messages=TEXT, metadata=PASSWORD)
-    created_at = fields.String(dump_only=True, metadata={"format": "date-time"})
-    role = fields.String(
-        dump_only=True, allow_none=True, metadata={"description": "`staff`, or null."}
-    )
+    password = _sent(PASSWORD, load_only=True)
+    created_at = _moment(dump_only=True)
+    role = _said("`staff`, or null.", dump_only=True, allow_none=True)
     teams = fields.List(fields.Nested(PlainTeamSchema), dump_only=True)
-    disabled_at = fields.String(
-        dump_only=True,
-        allow_none=True,
-        metadata={"format": "date-time", "description": "For staff: since when, or null."},
-    )
-    last_sign_in = fields.String(
-        dump_only=True,
-        allow_none=True,
-        metadata={"format": "date-time", "description": "For staff: null if it is not known."},
-    )
+    disabled_at = _moment("For staff: since when, or null.", dump_only=True, allow_none=True)
+    last_sign_in = _moment("For staff: null if it is not known.", dump_only=True, allow_none=True)
     sessions = fields.Integer(
         dump_only=True, metadata={"description": "For staff: how many go on."}
     )
 
 
-class UserPage(Schema):
-    """One page of users, in the order of their ids."""
-
-    items = fields.List(fields.Nested(UserSchema))
-    next = fields.String(allow_none=True)
-
-
-class ChangeBody(UserSchema, Body):
+class ChangeBody(Body):
     """The body of `PATCH /users/me`: another name, or another password."""
 
-    class Meta:  # noqa: D106  # marshmallow's own
-        fields = ("username", "hold_token", "password", "current_password")
-
-    username = fields.String(error_messages=TEXT, metadata=NAME)
-    hold_token = fields.String(error_messages=TEXT, metadata=HOLD_TOKEN)
-    current_password = fields.String(
-        load_only=True, error_messages=TEXT, metadata={"format": "password"}
-    )
+    username = _sent(NAME)
+    hold_token = _sent(HOLD_TOKEN)
+    password = _sent(PASSWORD, load_only=True)
+    current_password = _sent(CURRENT_PASSWORD, load_only=True)
 
     @validates_schema
     def _one_at_a_time(self, data: dict[str, str], **kwargs: object) -> None:
@@ -117,7 +243,7 @@ class ChangeBody(UserSchema, Body):
 class StaffChangeBody(Body):
     """The body of `PATCH /users/<id>`: what staff change of a user, one thing or more."""
 
-    username = fields.String(error_messages=TEXT, metadata=NAME)
+    username = _sent(NAME)
     role = fields.String(
         allow_none=True,
         error_messages=TEXT | {"invalid": "not_staff"},
@@ -132,53 +258,7 @@ class StaffChangeBody(Body):
             raise ValidationError("no_change", "username")
 
 
-class Changed(Done):
-    """What was changed, with the name if it was the name."""
-
-    username = fields.String()
-
-
-class Health(Schema):
-    """`ok` or `ready`."""
-
-    status = fields.String()
-
-
-class HoldBody(PlainUserSchema, Body):
-    """The body of `POST /holds`."""
-
-    class Meta:  # noqa: D106  # marshmallow's own
-        fields = ("username",)
-
-
-class HoldSchema(Schema):
-    """A name that is held."""
-
-    hold_token = fields.String(metadata={"description": "For `POST /register`."})
-    username = fields.String()
-    expires_at = fields.String(metadata={"format": "date-time"})
-    expires_in = fields.Integer(metadata={"description": "Seconds."})
-
-
-MAX_PAGE = 100
-ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-
-
-def is_id(text: str) -> bool:
-    """Whether it can be an id; what cannot is not asked for: a NUL is an error to PostgreSQL."""
-    return re.fullmatch(ID, text) is not None
-
-
-def id_in_path(name: str) -> dict[str, object]:
-    """How the OpenAPI page has an id that is part of an address."""
-    schema = {"type": "string", "format": "uuid", "pattern": f"^{ID}$"}
-    return {"in": "path", "name": name, "required": True, "schema": schema}
-
-
-def _refuse_other(text: str) -> None:
-    # Not `Regexp`: what Python calls \\Z is `$` to everybody who reads the OpenAPI page.
-    if not is_id(text):
-        raise ValidationError("not_an_id")
+UserPage = _answer("UserPage", items=fields.List(fields.Nested(UserSchema)), **PAGE)
 
 
 class PageQuery(Body):
@@ -189,111 +269,82 @@ class PageQuery(Body):
         error_messages=NUMBER,
         validate=validate.Range(1, MAX_PAGE, error="not_a_number"),
     )
-    after = fields.String(
-        load_default=None,
-        error_messages=TEXT,
-        validate=_refuse_other,
-        metadata={"description": "The `next` of an earlier page.", "pattern": f"^{ID}$"},
-    )
+    after = _wanted_id("The `next` of an earlier page.")
 
 
 class UserQuery(PageQuery):
     """Which users."""
 
-    name = fields.String(
-        load_default="",
-        error_messages=TEXT,
-        metadata={
+    name = _sent(
+        {
             "description": "For staff: those whose names begin like this, in any spelling, in the"
             " order of their names."
         },
+        load_default="",
     )
 
 
 class EventQuery(PageQuery):
     """Which events."""
 
-    user = fields.String(
-        load_default=None,
-        error_messages=TEXT,
-        validate=_refuse_other,
-        metadata={"description": "Only this user's, by id.", "pattern": f"^{ID}$"},
-    )
+    user = _wanted_id("Only this user's, by id.")
 
 
-class EventSchema(Schema):
-    """Something that was done to an account."""
+EventSchema = _answer(
+    "EventSchema",
+    id=fields.String(),
+    at=_moment(),
+    kind=fields.String(metadata={"enum": list(get_args(EventKind))}),
+    user=_said("The id of the account, which may be no more."),
+    actor=_said("Who did it: a user's id, or the command.", allow_none=True),
+    request_id=fields.String(allow_none=True),
+)
 
-    id = fields.String()
-    at = fields.String(metadata={"format": "date-time"})
-    kind = fields.String(metadata={"enum": list(get_args(EventKind))})
-    user = fields.String(metadata={"description": "The id of the account, which may be no more."})
-    actor = fields.String(
-        allow_none=True, metadata={"description": "Who did it: a user's id, or the command."}
-    )
-    request_id = fields.String(allow_none=True)
-
-
-class EventPage(Schema):
-    """One page of events, the newest first."""
-
-    items = fields.List(fields.Nested(EventSchema))
-    next = fields.String(allow_none=True)
+EventPage = _answer("EventPage", items=fields.List(fields.Nested(EventSchema)), **PAGE)
 
 
-class ReasonSchema(Schema):
-    """One broken rule."""
+# --- names ---------------------------------------------------------------------
 
-    code = fields.String()
-    field = fields.String()
-    detail = fields.String()
+ReasonSchema = _answer(
+    "ReasonSchema", code=fields.String(), field=fields.String(), detail=fields.String()
+)
+
+SuggestionSchema = _answer(
+    "SuggestionSchema", name=fields.String(), method=_said("digits, separator, word or initials")
+)
 
 
-class SuggestionSchema(Schema):
-    """A name that was free a moment ago."""
-
-    name = fields.String()
-    method = fields.String(metadata={"description": "digits, separator, word or initials"})
+def _retry_after() -> fields.Integer:
+    return fields.Integer(metadata={"description": "For a held name: seconds until the hold ends."})
 
 
 class Problem(Schema):
     """RFC 9457 problem details."""
 
-    type = fields.String(metadata={"description": "Left out if it is about:blank."})
+    type = _said("Left out if it is about:blank.")
     title = fields.String()
     status = fields.Integer()
     detail = fields.String()
-    code = fields.String(metadata={"description": "Stable, the same in every language."})
+    code = _said("Stable, the same in every language.")
     reasons = fields.List(fields.Nested(ReasonSchema))
     suggestions = fields.List(fields.Nested(SuggestionSchema))
-    retry_after = fields.Integer(
-        metadata={"description": "For a held name: seconds until the hold ends."}
-    )
-    idempotency_key = fields.String(
-        metadata={"description": "The key to retry with, if there is one."}
-    )
-    error = fields.String(metadata={"description": "The detail, for clients that read `error`."})
-    message = fields.String(metadata={"description": "The detail again."})
+    retry_after = _retry_after()
+    idempotency_key = _said("The key to retry with, if there is one.")
+    error = _said("The detail, for clients that read `error`.")
+    message = _said("The detail again.")
 
 
-NAMESPACE = {
-    "format": "dibs-namespace",
-    "description": "The namespace; that of users and teams if left out.",
-}
-"""Those of DIBS_NAMESPACE and DIBS_NAMESPACES, some of which may be a beginning and a star."""
-
-
-class CheckBody(Body):
-    """The body of `POST /usernames/check`."""
-
-    names = Names(
+CheckBody = _body(
+    "CheckBody",
+    names=Names(
         fields.String(),
         required=True,
         error_messages=NAMES,
         validate=validate.Length(1, MAX_CHECKED, error="not_names"),
         metadata={"examples": [["ada", "grace"]]},
-    )
-    namespace = fields.String(load_default=None, error_messages=TEXT, metadata=NAMESPACE)
+    ),
+    namespace=_sent(NAMESPACE, load_default=None),
+)
 
 
 class PlainVerdict(Schema):
@@ -308,13 +359,10 @@ class PlainVerdict(Schema):
     reason = fields.String(allow_none=True)
     message = fields.String(allow_none=True)
     reasons = fields.List(fields.Dict())
-    renamed_to = fields.String(
-        allow_none=True,
-        metadata={"description": "The present name of the user who gave this name up, if known."},
+    renamed_to = _said(
+        "The present name of the user who gave this name up, if known.", allow_none=True
     )
-    retry_after = fields.Integer(
-        metadata={"description": "For a held name: seconds until the hold ends."}
-    )
+    retry_after = _retry_after()
 
 
 class Verdict(PlainVerdict):
@@ -323,145 +371,91 @@ class Verdict(PlainVerdict):
     suggestions = fields.List(fields.Nested(SuggestionSchema))
 
 
-class Verdicts(Schema):
-    """A verdict on each name, in the order of the names."""
-
-    results = fields.List(fields.Nested(PlainVerdict))
+Verdicts = _answer("Verdicts", results=fields.List(fields.Nested(PlainVerdict)))
 
 
-class RegisterBody(UserSchema, Body):
-    """The body of `POST /register`."""
-
-    class Meta:  # noqa: D106  # marshmallow's own
-        fields = ("username", "password", "hold_token")
-
-    hold_token = fields.String(error_messages=TEXT, metadata=HOLD_TOKEN)
-
-
-class Registered(Schema):
-    """The answer to a registration."""
-
-    message = fields.String()
-    id = fields.String(dump_only=True)
-    username = fields.String()
+HoldBody = _body("HoldBody", username=_wanted(NAME))
+HoldSchema = _answer(
+    "HoldSchema",
+    hold_token=_said("For `POST /register`."),
+    username=fields.String(),
+    expires_at=_moment(),
+    expires_in=fields.Integer(metadata={"description": "Seconds."}),
+)
 
 
-class LoginBody(Body):
-    """The body of `POST /login`."""
+RegisterBody = _body(
+    "RegisterBody",
+    username=_wanted(NAME),
+    password=_sent(PASSWORD, load_only=True),
+    hold_token=_sent(HOLD_TOKEN),
+)
+Registered = _answer(
+    "Registered",
+    message=fields.String(),
+    id=fields.String(dump_only=True),
+    username=fields.String(),
+)
 
-    username = fields.String(required=True, error_messages=TEXT, metadata=NAME)
-    password = fields.String(
-        required=True,
-        load_only=True,
-        error_messages=TEXT,
-        metadata={"format": "password", "examples": PASSWORD["examples"]},
-    )
-    cookies = Flag(
+
+# --- signing in ----------------------------------------------------------------
+
+LoginBody = _body(
+    "LoginBody",
+    username=_wanted(NAME),
+    password=_wanted(TYPED_PASSWORD, secret=True),
+    cookies=Flag(
         load_default=False,
         error_messages=FLAG,
         metadata={"description": "Whether to answer with cookies, for a page in a browser."},
-    )
+    ),
+)
 
+CodeBody = _body(
+    "CodeBody",
+    username=_wanted(NAME),
+    code=_wanted({"description": "In any capitals, with hyphens or without."}, secret=True),
+    password=_wanted(PASSWORD, secret=True),
+)
 
-def _new_password() -> fields.String:
-    return fields.String(required=True, load_only=True, error_messages=TEXT, metadata=PASSWORD)
+LinkBody = _body("LinkBody", token=_wanted(secret=True), password=_wanted(PASSWORD, secret=True))
+AskBody = _body("AskBody", username=_wanted(NAME))
+CodesBody = _body("CodesBody", password=_wanted(CURRENT_PASSWORD, secret=True))
+CodesSchema = _answer("CodesSchema", codes=fields.List(fields.String()))
+LinkSchema = _answer(
+    "LinkSchema",
+    token=_said("For `POST /recover/link`."),
+    expires_in=fields.Integer(metadata={"description": "Seconds."}),
+)
 
-
-def _username() -> fields.String:
-    return fields.String(required=True, error_messages=TEXT, metadata=NAME)
-
-
-class CodeBody(Body):
-    """The body of `POST /recover/code`."""
-
-    username = _username()
-    code = fields.String(
-        required=True,
-        load_only=True,
-        error_messages=TEXT,
-        metadata={"description": "In any capitals, with hyphens or without."},
-    )
-    password = _new_password()
-
-
-class LinkBody(Body):
-    """The body of `POST /recover/link`."""
-
-    token = fields.String(required=True, load_only=True, error_messages=TEXT)
-    password = _new_password()
-
-
-class AskBody(Body):
-    """The body of `POST /recover/request`."""
-
-    username = _username()
-
-
-class CodesBody(Body):
-    """The body of `POST /users/me/recovery-codes`: the current password."""
-
-    password = fields.String(
-        required=True, load_only=True, error_messages=TEXT, metadata={"format": "password"}
-    )
-
-
-class CodesSchema(Schema):
-    """Recovery codes, each good once."""
-
-    codes = fields.List(fields.String())
-
-
-class LinkSchema(Schema):
-    """What a recovery link is made of."""
-
-    token = fields.String(metadata={"description": "For `POST /recover/link`."})
-    expires_in = fields.Integer(metadata={"description": "Seconds."})
-
-
-class RefreshBody(Body):
-    """The body of `POST /refresh`, unless the token is sent as a Bearer token."""
-
-    refresh_token = fields.String(load_only=True, error_messages=TEXT)
-
-
-class TokenSchema(Schema):
-    """The tokens; with cookies they are in the cookies, and only the CSRF token is here."""
-
-    access_token = fields.String()
-    refresh_token = fields.String()
-    token_type = fields.String(metadata={"enum": ["Bearer"]})
-    expires_in = fields.Integer(
+RefreshBody = _body("RefreshBody", refresh_token=_sent(load_only=True))
+TokenSchema = _answer(
+    "TokenSchema",
+    access_token=fields.String(),
+    refresh_token=fields.String(),
+    token_type=fields.String(metadata={"enum": ["Bearer"]}),
+    expires_in=fields.Integer(
         required=True, metadata={"description": "Seconds until the access token ends."}
-    )
-    csrf_token = fields.String(
-        metadata={"description": "For the header X-CSRF-Token; also the cookie dibs_csrf."}
-    )
+    ),
+    csrf_token=_said("For the header X-CSRF-Token; also the cookie dibs_csrf."),
+)
+
+SessionSchema = _answer(
+    "SessionSchema",
+    id=fields.String(),
+    device=_said("The name that the client gives itself."),
+    created_at=_moment(),
+    used_at=_moment(),
+    expires_at=_moment(),
+    current=fields.Boolean(metadata={"description": "Whether this request belongs to it."}),
+)
+
+SessionList = _answer("SessionList", items=fields.List(fields.Nested(SessionSchema)))
+KeySet = _answer("KeySet", keys=fields.List(fields.Dict()))
+Health = _answer("Health", status=fields.String())
 
 
-class SessionSchema(Schema):
-    """One sign-in on one device."""
-
-    id = fields.String()
-    device = fields.String(metadata={"description": "The name that the client gives itself."})
-    created_at = fields.String(metadata={"format": "date-time"})
-    used_at = fields.String(metadata={"format": "date-time"})
-    expires_at = fields.String(metadata={"format": "date-time"})
-    current = fields.Boolean(metadata={"description": "Whether this request belongs to it."})
-
-
-class SessionList(Schema):
-    """A user's sessions, the most recently used first."""
-
-    items = fields.List(fields.Nested(SessionSchema))
-
-
-class KeySet(Schema):
-    """The public keys of access tokens (RFC 7517)."""
-
-    keys = fields.List(fields.Dict())
-
-
-ROLES = ("owner", "member")
+# --- teams ---------------------------------------------------------------------
 
 
 class MemberSchema(PlainUserSchema):
@@ -473,29 +467,19 @@ class MemberSchema(PlainUserSchema):
 class TeamSchema(PlainTeamSchema):
     """A team: id and name, and the rest for readers who may see it."""
 
-    created_at = fields.String(dump_only=True, metadata={"format": "date-time"})
+    created_at = _moment(dump_only=True)
     members = fields.List(fields.Nested(MemberSchema), dump_only=True)
 
 
-class TeamPage(Schema):
-    """One page of teams, in the order of their ids."""
-
-    items = fields.List(fields.Nested(PlainTeamSchema))
-    next = fields.String(allow_none=True)
+TeamPage = _answer("TeamPage", items=fields.List(fields.Nested(PlainTeamSchema)), **PAGE)
 
 
-class TeamBody(PlainTeamSchema, Body):
-    """The body of `POST /teams`."""
-
-    class Meta:  # noqa: D106  # marshmallow's own
-        fields = ("name",)
-
-
-class MemberBody(Body):
-    """The body of `PUT /teams/<id>/members/<user id>`."""
-
-    role = fields.String(
+TeamBody = _body("TeamBody", name=_wanted(NAME))
+MemberBody = _body(
+    "MemberBody",
+    role=fields.String(
         required=True,
         error_messages=TEXT | {"invalid": "not_a_role", "null": "not_a_role"},
         validate=validate.OneOf(ROLES, error="not_a_role"),
-    )
+    ),
+)

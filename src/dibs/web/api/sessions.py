@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, request
 
 from dibs.accounts.login import Tokens
 from dibs.errors import SessionNotFound, Unauthenticated
-from dibs.web.api.schemas import (
-    Done,
-    KeySet,
-    LoginBody,
-    RefreshBody,
-    SessionList,
-    TokenSchema,
-    id_in_path,
-    is_id,
-)
+from dibs.web.api import schemas
+from dibs.web.api.representations import is_id
 from dibs.web.http import cookies
 from dibs.web.http.auth import bearer, signed_in
-from dibs.web.http.blueprint import CSRF, LANGUAGE, Blueprint, deadline, parts
+from dibs.web.http.bodies import answered, done
+from dibs.web.http.openapi import CSRF, LANGUAGE, Blueprint, deadline, parts
 from dibs.web.http.route import Route
-from dibs.web.i18n import iso, localised, say
+from dibs.web.i18n import iso
 
 LOGGED_OUT = "You are signed out."
 LOGGED_OUT_EVERYWHERE = "You are signed out on every device."
@@ -38,11 +31,10 @@ entrance = Blueprint("dibs_login", __name__, title="Sessions", description="Sign
 @entrance.route(
     "/login", Route(admits="anybody", limit="login", credential="named"), methods=["POST"]
 )
-@entrance.arguments(LoginBody())
-@entrance.response(200, TokenSchema)
+@entrance.reads(schemas.LoginBody())
+@entrance.response(200, schemas.TokenSchema)
 @entrance.refuses(400, "The body cannot be read, or contains no name.")
-@entrance.refuses(401, "The username or the password is wrong; the answer does not say which.")
-@entrance.refuses_usually(413, 415, 422, 503)
+@entrance.refuses(401, "The username or the password is wrong; the answer does not say which.", 503)
 def login(body: dict[str, Any]) -> Response:
     """Sign in, with any spelling of the name."""
     tokens = parts().accounts.logins.login(
@@ -56,10 +48,9 @@ def login(body: dict[str, Any]) -> Response:
 
 @blueprint.route("/refresh", Route(admits="anybody", limit="refresh"), methods=["POST"])
 @blueprint.doc(security=[{}, {"refresh": []}, {"refresh_cookie": []}], parameters=[CSRF])
-@blueprint.arguments(RefreshBody(), required=False)
-@blueprint.response(200, TokenSchema)
-@blueprint.refuses(403, "The token came by cookie, without its CSRF token.")
-@blueprint.refuses_usually(400, 401, 413, 415, 422, 503)
+@blueprint.reads(schemas.RefreshBody(), required=False)
+@blueprint.response(200, schemas.TokenSchema)
+@blueprint.refuses(403, "The token came by cookie, without its CSRF token.", 401, 503)
 def refresh(body: dict[str, str]) -> Response:
     """Exchange a refresh token, which can be used once.
 
@@ -77,30 +68,30 @@ def refresh(body: dict[str, str]) -> Response:
 
 
 @blueprint.route("/logout", Route(admits="user", limit="rest"), methods=["POST"])
-@blueprint.response(200, Done, headers=LANGUAGE)
-@blueprint.refuses_usually(503)
+@blueprint.response(200, schemas.Done, headers=LANGUAGE)
+@blueprint.refuses(503)
 def logout() -> Response:
     """End this session."""
     parts().accounts.logins.logout(signed_in(), deadline=deadline())
-    return _gone(LOGGED_OUT)
+    return cookies.drop(done(LOGGED_OUT))
 
 
 @blueprint.route("/logout/all", Route(admits="user", limit="rest"), methods=["POST"])
-@blueprint.response(200, Done, headers=LANGUAGE)
-@blueprint.refuses_usually(503)
+@blueprint.response(200, schemas.Done, headers=LANGUAGE)
+@blueprint.refuses(503)
 def logout_all() -> Response:
     """End all sessions of the signed-in user."""
     parts().accounts.logins.logout_all(signed_in().user_id, deadline=deadline())
-    return _gone(LOGGED_OUT_EVERYWHERE)
+    return cookies.drop(done(LOGGED_OUT_EVERYWHERE))
 
 
 @blueprint.route("/sessions", Route(admits="user", limit="rest"))
-@blueprint.response(200, SessionList)
-@blueprint.refuses_usually(503)
+@blueprint.response(200, schemas.SessionList)
+@blueprint.refuses(503)
 def sessions() -> dict[str, Any]:
     """List the sessions of the signed-in user."""
     living = signed_in()
-    found = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
+    found = parts().accounts.logins.sessions.of(living.user_id, deadline=deadline())
     return {
         "items": [
             {
@@ -120,11 +111,9 @@ def sessions() -> dict[str, Any]:
     "/sessions/<session_id>",
     Route(admits="user", limit="rest"),
     methods=["DELETE"],
-    parameters=[id_in_path("session_id")],
 )
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such session, or it is somebody else's.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such session, or it is somebody else's.", 503)
 def end_session(session_id: str) -> None:
     """End one session of the signed-in user."""
     logins, owner = parts().accounts.logins, signed_in().user_id
@@ -133,7 +122,7 @@ def end_session(session_id: str) -> None:
 
 
 @blueprint.route("/.well-known/jwks.json", Route(admits="anybody", limit="rest"))
-@blueprint.response(200, KeySet)
+@blueprint.response(200, schemas.KeySet)
 def public_keys() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Show the keys for verifying access tokens; there are none with DIBS_TOKEN_SECRET."""
     keys = parts().accounts.logins.access.public_keys()
@@ -148,14 +137,5 @@ def _answer(tokens: Tokens, *, as_cookies: bool = False) -> Response:
         shown["access_token"] = tokens.access_token
         shown["refresh_token"] = tokens.refresh_token
         shown["token_type"] = "Bearer"  # noqa: S105  # a kind of token, no token
-    response = jsonify(shown)
-    if as_cookies:
-        cookies.put(response, tokens, shown["csrf_token"])
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _gone(message: str) -> Response:
-    response = jsonify(message=say(message))
-    response.headers.update(localised())
-    return cookies.drop(response)
+    response = answered(200, {"Cache-Control": "no-store"}, shown)
+    return cookies.put(response, tokens, shown["csrf_token"]) if as_cookies else response

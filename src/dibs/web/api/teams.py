@@ -8,62 +8,40 @@ from flask import request, url_for
 
 from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
+from dibs.web.api import schemas
 from dibs.web.api.registration import LOCATION, suggesting
-from dibs.web.api.representations import refuse_unlisted, team_shown, teams_shown
-from dibs.web.api.schemas import (
-    MemberBody,
-    PageQuery,
-    TeamBody,
-    TeamPage,
-    TeamSchema,
-    id_in_path,
-    is_id,
-)
+from dibs.web.api.representations import is_id, paged, refuse_unlisted, team_shown, teams_shown
+from dibs.web.http import idempotency
 from dibs.web.http.auth import current_user, signed_in
-from dibs.web.http.blueprint import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
 from dibs.web.http.bodies import BodyInvalid
-from dibs.web.http.idempotency import (
-    IDEMPOTENCY_KEY,
-    NOT_NOW,
-    NOT_VALID,
-    REPLAYED_HEADER,
-    idempotency_key,
-    idempotent,
-    is_repeatable,
-)
+from dibs.web.http.current import current
+from dibs.web.http.openapi import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
 from dibs.web.http.route import Route
-from dibs.web.i18n import speak_of_teams
 
 MEMBER = "/teams/<team_id>/members/<user_id>"
-IDS = [id_in_path("team_id"), id_in_path("user_id")]
 
 blueprint = Blueprint("dibs_teams", __name__, title="Teams", description="Teams and their members.")
 
 
 @blueprint.route("/teams", Route(admits="user", limit="register"), methods=["POST"])
-@blueprint.doc(parameters=[IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.arguments(TeamBody())
-@idempotent("POST /teams", by_user=True)
-@blueprint.response(201, TeamSchema, headers=LOCATION | REPLAYED_HEADER)
-@blueprint.refuses(409, NOT_NOW)
-@blueprint.refuses(422, NOT_VALID)
-@blueprint.refuses_usually(400, 413, 415, 503)
+@blueprint.doc(parameters=[idempotency.IDEMPOTENCY_KEY, ACCEPT_LANGUAGE, SUGGESTIONS])
+@blueprint.reads(schemas.TeamBody())
+@idempotency.idempotent("POST /teams", by_user=True)
+@blueprint.response(201, schemas.TeamSchema, headers=LOCATION | idempotency.REPLAYED_HEADER)
+@blueprint.refuses(409, idempotency.NOT_NOW)
+@blueprint.refuses(422, idempotency.NOT_VALID, 503)
 def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create a team, owned by the signed-in user. Users and teams never share a name."""
-    key, name, owner = idempotency_key(), body["name"], signed_in()
-    speak_of_teams()
+    key, name, owner = idempotency.idempotency_key(), body["name"], signed_in()
+    by_whom = (owner.user_id.encode(), key.encode())
+    current().is_of_team = True  # "team name" is said instead of "username"
     try:
         with suggesting(name, key):
             team = parts().accounts.teams.create(
                 name,
                 owner=owner,
-                request=(
-                    b"POST /teams",
-                    owner.user_id.encode(),
-                    key.encode(),
-                    request.get_data(),
-                ),
-                repeatable=is_repeatable(),
+                request=(b"POST /teams", *by_whom, request.get_data()),
+                repeatable=idempotency.is_repeatable(),
                 deadline=deadline(),
             )
     except InvalidName as error:
@@ -74,26 +52,23 @@ def create(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 @blueprint.route("/teams", Route(admits="reader", limit="rest"))
-@blueprint.arguments(PageQuery(), location="query")
-@blueprint.response(200, TeamPage)
-@blueprint.refuses_usually(403, 422, 503)
+@blueprint.arguments(schemas.PageQuery(), location="query")
+@blueprint.response(200, schemas.TeamPage)
+@blueprint.refuses(403, 422, 503)
 def teams(page: dict[str, Any]) -> dict[str, Any]:
     """List teams, page by page."""
     refuse_unlisted()
     limit = page["limit"]
-    found = parts().accounts.teams.page(limit=limit + 1, after=page["after"], deadline=deadline())
-    return {
-        "items": teams_shown(found[:limit]),
-        "next": found[limit - 1].id if len(found) > limit else None,
-    }
+    rows = parts().accounts.teams.rows
+    shown, following = paged(
+        rows.page(limit=limit + 1, after=page["after"], deadline=deadline()), limit
+    )
+    return {"items": teams_shown(shown), "next": following}
 
 
-@blueprint.route(
-    "/teams/<team_id>", Route(admits="reader", limit="rest"), parameters=[id_in_path("team_id")]
-)
-@blueprint.response(200, TeamSchema)
-@blueprint.refuses(404, "There is no such team.")
-@blueprint.refuses_usually(503)
+@blueprint.route("/teams/<team_id>", Route(admits="reader", limit="rest"))
+@blueprint.response(200, schemas.TeamSchema)
+@blueprint.refuses(404, "There is no such team.", 503)
 def team(team_id: str) -> dict[str, Any]:
     """Show a team; its members can also see each other."""
     if not is_id(team_id):
@@ -106,11 +81,9 @@ def team(team_id: str) -> dict[str, Any]:
     "/teams/<team_id>",
     Route(admits="user", limit="rest"),
     methods=["DELETE"],
-    parameters=[id_in_path("team_id")],
 )
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such team.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such team.", 503)
 def delete(team_id: str) -> None:
     """Delete a team; its name is quarantined before others can have it. For owners and staff."""
     if not is_id(team_id):
@@ -118,12 +91,11 @@ def delete(team_id: str) -> None:
     parts().accounts.teams.delete(team_id, by=signed_in(), deadline=deadline())
 
 
-@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["PUT"], parameters=IDS)
-@blueprint.arguments(MemberBody())
+@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["PUT"])
+@blueprint.reads(schemas.MemberBody())
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team, or no such user.")
-@blueprint.refuses(409, "The team would have no owner left.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(409, "The team would have no owner left.", 503)
 def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
     """Make a user a member or an owner; for owners and staff."""
     _refuse_no_ids(team_id, user_id)
@@ -131,11 +103,10 @@ def put_member(body: dict[str, str], team_id: str, user_id: str) -> None:
     parts().accounts.teams.put_member(team_id, user_id, role, by=signed_in(), deadline=deadline())
 
 
-@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["DELETE"], parameters=IDS)
+@blueprint.route(MEMBER, Route(admits="user", limit="rest"), methods=["DELETE"])
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such team, or the user is not in it.")
-@blueprint.refuses(409, "The team would have no owner left.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(409, "The team would have no owner left.", 503)
 def remove_member(team_id: str, user_id: str) -> None:
     """Remove a user from a team; for owners, staff and that user."""
     _refuse_no_ids(team_id, user_id)

@@ -5,30 +5,25 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, jsonify, redirect, url_for
+from flask import Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from dibs.accounts.policy import STAFF
 from dibs.errors import InvalidName, NotAllowed, SessionEnded, UserNotFound
-from dibs.store import UserRow
+from dibs.web.api import schemas
 from dibs.web.api.registration import LOCATION, suggesting
-from dibs.web.api.representations import moved_to, refuse_unlisted, users_shown
-from dibs.web.api.schemas import (
-    NAME_FORMAT,
-    ChangeBody,
-    Changed,
-    EventPage,
-    EventQuery,
-    StaffChangeBody,
-    UserPage,
-    UserQuery,
-    UserSchema,
-    id_in_path,
-    is_id,
+from dibs.web.api.representations import (
+    moved_to,
+    paged,
+    refuse_unlisted,
+    user_of,
+    user_shown,
+    users_shown,
 )
 from dibs.web.http import cookies
 from dibs.web.http.auth import signed_in
-from dibs.web.http.blueprint import (
+from dibs.web.http.bodies import done
+from dibs.web.http.openapi import (
     ACCEPT_LANGUAGE,
     LANGUAGE,
     SUGGESTIONS,
@@ -37,7 +32,7 @@ from dibs.web.http.blueprint import (
     parts,
 )
 from dibs.web.http.route import Route
-from dibs.web.i18n import iso, localised, say
+from dibs.web.i18n import iso
 
 CHANGED = "The password was changed. Please sign in again."
 RENAMED = "The username was changed."
@@ -47,7 +42,7 @@ NAME_IN_PATH = {
     "in": "path",
     "name": "name",
     "required": True,
-    "schema": {"type": "string", "format": NAME_FORMAT},
+    "schema": {"type": "string", "format": schemas.NAME_FORMAT},
 }
 
 blueprint = Blueprint(
@@ -59,33 +54,27 @@ blueprint = Blueprint(
 
 
 @blueprint.route("/users", Route(admits="reader", limit="rest"))
-@blueprint.arguments(UserQuery(), location="query")
-@blueprint.response(200, UserPage)
-@blueprint.refuses_usually(403, 422, 503)
+@blueprint.arguments(schemas.UserQuery(), location="query")
+@blueprint.response(200, schemas.UserPage)
+@blueprint.refuses(403, 422, 503)
 def users(page: dict[str, Any]) -> dict[str, Any]:
     """List users, page by page; for staff also those whose names begin alike."""
     refuse_unlisted()
     if page["name"] and signed_in().role != STAFF:
         raise NotAllowed
-    limit = page["limit"]
-    # One more than is shown tells whether there is a next page.
-    found = parts().accounts.staff.find(
-        page["name"], after=page["after"], limit=limit + 1, deadline=deadline()
-    )
-    page_of_them = found[:limit]
-    return {
-        "items": users_shown(page_of_them),
-        "next": page_of_them[-1].id if len(found) > limit else None,
-    }
+    find, name, limit = parts().accounts.staff.find, page["name"], page["limit"]
+    found = find(name, after=page["after"], limit=limit + 1, deadline=deadline())
+    shown, following = paged(found, limit)
+    return {"items": users_shown(shown), "next": following}
 
 
 @blueprint.route("/users/me", Route(admits="user", limit="rest"))
-@blueprint.response(200, UserSchema)
-@blueprint.refuses_usually(503)
+@blueprint.response(200, schemas.UserSchema)
+@blueprint.refuses(503)
 def me() -> dict[str, Any]:
     """Show the signed-in user."""
     try:
-        return _shown(_found(signed_in().user_id))
+        return user_shown(user_of(signed_in().user_id))
     except UserNotFound as error:  # they have deleted themselves a moment ago
         raise SessionEnded from error
 
@@ -94,11 +83,10 @@ def me() -> dict[str, Any]:
     "/users/me", Route(admits="user", limit="register", credential="own"), methods=["PATCH"]
 )
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.arguments(ChangeBody())
-@blueprint.response(200, Changed, headers=LANGUAGE)
+@blueprint.reads(schemas.ChangeBody())
+@blueprint.response(200, schemas.Changed, headers=LANGUAGE)
 @blueprint.refuses(403, "The current password is wrong or missing.")
-@blueprint.refuses(409, "The name is not available; `code` says why.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
+@blueprint.refuses(409, "The name is not available; `code` says why.", 503)
 def change(body: dict[str, str]) -> Response:
     """Change the signed-in user's name, or their password, which ends all their sessions."""
     if "username" in body:
@@ -109,61 +97,47 @@ def change(body: dict[str, str]) -> Response:
         new=body["password"],
         deadline=deadline(),
     )
-    response = jsonify(message=say(CHANGED))
-    response.headers.update(localised())
-    return cookies.drop(response)
+    return cookies.drop(done(CHANGED))
 
 
 def _rename(name: str, hold: str | None) -> Response:
     with suggesting(name):
-        renamed = parts().accounts.profiles.rename(
-            signed_in().user_id, name, hold=hold, deadline=deadline()
+        renamed = parts().renames.rename(
+            name, user_id=signed_in().user_id, hold=hold, deadline=deadline()
         )
-    response = jsonify(message=say(RENAMED), username=renamed.became)
-    response.headers.update(localised())
-    return response
+    return done(RENAMED, username=renamed.became)
 
 
 @blueprint.route("/users/me", Route(admits="user", limit="rest"), methods=["DELETE"])
 @blueprint.response(204)
-@blueprint.refuses(409, "This user is the last owner of a team.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(409, "This user is the last owner of a team.", 503)
 def leave() -> Response:
     """Delete the signed-in user; their name is quarantined before somebody else can have it."""
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 
 
-@blueprint.route(
-    "/users/<user_id>", Route(admits="reader", limit="rest"), parameters=[id_in_path("user_id")]
-)
-@blueprint.response(200, UserSchema)
-@blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses_usually(503)
+@blueprint.route("/users/<user_id>", Route(admits="reader", limit="rest"))
+@blueprint.response(200, schemas.UserSchema)
+@blueprint.refuses(404, "There is no such user.", 503)
 def user(user_id: str) -> dict[str, Any]:
     """Show one user."""
-    return _shown(_found(user_id))
+    return user_shown(user_of(user_id))
 
 
-@blueprint.route(
-    "/users/<user_id>",
-    Route(admits="staff", limit="rest"),
-    methods=["PATCH"],
-    parameters=[id_in_path("user_id")],
-)
+@blueprint.route("/users/<user_id>", Route(admits="staff", limit="rest"), methods=["PATCH"])
 @blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
-@blueprint.arguments(StaffChangeBody())
-@blueprint.response(200, UserSchema)
-@blueprint.refuses(404, "There is no such user.")
+@blueprint.reads(schemas.StaffChangeBody())
+@blueprint.response(200, schemas.UserSchema)
+@blueprint.refuses(404, "There is no such user.", 503)
 @blueprint.refuses(409, "The name is not available, or nobody would be staff; `code` says why.")
-@blueprint.refuses_usually(400, 413, 415, 422, 503)
 def change_user(body: dict[str, Any], user_id: str) -> dict[str, Any]:
     """Give a user another name, which may be reserved, or the staff role, or keep them out.
 
     One after the other, in this order; what is refused ends it. Asking again is safe.
     """
     staff, ends = parts().accounts.staff, deadline()
-    _found(user_id)
+    user_of(user_id)
     if "username" in body:
         with suggesting(body["username"]):
             parts().renames.rename(body["username"], user_id=user_id, by_staff=True, deadline=ends)
@@ -171,22 +145,16 @@ def change_user(body: dict[str, Any], user_id: str) -> dict[str, Any]:
         staff.set_role(user_id, body["role"], deadline=ends)
     if "disabled" in body:
         staff.set_disabled(user_id, disabled=body["disabled"], deadline=ends)
-    return _shown(_found(user_id))
+    return user_shown(user_of(user_id))
 
 
-@blueprint.route(
-    "/users/<user_id>",
-    Route(admits="staff", limit="rest"),
-    methods=["DELETE"],
-    parameters=[id_in_path("user_id")],
-)
+@blueprint.route("/users/<user_id>", Route(admits="staff", limit="rest"), methods=["DELETE"])
 @blueprint.response(204)
 @blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses(409, "This user is the last owner of a team, or the last staff member.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(409, "This user is the last owner of a team, or the last staff member.", 503)
 def delete_user(user_id: str) -> Response:
     """Delete a user; their name is quarantined before somebody else can have it."""
-    _found(user_id)
+    user_of(user_id)
     parts().accounts.staff.delete(user_id, deadline=deadline())
     return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -195,28 +163,25 @@ def delete_user(user_id: str) -> Response:
     "/users/<user_id>/sessions",
     Route(admits="staff", limit="rest"),
     methods=["DELETE"],
-    parameters=[id_in_path("user_id")],
 )
 @blueprint.response(204)
-@blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such user.", 503)
 def sign_out_user(user_id: str) -> Response:
     """End all sessions of a user, and recovery links that were not used."""
-    _found(user_id)
+    user_of(user_id)
     parts().accounts.staff.sign_out(user_id, deadline=deadline())
     return Response(status=HTTPStatus.NO_CONTENT)
 
 
 @blueprint.route("/events", Route(admits="staff", limit="rest"))
-@blueprint.arguments(EventQuery(), location="query")
-@blueprint.response(200, EventPage)
-@blueprint.refuses_usually(403, 422, 503)
+@blueprint.arguments(schemas.EventQuery(), location="query")
+@blueprint.response(200, schemas.EventPage)
+@blueprint.refuses(403, 422, 503)
 def events(page: dict[str, Any]) -> dict[str, Any]:
     """List what was done to accounts, the newest first, page by page."""
-    limit = page["limit"]
-    found = parts().accounts.staff.events(
-        page["user"], after=page["after"], limit=limit + 1, deadline=deadline()
-    )
+    find, user_id, limit = parts().accounts.recovery.ways.events, page["user"], page["limit"]
+    found = find(user_id, after=page["after"], limit=limit + 1, deadline=deadline())
+    events, following = paged(found, limit)
     return {
         "items": [
             {
@@ -227,9 +192,9 @@ def events(page: dict[str, Any]) -> dict[str, Any]:
                 "actor": one.actor,
                 "request_id": one.request_id,
             }
-            for one in found[:limit]
+            for one in events
         ],
-        "next": found[limit - 1].id if len(found) > limit else None,
+        "next": following,
     }
 
 
@@ -238,10 +203,9 @@ def events(page: dict[str, Any]) -> dict[str, Any]:
     Route(admits="reader", limit="rest"),
     parameters=[NAME_IN_PATH],
 )
-@blueprint.response(200, UserSchema)
+@blueprint.response(200, schemas.UserSchema)
 @blueprint.alt_response(308, description="The user has another name now.", headers=LOCATION)
-@blueprint.refuses(404, "There is no such user.")
-@blueprint.refuses_usually(503)
+@blueprint.refuses(404, "There is no such user.", 503)
 def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
     """Show the user with this name, in any spelling; a look-alike is somebody else.
 
@@ -254,7 +218,7 @@ def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
     if row is None or row.owner_kind != "user":
         raise UserNotFound
     if row.state == "owned":
-        return _shown(_found(str(row.owner)))
+        return user_shown(user_of(str(row.owner)))
     now = moved_to(row)
     if now is None:
         raise UserNotFound
@@ -262,20 +226,3 @@ def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
     # A 308 may be kept for ever (RFC 9110, 15.4.9), and the name may become somebody else's.
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _found(user_id: str) -> UserRow:
-    if not is_id(user_id):
-        raise UserNotFound
-    namespace = parts().settings.namespace
-    found = parts().store.user(user_id, namespace=namespace, deadline=deadline())
-    if found is None:
-        raise UserNotFound
-    return found
-
-
-def _shown(user: UserRow) -> dict[str, Any]:
-    shown = users_shown([user])
-    if not shown:
-        raise UserNotFound
-    return shown[0]

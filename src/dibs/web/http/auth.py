@@ -37,38 +37,35 @@ class ProofNeeded(Unauthenticated):
     )
 
 
-def login_required(view: View) -> View:
-    """Let a view be used only by somebody who is logged in; everybody else gets a 401."""
+def _behind(door: Callable[[], object], view: View) -> View:
+    """The view, for those whom the door lets in."""
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        signed_in()
+        door()
         return current_app.ensure_sync(view)(*args, **kwargs)
 
     return cast(View, wrapper)
+
+
+def login_required(view: View) -> View:
+    """Let a view be used only by somebody who is logged in; everybody else gets a 401."""
+    return _behind(signed_in, view)
 
 
 def login_optional(view: View) -> View:
     """Let anybody use a view; a token that is sent must be valid all the same."""
-
-    @wraps(view)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        current_user()
-        return current_app.ensure_sync(view)(*args, **kwargs)
-
-    return cast(View, wrapper)
+    return _behind(current_user, view)
 
 
 def staff_required(view: View) -> View:
     """Let a view be used by staff."""
+    return _behind(_refuse_all_but_staff, view)
 
-    @wraps(view)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if signed_in().role != STAFF:
-            raise NotAllowed
-        return current_app.ensure_sync(view)(*args, **kwargs)
 
-    return cast(View, wrapper)
+def _refuse_all_but_staff() -> None:
+    if signed_in().role != STAFF:
+        raise NotAllowed
 
 
 def current_user() -> Living | None:
@@ -77,7 +74,6 @@ def current_user() -> Living | None:
     Raises:
         InvalidToken: A Bearer token was sent that cannot be used.
         CsrfFailed: It would change something, and came by cookie from who knows where.
-        StoreUnavailable: The database cannot answer.
     """
     state = current()
     if not state.is_reader_known and apart() is not None:
@@ -91,13 +87,8 @@ def current_user() -> Living | None:
 
 
 def signed_in() -> Living:
-    """Who sends this request.
-
-    Raises:
-        Unauthenticated: Nobody says so.
-    """
-    living = current_user()
-    if living is None:
+    """Who sends this request; `Unauthenticated` if nobody says so."""
+    if (living := current_user()) is None:
         raise Unauthenticated
     return living
 
@@ -111,8 +102,7 @@ def bearer() -> str | None:
     header = request.environ.get("HTTP_AUTHORIZATION")
     if header is None:
         return None
-    found = BEARER.fullmatch(header)
-    if found is None:
+    if (found := BEARER.fullmatch(header)) is None:
         raise InvalidToken
     return found[1]
 
@@ -122,13 +112,13 @@ def _authenticated() -> Living | None:
     sent = cookies.access_token() if token is None else token
     if sent is None or not has_accounts():
         return None
-    if token is not None:
-        return parts().accounts.logins.who(token, deadline=deadline())
     try:
         living = parts().accounts.logins.who(sent, deadline=deadline())
     except InvalidToken:
+        if token is not None:
+            raise
         return None  # a browser sends cookies unasked: those of a session that ended say nothing
-    if request.method not in SAFE:
+    if token is None and request.method not in SAFE:
         cookies.refuse_forged(living.session_id)
     return living
 
@@ -161,31 +151,13 @@ def init_proofs(app: Flask, check: str) -> None:
     for endpoint, view in app.view_functions.items():
         route = route_of(view)
         if route is not None and route.admits == "asker":
-            app.view_functions[endpoint] = proof_required(view)
-
-
-def proof_required(view: View) -> View:
-    """Let a view be used by those whom DIBS_CHECK lets ask."""
-
-    @wraps(view)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        _refuse_strangers()
-        return current_app.ensure_sync(view)(*args, **kwargs)
-
-    return cast(View, wrapper)
+            app.view_functions[endpoint] = _behind(_refuse_strangers, view)
 
 
 def _refuse_strangers() -> None:
-    """See that who asks may.
-
-    Raises:
-        Unauthenticated: Nobody may who does not say who asks, or proves nothing.
-        NotAllowed: Only staff may.
-        StoreUnavailable: Who asks cannot be told.
-    """
     mode = parts().settings.check
-    if mode == "staff" and signed_in().role != STAFF:
-        raise NotAllowed
+    if mode == "staff":
+        _refuse_all_but_staff()
     if mode == "token" and current_user() is None and not _has_proof():
         raise ProofNeeded
 
@@ -199,11 +171,7 @@ def _has_proof() -> bool:
 
 
 def is_hold_token(token: str) -> bool:
-    """Whether this is the token of a hold that has not expired.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """Whether this is the token of a hold that has not expired."""
     try:
         hold = HoldToken.read(token)
     except HoldNotFound:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from dibs.errors import DibsError, EmptyName, Reason
 from dibs.names.messages import NOT_TEXT
+from dibs.web.i18n import localised, say
 
 MAX_BODY = 64 * 1024
 
@@ -109,11 +110,7 @@ def texts(
 
 
 def read_body(req: Request) -> bytes:
-    """The body, if it is not too large.
-
-    Raises:
-        RequestEntityTooLarge: It is larger than `MAX_BODY`.
-    """
+    """The body, if it is not too large; `RequestEntityTooLarge` if it is larger than `MAX_BODY`."""
     try:
         req.max_content_length = MAX_BODY
     except AttributeError:  # Flask 3.0, where only the whole app can have a limit
@@ -131,9 +128,8 @@ def read_object(req: Request) -> dict[str, Any]:
 
     Raises:
         UnsupportedMediaType: It is not sent as JSON.
-        NotJson: It is none.
-        NotAnObject: It is something else.
         RequestEntityTooLarge: It is too large.
+        NotJson, NotAnObject: See `object_of`.
     """
     if req.content_type is None and not read_body(req):
         return {}
@@ -149,10 +145,9 @@ def object_of(body: bytes) -> dict[str, Any]:
         NotJson: They are no JSON.
         NotAnObject: They are something else.
     """
-    said = read_json(body)
-    if not isinstance(said, dict):
-        raise NotAnObject
-    return said
+    if isinstance(said := read_json(body), dict):
+        return said
+    raise NotAnObject
 
 
 def read_json(body: bytes) -> Any:
@@ -182,6 +177,11 @@ def _refuse(constant: str) -> NoReturn:
 
 
 STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
+
+
+def done(message: str, status: int = 200, **members: str) -> Response:
+    """The response that says in the reader's language what was done."""
+    return answered(status, localised(), {"message": say(message), **members})
 
 
 def answered(status: int, headers: Mapping[str, str], body: Mapping[str, Any]) -> Response:

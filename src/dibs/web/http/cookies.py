@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Response, current_app, request, url_for
 
@@ -29,8 +28,7 @@ class CsrfFailed(NotAllowed):
     message = "Send the value of the cookie dibs_csrf in the header X-CSRF-Token."
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """What the cookies are called.
 
     With https a browser takes `__Host-` from this very host only, so that no neighbouring
@@ -74,43 +72,33 @@ def _refresh_path() -> str:
 
 def put(response: Response, tokens: Tokens, csrf: str) -> Response:
     """Give a page its tokens."""
-    called, seconds = names(), parts().settings.refresh_seconds
-    _set(response, called.access, tokens.access_token, tokens.expires_in)
-    _set(response, called.refresh, tokens.refresh_token, seconds, path=_refresh_path())
-    # The page reads this one, and sends it back in a header, which no other site can.
-    _set(response, called.csrf, csrf, seconds, httponly=False)
-    return response
+    seconds = parts().settings.refresh_seconds
+    given = ((tokens.access_token, tokens.expires_in), (tokens.refresh_token, seconds))
+    return _set(response, *given, (csrf, seconds))
 
 
 def drop(response: Response) -> Response:
     """Take a page's tokens away, if it was these that it was known by."""
-    called = names()
-    if "Authorization" in request.headers or called.csrf not in request.cookies:
+    if "Authorization" in request.headers or names().csrf not in request.cookies:
         return response
-    _set(response, called.access, "", 0)
-    _set(response, called.refresh, "", 0, path=_refresh_path())
-    _set(response, called.csrf, "", 0, httponly=False)
+    return _set(response, ("", 0), ("", 0), ("", 0))
+
+
+def _set(response: Response, *given: tuple[str, int]) -> Response:
+    """The cookies of `Names`, in their order, each with its seconds."""
+    called, paths = names(), ("/", _refresh_path(), "/")
+    for name, path, (value, seconds) in zip(called, paths, given, strict=True):
+        response.set_cookie(
+            name,
+            value,
+            max_age=seconds,
+            path=path,
+            secure=request.is_secure,
+            # The page reads that of CSRF, and sends it back in a header, which no other site can.
+            httponly=name != called.csrf,
+            samesite="Lax",
+        )
     return response
-
-
-def _set(
-    response: Response,
-    name: str,
-    value: str,
-    seconds: int,
-    *,
-    path: str = "/",
-    httponly: bool = True,
-) -> None:
-    response.set_cookie(
-        name,
-        value,
-        max_age=seconds,
-        path=path,
-        secure=request.is_secure,
-        httponly=httponly,
-        samesite="Lax",
-    )
 
 
 def csrf_token(session_id: str) -> str:
@@ -120,13 +108,10 @@ def csrf_token(session_id: str) -> str:
 
 
 def refuse_forged(session_id: str) -> None:
-    """See that the page that sends this can read its own cookies.
+    """See that the page that sends this can read its own cookies; else `CsrfFailed`.
 
     A token that fits the session is proof enough, so the header is not compared with the
     cookie: a planted cookie would be equal to a planted header, and still be wrong.
-
-    Raises:
-        CsrfFailed: It cannot, as far as is known.
     """
     if not fits(request.headers.get(CSRF_HEADER, ""), session_id):
         raise CsrfFailed

@@ -37,20 +37,15 @@ class RequestState:
     """What is known of one request by now.
 
     Attributes:
-        app: What the app keeps that serves it, where that is not Flask: see `dibs.web.front`.
-        method: The same of its method.
-        source: The same of where it comes from.
+        app, method, source: Where it is not Flask that serves it: see `dibs.web.front`.
         began: When it began, as `time.monotonic` has it.
-        deadline: When it must be answered, once somebody has asked.
-        is_reader_known: Whether it was looked up who sends it.
-        reader: Who that is; None for nobody.
+        reader: Who sends it, once that is known; None for nobody.
         hits: What limits have counted for it.
         tried: By what a wrong password is counted; None where none is tried.
         is_page: Whether it is for a page, or for a script on one.
-        locale: The language of the answer, once it was chosen.
         is_of_team: Whether its names are those of teams.
         tokens: Those that the answer of a page gives the browser.
-        has_ended: Whether the answer of a page takes the browser's tokens away.
+        has_ended: Whether the answer of a page takes the browser's tokens away: its session ended.
         browser: What a browser is known by from now on while nobody is logged in.
     """
 
@@ -113,11 +108,7 @@ def current_route() -> Route | None:
 
 
 def parts() -> Parts:
-    """The parts of the app that serves this request.
-
-    Raises:
-        RuntimeError: It has none of its own: dibs is used without its routes.
-    """
+    """The parts of the app that serves this request; see `dibs.state.parts_of`."""
     found = app_state().parts
     return parts_of(current_app) if found is None else found
 
@@ -137,9 +128,14 @@ ID = re.compile(rf"[\w.:=+/-]{{1,{MAX_REQUEST_ID}}}", re.ASCII)
 
 def init_tracing(app: Flask) -> None:
     """Give every request of this app its id, the client's own where it sends one."""
-    app.before_request(_begin)
-    app.after_request(_answer)
-    app.teardown_request(_end)
+
+    def answer(response: Response) -> Response:
+        identify(response.headers)
+        return response
+
+    app.before_request(lambda: begin(request.headers.get(HEADER, "")))
+    app.after_request(answer)
+    app.teardown_request(lambda _: act(Acting()))  # the thread serves others too
 
 
 def acts(user_id: str) -> None:
@@ -158,20 +154,6 @@ def identify(headers: Headers) -> None:
         headers.setdefault(HEADER, found)
 
 
-def _begin() -> None:
-    begin(request.headers.get(HEADER, ""))
-
-
-def _answer(response: Response) -> Response:
-    identify(response.headers)
-    return response
-
-
-def _end(error: BaseException | None) -> None:
-    del error
-    act(Acting())  # the thread serves others too
-
-
 def share_counts() -> None:
     """Let the other workers know what this one has counted, now and then."""
     if (redis := parts().redis) is not None:
@@ -181,16 +163,14 @@ def share_counts() -> None:
 def share_afterwards(response: Response) -> Response:
     """The same after a request of dibs, but for those that are to wait for nothing."""
     route = current_route()
-    if route is not None and route.limit is None:
-        return response
-    if (request.blueprint or "").startswith("dibs_"):
+    is_waiting_for_nothing = route is not None and route.limit is None
+    if not is_waiting_for_nothing and (request.blueprint or "").startswith("dibs_"):
         share_counts()
     return response
 
 
 ONE_CUSTOMER = 64
 """Bits of an IPv6 address that one customer has in common: the rest they choose (RFC 4291)."""
-
 
 NAT64 = ip_network("64:ff9b::/96")
 
@@ -211,16 +191,13 @@ def trust_proxies(app: Flask, number: int) -> None:
 
 def source() -> str:
     """The client's network: an IPv4 address, or the /64 of an IPv6 address."""
-    return network_of(request.remote_addr or "")
+    here = _apart.get()
+    return network_of(request.remote_addr or "") if here is None else here.source
 
 
 @lru_cache
 def network_of(address: str) -> str:
-    """What is counted as one source.
-
-    Args:
-        address: With a port or without, as proxies write it (RFC 7239, 6).
-    """
+    """What is counted as one source, by an address as proxies write it (RFC 7239, 6)."""
     host = address.strip()
     if host.startswith("["):
         host = host[1:].partition("]")[0]

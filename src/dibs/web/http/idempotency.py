@@ -109,11 +109,7 @@ def _complaint(header: str) -> BadIdempotencyKey:
 
 
 def still_owned(answer: dict[str, str]) -> bool:
-    """Whether who was made has the name still; one that was given up since is no success.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """Whether who was made has the name still; one that was given up since is no success."""
     name = answer.get("username") or answer["name"]
     try:
         row = parts().registry.holder(name, deadline=deadline())
@@ -123,11 +119,7 @@ def still_owned(answer: dict[str, str]) -> bool:
 
 
 def idempotent(
-    route: str,
-    *,
-    by_user: bool = False,
-    secret: bool = False,
-    still: Callable[[dict[str, str]], bool] = still_owned,
+    route: str, *, by_user: bool = False, secret: bool = False
 ) -> Callable[[View], View]:
     """Let a view run once for each Idempotency-Key, and answer alike from then on.
 
@@ -140,7 +132,6 @@ def idempotent(
         by_user: Whether a key belongs to who is logged in; else it is anonymous.
         secret: Whether a success holds something that nobody may read in the database. Then it
             is not kept, and a retry runs the view again, which must find its own success.
-        still: Whether a success that was kept is one now, by its JSON.
     """
 
     def decorate(view: View) -> View:
@@ -152,7 +143,7 @@ def idempotent(
             sent = (route.encode(), caller.encode(), idempotency_key().encode(), request.get_data())
             attempt, told = parts().accounts.repeats.begin(sent, deadline=deadline())
             if told is not None:
-                if told.status != HTTPStatus.CREATED or still(json.loads(told.body)):
+                if told.status != HTTPStatus.CREATED or still_owned(json.loads(told.body)):
                     return _replayed(told)
                 attempt = parts().accounts.repeats.begin_anew(attempt, deadline=deadline())
             return _run(lambda: view(*args, **kwargs), attempt, secret=secret)

@@ -58,12 +58,7 @@ class TooManyPasswords(RateLimited):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What was added to a count.
-
-    Attributes:
-        count: What it has come to.
-        shared: Whether Redis was told, so that it is to be told again when this is taken back.
-    """
+    """What a count has come to, and whether Redis was told, which then hears of a taking back."""
 
     count: Count
     shared: bool
@@ -71,11 +66,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """What one limit has counted for this request.
-
-    Attributes:
-        key: Under which.
-    """
+    """What one limit has counted for this request, and under which key."""
 
     group: str
     rate: Rate
@@ -97,13 +88,20 @@ class Hit:
         """Seconds until the window begins again."""
         return max(1, ceil(self.count.left))
 
+    @property
+    def policy(self) -> str:
+        """What is allowed, as the header has it."""
+        return f'"{self.group}-{self.rate.seconds}";q={self.rate.number};w={self.rate.seconds}'
+
+    @property
+    def state(self) -> str:
+        """What is left of it."""
+        left = max(0, self.rate.number - self.count.number)
+        return f'"{self.group}-{self.rate.seconds}";r={left};t={self.seconds}'
+
 
 def init_limits(app: Flask, parts: Parts) -> None:
-    """Limit the routes of dibs on this app, as DIBS_RATE_LIMITS says, and no others.
-
-    Raises:
-        ConfigError: A setting cannot be used.
-    """
+    """Limit the routes of dibs on this app, as DIBS_RATE_LIMITS says, and no others."""
     trust_proxies(app, parts.settings.trusted_proxies)
     rates = parse(parts.settings.rate_limits)
     if not rates:
@@ -122,9 +120,6 @@ class LimitStorage:
     there, and what it counts by itself stays counted afterwards: N a window become N a process
     at the very most, also where Redis has forgotten all. All that is asked of Redis for one
     request takes 100 ms at most, its caches included.
-
-    Args:
-        shared: The counts of all processes, if there are any.
     """
 
     def __init__(self, shared: RedisCounts | None) -> None:
@@ -207,15 +202,7 @@ class LimitStorage:
 
 
 class Limits:
-    """The limits of one app: windows that begin with the first request in them.
-
-    Args:
-        parts: Of the app.
-        rates: Of each group that is limited.
-
-    Attributes:
-        tally: The counts.
-    """
+    """The limits of one app: windows that begin with the first request in them."""
 
     def __init__(self, parts: Parts, rates: Rates) -> None:
         self._rates = rates
@@ -242,23 +229,21 @@ class Limits:
         What a refused list would have cost is given back, or it would keep single names out.
         One that is longer than the limit costs all of that, or it could never be asked.
         """
-        counted = [(hit, min(more, hit.rate.number - 1)) for hit in _hits() if hit.group == group]
+        counted = [
+            (hit, min(more, hit.rate.number - 1)) for hit in current().hits if hit.group == group
+        ]
         tallies = self.tally.add(*((hit.key, hit.rate, cost) for hit, cost in counted))
         now = {
             hit: replace(hit, tally=tally) for (hit, _), tally in zip(counted, tallies, strict=True)
         }
-        _hits()[:] = [now.get(hit, hit) for hit in _hits()]
+        current().hits[:] = [now.get(hit, hit) for hit in current().hits]
         if over := [hit for hit in now.values() if hit.over]:
             for hit, cost in counted:
                 self.tally.take_back(now[hit], cost)
             raise RateLimited(time=about(over[0].seconds))
 
     def count(self, group: str, who: str) -> None:
-        """Count the request that is served.
-
-        Raises:
-            RateLimited: It is too much.
-        """
+        """Count the request that is served; `RateLimited` if it is too much."""
         # Servers of an earlier dibs, which count beside this one, have the same keys.
         keys = {
             f"LIMITER/{who}/{group}/{rate.number}/{rate.seconds}/second": rate
@@ -270,7 +255,7 @@ class Limits:
             for (key, rate), tally in zip(keys.items(), tallies, strict=True)
         ]
         for number, hit in enumerate(hits, 1):
-            _hits().append(hit)
+            current().hits.append(hit)
             if hit.over:
                 for other in hits[number:]:  # what is refused costs nothing more
                     self.tally.take_back(other, 1)
@@ -286,7 +271,7 @@ class Limits:
             # where they came from before (NIST SP 800-63B-4, 3.2.2).
             if not self.tally.is_marked(_known(who)):
                 raise
-            _hits().pop()
+            current().hits.pop()
 
     def _settle(self, response: Response) -> Response:
         """Count wrong passwords and nothing else: what was counted beforehand is taken back.
@@ -294,7 +279,7 @@ class Limits:
         Beforehand, because of those who try a hundred at the same moment.
         """
         good = response.status_code < HTTPStatus.BAD_REQUEST
-        for hit in (hit for hit in _hits() if hit.group in FAILURES):
+        for hit in (hit for hit in current().hits if hit.group in FAILURES):
             if good and hit.group == "account_source":
                 self.tally.clear(hit.key)
             elif response.status_code not in WRONG:
@@ -325,29 +310,13 @@ def tell(headers: Headers) -> None:
 
     What others have tried on an account is told to nobody, unless it has been too much.
     """
-    shown = [hit for hit in _hits() if hit.over or hit.group not in FAILURES]
+    shown = [hit for hit in current().hits if hit.over or hit.group not in FAILURES]
     over = [hit for hit in shown if hit.over]
     if shown:
-        headers["RateLimit-Policy"] = ", ".join(map(_policy, shown))
-        headers["RateLimit"] = ", ".join(map(_state, over or shown))
+        headers["RateLimit-Policy"] = ", ".join(hit.policy for hit in shown)
+        headers["RateLimit"] = ", ".join(hit.state for hit in over or shown)
     if over:
         headers["Retry-After"] = str(over[0].seconds)
-
-
-def _policy(hit: Hit) -> str:
-    return f"{_name(hit)};q={hit.rate.number};w={hit.rate.seconds}"
-
-
-def _state(hit: Hit) -> str:
-    return f"{_name(hit)};r={max(0, hit.rate.number - hit.count.number)};t={hit.seconds}"
-
-
-def _name(hit: Hit) -> str:
-    return f'"{hit.group}-{hit.rate.seconds}"'
-
-
-def _hits() -> list[Hit]:
-    return current().hits
 
 
 def _known(who: str) -> str:
@@ -358,11 +327,6 @@ def _account(route: Route) -> str | None:
     """What wrong passwords are counted by: a name's key, known or not, or the user's own id.
 
     None where no password is tried: nobody is logged in, or the request names nobody.
-
-    Raises:
-        InvalidToken: A token was sent that cannot be used.
-        StoreUnavailable: Who is logged in cannot be told.
-        RequestEntityTooLarge: The body is.
     """
     if route.credential == "own":
         living = current_user()

@@ -10,23 +10,19 @@ from typing import Any
 from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException
 
-from dibs.accounts.idempotency import RequestRunning
 from dibs.errors import (
     DibsError,
     InvalidName,
     InvalidNameAndPassword,
     InvalidPassword,
     InvalidToken,
-    NameHeld,
     NameReserved,
     NameTaken,
     OutcomeUnknown,
     Overloaded,
     Reason,
-    RenamedTooOften,
     SchemaError,
     StoreUnavailable,
-    TooManyHolds,
     Unauthenticated,
 )
 from dibs.observe import Sparse, root_of
@@ -142,8 +138,9 @@ def problem(
     **members: Any,
 ) -> Answer:
     """Problem details in the reader's language."""
+    title = TITLE_OF_CODE.get(code) or TITLES.get(status)
     body = {
-        "title": _title(status, code),
+        "title": say(title) if title else HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
         "code": code,
@@ -152,8 +149,8 @@ def problem(
         "error": detail,
         "message": detail,
     }
-    headers = {"Content-Type": CONTENT_TYPE, **localised(), **(headers or {})}
-    return Answer(int(status), headers, body)
+    said = {"Content-Type": CONTENT_TYPE, **localised(), **(headers or {})}
+    return Answer(int(status), said, body)
 
 
 def respond(answer: Answer) -> Response:
@@ -161,11 +158,6 @@ def respond(answer: Answer) -> Response:
     # Whatever the host app's own JSON does, names and sentences stay readable.
     text = json.dumps(answer.body, ensure_ascii=False) + "\n"
     return Response(text, answer.status, answer.headers)
-
-
-def _title(status: int, code: str) -> str:
-    title = TITLE_OF_CODE.get(code) or TITLES.get(status)
-    return say(title) if title else HTTPStatus(status).phrase
 
 
 def from_error(error: DibsError) -> Response:
@@ -188,21 +180,47 @@ def told(error: DibsError) -> Answer:
             return _broken(error, [(name, reason) for reason in error.reasons])
         case BodyInvalid():
             return _broken(error, error.reasons)
-        case OutcomeUnknown(params={"idempotency_key": str(key)}):
-            return _unavailable(error, idempotency_key=key)
-        case StoreUnavailable() | Overloaded():
-            return _unavailable(error)
-        case Unauthenticated():
-            return _unauthenticated(error)
         case SchemaError():
             # The mending command is for who runs the service, not for its users.
             log.error("%s", error)
-            return _unavailable(StoreUnavailable())
-        case NameTaken():
-            return _taken(error)
-        case TooManyHolds() | RenamedTooOften() | RequestRunning():
-            return _later(error)
+            return told(StoreUnavailable())
     return _plain(error)
+
+
+def _broken(error: DibsError, reasons: Sequence[tuple[str, Reason]]) -> Answer:
+    items = reason_items(say, reasons)
+    detail = together(item["detail"] for item in items)
+    return problem(STATUS[error.code], error.code, detail, reasons=items)
+
+
+def _plain(error: DibsError) -> Answer:
+    """The error's own sentence, with what goes with its kind."""
+    status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    headers: dict[str, str] = {}
+    members: dict[str, Any] = {}
+    message = error.message
+    if (seconds := getattr(error, "retry_after", None)) is not None:
+        headers["Retry-After"] = str(seconds)
+    match error:
+        case NameTaken():
+            members = {"suggestions": error.suggestions} if error.suggestions else {}
+            if "Retry-After" in headers:
+                members["retry_after"] = seconds
+        case Unauthenticated():
+            # The attributes of the challenge are for tokens that were sent (RFC 6750, 3).
+            challenge = 'Bearer realm="dibs"'
+            if isinstance(error, InvalidToken):
+                challenge += f', error="invalid_token", error_description="{message}"'
+            headers |= {"WWW-Authenticate": challenge, "Cache-Control": "no-store"}
+        case StoreUnavailable() | Overloaded():
+            log.warning("%s: %s", error.code, " ".join(str(root_of(error)).split()))
+            if key := error.params.get("idempotency_key"):
+                headers["Idempotency-Key"] = members["idempotency_key"] = str(key)
+            elif isinstance(error, OutcomeUnknown):
+                message = NOT_KNOWN
+        case _ if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("%s", error, exc_info=error)
+    return problem(status, error.code, say(message, error.params), headers=headers, **members)
 
 
 REFUSED = "refused_"
@@ -227,64 +245,14 @@ def _codes(error: InvalidName | NameTaken) -> set[str]:
     return set() if error.only_reserved else {reason.code for reason in error.reasons}
 
 
-def _plain(error: DibsError) -> Answer:
-    status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("%s", error, exc_info=error)
-    return problem(status, error.code, say(error.message, error.params))
-
-
-def _taken(error: NameTaken) -> Answer:
-    members: dict[str, Any] = {"suggestions": error.suggestions} if error.suggestions else {}
-    headers = {}
-    if isinstance(error, NameHeld) and error.retry_after is not None:
-        members["retry_after"] = error.retry_after
-        headers["Retry-After"] = str(error.retry_after)
-    return problem(STATUS[error.code], error.code, say(error.message), headers=headers, **members)
-
-
-def _later(error: TooManyHolds | RenamedTooOften | RequestRunning) -> Answer:
-    headers = {"Retry-After": str(error.retry_after)}
-    return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
-
-
-def _broken(error: DibsError, reasons: Sequence[tuple[str, Reason]]) -> Answer:
-    items = reason_items(say, reasons)
-    detail = together(item["detail"] for item in items)
-    return problem(STATUS[error.code], error.code, detail, reasons=items)
-
-
-def _unauthenticated(error: Unauthenticated) -> Answer:
-    """With the challenge of RFC 6750, 3: its attributes are for tokens that were sent."""
-    challenge = 'Bearer realm="dibs"'
-    if isinstance(error, InvalidToken):
-        challenge += f', error="invalid_token", error_description="{error.message}"'
-    headers = {"WWW-Authenticate": challenge, "Cache-Control": "no-store"}
-    return problem(STATUS[error.code], error.code, say(error.message), headers=headers)
-
-
-def _unavailable(error: StoreUnavailable | Overloaded, **members: str) -> Answer:
-    headers = {"Retry-After": str(error.retry_after)}
-    if key := members.get("idempotency_key"):
-        headers["Idempotency-Key"] = key
-    log.warning("%s: %s", error.code, " ".join(str(root_of(error)).split()))
-    keyless = isinstance(error, OutcomeUnknown) and not members
-    detail = say(NOT_KNOWN if keyless else error.message)
-    return problem(STATUS[error.code], error.code, detail, headers=headers, **members)
-
-
 def from_http(error: HTTPException) -> Response:
     """What werkzeug refuses, in the same form as everything else."""
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
-        return Response(*_redirect(error))
+        redirect = error.get_response()
+        return Response(redirect.get_data(), redirect.status_code, list(redirect.headers))
     code, detail = HTTP_ERRORS.get(error.code, ("http", error.name))
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
     return respond(problem(error.code, code, say(detail), headers=kept))
-
-
-def _redirect(error: HTTPException) -> tuple[Any, int, Any]:
-    response = error.get_response()
-    return response.get_data(), response.status_code, list(response.headers)
 
 
 def register_error_handlers(app: Flask) -> None:

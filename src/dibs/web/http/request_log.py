@@ -15,7 +15,7 @@ from flask import Flask, Response, request
 
 from dibs.context import acting
 from dibs.errors import DibsError
-from dibs.web.http.current import apart, current, current_route, source
+from dibs.web.http.current import current, current_route, source
 
 Style = Literal["off", "text", "json"]
 
@@ -118,7 +118,5 @@ def suspect(error: DibsError) -> None:
     """Write down what may be somebody who tries to get in."""
     if error.code not in SUSPICIOUS:
         return
-    here = apart()
-    whence = source() if here is None else here.source
-    members = {"code": error.code, "source": whence}
-    security.warning("%s source=%s", error.code, whence, extra={"members": members})
+    members = {"code": error.code, "source": source()}
+    security.warning("%s source=%s", *members.values(), extra={"members": members})

@@ -14,6 +14,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 
+Admits = Literal["anybody", "reader", "asker", "user", "staff"]
+Limit = Literal["register", "login", "refresh", "check", "rest"]
+Credential = Literal["chosen", "named", "own"]
+
 NOTE = "dibs_route"
 """The attribute of a view; `functools.wraps` hands it on to what is put around the view."""
 
@@ -35,9 +39,9 @@ class Route:
         cors: Whether pages of DIBS_CORS_ORIGINS may ask it.
     """
 
-    admits: Literal["anybody", "reader", "asker", "user", "staff"]
-    limit: Literal["register", "login", "refresh", "check", "rest"] | None
-    credential: Literal["chosen", "named", "own"] | None = None
+    admits: Admits
+    limit: Limit | None
+    credential: Credential | None = None
     sent: Literal["json", "form"] = "json"
     cors: bool = False
 

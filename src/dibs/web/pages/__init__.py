@@ -6,20 +6,10 @@ from flask import Flask
 
 from dibs.state import state_of
 from dibs.web.http.current import share_afterwards
-from dibs.web.i18n import offer_choice
-from dibs.web.pages import (
-    account,
-    errors,
-    profile,
-    recovery,
-    sign_in,
-    staff,
-    staff_accounts,
-    teams,
-)
+from dibs.web.pages import account, errors, profile, sign_in, staff
 from dibs.web.pages.base import blueprint, icon, look
 
-MODULES = (account, errors, profile, recovery, sign_in, staff, staff_accounts, teams)
+MODULES = (account, errors, profile, sign_in, staff)
 """The modules with the blueprint's views."""
 
 
@@ -31,8 +21,7 @@ def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:
         url_prefix: What stands before each address.
         front: Whether `/` below the prefix is a page of ours: a host app has its own.
     """
-    state_of(app).has_pages = True
-    offer_choice(app)
+    state_of(app).has_pages = state_of(app).offers_languages = True
     app.after_request(share_afterwards)
     app.register_blueprint(look, url_prefix=url_prefix or None)
     app.register_blueprint(blueprint, url_prefix=url_prefix or None)

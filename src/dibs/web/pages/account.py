@@ -1,4 +1,4 @@
-"""One's own account: name, password, sessions, teams, and leaving."""
+"""One's own account: name, password, recovery codes, sessions, and leaving."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from dibs.errors import InvalidName, SessionEnded, SessionNotFound
+from dibs.errors import InvalidName, SessionEnded, SessionNotFound, UserNotFound
 from dibs.names import sign_in_form
 from dibs.web.api.registration import suggesting
-from dibs.web.api.representations import users_shown
-from dibs.web.api.schemas import is_id
+from dibs.web.api.representations import is_id, user_of, user_shown
 from dibs.web.http.current import deadline, parts
-from dibs.web.http.route import Route, says
 from dibs.web.i18n import iso
 from dibs.web.pages import browser_session
-from dibs.web.pages.base import blueprint, go, go_out, is_open, page
+from dibs.web.pages.base import go, go_out, is_open, page
 from dibs.web.pages.browser_session import signed_in
 from dibs.web.pages.figures import when
-from dibs.web.pages.forms import Form, NotConfirmed, key_of_form, redisplays
+from dibs.web.pages.forms import (
+    Form,
+    NotConfirmed,
+    Shown,
+    key_of_form,
+    sent,
+    shows,
+    shows_form,
+    takes_form,
+)
 from dibs.web.pages.phrases import described, rest
 
 
@@ -29,19 +36,17 @@ def me() -> dict[str, Any]:
         Unauthenticated: Nobody is logged in.
         SessionEnded: They have deleted themselves a moment ago.
     """
-    user_id, namespace = signed_in().user_id, parts().settings.namespace
-    found = parts().store.user(user_id, namespace=namespace, deadline=deadline())
-    shown = users_shown([found]) if found else []
-    if not shown:
-        raise SessionEnded
-    return shown[0]
+    try:
+        return user_shown(user_of(signed_in().user_id))
+    except UserNotFound as error:
+        raise SessionEnded from error
 
 
 def account_page(form: Form) -> Response:
     """All of it on one page."""
-    living = signed_in()
-    sessions = parts().accounts.logins.sessions(living.user_id, deadline=deadline())
-    codes = parts().accounts.recovery.codes_left(living.user_id, deadline=deadline())
+    living, accounts = signed_in(), parts().accounts
+    sessions = accounts.logins.sessions.of(living.user_id, deadline=deadline())
+    codes = accounts.recovery.ways.codes_left(living.user_id, deadline=deadline())
     ordered = sorted(sessions, key=lambda one: one.id != living.session_id)
     return page(
         "account.html",
@@ -58,43 +63,49 @@ def account_page(form: Form) -> Response:
     )
 
 
-@blueprint.get("/account")
-@says(Route(admits="user", limit="rest"))
+@shows("/account", admits="user")
 def account() -> Response:
     """Show the account; `?name=` fills in a new team's name, `?username=` a new username."""
     asked = {field: request.args.get(field, "") for field in ("name", "username")}
     return account_page(Form(typed=asked))
 
 
-@blueprint.post("/account/password")
-@says(Route(admits="user", limit="rest", credential="own", sent="form"))
-@redisplays(account_page, passwords="new_password")
+@takes_form(
+    "/account/password",
+    Shown(account_page, passwords="new_password"),
+    admits="user",
+    credential="own",
+)
 def do_change_password() -> Response:
     """Change the password, and end all sessions."""
     parts().accounts.profiles.change_password(
         signed_in().user_id,
         current=request.form.get("current_password"),
-        new=request.form.get("new_password", ""),
+        new=sent("new_password"),
         deadline=deadline(),
     )
     browser_session.sign_out()
     return go_out("password")
 
 
-@blueprint.post("/account/sessions/end")
-@says(Route(admits="user", limit="rest", sent="form"))
-@redisplays(account_page)
+@takes_form("/account/codes", account_page, admits="user", credential="own")
+def do_make_codes() -> Response:
+    """Make codes and show them, this once."""
+    make, current = parts().accounts.recovery.make_codes, sent("current_password")
+    codes = make(signed_in().user_id, current=current, deadline=deadline())
+    return page("codes.html", codes=codes)
+
+
+@takes_form("/account/sessions/end", account_page, admits="user")
 def do_end_session() -> Response:
     """End one session, or all of them."""
     living, logins = signed_in(), parts().accounts.logins
-    session_id = request.form.get("session", "")
+    session_id, user_id, ends = sent("session"), living.user_id, deadline()
     if session_id == "all":
-        logins.logout_all(living.user_id, deadline=deadline())
+        logins.logout_all(user_id, deadline=ends)
         browser_session.sign_out()
         return go_out("signed_out_everywhere")
-    if not is_id(session_id) or not logins.end(
-        session_id, user_id=living.user_id, deadline=deadline()
-    ):
+    if not is_id(session_id) or not logins.end(session_id, user_id=user_id, deadline=ends):
         raise SessionNotFound
     if session_id == living.session_id:
         browser_session.sign_out()
@@ -102,24 +113,16 @@ def do_end_session() -> Response:
     return go("account", "session_closed")
 
 
+@shows_form("/account/delete", "delete", admits="user")
 def delete_page(form: Form) -> Response:
     """What leaving means, and the last question."""
     return page("delete.html", form.status, form=form, me=me(), rest=rest)
 
 
-@blueprint.get("/account/delete")
-@says(Route(admits="user", limit="rest"))
-def delete() -> Response:
-    """Show it."""
-    return delete_page(Form())
-
-
-@blueprint.post("/account/delete")
-@says(Route(admits="user", limit="rest", sent="form"))
-@redisplays(delete_page)
+@takes_form("/account/delete", delete_page, admits="user")
 def do_delete() -> Response:
     """Delete the signed-in user and free their name."""
-    if not is_same(request.form.get("username", ""), me()["username"]):
+    if not is_same(sent("username"), me()["username"]):
         raise NotConfirmed
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
     browser_session.sign_out()
@@ -136,13 +139,11 @@ def is_same(typed: str, name: str) -> bool:
     return sign_in_form(one.canonical) == sign_in_form(other.canonical)
 
 
-@blueprint.post("/account/name")
-@says(Route(admits="user", limit="register", sent="form"))
-@redisplays(account_page)
+@takes_form("/account/name", account_page, admits="user", limit="register")
 def do_rename() -> Response:
     """Rename the signed-in user; the text above the form says what that means."""
-    living, name = signed_in(), request.form.get("username", "")
+    user_id, name = signed_in().user_id, sent("username")
     key, _ = key_of_form()
     with suggesting(name, key):
-        parts().accounts.profiles.rename(living.user_id, name, deadline=deadline())
+        parts().renames.rename(name, user_id=user_id, deadline=deadline())
     return go("account", "renamed")

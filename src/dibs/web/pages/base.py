@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from time import time
@@ -21,7 +22,6 @@ from dibs.web.http.current import current, parts
 from dibs.web.http.route import Route, says
 from dibs.web.i18n import flowing, is_choice_offered, locale, localised, say
 from dibs.web.pages import browser_session
-from dibs.web.pages.form_token import form_token
 from dibs.web.words import spoken
 
 FOLDER = Path(__file__).parent
@@ -84,13 +84,14 @@ def common() -> dict[str, Any]:
         "hashes": parts().settings.hashes,
         "closed": None if is_open() else say(RegistrationClosed.message),
         # It would be told nothing where a check costs something.
-        "module": _address(MODULE_ENDPOINT) if parts().settings.check in ASKED else None,
+        "module": address_of(MODULE_ENDPOINT) if parts().settings.check in ASKED else None,
         "stylesheet": url_for("dibs_look.style", v=_version(STYLE)),
         "show_password": url_for("dibs_look.show_password", v=_version(SHOW)),
         "icon": url_for("dibs_look.icon", v=_version(ICON)),
-        "form_token": form_token,
+        "form_token": browser_session.form_token,
         "here": here(),
-        "also": _asked(),
+        # For a link to the same page in another language.
+        "also": f"&{urlencode(asked)}" if (asked := without_language()) else "",
     }
 
 
@@ -104,24 +105,20 @@ def here() -> str:
     return request.script_root + request.path
 
 
-def _asked() -> str:
-    """What was asked for, for a link to the same page in another language."""
-    if request.method != "GET":
-        return ""
-    return "".join(f"&{urlencode({key: text})}" for key, text in without_language())
-
-
 def without_language() -> list[tuple[str, str]]:
-    """What was asked for but another language."""
+    """What was asked for but another language; by a form, nothing."""
+    if request.method != "GET":
+        return []
     return [(key, text) for key, text in request.args.items(multi=True) if key != "lang"]
 
 
 def front() -> str:
     """Where the first page is: ours, or the host app's."""
-    return _address("dibs_pages.home") or f"{request.script_root}/"
+    return address_of("dibs_pages.home") or f"{request.script_root}/"
 
 
-def _address(endpoint: str) -> str | None:
+def address_of(endpoint: str) -> str | None:
+    """Where a page is, if the app has it."""
     try:
         return url_for(endpoint)
     except BuildError:
@@ -161,31 +158,22 @@ def _version(name: str) -> str:
     return files.version(_data(name))
 
 
-@look.get("/dibs.css")
-@says(Route(admits="anybody", limit="rest"))
-def style() -> Response:
-    """The stylesheet."""
-    return _file(STYLE, "text/css")
+def _serve(endpoint: str, name: str, kind: str) -> Callable[[], Response]:
+    """Put a file at the address of its name."""
+
+    @look.get(f"/{name}", endpoint=endpoint)
+    @says(Route(admits="anybody", limit="rest"))
+    def file() -> Response:
+        response = files.answered(_data(name), kind)
+        if request.args.get("v") == _version(name):
+            response.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}, immutable"
+        else:
+            response.headers["Cache-Control"] = "no-cache"
+        return cast(Response, response.make_conditional(request))
+
+    return file
 
 
-@look.get("/dibs.svg")
-@says(Route(admits="anybody", limit="rest"))
-def icon() -> Response:
-    """The icon."""
-    return _file(ICON, "image/svg+xml")
-
-
-@look.get("/show-password.js")
-@says(Route(admits="anybody", limit="rest"))
-def show_password() -> Response:
-    """The script behind "Show password"."""
-    return _file(SHOW, "text/javascript")
-
-
-def _file(name: str, kind: str) -> Response:
-    response = files.answered(_data(name), kind)
-    if request.args.get("v") == _version(name):
-        response.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}, immutable"
-    else:
-        response.headers["Cache-Control"] = "no-cache"
-    return cast(Response, response.make_conditional(request))
+_serve("style", STYLE, "text/css")
+icon = _serve("icon", ICON, "image/svg+xml")
+_serve("show_password", SHOW, "text/javascript")

@@ -1,10 +1,12 @@
-"""What a browser carries between pages: who is signed in, and what was just done."""
+"""What a browser carries between pages: who is signed in, its forms, and what was just done."""
 
 from __future__ import annotations
 
+import re
+import secrets
+
 from flask import Response, request
 
-from dibs.accounts.login import Tokens
 from dibs.errors import InvalidToken, SessionEnded, TokenSuperseded, Unauthenticated
 from dibs.store.accounts.sessions import Living
 from dibs.web.api.recovery import ASKED
@@ -17,11 +19,7 @@ from dibs.web.registrations import REGISTERED
 
 
 def visitor() -> Living | None:
-    """The reader of this page, or None. From here on `current_user` knows too.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """The reader of this page, or None. From here on `current_user` knows too."""
     state = current()
     if not state.is_reader_known:
         state.reader, state.is_reader_known = _by_access_token() or _by_refresh_token(), True
@@ -31,20 +29,10 @@ def visitor() -> Living | None:
 
 
 def signed_in() -> Living:
-    """The reader of this page, who must be signed in.
-
-    Raises:
-        Unauthenticated: Nobody who is logged in.
-    """
-    living = visitor()
-    if living is None:
+    """The reader of this page, who must be signed in; `Unauthenticated` if nobody is."""
+    if (living := visitor()) is None:
         raise Unauthenticated
     return living
-
-
-def sign_in(tokens: Tokens) -> None:
-    """Have the answer give the browser these."""
-    current().tokens = tokens
 
 
 def sign_out() -> None:
@@ -52,14 +40,11 @@ def sign_out() -> None:
     current().has_ended = True
 
 
-def has_ended() -> bool:
-    """Whether the browser came with a session that had ended."""
-    return current().has_ended
-
-
 def settle(response: Response) -> None:
-    """Put the cookies as this request has left them."""
+    """Put the cookies as this request has left them; also that of a form, if one needs it."""
     state = current()
+    if state.browser:
+        _keep(response, _form_cookie(), state.browser)
     if state.tokens is not None:
         cookies.put(response, state.tokens, cookies.csrf_token(state.tokens.session_id))
     elif state.has_ended:
@@ -99,10 +84,75 @@ def _exchanged(token: str) -> Living | None:
     except TokenSuperseded:
         # Pages that are opened side by side come with the same token. The first brings the new
         # one to the browser; for the others it is enough to be read this once.
-        return logins.going_on(token.partition(".")[0], deadline=deadline())
+        return logins.sessions.living(token.partition(".")[0], deadline=deadline())
     current().tokens = tokens
     return logins.who(tokens.access_token, deadline=deadline())
 
+
+# --- that a form comes from a page of ours -------------------------------------
+
+FIELD = "csrf_token"
+FORM_COOKIE = "dibs_form"
+RANDOM = re.compile(r"[\w-]{32}", re.ASCII).fullmatch
+
+
+def form_token() -> str:
+    """The token that a form has to send: of this session, or of the browser before a sign-in."""
+    living = current().reader
+    if living is not None:
+        return cookies.csrf_token(living.session_id)
+    browser = _browser()
+    if browser is None:
+        state = current()
+        browser = state.browser = state.browser or secrets.token_urlsafe(24)
+    return cookies.csrf_token(_as_session(browser))
+
+
+def is_of_session() -> bool | None:
+    """Whether the form was made for the session that the cookies name; None if they name none.
+
+    No database is asked: whether the session goes on is seen by whoever does what the form wants.
+    """
+    session_id = _named()
+    return None if session_id is None else cookies.fits(request.form.get(FIELD, ""), session_id)
+
+
+def is_of(session_id: str) -> bool:
+    """Whether the form was made for this session."""
+    return cookies.fits(request.form.get(FIELD, ""), session_id)
+
+
+def is_of_browser() -> bool:
+    """Whether the form was made for this browser before anybody had logged in."""
+    browser = _browser()
+    return browser is not None and cookies.fits(request.form.get(FIELD, ""), _as_session(browser))
+
+
+def _named() -> str | None:
+    access, refresh = cookies.access_token(), cookies.refresh_token()
+    if access is not None:
+        try:
+            return parts().accounts.logins.access.read(access).session_id
+        except InvalidToken:
+            pass
+    return None if refresh is None else refresh.partition(".")[0]
+
+
+def _browser() -> str | None:
+    found = request.cookies.get(_form_cookie(), "")
+    return found if RANDOM(found) else None
+
+
+def _form_cookie() -> str:
+    return f"__Host-{FORM_COOKIE}" if request.is_secure else FORM_COOKIE
+
+
+def _as_session(browser: str) -> str:
+    """No session's id looks like this, so neither token passes for the other."""
+    return f"browser {browser}"
+
+
+# --- what was just done --------------------------------------------------------
 
 COOKIE = "dibs_notice"
 SECONDS = 60
@@ -138,8 +188,12 @@ MESSAGES = tuple(NOTICES.values())
 
 def leave(response: Response, notice: str) -> None:
     """Have the next page say this."""
+    _keep(response, COOKIE, notice, SECONDS)
+
+
+def _keep(response: Response, name: str, value: str, seconds: int | None = None) -> None:
     response.set_cookie(
-        COOKIE, notice, SECONDS, secure=request.is_secure, httponly=True, samesite="Lax"
+        name, value, seconds, secure=request.is_secure, httponly=True, samesite="Lax"
     )
 
 

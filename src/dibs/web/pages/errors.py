@@ -10,8 +10,7 @@ from werkzeug.routing import RoutingException
 
 from dibs.errors import DibsError, Unauthenticated
 from dibs.web.http import problems
-from dibs.web.http.current import parts
-from dibs.web.i18n import read_as_page
+from dibs.web.http.current import current, parts
 from dibs.web.pages import browser_session, security
 from dibs.web.pages.base import blueprint, go, go_to, here, page
 from dibs.web.pages.forms import SHOWN, answer_of, form_of, kept
@@ -64,7 +63,7 @@ def to_sign_in() -> Response:
     """Send a reader to sign in first, and back afterwards if they only wanted to read."""
     if not parts().settings.hashes:
         return _page(*answer_of(NoSignIn()))
-    ended = "session_ended" if browser_session.has_ended() else None
+    ended = "session_ended" if current().has_ended else None
     back = here() if request.method == "GET" else None
     return go("sign_in", ended, next=back)
 
@@ -82,7 +81,7 @@ def from_http(error: HTTPException) -> Response:
     # Without a host no page can link to another one, not even the page that says so.
     if isinstance(error, BadHost) or not _is_page():
         return problems.from_http(error)
-    read_as_page()
+    current().is_page = True
     opened = isinstance(error, MethodNotAllowed) and request.method == "GET" and _wants_html()
     if opened and (form := _form_of_it()):
         return form
@@ -93,8 +92,7 @@ def from_http(error: HTTPException) -> Response:
 
 def _form_of_it() -> Response | None:
     """Redirect to the page of a form: a refused form leaves its own address in the browser."""
-    adapter = current_app.create_url_adapter(request)
-    path = request.path
+    adapter, path = current_app.create_url_adapter(request), request.path
     while adapter and path.strip("/"):
         path = path.rpartition("/")[0]
         with suppress(HTTPException, RoutingException):
@@ -111,14 +109,9 @@ def _is_page() -> bool:
     first = _first(request.path)
     if first.startswith("@"):
         return True
-    owners = {
-        rule.endpoint.rpartition(".")[0]
-        for rule in current_app.url_map.iter_rules()
-        if _first(rule.rule) == first
-    }
-    if owners:
-        return owners == {blueprint.name}
-    return _wants_html()
+    rules = [one for one in current_app.url_map.iter_rules() if _first(one.rule) == first]
+    owners = {rule.endpoint.rpartition(".")[0] for rule in rules}
+    return owners == {blueprint.name} if owners else _wants_html()
 
 
 def _wants_html() -> bool:

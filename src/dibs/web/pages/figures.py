@@ -38,13 +38,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars side by side.
-
-    Attributes:
-        total: All numbers together.
-        most: The highest one.
-        peak: Its label.
-    """
+    """Bars side by side; of their numbers the sum, the highest, and the label of that."""
 
     bars: Sequence[Bar]
     total: int
@@ -59,15 +53,11 @@ def chart(numbers: Sequence[tuple[str, int]]) -> Chart:
     bars = [
         Bar(label, number, round(i * step + GAP / 2, 1), HEIGHT - tall, round(step - GAP, 1), tall)
         for i, (label, number) in enumerate(numbers)
-        for tall in (_height(number, most),)
+        # Whatever happened at all is seen.
+        for tall in (max(LEAST, round(HEIGHT * number / most, 1)) if number else 0,)
     ]
     peak = next((label for label, number in numbers if number == most), "")
     return Chart(bars, sum(number for _, number in numbers), most, peak)
-
-
-def _height(number: int, most: int) -> float:
-    """Whatever happened at all is seen."""
-    return max(LEAST, round(HEIGHT * number / most, 1)) if number else 0
 
 
 def first_day(now: int) -> int:
@@ -120,7 +110,7 @@ def lasting(milliseconds: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A number beside others: how much of the longest it is, and of all."""
+    """A number beside others: how many percent of the longest it is, and of all."""
 
     label: str
     number: int
@@ -178,11 +168,7 @@ class Figures:
 
 
 def figures() -> Figures:
-    """All of it.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """All of it."""
     now = parts().store.clock(deadline=deadline())
     since = first_day(now)
     counts = parts().history.registrations(since=since, now=now, deadline=deadline())

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from flask import Response, json, request
 
+from dibs.accounts.policy import STAFF
 from dibs.errors import (
     DibsError,
     InvalidName,
     NameTaken,
+    NotAllowed,
     OutcomeUnknown,
     UserNotFound,
     WrongPassword,
 )
-from dibs.web.http.idempotency import is_key
+from dibs.web.http.idempotency import is_key, new_key
 from dibs.web.http.problems import from_error
+from dibs.web.http.route import Admits, Credential, Limit, Route, says
+from dibs.web.pages.base import blueprint
+from dibs.web.pages.browser_session import signed_in
 
 SECRETS = {"password", "current_password", "new_password", "code", "csrf_token"}
 """Fields that no page ever shows again."""
@@ -27,6 +31,8 @@ SECRETS = {"password", "current_password", "new_password", "code", "csrf_token"}
 KEPT_HEADERS = ("Retry-After", "WWW-Authenticate", "Idempotency-Key")
 
 View = TypeVar("View", bound=Callable[..., Any])
+Page = Callable[["Form"], Response]
+"""Shows a form."""
 
 
 class NotConfirmed(DibsError):
@@ -34,6 +40,12 @@ class NotConfirmed(DibsError):
 
     code = "invalid"
     message = "Type the name exactly as shown above."
+
+
+class StaffOnly(NotAllowed):
+    """The reader is not staff."""
+
+    message = "This page is for staff only."
 
 
 ABOUT_NAME = (InvalidName, NameTaken, NotConfirmed)
@@ -51,8 +63,7 @@ class Form:
         others: Names that can be had instead.
         name: Which form of the page it is; empty for none.
         key: By which the same form is known when it is sent again.
-        status: Of the answer.
-        headers: Of the answer.
+        status, headers: Of the answer.
     """
 
     typed: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +71,7 @@ class Form:
     summary: Sequence[tuple[str, str]] = ()
     others: Sequence[str] = ()
     name: str = ""
-    key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    key: str = field(default_factory=new_key)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -78,39 +89,86 @@ class Shown:
     """By which page a form comes back.
 
     Attributes:
-        page: Makes it.
         names: The field of a name that somebody wants.
         passwords: The field of a password that somebody wants.
         people: The field of somebody's name.
         others: Further errors, each with its field.
     """
 
-    page: Callable[[Form], Response]
-    names: str
-    passwords: str
-    people: str
-    others: Mapping[type[DibsError], str]
+    page: Page
+    names: str = "username"
+    passwords: str = "password"
+    people: str = "username"
+    others: Mapping[type[DibsError], str] = field(default_factory=dict)
 
 
 SHOWN: dict[str, Shown] = {}
 """By endpoint."""
 
 
-def redisplays(
-    page: Callable[[Form], Response],
+def require_staff() -> None:
+    """See that the reader is signed in, and staff."""
+    if signed_in().role != STAFF:
+        raise StaffOnly
+
+
+def _of(route: Route, view: View) -> View:
+    """A view of this route, for staff alone where it says so."""
+    if route.admits != "staff":
+        return says(route)(view)
+
+    @wraps(view)
+    def for_staff(*args: Any, **kwargs: Any) -> Any:
+        require_staff()
+        return view(*args, **kwargs)
+
+    return cast(View, says(route)(for_staff))
+
+
+def takes_form(
+    rule: str,
+    shown: Shown | Page,
     *,
-    names: str = "username",
-    passwords: str = "password",
-    people: str = "username",
-    others: Mapping[type[DibsError], str] = MappingProxyType({}),
+    admits: Admits,
+    limit: Limit = "rest",
+    credential: Credential | None = None,
 ) -> Callable[[View], View]:
-    """Have this page show the form again if the view raises an error of dibs; see `Shown`."""
+    """Put a view at an address that takes a form, shown again if an error of dibs is raised."""
 
     def decorate(view: View) -> View:
-        SHOWN[f"dibs_pages.{view.__name__}"] = Shown(page, names, passwords, people, others)
-        return view
+        again = shown if isinstance(shown, Shown) else Shown(shown)
+        SHOWN[f"{blueprint.name}.{view.__name__}"] = again
+        route = Route(admits=admits, limit=limit, credential=credential, sent="form")
+        return blueprint.post(rule)(_of(route, view))
 
     return decorate
+
+
+def shows(rule: str, *, admits: Admits, limit: Limit = "rest") -> Callable[[View], View]:
+    """Put a view at an address that shows a page."""
+
+    def decorate(view: View) -> View:
+        return blueprint.get(rule)(_of(Route(admits=admits, limit=limit), view))
+
+    return decorate
+
+
+def shows_form(rule: str, endpoint: str, *, admits: Admits) -> Callable[[Page], Page]:
+    """Have an address show a page's form as it is at first."""
+
+    def decorate(page: Page) -> Page:
+        def empty(**_: str) -> Response:
+            return page(Form())
+
+        blueprint.add_url_rule(rule, endpoint, says(Route(admits=admits, limit="rest"))(empty))
+        return page
+
+    return decorate
+
+
+def sent(name: str) -> str:
+    """What was typed into a field of the form that was sent; empty if nothing was."""
+    return request.form.get(name, "")
 
 
 def answer_of(error: DibsError) -> tuple[dict[str, Any], Response]:
@@ -130,6 +188,8 @@ def form_of(error: DibsError, shown: Shown) -> Form:
     """The form of this request, with this error."""
     said, response = answer_of(error)
     found = _sentences(error, said, shown)
+    # The outcome is unknown: if the form is sent again, it must be the same request.
+    key, is_same = key_of_form()
     broken: dict[str, list[str]] = {}
     for name, sentence in found:
         if name:
@@ -142,7 +202,7 @@ def form_of(error: DibsError, shown: Shown) -> Form:
         name=(request.endpoint or "").rpartition(".")[2],
         status=response.status_code,
         headers=kept(response),
-        **_same_key(error),
+        key=key if is_same and isinstance(error, OutcomeUnknown) else new_key(),
     )
 
 
@@ -151,14 +211,8 @@ def key_of_form() -> tuple[str, bool]:
 
     A form may be: by an impatient hand, or by a browser whose answer was lost.
     """
-    sent = request.form.get("key", "")
-    return (sent, True) if is_key(sent) else (secrets.token_urlsafe(24), False)
-
-
-def _same_key(error: DibsError) -> dict[str, str]:
-    """The outcome is unknown: if the form is sent again, it must be the same request."""
-    sent = request.form.get("key", "")
-    return {"key": sent} if isinstance(error, OutcomeUnknown) and is_key(sent) else {}
+    key = sent("key")
+    return (key, True) if is_key(key) else (new_key(), False)
 
 
 def _sentences(error: DibsError, said: dict[str, Any], shown: Shown) -> list[tuple[str, str]]:

@@ -1,19 +1,41 @@
-"""`/@<name>`: the page that everybody sees of a user or a team."""
+"""`/@<name>`: the page that everybody sees of a user or a team, and what a team changes there."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
-from flask import Response, url_for
+from flask import Response, request, url_for
 
-from dibs.errors import DibsError, InvalidName, UserNotFound
-from dibs.store.records import NameRow
-from dibs.web.api.representations import may_see, moved_to, users_shown
+from dibs.errors import DibsError, InvalidName, TeamNotFound, UserNotFound
+from dibs.store.accounts.teams import Role
+from dibs.web.api.registration import suggesting
+from dibs.web.api.representations import (
+    is_id,
+    may_see,
+    moved_to,
+    user_id_of,
+    user_of,
+    user_shown,
+)
 from dibs.web.http.current import deadline, parts
-from dibs.web.http.route import Route, says
-from dibs.web.pages.base import blueprint, go_to, page
-from dibs.web.pages.forms import Form
-from dibs.web.pages.teams import team_page
+from dibs.web.pages import browser_session
+from dibs.web.pages.account import account_page, is_same
+from dibs.web.pages.base import go, go_to, page
+from dibs.web.pages.browser_session import signed_in
+from dibs.web.pages.forms import (
+    Form,
+    NotConfirmed,
+    Shown,
+    key_of_form,
+    sent,
+    shows,
+    shows_form,
+    takes_form,
+)
+from dibs.web.pages.phrases import rest
+
+ROLES = ("owner", "member")
+MEMBERS = "/account/teams/<team_id>/members"
 
 
 class NobodyThere(DibsError):
@@ -23,8 +45,7 @@ class NobodyThere(DibsError):
     message = "Nobody has this name."
 
 
-@blueprint.get("/@<dibs_any:name>")
-@says(Route(admits="anybody", limit="rest"))
+@shows("/@<dibs_any:name>", admits="anybody")
 def profile(name: str) -> Response:
     """A user or a team, by any spelling of the name; a look-alike is somebody else."""
     try:
@@ -43,7 +64,7 @@ def profile(name: str) -> Response:
         return _to(row.display, 302)
     if row.owner_kind == "team":
         return team_page(str(row.owner), Form())
-    return page("profile.html", user=_user(row))
+    return page("profile.html", user=user_shown(user_of(str(row.owner))))
 
 
 def _to(name: str, status: int) -> Response:
@@ -53,10 +74,96 @@ def _to(name: str, status: int) -> Response:
     return response
 
 
-def _user(row: NameRow) -> dict[str, Any]:
-    namespace = parts().settings.namespace
-    found = parts().store.user(str(row.owner), namespace=namespace, deadline=deadline())
-    shown = users_shown([found]) if found else []
-    if not shown:
+# --- teams ---------------------------------------------------------------------
+
+
+def team_page(team_id: str, form: Form) -> Response:
+    """Show a team: its members to members, and the forms to its owners."""
+    reader = browser_session.visitor()
+    team = parts().accounts.teams.get(team_id, reader=reader, deadline=deadline())
+    roles = {one.user_id: one.role for one in team.members or ()}
+    own = roles.get(reader.user_id) if reader else None
+    return page(
+        "team.html",
+        form.status,
+        here=url_for("dibs_pages.profile", name=team.name),
+        team=team,
+        form=form,
+        me=reader.user_id if reader else None,
+        own=own,
+        owns=own == "owner" or (reader is not None and reader.role == "staff"),
+    )
+
+
+def _page_here(form: Form) -> Response:
+    """The page of the team that the address names."""
+    signed_in()
+    return team_page(_id(), form)
+
+
+@takes_form("/account/teams", Shown(account_page, names="name"), admits="user", limit="register")
+def do_create_team() -> Response:
+    """Create a team, owned by the signed-in user."""
+    owner, name = signed_in(), sent("name")
+    key, repeatable = key_of_form()
+    request_ = (b"POST /account/teams", owner.user_id.encode(), key.encode(), name.encode())
+    with suggesting(name, key):
+        team = parts().accounts.teams.create(
+            name, owner=owner, request=request_, repeatable=repeatable, deadline=deadline()
+        )
+    return go("profile", "team_made", name=team.name)
+
+
+@takes_form(MEMBERS, _page_here, admits="user")
+def do_add_member(team_id: str) -> Response:
+    """Add a user to the team, by their name."""
+    by = signed_in()
+    name, user_id = _team_name(), user_id_of(sent("username"))
+    put = parts().accounts.teams.put_member
+    put(team_id, user_id, "member", by=by, deadline=deadline())
+    return go("profile", "members", name=name)
+
+
+@takes_form(f"{MEMBERS}/<user_id>", _page_here, admits="user")
+def do_change_member(team_id: str, user_id: str) -> Response:
+    """Make a member an owner or back, or remove them; everybody may leave."""
+    by, teams = signed_in(), parts().accounts.teams
+    name, role = _team_name(), sent("role")
+    if not is_id(user_id):
         raise UserNotFound
-    return shown[0]
+    if role in ROLES:
+        teams.put_member(team_id, user_id, cast("Role", role), by=by, deadline=deadline())
+        return go("profile", "members", name=name)
+    teams.remove_member(team_id, user_id, by=by, deadline=deadline())
+    if user_id == by.user_id:
+        return go("account", "left")
+    return go("profile", "members", name=name)
+
+
+@shows_form("/account/teams/<team_id>/end", "end_team", admits="user")
+def end_page(form: Form) -> Response:
+    """What the end of a team means, and the last question."""
+    team_id = _id()
+    team = parts().accounts.teams.get(team_id, reader=signed_in(), deadline=deadline())
+    return page("end-team.html", form.status, team=team, form=form, rest=rest)
+
+
+@takes_form("/account/teams/<team_id>/end", end_page, admits="user")
+def do_end_team(team_id: str) -> Response:
+    """Delete a team, and free its name."""
+    by = signed_in()
+    if not is_same(sent("username"), _team_name()):
+        raise NotConfirmed
+    parts().accounts.teams.delete(team_id, by=by, deadline=deadline())
+    return go("account", "team_ended")
+
+
+def _id() -> str:
+    found = str((request.view_args or {}).get("team_id", ""))
+    if not is_id(found):
+        raise TeamNotFound
+    return found
+
+
+def _team_name() -> str:
+    return parts().accounts.teams.get(_id(), reader=signed_in(), deadline=deadline()).name

@@ -16,8 +16,8 @@ from dibs.web.http.cookies import CsrfFailed
 from dibs.web.http.current import current, current_route
 from dibs.web.http.headers import hardened
 from dibs.web.http.route import SAFE
-from dibs.web.i18n import LANGUAGE_COOKIE, is_choice_offered, read_as_page
-from dibs.web.pages import browser_session, form_token
+from dibs.web.i18n import LANGUAGE_COOKIE, is_choice_offered
+from dibs.web.pages import browser_session
 from dibs.web.pages.base import blueprint, go_to, here, without_language
 from dibs.web.words import LOCALES
 
@@ -73,7 +73,7 @@ def admit() -> Response | None:
         CsrfFailed: It was not.
         StoreUnavailable: Who reads cannot be told.
     """
-    read_as_page()
+    current().is_page = True
     request.max_content_length = MAX_BODY
     if request.method not in SAFE:
         _refuse_other_sites()
@@ -82,7 +82,7 @@ def admit() -> Response | None:
     changes = request.method not in SAFE and not _is_for_anybody()
     # The access token may be of another session, which has ended, than the refresh token that
     # lets them in.
-    if changes and living is not None and not form_token.is_of(living.session_id):
+    if changes and living is not None and not browser_session.is_of(living.session_id):
         raise FormExpired
     return _choose_language() if request.method == "GET" else None
 
@@ -108,11 +108,11 @@ def _host_of(origin: str) -> str | None:
 
 
 def _refuse_forged() -> None:
-    of_session = form_token.is_of_session()
+    of_session = browser_session.is_of_session()
     if of_session:
         return
     if _is_for_anybody():
-        if not form_token.is_of_browser():
+        if not browser_session.is_of_browser():
             raise FormExpired
     elif of_session is False:
         raise FormExpired
@@ -145,16 +145,10 @@ def _choose_language() -> Response | None:
 
 @blueprint.after_request
 def protect(response: Response) -> Response:
-    """Every page's headers and cookies."""
+    """Every page's headers and cookies; headers of a host app's own stay."""
     if browser_session.COOKIE in request.cookies:
         browser_session.take(response)
-    form_token.put(response)
     browser_session.settle(response)
-    return protected(response)
-
-
-def protected(response: Response) -> Response:
-    """With the headers that pages have; those of a host app's own stay."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.vary.update(("Accept-Language", "Cookie"))

@@ -1,4 +1,4 @@
-"""The first page, and signing up, in and out."""
+"""The first page, signing up, in and out, and a way back in for who has lost a password."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, request, url_for
-from werkzeug.routing import BuildError
 
+from dibs.accounts.recovery import RecoveryFailed
 from dibs.errors import DibsError, LoginFailed, Overloaded, StoreUnavailable
+from dibs.web.api import recovery
 from dibs.web.api.names import verdict
 from dibs.web.api.registration import suggesting
-from dibs.web.http.current import deadline, parts
+from dibs.web.http.current import current, deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
-from dibs.web.pages.base import ASKED, blueprint, go, go_out, go_to, is_open, page
-from dibs.web.pages.forms import Form, key_of_form, redisplays
+from dibs.web.pages.base import ASKED, address_of, blueprint, go, go_out, go_to, is_open, page
+from dibs.web.pages.forms import (
+    Form,
+    Shown,
+    key_of_form,
+    sent,
+    shows,
+    shows_form,
+    takes_form,
+)
 
 
 def sign_up_page(form: Form) -> Response:
@@ -52,19 +61,16 @@ def _filled_in(name: str, asked: dict[str, Any] | None) -> Form:
     return Form(typed=typed, broken={"username": said}, name="do_sign_up")
 
 
-@blueprint.get("/sign-up")
-@says(Route(admits="anybody", limit="check"))
+@shows("/sign-up", admits="anybody", limit="check")
 def sign_up() -> Response:
     """Show it, unless there is nothing to sign up for."""
     return go_to(landing()) if browser_session.visitor() else sign_up_page(Form())
 
 
-@blueprint.post("/sign-up")
-@says(Route(admits="anybody", limit="register", credential="chosen", sent="form"))
-@redisplays(sign_up_page)
+@takes_form("/sign-up", sign_up_page, admits="anybody", limit="register", credential="chosen")
 def do_sign_up() -> Response:
     """Register, and log in."""
-    name, password = request.form.get("username", ""), request.form.get("password") or None
+    name, password = sent("username"), sent("password") or None
     key, repeatable = key_of_form()
     with suggesting(name, key):
         user = parts().registration.register(
@@ -79,7 +85,7 @@ def do_sign_up() -> Response:
     # They have their name, whatever becomes of the login.
     with suppress(LoginFailed, Overloaded, StoreUnavailable):
         _log_in(user.username, password)
-        return go_to(local(request.form.get("next")) or landing(), "registered")
+        return go_to(local(sent("next")) or landing(), "registered")
     return go("sign_in", "registered", username=user.username)
 
 
@@ -91,11 +97,7 @@ class NoSignIn(DibsError):
 
 
 def refuse_sign_in() -> None:
-    """See that there is something to sign in with.
-
-    Raises:
-        NoSignIn: There is not.
-    """
+    """See that there is something to sign in with; `NoSignIn` if there is not."""
     if not parts().settings.hashes:
         raise NoSignIn
 
@@ -111,8 +113,7 @@ def sign_in_page(form: Form) -> Response:
     )
 
 
-@blueprint.get("/sign-in")
-@says(Route(admits="anybody", limit="rest"))
+@shows("/sign-in", admits="anybody")
 def sign_in() -> Response:
     """Show it, unless they are logged in."""
     if browser_session.visitor():
@@ -120,14 +121,12 @@ def sign_in() -> Response:
     return sign_in_page(Form())
 
 
-@blueprint.post("/sign-in")
-@says(Route(admits="anybody", limit="login", credential="named", sent="form"))
-@redisplays(sign_in_page)
+@takes_form("/sign-in", sign_in_page, admits="anybody", limit="login", credential="named")
 def do_sign_in() -> Response:
     """Log in, by any spelling of the name."""
     refuse_sign_in()
-    _log_in(request.form.get("username", ""), request.form.get("password", ""))
-    return go_to(local(request.form.get("next")) or landing())
+    _log_in(sent("username"), sent("password"))
+    return go_to(local(sent("next")) or landing())
 
 
 @blueprint.post("/sign-out")
@@ -139,6 +138,72 @@ def sign_out() -> Response:
         parts().accounts.logins.logout(living, deadline=deadline())
     browser_session.sign_out()
     return go_out("signed_out")
+
+
+# --- a way back in -------------------------------------------------------------
+
+
+@shows_form("/forgot-password", "forgot", admits="anybody")
+def forgot_page(form: Form) -> Response:
+    """The form with a code, and, where links are sent, the one that asks for a link."""
+    refuse_sign_in()
+    return page(
+        "forgot.html",
+        form.status,
+        form=form if form.name else Form(typed={"username": request.args.get("username", "")}),
+        sends=recovery.is_heard(),
+        shortest=parts().settings.password_min_length,
+    )
+
+
+@takes_form(
+    "/forgot-password",
+    Shown(forgot_page, passwords="new_password", others={RecoveryFailed: "code"}),
+    admits="anybody",
+    limit="login",
+    credential="named",
+)
+def do_recover() -> Response:
+    """Set a new password by a code."""
+    name, code, new = sent("username"), sent("code"), sent("new_password")
+    parts().accounts.recovery.by_code(name, code, new, deadline=deadline())
+    return go("sign_in", "password", username=name)
+
+
+@takes_form("/forgot-password/link", forgot_page, admits="anybody", limit="login")
+def do_ask_link() -> Response:
+    """Have the app send a link."""
+    refuse_sign_in()
+    recovery.ask(sent("username"))
+    return go("sign_in", "asked")
+
+
+@shows_form("/new-password/<token>", "new_password", admits="anybody")
+def link_page(form: Form) -> Response:
+    """The form with a new password, behind a link; whether that is good is said when it is used."""
+    refuse_sign_in()
+    return page(
+        "new-password.html",
+        form.status,
+        form=form,
+        token=(request.view_args or {})["token"],
+        shortest=parts().settings.password_min_length,
+    )
+
+
+@takes_form(
+    "/new-password/<token>",
+    Shown(link_page, passwords="new_password"),
+    admits="anybody",
+    limit="login",
+)
+def do_new_password(token: str) -> Response:
+    """Set a new password by a link."""
+    parts().accounts.recovery.by_link(token, sent("new_password"), deadline=deadline())
+    return go("sign_in", "password")
+
+
+# --- where to go ---------------------------------------------------------------
 
 
 def landing() -> str:
@@ -164,17 +229,13 @@ def local(address: str | None) -> str | None:
 
 def _log_in(name: str, password: str) -> None:
     """Begin a session and end the browser's previous one, which nobody could end later."""
-    tokens = parts().accounts.logins.login(
-        name,
-        password,
-        device=request.headers.get("User-Agent", ""),
-        deadline=deadline(),
-    )
+    logins, device = parts().accounts.logins, request.headers.get("User-Agent", "")
+    tokens = logins.login(name, password, device=device, deadline=deadline())
     before = browser_session.visitor()
-    browser_session.sign_in(tokens)
+    current().tokens = tokens
     if before is not None:
         with suppress(StoreUnavailable):
-            parts().accounts.logins.logout(before, deadline=deadline())
+            logins.logout(before, deadline=deadline())
 
 
 FRONT = "dibs_pages.home"
@@ -183,12 +244,5 @@ FRONT = "dibs_pages.home"
 @says(Route(admits="anybody", limit="rest"))
 def home() -> Response:
     """What this is, and where to begin."""
-    return page("home.html", docs=_docs(), asks=parts().settings.check == "open")
-
-
-def _docs() -> str | None:
-    """Where the API is described, in an app that says so."""
-    try:
-        return url_for("swagger_ui.show")
-    except BuildError:
-        return None
+    docs = address_of("swagger_ui.show")  # in an app that describes the API
+    return page("home.html", docs=docs, asks=parts().settings.check == "open")

@@ -1,4 +1,4 @@
-"""`/staff`: names by any spelling, what may be done about them, and how much is going on."""
+"""`/staff`: names and accounts, what may be done about them, and how much is going on."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from typing import Any
 from flask import Response, request, url_for
 
 from dibs.accounts.policy import STAFF
-from dibs.errors import DibsError, NameHasChanged, NotAllowed, OwnedAlready, UserNotFound
+from dibs.errors import DibsError, NameHasChanged, OwnedAlready, UserNotFound
 from dibs.store import NameRow
 from dibs.web.api.registration import suggesting
-from dibs.web.api.representations import user_id_of
+from dibs.web.api.representations import is_id, paged, user_id_of
 from dibs.web.http.current import deadline, parts
-from dibs.web.http.route import Route, says
 from dibs.web.pages import figures, phrases
-from dibs.web.pages.base import blueprint, go, page
-from dibs.web.pages.browser_session import signed_in
-from dibs.web.pages.forms import Form, redisplays
+from dibs.web.pages.account import is_same
+from dibs.web.pages.base import go, page
+from dibs.web.pages.forms import (
+    Form,
+    NotConfirmed,
+    Shown,
+    require_staff,
+    sent,
+    shows,
+    shows_form,
+    takes_form,
+)
 from dibs.web.pages.phrases import rest
 from dibs.web.pages.staff_search import ACTIONS, FREE, KINDS, STATES, look
 
@@ -24,6 +32,9 @@ STEPS = (20, 100, 500)
 """How much of a name's history is shown, at first and then."""
 
 MAX_REASON = 64
+
+PAGE = 50
+"""How many users or events are on a page."""
 
 
 class NoReason(DibsError):
@@ -33,25 +44,9 @@ class NoReason(DibsError):
     message = "Give a reason of 1 to 64 characters."
 
 
-class StaffOnly(NotAllowed):
-    """The reader is not staff."""
-
-    message = "This page is for staff only."
-
-
-def require_staff() -> None:
-    """See that the reader may read this.
-
-    Raises:
-        Unauthenticated: Nobody is logged in.
-        StaffOnly: The reader is not staff.
-    """
-    if signed_in().role != STAFF:
-        raise StaffOnly
-
-
+@shows_form("/staff", "staff", admits="staff")
 def staff_page(form: Form) -> Response:
-    """A name, if one is asked for; else the figures."""
+    """A name, if `?name=` asks for one; else the figures."""
     require_staff()
     name = request.values.get("name", "")
     shown = _of_name(name) if name else {"figures": figures.figures(), "reason": phrases.words}
@@ -80,60 +75,46 @@ def _of_name(name: str) -> dict[str, Any]:
     }
 
 
-@blueprint.get("/staff")
-@says(Route(admits="staff", limit="rest"))
-def staff() -> Response:
-    """Show it; `?name=` is the name that is looked for."""
-    return staff_page(Form())
+OF_NAME = Shown(staff_page, names="")
+RESERVED = Shown(staff_page, names="", others={NoReason: "reason"})
+TRANSFERRED = Shown(staff_page, names="instead", people="to", others={OwnedAlready: "to"})
 
 
-@blueprint.post("/staff/reserve")
-@says(Route(admits="staff", limit="rest", sent="form"))
-@redisplays(staff_page, names="", others={NoReason: "reason"})
+@takes_form("/staff/reserve", RESERVED, admits="staff")
 def do_reserve() -> Response:
     """Keep a name back."""
-    require_staff()
-    name, reason = _name(), request.form.get("reason", "").strip()
+    name, reason = sent("name"), sent("reason").strip()
     if not 1 <= len(reason) <= MAX_REASON or not reason.isprintable():
         raise NoReason
     parts().registry.reserve(name, reason=reason, deadline=deadline())
     return go("staff", "reserved", name=name)
 
 
-@blueprint.post("/staff/unreserve")
-@says(Route(admits="staff", limit="rest", sent="form"))
-@redisplays(staff_page, names="")
+@takes_form("/staff/unreserve", OF_NAME, admits="staff")
 def do_unreserve() -> Response:
     """Let anybody register it again."""
-    require_staff()
-    name = _name()
+    name = sent("name")
     _refuse_unseen(name)
     if not parts().registry.unreserve(name, deadline=deadline()):
         raise NameHasChanged
     return go("staff", "unreserved", name=name)
 
 
-@blueprint.post("/staff/assign")
-@says(Route(admits="staff", limit="rest", sent="form"))
-@redisplays(staff_page, names="", people="user")
+@takes_form("/staff/assign", Shown(staff_page, names="", people="user"), admits="staff")
 def do_assign() -> Response:
     """Give a user this name instead of theirs."""
-    require_staff()
-    name = _name()
+    name = sent("name")
     _refuse_unseen(name)
-    user_id = user_id_of(request.form.get("user", ""))
+    user_id = user_id_of(sent("user"))
     with suggesting(name):
         parts().renames.rename(name, user_id=user_id, by_staff=True, deadline=deadline())
     return go("staff", "assigned", name=name)
 
 
-@blueprint.post("/staff/transfer")
-@says(Route(admits="staff", limit="rest", sent="form"))
-@redisplays(staff_page, names="instead", people="to", others={OwnedAlready: "to"})
+@takes_form("/staff/transfer", TRANSFERRED, admits="staff")
 def do_transfer() -> Response:
     """Pass a user's name on; both have one at any moment."""
-    require_staff()
-    name, to, instead = _name(), request.form.get("to", ""), request.form.get("instead", "")
+    name, to, instead = sent("name"), sent("to"), sent("instead")
     _refuse_unseen(name)
     if not to:
         raise UserNotFound
@@ -144,39 +125,127 @@ def do_transfer() -> Response:
     return go("staff", "transferred", name=name)
 
 
-@blueprint.post("/staff/free")
-@says(Route(admits="staff", limit="rest", sent="form"))
-@redisplays(staff_page, names="")
+@takes_form("/staff/free", OF_NAME, admits="staff")
 def do_free() -> Response:
     """End a hold or a quarantine, if it is still the one that staff saw."""
-    require_staff()
-    name = _name()
+    name = sent("name")
     row = parts().registry.row_of(name, deadline=deadline())
-    rests = row is not None and row.state in ("held", "quarantined") and not row.free
-    if row is None or not rests or not is_as_seen(row):
+    if row is None or row.free or row.version != _version():
+        raise NameHasChanged
+    if row.state not in ("held", "quarantined"):
         raise NameHasChanged
     if not parts().coherence.end(row, deadline=deadline()):
         raise NameHasChanged
     return go("staff", "freed", name=name)
 
 
+# --- accounts ------------------------------------------------------------------
+
+
+def _after() -> str | None:
+    """The id that the page before ended with."""
+    after = request.args.get("after", "")
+    return after if is_id(after) else None
+
+
+@shows("/staff/users", admits="staff")
+def staff_users() -> Response:
+    """All users, or those whose names begin with `?name=`."""
+    name = request.args.get("name", "")
+    found = parts().accounts.staff.find(name, after=_after(), limit=PAGE + 1, deadline=deadline())
+    users, after = paged(found, PAGE)
+    return page(
+        "staff-users.html",
+        users=users,
+        asked=name,
+        after=after,
+        moment=figures.moment,
+        here=url_for("dibs_pages.staff_users"),
+    )
+
+
+@shows("/staff/log", admits="staff")
+def staff_log() -> Response:
+    """What was done to accounts, the newest first."""
+    find = parts().accounts.recovery.ways.events
+    events, after = paged(find(after=_after(), limit=PAGE + 1, deadline=deadline()), PAGE)
+    ids = {one.user_id for one in events} | {one.actor for one in events if one.actor}
+    return page(
+        "staff-log.html",
+        events=events,
+        people=parts().history.names_now([*ids], deadline=deadline()),
+        kinds=KINDS,
+        after=after,
+        moment=figures.moment,
+        here=url_for("dibs_pages.staff_log"),
+    )
+
+
+@takes_form("/staff/link", OF_NAME, admits="staff")
+def do_make_link() -> Response:
+    """Make a recovery link for a user, and show it, this once."""
+    user_id, row = seen_user()
+    token = parts().accounts.recovery.make_link(user_id, deadline=deadline())
+    link = url_for("dibs_pages.new_password", token=token, _external=True)
+    return page("recovery-link.html", name=row.display, link=link)
+
+
+@takes_form("/staff/disable", OF_NAME, admits="staff")
+def do_disable() -> Response:
+    """Keep a user out, or let them in again."""
+    user_id, row = seen_user()
+    disabled = sent("disabled") == "yes"
+    parts().accounts.staff.set_disabled(user_id, disabled=disabled, deadline=deadline())
+    return go("staff", "user_disabled" if disabled else "user_enabled", name=row.display)
+
+
+@takes_form("/staff/role", OF_NAME, admits="staff")
+def do_set_role() -> Response:
+    """Give a user the staff role, or take it away."""
+    user_id, row = seen_user()
+    role = STAFF if sent("role") == STAFF else None
+    parts().accounts.staff.set_role(user_id, role, deadline=deadline())
+    return go("staff", "role_given" if role else "role_taken", name=row.display)
+
+
+@takes_form("/staff/rename", staff_page, admits="staff")
+def do_rename_user() -> Response:
+    """Give a user another name, which may be a reserved one."""
+    user_id, _ = seen_user()
+    name = sent("username")
+    with suggesting(name):
+        renamed = parts().renames.rename(name, user_id=user_id, by_staff=True, deadline=deadline())
+    return go("staff", "user_renamed", name=renamed.became)
+
+
+@takes_form("/staff/sign-out", OF_NAME, admits="staff")
+def do_sign_out_user() -> Response:
+    """End all of a user's sessions."""
+    user_id, row = seen_user()
+    parts().accounts.staff.sign_out(user_id, deadline=deadline())
+    return go("staff", "user_signed_out", name=row.display)
+
+
+@takes_form("/staff/delete", Shown(staff_page, names="confirm"), admits="staff")
+def do_delete_user() -> Response:
+    """Delete a user, if their name was typed."""
+    user_id, row = seen_user()
+    if not is_same(sent("confirm"), row.display):
+        raise NotConfirmed
+    parts().accounts.staff.delete(user_id, deadline=deadline())
+    return go("staff", "user_deleted", name=row.display)
+
+
 def seen_user() -> tuple[str, NameRow]:
     """The id and the row of the user whom the form is about, if they still have that name.
 
     Raises:
-        StaffOnly: The reader is not staff.
         NameHasChanged: Somebody else has it by now, or they have another one.
     """
-    require_staff()
-    row = parts().registry.row_of(_name(), deadline=deadline())
-    if row is None or row.state != "owned" or row.owner_kind != "user" or not is_as_seen(row):
+    row = parts().registry.row_of(sent("name"), deadline=deadline())
+    if row is None or (row.state, row.owner_kind, row.version) != ("owned", "user", _version()):
         raise NameHasChanged
     return str(row.owner), row
-
-
-def is_as_seen(row: NameRow) -> bool:
-    """Whether the form that was sent was made of this row as it is now."""
-    return row.version == _version()
 
 
 def _version() -> int:
@@ -185,15 +254,7 @@ def _version() -> int:
 
 
 def _refuse_unseen(name: str) -> None:
-    """See that the name is still as staff saw it.
-
-    Raises:
-        NameHasChanged: It is not.
-    """
+    """See that the name is still as staff saw it; `NameHasChanged` if it is not."""
     row = parts().registry.row_of(name, deadline=deadline())
     if (0 if row is None or row.free else row.version) != _version():
         raise NameHasChanged
-
-
-def _name() -> str:
-    return request.form.get("name", "")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dibs.accounts.profile import Account
 from dibs.errors import InvalidName, NameTaken
 from dibs.names import Username
 from dibs.names.suggest import near_keys
-from dibs.store import NameRow, UserRow
-from dibs.store.accounts.recoveries import Event, EventKind
+from dibs.store import NameRow
+from dibs.store.accounts.recoveries import EventKind
 from dibs.store.names.history import PastChange
 from dibs.web.http.current import deadline, parts
 from dibs.web.i18n import say
@@ -62,27 +63,6 @@ MESSAGES = (FREE, *STATES.values(), *ACTIONS.values(), *KINDS.values())
 NEAR = 20
 """How many neighbours are shown."""
 
-EVENTS = 20
-"""How many of an account's events are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What there is to the user who has a name.
-
-    Attributes:
-        sessions: How many go on.
-        codes: How many recovery codes are left.
-        teams: Their names.
-        events: What was done to the account, the newest first.
-    """
-
-    user: UserRow
-    sessions: int
-    codes: int
-    teams: Sequence[str]
-    events: Sequence[Event]
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -99,7 +79,7 @@ class Found:
         more: Whether there is more of that.
         people: What users are called now, by id.
         disabled: When users were disabled, by id; only of those who are.
-        account: That of the user who has the name.
+        account: That of the user who has the name; None of one of a host app.
     """
 
     asked: str
@@ -121,15 +101,7 @@ class Found:
 
 
 def look(name: str, *, limit: int) -> Found:
-    """Find a name, in any spelling.
-
-    Args:
-        name: As typed.
-        limit: Of what happened, at most so much.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """Find a name, in any spelling, and at most so much of what happened."""
     try:
         username = parts().parser.typed(name)
     except InvalidName as error:
@@ -142,7 +114,9 @@ def look(name: str, *, limit: int) -> Found:
         return Found(name, rules)
     near = sorted(rows.values(), key=lambda one: (len(one.canonical), one.canonical))[:NEAR]
     past = parts().history.of_name(username, limit=limit + 1, deadline=deadline())
-    account = _account(row) if row else None
+    account = None
+    if row and row.state == "owned" and row.owner_kind == "user" and row.owner:
+        account = parts().accounts.staff.account(row.owner, deadline=deadline())
     users = _users([*near, row] if row else near, past[:limit])
     users += [one.actor for one in account.events if one.actor] if account else []
     return Found(
@@ -155,7 +129,7 @@ def look(name: str, *, limit: int) -> Found:
         past=past[:limit],
         more=len(past) > limit,
         people=parts().history.names_now(users, deadline=deadline()),
-        disabled=parts().accounts.profiles.disabled(users, deadline=deadline()),
+        disabled=parts().accounts.users.disabled(users, deadline=deadline()),
     )
 
 
@@ -174,23 +148,6 @@ def _against(name: str) -> tuple[list[str], str]:
     except NameTaken as error:
         return [say(error.message)], ""
     return [], ""
-
-
-def _account(row: NameRow) -> Account | None:
-    """That of the user who has this name."""
-    if row.state != "owned" or row.owner_kind != "user" or row.owner is None:
-        return None
-    accounts, ends, namespace = parts().accounts, deadline(), parts().settings.namespace
-    user = parts().store.user(row.owner, namespace=namespace, deadline=ends)
-    if user is None:  # that of a host app
-        return None
-    return Account(
-        user,
-        accounts.logins.counts([user.id], deadline=ends).get(user.id, 0),
-        accounts.recovery.codes_left(user.id, deadline=ends),
-        [one.name for one in accounts.teams.of([user.id], deadline=ends).get(user.id, ())],
-        accounts.staff.events(user.id, limit=EVENTS, deadline=ends),
-    )
 
 
 def _rows(username: Username) -> dict[str, NameRow]:
