@@ -8,14 +8,7 @@ from dibs.names import Parser
 from dibs.registry.availability import Asking
 from dibs.registry.coherence import Coherence
 from dibs.registry.refusals import refusal, won
-from dibs.store import (
-    DEFAULT_NAMESPACE,
-    STAFF,
-    Claim,
-    Deadline,
-    NameRow,
-    NameStore,
-)
+from dibs.store import DEFAULT_NAMESPACE, STAFF, Claim, Deadline, NameRow, NameStore
 from dibs.store.names.quarantine import Quarantine
 from dibs.strategies import Strategy
 

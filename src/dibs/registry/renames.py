@@ -89,10 +89,7 @@ class Renames:
             OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         username = self._registry.admit(
-            name,
-            deadline=deadline,
-            own=lambda: self._own(user_id, deadline),
-            by_staff=by_staff,
+            name, deadline=deadline, own=lambda: self._own(user_id, deadline), by_staff=by_staff
         )
         held = HoldToken.redeemed(hold, username) if hold else ""
         claim = self._wanted(username, user_id, by_staff=by_staff, hold=held)
@@ -132,13 +129,7 @@ class Renames:
         return rows[0]
 
     def transfer(
-        self,
-        name: str,
-        *,
-        to: str,
-        instead: str,
-        version: int | None = None,
-        deadline: Deadline,
+        self, name: str, *, to: str, instead: str, version: int | None = None, deadline: Deadline
     ) -> None:
         """Pass a user's name on to another user; both have a name at any moment.
 

@@ -73,8 +73,7 @@ def count(url: str, namespace: str) -> int:
     sql = "SELECT COUNT(*) FROM dibs_names WHERE namespace = :namespace AND state = 'owned'"
     with _transactions(url) as transactions:
         rows = transactions.read(
-            lambda run: run.rows(sql, {"namespace": namespace}),
-            deadline=Deadline.after(PATIENCE_S),
+            lambda run: run.rows(sql, {"namespace": namespace}), deadline=Deadline.after(PATIENCE_S)
         )
     return int(rows[0][0])
 

@@ -40,10 +40,7 @@ _one_at_a_time = threading.Lock()
 
 
 def verify(
-    connection: Connection,
-    parser: Parser | None = DEFAULT_PARSER,
-    *,
-    tables: Tables = ALL_TABLES,
+    connection: Connection, parser: Parser | None = DEFAULT_PARSER, *, tables: Tables = ALL_TABLES
 ) -> None:
     """See that tables, constraint, collation, migrations and rules version are right.
 

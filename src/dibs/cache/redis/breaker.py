@@ -16,12 +16,7 @@ from itertools import islice
 from math import inf
 from typing import Any, TypeVar
 
-from redis.exceptions import (
-    InvalidResponse,
-    MaxConnectionsError,
-    NoScriptError,
-    OutOfMemoryError,
-)
+from redis.exceptions import InvalidResponse, MaxConnectionsError, NoScriptError, OutOfMemoryError
 
 from dibs.cache.redis.address import REPLY_SECONDS, Address, Client
 from dibs.context import CacheTime, Deadline, Turns, turns
@@ -98,13 +93,7 @@ class RedisBreaker:
             after `nudge`; what it raises keeps the link cut.
     """
 
-    def __init__(
-        self,
-        address: Address,
-        *,
-        connections: int,
-        counters: Counters,
-    ) -> None:
+    def __init__(self, address: Address, *, connections: int, counters: Counters) -> None:
         self.shown = address.shown
         self._address = address
         self._connections = connections

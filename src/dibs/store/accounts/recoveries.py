@@ -86,13 +86,7 @@ class Recoveries:
         self._clock = transactions.dialect.clock
 
     def put(
-        self,
-        user_id: str,
-        kind: Kind,
-        hashes: Sequence[str],
-        *,
-        ms: int | None,
-        deadline: Deadline,
+        self, user_id: str, kind: Kind, hashes: Sequence[str], *, ms: int | None, deadline: Deadline
     ) -> bool:
         """Give a user these, in place of those of the kind they had; say whether there is one.
 

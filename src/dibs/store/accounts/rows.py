@@ -21,13 +21,7 @@ HAS_NAME = """EXISTS (
 )"""
 
 
-def change_user(
-    run: Run,
-    user_id: str,
-    what: str,
-    where: str = "1 = 1",
-    **params: object,
-) -> bool:
+def change_user(run: Run, user_id: str, what: str, where: str = "1 = 1", **params: object) -> bool:
     """Change a user's row, which is made if there is none, and lock it.
 
     Args:

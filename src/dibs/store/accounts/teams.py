@@ -260,12 +260,7 @@ class Teams:
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
     def delete(
-        self,
-        team_id: str,
-        *,
-        by: str | None,
-        quarantine: int | None = 0,
-        deadline: Deadline,
+        self, team_id: str, *, by: str | None, quarantine: int | None = 0, deadline: Deadline
     ) -> bool:
         """Delete a team and its memberships, release its names; say whether it was there.
 

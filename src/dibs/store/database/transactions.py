@@ -456,13 +456,7 @@ class Transactions:
         is_theirs = isinstance(error, (dbapi_error, DBAPIError))
         return self.dialect.classify(error) if is_theirs else Kind.OTHER
 
-    def _persist(
-        self,
-        attempt: Callable[[], T],
-        deadline: Deadline,
-        *,
-        insist: bool = True,
-    ) -> T:
+    def _persist(self, attempt: Callable[[], T], deadline: Deadline, *, insist: bool = True) -> T:
         if (others := turns()) is not None:  # for whom this thread is not to wait
             mine = partial(self._persist, attempt, deadline, insist=insist)
             return others.elsewhere(mine, deadline=deadline)

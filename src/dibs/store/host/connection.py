@@ -279,11 +279,7 @@ def plain_session(session: AnySession) -> Session:
 
 
 def set_up(
-    connection: Connection,
-    table: NameTable,
-    *,
-    tables: Tables = NAME_TABLES,
-    writes: bool = True,
+    connection: Connection, table: NameTable, *, tables: Tables = NAME_TABLES, writes: bool = True
 ) -> None:
     """See that the database is as dibs needs it, and put in the row that migrations do not write.
 

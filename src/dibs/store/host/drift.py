@@ -247,10 +247,7 @@ def _owned(run: Run, kind: str, owners: Sequence[str]) -> Mapping[str, list[Name
 
 
 def _claim(
-    session: Session,
-    wanted: Sequence[Claim],
-    theirs: Mapping[str, list[NameRow]],
-    drift: Drift,
+    session: Session, wanted: Sequence[Claim], theirs: Mapping[str, list[NameRow]], drift: Drift
 ) -> None:
     """Claim these names, one by one where their owner gives up another one for it."""
     connection = session.connection()

@@ -13,13 +13,7 @@ from dibs.context import Budget, Deadline
 from dibs.errors import StoreUnavailable
 from dibs.store.database.dialects import Run
 from dibs.store.database.transactions import AttemptRun, OutOfTime, Restart, Transactions, no_memory
-from dibs.store.host.connection import (
-    HOST_UPGRADE,
-    HostRun,
-    NameTable,
-    refuse_translated,
-    set_up,
-)
+from dibs.store.host.connection import HOST_UPGRADE, HostRun, NameTable, refuse_translated, set_up
 from dibs.store.models import Tables
 from dibs.store.names.store import NameStore
 

@@ -116,12 +116,7 @@ def _load(run: HostRun, kind: str, entries: Iterable[Entry], now: int) -> None:
         run.dialect.load(run.connection, "dibs_names", COLUMNS, rows)
 
 
-def _adopt_others(
-    run: Run,
-    kind: str,
-    entries: Sequence[Entry],
-    adopted: Adopted,
-) -> None:
+def _adopt_others(run: Run, kind: str, entries: Sequence[Entry], adopted: Adopted) -> None:
     """Those whose name's row is there: nobody's by now, or one that others have too."""
     rows = rows_at(run, {one.place for one in entries})
     steps: list[Step] = []

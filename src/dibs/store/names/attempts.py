@@ -21,13 +21,7 @@ from dibs.store.database.dialects.base import plain
 from dibs.store.database.outage import HEARSAY
 from dibs.store.database.transactions import Restart, Transactions
 from dibs.store.models import ALL_TABLES, Tables
-from dibs.store.names.claims import (
-    claim_at_once,
-    claim_many_at_once,
-    decide,
-    is_alone,
-    place,
-)
+from dibs.store.names.claims import claim_at_once, claim_many_at_once, decide, is_alone, place
 from dibs.store.names.companions import resolved
 from dibs.store.names.group_commit import GroupCommit
 from dibs.store.names.reading import read, tell_followed
@@ -185,12 +179,7 @@ class Attempts:
             return found or None
 
         return self.transactions.write(
-            send,
-            at_once=send,
-            changed=bool,
-            recall=recall,
-            deadline=deadline,
-            insist=False,
+            send, at_once=send, changed=bool, recall=recall, deadline=deadline, insist=False
         )
 
     def _lost(self, claims: Sequence[Claim], deadline: Deadline) -> dict[str, Outcome]:

@@ -20,11 +20,7 @@ TAKE_OVER_ROUNDS = 5
 
 
 def decide(
-    run: Run,
-    claims: Sequence[Claim],
-    *,
-    patient: bool = True,
-    was: Mapping[str, str] | None = None,
+    run: Run, claims: Sequence[Claim], *, patient: bool = True, was: Mapping[str, str] | None = None
 ) -> list[Outcome]:
     """Insert what is new, take over what is free, and say who has the rest.
 

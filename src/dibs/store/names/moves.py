@@ -88,12 +88,7 @@ class Moved(NamedTuple):
 
 
 def apply_moves(
-    run: Run,
-    moves: Sequence[Move],
-    rest: Quarantine,
-    *,
-    joins: bool = False,
-    lock: bool = False,
+    run: Run, moves: Sequence[Move], rest: Quarantine, *, joins: bool = False, lock: bool = False
 ) -> Moved:
     """Claim what is gained, then end what is given up.
 

@@ -46,12 +46,7 @@ class EndedName:
 
 
 def end_row(
-    run: Run,
-    row: NameRow,
-    rest: Quarantine = FREE,
-    *,
-    action: Action,
-    became: str | None = None,
+    run: Run, row: NameRow, rest: Quarantine = FREE, *, action: Action, became: str | None = None
 ) -> EndedName:
     """End what this row is.
 
@@ -124,10 +119,7 @@ def release_where(
 
 
 def release_for_good(
-    run: Run,
-    where: str,
-    params: Mapping[str, object],
-    lasts: int | None,
+    run: Run, where: str, params: Mapping[str, object], lasts: int | None
 ) -> list[NameRow]:
     """Release every name of an owner who is about to be deleted, and forget those they had.
 

@@ -227,12 +227,7 @@ def _pass_on(run: Run, row: NameRow, owner: str) -> NameRow:
         f" updated_at = {run.dialect.clock}"
         " WHERE namespace = :namespace AND name_key = :key AND version = :version"
     )
-    params = {
-        "owner": owner,
-        "namespace": row.namespace,
-        "key": row.key,
-        "version": row.version,
-    }
+    params = {"owner": owner, "namespace": row.namespace, "key": row.key, "version": row.version}
     if run.change(sql, params) != 1:
         raise RowVanished(row.key)
     return replace(row, owner=owner, claim_token=None, version=row.version + 1, first=None)

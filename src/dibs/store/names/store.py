@@ -48,11 +48,7 @@ TRIAL = f"""
     VALUES {", ".join(f"(0, 0, 0, :namespace, :key{i}, :display, 'x')" for i in range(TRIAL_ROWS))}
 """
 
-ENDS: dict[State, Action] = {
-    "held": "unheld",
-    "reserved": "unreserved",
-    "quarantined": "released",
-}
+ENDS: dict[State, Action] = {"held": "unheld", "reserved": "unreserved", "quarantined": "released"}
 
 
 # A user's name is their only owned row; one name a user is what registration makes. Which of
@@ -152,10 +148,7 @@ class NameStore(Attempts):
             return True
 
         return self.transactions.write(
-            work,
-            changed=bool,
-            recall=lambda run: written(run, sent) or None,
-            deadline=deadline,
+            work, changed=bool, recall=lambda run: written(run, sent) or None, deadline=deadline
         )
 
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
@@ -203,10 +196,7 @@ class NameStore(Attempts):
             return Won(row) if row is not None and row.won_by(claim.token) else None
 
         return self.transactions.write(
-            work,
-            changed=lambda outcome: isinstance(outcome, Won),
-            recall=recall,
-            deadline=deadline,
+            work, changed=lambda outcome: isinstance(outcome, Won), recall=recall, deadline=deadline
         )
 
     def names_of(
