@@ -22,7 +22,6 @@ class Entry:
     """A committed row whose name could not be had when it was read.
 
     Attributes:
-        key: The name's key within its namespace.
         canonical: Tells a taken name from a look-alike.
         state: Why the name cannot be had.
         version: Of the row; a cache never goes back to an older one.

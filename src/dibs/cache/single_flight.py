@@ -34,8 +34,6 @@ class Flights(Generic[Answer]):
         """The answer to a question: somebody's who is asking it, or what `work` says.
 
         Args:
-            question: Equal ones have equal answers.
-            work: Finds the answer.
             patience: Seconds to wait for somebody else's; then `work` is done after all.
 
         Raises:

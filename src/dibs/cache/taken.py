@@ -85,9 +85,7 @@ class TakenNames:
     """What a strategy asks and tells.
 
     Args:
-        shared: The cache that all processes share, if there is one.
         counters: Gets `cache_hit` and `cache_miss`, each by name.
-        memory: The process's own.
     """
 
     def __init__(

@@ -26,12 +26,6 @@ SUGGESTIONS = 5
 class Asking:
     """Names of one namespace, as they are asked about.
 
-    Args:
-        store: Where they are.
-        strategy: What is asked before the store.
-        parser: Which names there can be, and which are one.
-        namespace: Names are unique within one.
-
     Attributes:
         parser: Reads names by the rules alone: whose they are, it does not ask.
     """
@@ -70,8 +64,6 @@ class Asking:
         """Parse what somebody wants to be called; of mixed scripts, the database is asked too.
 
         Args:
-            raw: As typed.
-            deadline: When the caller stops waiting.
             own: Gives the names that are theirs already, or may be again.
             by_staff: Whether it is given to them, and may be a built-in reserved name.
 
@@ -112,11 +104,7 @@ class Asking:
         return free[:SUGGESTIONS]
 
     def check(self, username: Username, *, deadline: Deadline) -> NameTaken | None:
-        """Why the name cannot be had now, or None: advice, never a promise.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Why the name cannot be had now, or None: advice, never a promise."""
         found = self._strategy.check([username.key], namespace=self.namespace, deadline=deadline)
         row = found.get(username.key)
         return None if row is None or row.free else refusal(row, username.canonical)
@@ -127,12 +115,7 @@ class Asking:
         """The canonical form of each name, and why it cannot be had now, with one look for all.
 
         Args:
-            names: In any order; some may be one name, and some none at all.
             rules_only: Whether nobody is asked who has them.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
         """
         asked = [self.parser.asked(name) for name in names]
         keys = [] if rules_only else [one.username.key for one in asked if one.username]
@@ -146,7 +129,6 @@ class Asking:
 
         Raises:
             InvalidName: There can be no such name.
-            StoreUnavailable: The database cannot answer.
         """
         row = self.row_of(raw, deadline=deadline)
         return row if row is not None and row.state == "owned" else None
@@ -156,7 +138,6 @@ class Asking:
 
         Raises:
             InvalidName: There can be no such name.
-            StoreUnavailable: The database cannot answer.
         """
         username = self.parser.existing(raw)
         find = partial(self._store.find, namespace=self.namespace, deadline=deadline)

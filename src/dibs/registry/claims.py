@@ -17,11 +17,6 @@ class Registry(Asking):
     """Names of one namespace, unclaimed until somebody does.
 
     Args:
-        store: Says yes.
-        strategy: What happens before that.
-        parser: Which names there can be, and which are one.
-        coherence: Frees names.
-        namespace: Names are unique within one.
         quarantine: Milliseconds for which a released name is nobody else's; None for ever.
     """
 
@@ -48,14 +43,12 @@ class Registry(Asking):
             claim: The wish as it will be inserted; whatever is costly may still be missing.
             costly: Whether a password hash comes next, which a taken name must not cost.
             repeatable: Whether this may be the repetition of a request that won.
-            deadline: When the caller stops waiting.
 
         Returns:
             The row of this same request's earlier success, if there was one.
 
         Raises:
             NameTaken: Somebody has the name; the subclass says how.
-            StoreUnavailable: The database cannot answer.
         """
         row = self._strategy.holder(
             claim.username.key,
@@ -81,8 +74,6 @@ class Registry(Asking):
 
         Raises:
             NameTaken: Somebody has the name; the subclass says how.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was stored is not known.
         """
         return won(self._strategy.claim(claim, deadline=deadline), claim)
 
@@ -90,14 +81,11 @@ class Registry(Asking):
         """Keep a name back, for staff to give away.
 
         Args:
-            raw: The name.
             reason: Why; at most 64 characters.
-            deadline: When the caller stops waiting.
 
         Raises:
             InvalidName: The name breaks a rule, or nobody may have it anyway.
             NameTaken: Somebody has the name, or it is reserved already.
-            StoreUnavailable: Nothing was changed.
         """
         username = self.admit(raw, deadline=deadline)
         token = secrets.token_hex(16)
@@ -109,7 +97,6 @@ class Registry(Asking):
 
         Raises:
             InvalidName: There can be no such name.
-            StoreUnavailable: It is not known to be free; asking again is safe.
         """
         key = self.parser.existing(raw).key
         while True:
@@ -124,7 +111,6 @@ class Registry(Asking):
 
         Raises:
             InvalidName: There can be no such name.
-            StoreUnavailable: It is not known to be released; asking again is safe.
         """
         row = self.holder(raw, deadline=deadline)
         while row is not None and row.owner == owner:

@@ -30,12 +30,10 @@ def invalidate(
 
 
 class Coherence:
-    """Changes names in the store, after telling the caches.
+    """Changes names in the store, after telling the caches; raises what `NameStore` does.
 
     Args:
-        store: Where the names are.
         cache: Whatever the strategy: other processes may have another one.
-        filter_: Learns of new names.
     """
 
     def __init__(
@@ -46,11 +44,7 @@ class Coherence:
         self._filter = filter_ or NoFilter()
 
     def release(self, row: NameRow, *, rest: Quarantine, deadline: Deadline) -> bool:
-        """Release an owned name; say whether its row was still as it was read.
-
-        Raises:
-            StoreUnavailable: It is not known to be released; asking again is safe.
-        """
+        """Release an owned name; say whether its row was still as it was read."""
         self._invalidate(row, deadline=deadline)
         return self._store.release(
             row.key,
@@ -62,11 +56,7 @@ class Coherence:
         )
 
     def end(self, row: NameRow, *, deadline: Deadline) -> bool:
-        """End a hold, a quarantine or a reservation; say whether the row was still as it was read.
-
-        Raises:
-            StoreUnavailable: It is not known to be free; asking again is safe.
-        """
+        """The same of a hold, a quarantine or a reservation."""
         self._invalidate(row, deadline=deadline)
         return self._store.free(
             row.key,
@@ -88,11 +78,7 @@ class Coherence:
         return lost or self._store.transfer(wish, deadline=deadline)
 
     def prepare_deletion(self, owner_kind: str, owner: str, *, deadline: Deadline) -> None:
-        """For an owner who is about to be deleted, with all their names.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """For an owner who is about to be deleted, with all their names."""
         rows = self._store.names_of(owner_kind, owner, deadline=deadline)
         self._invalidate(*rows, deadline=deadline)
 

@@ -28,7 +28,6 @@ class HoldToken:
     """What whoever holds a name shows for it.
 
     Attributes:
-        key: Of the name.
         proof: Known to nobody else; the database has only its hash.
     """
 
@@ -82,8 +81,6 @@ class Held:
     """A name that is held.
 
     Attributes:
-        token: Makes the hold a registration, or ends it.
-        username: The name as it was asked for.
         expires_at: When it ends, in milliseconds of the database's clock since 1970.
         seconds: How long it lasts from now on.
     """
@@ -95,14 +92,9 @@ class Held:
 
 
 class Holds:
-    """Holds names of one namespace.
+    """Holds names of one namespace; raises what `NameStore` does.
 
     Args:
-        registry: Where names are claimed.
-        store: Where they are.
-        coherence: Ends holds early.
-        secret: Gives the service's secret.
-        seconds: How long a hold lasts.
         most: How many of them one source may have at a time.
     """
 
@@ -135,17 +127,14 @@ class Holds:
         """Keep a name back for whoever gets the token.
 
         Args:
-            name: As typed.
             source: Where the request comes from; only a hash of it is stored.
             request: What makes this request this one; see `Registration.register`.
             repeatable: Whether it may have been sent before.
-            deadline: When the caller stops waiting.
 
         Raises:
             InvalidName: The name breaks a rule.
             NameTaken: Somebody has the name, or holds it.
             TooManyHolds: This source holds as many as it may.
-            StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
         username = self._registry.admit(name, deadline=deadline)
@@ -173,7 +162,6 @@ class Holds:
 
         Raises:
             HoldNotFound: There is none with this token.
-            StoreUnavailable: It is not known to be ended; asking again is safe.
         """
         token = HoldToken.read(text)
         row = self.find(token, deadline=deadline)
@@ -181,11 +169,7 @@ class Holds:
             raise HoldNotFound
 
     def find(self, token: HoldToken, *, deadline: Deadline) -> NameRow | None:
-        """The row of this hold, while it lasts.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The row of this hold, while it lasts."""
         namespace = self._registry.namespace
         rows = self._store.find([token.key], namespace=namespace, deadline=deadline)
         row = rows.get(token.key)

@@ -45,10 +45,8 @@ def verify(
     """See that tables, constraint, collation, migrations and rules version are right.
 
     Args:
-        connection: To the database.
         parser: What reads names; from now on by the rules that the database says. None where
             it says nothing yet.
-        tables: Those that are needed.
 
     Raises:
         SchemaError: They are not; the message names the command that mends it.
@@ -63,10 +61,6 @@ def verify(
 
 def require_file(url: str | URL, mending: str = f"run `{UPGRADE}`") -> None:
     """See that a database that is a file has it: to look for tables in there would make one.
-
-    Args:
-        url: The database's address.
-        mending: What makes it.
 
     Raises:
         SchemaError: It has none.

@@ -33,11 +33,6 @@ class FilterKey:
     The secret makes positions that nobody can guess: names that the filter takes for others
     cannot be chosen. It also makes a filter of another database unreadable here.
 
-    Args:
-        secret: Of the database; any text.
-        namespace: Whose names they are.
-        rules: Version of the rules by which names become keys.
-
     Attributes:
         place: A key's position, the same in every process and on every machine.
     """
@@ -75,11 +70,8 @@ class BloomFilter:
     Keys are only ever added: rows are kept, and a freed name is one that is asked about.
 
     Args:
-        recipe: How keys are placed.
         capacity: How many names it takes at `FALSE_POSITIVES`.
         as_of: The database's clock before the first of them was read, in milliseconds.
-        count: How many there are.
-        bloom: The bits, if there are any.
     """
 
     # Python holds its lock for as long as a call into the library lasts, as long as that calls

@@ -43,14 +43,8 @@ class Build:
     A step that fails is taken again by the next call.
 
     Args:
-        feed: Gives the names.
-        recipe: How they are placed.
         as_of: The database's clock before this began: who follows it from there,
             minus the overlap, misses none that came meanwhile.
-        page: How many names are read at once.
-
-    Attributes:
-        total: How many there were; known once they are counted.
     """
 
     def __init__(self, feed: Feed, recipe: FilterKey, *, as_of: int, page: int = PAGE) -> None:

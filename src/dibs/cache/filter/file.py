@@ -23,7 +23,6 @@ class FilterFile:
 
     Args:
         folder: DIBS_HOME; made when it is first written to.
-        namespace: Whose names the file holds.
     """
 
     def __init__(self, folder: Path, namespace: str) -> None:

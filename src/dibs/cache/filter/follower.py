@@ -49,7 +49,6 @@ class SyncedFilter:
     between them read again is no more than the few seconds that our own transactions may take.
 
     Args:
-        known: The filter.
         near: Seconds that a transaction of ours may take.
     """
 
@@ -69,8 +68,6 @@ class SyncedFilter:
         """Read what is new.
 
         Args:
-            feed: Gives the names.
-            clock: The database's clock, read before.
             asked: When it was asked for that, in seconds of `time.monotonic()`.
 
         Raises:
@@ -114,12 +111,8 @@ class Follower:
     """A `NameFilter` with a thread of its own, in each process that asks it something.
 
     Args:
-        feed: Gives the names.
-        recipe: Makes the recipe of a database's secret.
-        shelf: Where filters are kept.
         namespace: The one whose names these are; of others nothing is known.
         counters: Gets `filter_free`, `filter_maybe` and `filter_behind`, each by name.
-        near: Seconds that a transaction of ours may take.
     """
 
     def __init__(

@@ -62,7 +62,6 @@ class Question:
 
     Attributes:
         fits: Whether something can be the reply to one of them at all.
-        caches: What the request has left.
     """
 
     commands: Sequence[Command]
@@ -84,7 +83,6 @@ class RedisBreaker:
     in time. A reply that comes in many late packets is broken off by the thread.
 
     Args:
-        address: Where it is.
         connections: How many requests may ask at once.
         counters: Gets `redis_call`, `redis_error` and `redis_skipped`.
 
@@ -121,7 +119,6 @@ class RedisBreaker:
         """What `work` returns, within the time that this request has left for caches.
 
         Args:
-            work: Sends one command, or a few in one go.
             caches: Is made shorter by what this took.
 
         Raises:
@@ -166,8 +163,6 @@ class RedisBreaker:
 
         Args:
             commands: A script is called by its SHA-1, and sent whole if Redis has lost it.
-            fits: Whether something can be the reply to one of them at all.
-            caches: Is made shorter by what this took.
 
         Raises:
             NotAsked: Nothing was sent.

@@ -36,9 +36,7 @@ class RedisCounts:
     of it: a plain hash of an IPv4 address is undone by trying all of them.
 
     Args:
-        link: The way to Redis.
         secret: Gives the secret of the database; may raise `StoreError`.
-        namespace: Counts of another one are others.
     """
 
     def __init__(

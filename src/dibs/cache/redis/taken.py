@@ -36,9 +36,6 @@ class Sealer:
     So two services with one Redis keep out of each other's names; and a value that was written
     by hand, cut short, or sent in reply to another question is a miss and not somebody's name.
     BLAKE2b with a key is a MAC (RFC 7693).
-
-    Args:
-        secret: Of the database; any text.
     """
 
     def __init__(self, secret: str) -> None:
@@ -114,7 +111,6 @@ class RedisCache:
     """A `TakenCache` that Redis may lose, refuse, delay or forge without a wrong answer.
 
     Args:
-        link: The way to Redis.
         secret: Gives the secret of the database; may raise `StoreError`.
         counters: Gets `cache_forged`, `cache_late_fill`, `cache_outdated` and `cache_refused`.
     """

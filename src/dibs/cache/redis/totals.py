@@ -35,14 +35,7 @@ NUMBER = re.compile(rb"[0-9]{1,18}").fullmatch
 
 
 class SharedCounters:
-    """Adds one worker's counts to those of all others, by day of UTC.
-
-    Args:
-        link: The way to Redis.
-        counters: What this worker counts.
-        namespace: Counts of another one are others.
-        clock: Seconds that only grow.
-    """
+    """Adds one worker's counts to those of all others, by day of UTC."""
 
     def __init__(
         self,

@@ -16,9 +16,7 @@ class AdoptedUser:
     """A user from elsewhere.
 
     Attributes:
-        id: A UUID.
         password_hash: As it was stored there; None for none.
-        is_active: Whether they may come in.
     """
 
     id: str

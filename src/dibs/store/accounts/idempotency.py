@@ -23,13 +23,7 @@ payload, `running` the same one, at work elsewhere, and `done` one that was answ
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request was answered.
-
-    Attributes:
-        body: Its text, as it was sent.
-        location: The header Location.
-        language: The header Content-Language.
-    """
+    """What a request was answered."""
 
     status: int
     body: str
@@ -50,7 +44,6 @@ class Attempt:
 
     Attributes:
         id: Of the row: route, caller and key, in a form that only this service can make.
-        fingerprint: Of the payload, in such a form too.
         token: Random; a row that carries it is this run's.
     """
 
@@ -64,7 +57,6 @@ class Begun:
     """What is to be done about a request.
 
     Attributes:
-        answer: The one that was given, if it was kept.
         token: Of the attempt that gave it.
     """
 
@@ -89,7 +81,6 @@ class Requests:
     """The table of requests: who inserts a row runs the request.
 
     Args:
-        transactions: Of the service's own database.
         patience_ms: After this time a run that has not ended is taken for dead.
     """
 
@@ -126,9 +117,7 @@ class Requests:
         """Note that this attempt runs because an answer holds no longer, and say whether it may.
 
         Args:
-            attempt: The new one.
             after: The token of the one that was answered.
-            deadline: When the caller stops waiting.
 
         Raises:
             StoreUnavailable: The database cannot answer; the request is not to be run.

@@ -38,9 +38,7 @@ class Event:
 
     Attributes:
         at: Milliseconds of the database's clock since 1970.
-        user_id: Whose account it is, or was.
         actor: Who did it: a user's id, or the command; None if nobody was signed in.
-        request_id: By which request.
     """
 
     id: str
@@ -79,7 +77,11 @@ def end_all(run: Run, user_id: str) -> int:
 
 
 class Recoveries:
-    """Links and codes by which users come back in; the database has only hashes of them."""
+    """Links and codes by which users come back in; the database has only hashes of them.
+
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+    """
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -91,14 +93,9 @@ class Recoveries:
         """Give a user these, in place of those of the kind they had; say whether there is one.
 
         Args:
-            user_id: Whose.
-            kind: Links or codes.
-            hashes: What is stored of them.
             ms: Milliseconds for which they are good; None for ever.
-            deadline: When the caller stops waiting.
 
         Raises:
-            StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; those before may be good no more.
         """
         ends = "NULL" if ms is None else f"{self._clock} + :ms"
@@ -123,11 +120,7 @@ class Recoveries:
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
     def user_of(self, way: str, *, deadline: Deadline) -> str | None:
-        """Whom a link or a code lets in, by its hash; None if nobody, or no longer.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Whom a link or a code lets in, by its hash; None if nobody, or no longer."""
         return self._transactions.read(lambda run: self._lets_in(run, way), deadline=deadline)
 
     def _lets_in(self, run: Run, way: str) -> str | None:
@@ -139,11 +132,7 @@ class Recoveries:
         return str(plain(rows[0])[0]) if rows else None
 
     def has_link_since(self, user_id: str, ms: int, *, deadline: Deadline) -> bool:
-        """Whether a link that nobody has used was made for a user within so many milliseconds.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Whether a link that nobody has used was made for a user within so many milliseconds."""
         sql = (
             "SELECT 1 FROM dibs_recoveries WHERE user_id = :id AND kind = 'link'"
             f" AND created_at > {self._clock} - :ms"
@@ -153,11 +142,7 @@ class Recoveries:
         return bool(rows)
 
     def codes_left(self, user_id: str, *, deadline: Deadline) -> int:
-        """How many codes a user has not used.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """How many codes a user has not used."""
         sql = "SELECT COUNT(*) FROM dibs_recoveries WHERE user_id = :id AND kind = 'code'"
         rows = self._transactions.read(
             lambda run: run.rows(sql, {"id": user_id}), deadline=deadline
@@ -168,15 +153,8 @@ class Recoveries:
         """Replace a password and end all sessions; say whether that could be done.
 
         Args:
-            user_id: Whose.
-            new: The hash of the new one.
             way: The hash of the link or code by which they come, which is used up; None if it
                 is set for them.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known.
         """
         params = {"id": user_id}
 
@@ -214,14 +192,8 @@ class Recoveries:
         """What was done to accounts, the newest first.
 
         Args:
-            user_id: To this one; None for all.
             after: The id of an event: only what was before it. None of the events is before one
                 that there is not.
-            limit: How many at most.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
         """
         where = ["user_id = :user_id"] if user_id else []
         params: dict[str, object] = (

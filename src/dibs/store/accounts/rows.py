@@ -25,11 +25,8 @@ def change_user(run: Run, user_id: str, what: str, where: str = "1 = 1", **param
     """Change a user's row, which is made if there is none, and lock it.
 
     Args:
-        run: Sends the statements.
-        user_id: Whose.
         what: What stands after SET.
         where: What else must be true of the row.
-        params: Those of both.
 
     Returns:
         Whether there is such a user, of whom that is true.

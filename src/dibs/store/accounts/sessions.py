@@ -30,10 +30,7 @@ class SessionRow:
     """One sign-in on one device: a family of refresh tokens.
 
     Attributes:
-        device: What the client calls itself.
         created_at: Milliseconds of the database's clock since 1970, as are the others.
-        used_at: When it was last refreshed.
-        expires_at: When its refresh token ends.
     """
 
     id: str
@@ -54,7 +51,11 @@ class Living:
 
 
 class Sessions:
-    """The sessions of a service's own users, in its database."""
+    """The sessions of a service's own users, in its database.
+
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+    """
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -81,14 +82,9 @@ class Sessions:
         """Begin a session, unless the user is gone, disabled, or has another password now.
 
         Args:
-            row_id: UUIDv4.
-            user_id: Whose it is.
             password_hash: What their password was checked against.
-            token_hash: Of its first refresh token.
-            device: What the client calls itself.
             ms: Milliseconds until the token ends.
             most: How many they may have; those that were used longest ago end.
-            deadline: When the caller stops waiting.
 
         Raises:
             StoreUnavailable: It was not begun.
@@ -114,17 +110,13 @@ class Sessions:
         """Exchange a refresh token for the one that follows it.
 
         Args:
-            row_id: The session.
-            presented: Hash of the token that came.
             following: Hash of the one that it is exchanged for, always the same one.
             ms: Milliseconds until the new one ends.
-            deadline: When the caller stops waiting.
 
         Returns:
             What became of it, and the session if there is a new token for it.
 
         Raises:
-            StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was exchanged is not known; it may be repeated.
         """
         params = {"id": row_id, "presented": presented, "following": following, "ms": ms}
@@ -185,11 +177,7 @@ class Sessions:
         return "reused"
 
     def living(self, row_id: str, *, deadline: Deadline) -> Living | None:
-        """The session, if it goes on: what every access token is asked about.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The session, if it goes on: what every access token is asked about."""
         return self._transactions.read(lambda run: self._living(run, row_id), deadline=deadline)
 
     def _living(self, run: Run, row_id: str) -> Living | None:
@@ -201,11 +189,7 @@ class Sessions:
         return Living(*plain(rows[0])) if rows else None
 
     def of(self, user_id: str, *, deadline: Deadline) -> list[SessionRow]:
-        """The user's sessions that go on, the one used last first.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The user's sessions that go on, the one used last first."""
         sql = (
             "SELECT id, user_id, device, created_at, used_at, expires_at FROM dibs_sessions"
             f" WHERE user_id = :user_id AND expires_at > {self._clock}"
@@ -217,11 +201,7 @@ class Sessions:
         return [SessionRow(*plain(row)) for row in rows]
 
     def count(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
-        """How many sessions go on of each of these users, by id; who has none is left out.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """How many sessions go on of each of these users, by id; who has none is left out."""
         if not user_ids:
             return {}
         ids, params = listed(user_ids)
@@ -233,11 +213,7 @@ class Sessions:
         return dict(map(plain, rows))
 
     def end(self, row_id: str, *, user_id: str, deadline: Deadline) -> bool:
-        """End a session of this user's, and say whether there was one that had not expired.
-
-        Raises:
-            StoreUnavailable: It is not known to have ended; asking again is safe.
-        """
+        """End a session of this user's, and say whether there was one that had not expired."""
         sql = (
             "DELETE FROM dibs_sessions WHERE id = :id AND user_id = :user_id"
             f" AND expires_at > {self._clock}"
@@ -245,11 +221,7 @@ class Sessions:
         return self._delete(sql, {"id": row_id, "user_id": user_id}, deadline) > 0
 
     def end_all(self, user_id: str, *, deadline: Deadline) -> int:
-        """End all sessions of a user, and say how many there were.
-
-        Raises:
-            StoreUnavailable: They are not known to have ended; asking again is safe.
-        """
+        """End all sessions of a user, and say how many there were."""
         sql = "DELETE FROM dibs_sessions WHERE user_id = :user_id"
         return self._delete(sql, {"user_id": user_id}, deadline)
 

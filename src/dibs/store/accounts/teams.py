@@ -121,38 +121,32 @@ class MemberRow:
 
 
 class Teams:
-    """The teams of a service's own users, in its database."""
+    """The teams of a service's own users, in its database.
+
+    Who changes one (`by`) must own it at that moment; None may in any case.
+
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+    """
 
     def __init__(self, transactions: Transactions, namespace: str) -> None:
         self._transactions = transactions
         self._namespace = namespace
 
     def find(self, team_id: str, *, deadline: Deadline) -> TeamRow | None:
-        """The team with this id.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The team with this id."""
         params = {"id": team_id, "limit": 1}
         found = self._teams("t.id = :id", params, deadline)
         return found[0] if found else None
 
     def page(self, *, limit: int, after: str | None, deadline: Deadline) -> list[TeamRow]:
-        """Up to `limit` teams in the order of their ids, past the id `after`.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Up to `limit` teams in the order of their ids, past the id `after`."""
         # Of both tables, or one of them is read from its first row on.
         where = "t.id > :after AND n.owner > :after"
         return self._teams(where, {"after": after or "", "limit": limit}, deadline)
 
     def of(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, list[TeamRow]]:
-        """The teams of each of these users, by user, in one query.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The teams of each of these users, by user, in one query."""
         if not user_ids:
             return {}
         places, params = listed(user_ids)
@@ -169,11 +163,7 @@ class Teams:
         return found
 
     def members(self, team_ids: Sequence[str], *, deadline: Deadline) -> dict[str, list[MemberRow]]:
-        """The members of each of these teams, by team, in one query.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The members of each of these teams, by team, in one query."""
         if not team_ids:
             return {}
         places, params = listed(team_ids)
@@ -184,11 +174,7 @@ class Teams:
         return found
 
     def role(self, team_id: str, user_id: str, *, deadline: Deadline) -> Role | None:
-        """What this user is in this team, or None.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """What this user is in this team, or None."""
         sql = f"SELECT role FROM dibs_members WHERE {THIS_ONE}"
         params = {"team_id": team_id, "user_id": user_id}
         rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
@@ -199,18 +185,9 @@ class Teams:
     ) -> bool:
         """Make this user a member or an owner, and say whether there are such a user and team.
 
-        Args:
-            team_id: Which team.
-            user_id: Who.
-            role: As what.
-            by: Who must own the team when this is done; None for who may do it anyway.
-            deadline: When the caller stops waiting.
-
         Raises:
             NotAllowed: `by` does not own the team.
             LastOwner: This is the last owner, who would be one no more.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         member = {"team_id": team_id, "user_id": user_id}
         insert = (
@@ -234,17 +211,9 @@ class Teams:
     def remove(self, team_id: str, user_id: str, *, by: str | None, deadline: Deadline) -> bool:
         """Take a user out of a team, and say whether they were in it.
 
-        Args:
-            team_id: Which team.
-            user_id: Who.
-            by: Who must own the team when this is done; None for who may do it anyway.
-            deadline: When the caller stops waiting.
-
         Raises:
             NotAllowed: `by` does not own the team.
             LastOwner: This is the last owner.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         member = {"team_id": team_id, "user_id": user_id}
 
@@ -265,15 +234,10 @@ class Teams:
         """Delete a team and its memberships, release its names; say whether it was there.
 
         Args:
-            team_id: Which team.
-            by: Who must own it when this is done; None for who may do it anyway.
             quarantine: Milliseconds for which nobody can have its names; None for ever.
-            deadline: When the caller stops waiting.
 
         Raises:
             NotAllowed: `by` does not own the team.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         params = {"id": team_id}
         attempts = count()

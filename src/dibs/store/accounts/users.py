@@ -22,12 +22,7 @@ from dibs.store.records import MARK, UserRow, keys_of
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a login is checked against.
-
-    Attributes:
-        password_hash: None for an account without a password.
-        disabled: Whether they may not come in.
-    """
+    """What a login is checked against."""
 
     user_id: str
     display: str
@@ -76,7 +71,11 @@ def keep_staff(run: Run, user_id: str) -> None:
 
 
 class Users:
-    """The service's own users, in its database."""
+    """The service's own users, in its database.
+
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+    """
 
     def __init__(self, transactions: Transactions, namespace: str) -> None:
         self._transactions = transactions
@@ -88,12 +87,7 @@ class Users:
         """Those of the user who is meant by this name; a look-alike is somebody else.
 
         Args:
-            username: As it was typed.
             keys: Under which they may be; see `Parser.keys`.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
         """
         # In a group who writes it like this goes before its first, who is in the key's own row.
         those, params = listed([*dict.fromkeys([*keys, *keys_of(username)])])
@@ -101,11 +95,7 @@ class Users:
         return meant(username, {one.user_id: one for one in reversed(found)}.values())
 
     def credentials_of(self, user_id: str, *, deadline: Deadline) -> Credentials | None:
-        """Those of the user with this id.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Those of the user with this id."""
         found = self._credentials("n.owner = :id", {"id": user_id}, deadline)
         return found[0] if found else None
 
@@ -126,11 +116,7 @@ class Users:
         ]
 
     def renew_hash(self, user_id: str, *, old: str, new: str, deadline: Deadline) -> bool:
-        """Replace the hash of a password that stays the same, unless it has changed meanwhile.
-
-        Raises:
-            StoreUnavailable: Nothing was changed.
-        """
+        """Replace the hash of a password that stays the same, unless it has changed meanwhile."""
         sql = "UPDATE dibs_users SET password_hash = :new WHERE id = :id AND password_hash = :old"
         params = {"id": user_id, "old": old, "new": new}
         return self._transactions.write(
@@ -143,14 +129,7 @@ class Users:
         """Replace a password and end all sessions, unless it was changed meanwhile.
 
         Args:
-            user_id: Whose.
             old: The hash that the old password was checked against.
-            new: The hash of the new one.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known.
         """
         was = "password_hash IS NULL" if old is None else "password_hash = :old"
         params = {"old": old, "new": new}
@@ -177,7 +156,6 @@ class Users:
 
         Raises:
             LastStaff: It would be the last staff member, and `keeps_staff` forbids that.
-            StoreUnavailable: It is not known to be done; asking again is safe.
         """
         dialect = self._transactions.dialect
         since = f"COALESCE(disabled_at, {dialect.clock})" if disabled else "NULL"
@@ -195,11 +173,7 @@ class Users:
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
     def sign_out(self, user_id: str, *, deadline: Deadline) -> int | None:
-        """End a user's sessions and say how many there were; None if there is no such user.
-
-        Raises:
-            StoreUnavailable: They are not known to have ended; asking again is safe.
-        """
+        """End a user's sessions and say how many there were; None if there is no such user."""
 
         def work(run: Run) -> int | None:
             if not lock_user(run, user_id):
@@ -220,11 +194,6 @@ class Users:
         Args:
             beginnings: Of keys.
             after: The key of a name: only those past it.
-            limit: How many at most.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
         """
         sql = (
             f"SELECT n.name_key, {SHOWN} FROM {USERS} WHERE n.namespace = :namespace"
@@ -245,11 +214,7 @@ class Users:
         return [UserRow(*row[1:]) for row in rows]
 
     def disabled(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
-        """Who of these may not come in, by id: since which moment of the database's clock.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Who of these may not come in, by id: since which moment of the database's clock."""
         if not user_ids:
             return {}
         ids, params = listed(user_ids)
@@ -271,16 +236,11 @@ class Users:
         """Delete a user, sessions and memberships, release their names; say whether there was one.
 
         Args:
-            user_id: Whom.
             quarantine: Milliseconds for which nobody can have their names; None for ever.
-            keeps_staff: Whether the last staff member has to stay.
-            deadline: When the caller stops waiting.
 
         Raises:
             LastOwner: A team would be without an owner; nothing was changed.
             LastStaff: It is the last staff member; nothing was changed.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         params = {"id": user_id}
         attempts = count()

@@ -108,10 +108,7 @@ class DriverRun(AttemptRun):
         """Bind to a connection.
 
         Args:
-            dialect: The database's way of saying things.
-            connection: From the pool.
             named: Whether the driver reads `:name` itself.
-            deadline: When the caller stops waiting.
             silence: Seconds that one statement may take at most.
         """
         super().__init__(dialect)
@@ -208,11 +205,6 @@ class Unit(Generic[T]):
     """One transaction, however often it is sent.
 
     Attributes:
-        work: Sends the statements.
-        changed: Whether the result of `work` is something to commit.
-        at_once: Does all of it in one statement, if it can; None says that it changed nothing.
-        recall: Looks whether a COMMIT that went unanswered was carried out.
-        sent: How far the last attempt got.
         is_in_doubt: Whether some attempt's COMMIT went unanswered.
         news: What to announce in the end.
     """
@@ -259,12 +251,7 @@ class Unit(Generic[T]):
 
 
 class Transactions:
-    """Runs units of work on an engine, again where that is safe, and never past the deadline.
-
-    Attributes:
-        mending: The command that makes the tables, or mends them.
-        budget: The time-outs of a request.
-    """
+    """Runs units of work on an engine, again where that is safe, and never past the deadline."""
 
     mending = UPGRADE
 
@@ -332,7 +319,6 @@ class Transactions:
             at_once: Tries first to do all of it in one statement, which is a transaction of
                 its own and saves the other two trips; None says that it changed nothing.
             changed: Whether its result is something to commit.
-            deadline: When the caller stops waiting.
             recall: Looks whether a COMMIT that went unanswered was carried out.
                 None proves nothing, since it may still be on its way; then the
                 transaction runs again and waits for, or loses to, its earlier self.
@@ -492,10 +478,6 @@ def delete_some(run: Run, table: str, which: str, params: Params, *, still: str 
     Listed first: MariaDB takes no LIMIT in a subquery, nor PostgreSQL in a DELETE.
 
     Args:
-        run: Sends the statements.
-        table: Where they are.
-        which: The SELECT.
-        params: Those of `which`.
         still: What must be true of a row when it is deleted.
     """
     ids, places = listed([plain(row)[0] for row in run.rows(which, params)])

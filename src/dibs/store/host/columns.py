@@ -31,11 +31,8 @@ class Rules:
         refusal: Why a name cannot be had, by the row that was there and the canonical form.
         namespace: In which the names of an instance are unique.
         table: Where names are kept, here and now.
-        rest: What a name is between its owner and the next one.
-        fate: What becomes of the names of owners who are deleted.
         touched: Is told of a session whose flush dibs takes part in.
         within: Of two guards that are equal in this, one model has one; None for any number.
-        by_staff: Whether a name may be had that is reserved, held or quarantined.
         adopt: What is done: nothing (`off`), everything but to refuse (`watch`), or everything.
     """
 
@@ -58,9 +55,6 @@ class GuardedColumn:
 
     Attributes:
         mapper: Of the model; its subclasses are guarded too.
-        key: What the attribute is called.
-        column: Where it is stored.
-        rules: What counts for its names.
     """
 
     mapper: Mapper[Any]
@@ -94,7 +88,6 @@ class GuardedColumn:
         """The name that is stored now; None for none.
 
         Args:
-            state: Of the instance.
             load: Whether to ask the database for one that is not known.
         """
         if not state.has_identity:

@@ -62,9 +62,7 @@ class NameTable:
     """Where a host keeps its names.
 
     Attributes:
-        namespace: Names are unique within one.
         bind: `bind_arguments` that choose the database.
-        parser: What reads them.
         in_metadata: Whether the host has the tables in its own metadata.
         routes: The engine of the routes that write to the same names, where some are mounted.
     """
@@ -118,12 +116,6 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
 
     It is asked for before anything of the host's, so that a server that is away
     is told as what it is.
-
-    Args:
-        session: The host's.
-        bind: `bind_arguments` that choose the database.
-        table: Where names are kept.
-        writes: Whether something may be written.
 
     Raises:
         ConfigError: The session is one for asyncio, and is not run by it.
@@ -188,8 +180,6 @@ def verify(connection: Connection, table: NameTable, *, tables: Tables = NAME_TA
     """See that a host's database is as dibs needs it.
 
     Args:
-        connection: To the database.
-        table: Where names are kept.
         tables: Those that are needed; what only the service uses may be missing.
 
     Raises:
@@ -285,12 +275,6 @@ def set_up(
 
     On the host's own connection: a second one could be the same one, as in StaticPool.
 
-    Args:
-        connection: The host's.
-        table: Where names are kept.
-        tables: Those that are needed.
-        writes: Whether something may be written.
-
     Raises:
         SchemaError: It is not; the message says what mends it.
     """
@@ -385,8 +369,6 @@ def by_rules_of_now(run: HostRun, table: NameTable, work: Callable[[Parser | Non
     """Give names, once more if it turns out that they have other rules by now.
 
     Args:
-        run: Sends the statements of `work`.
-        table: Where names are kept.
         work: Is called with the parser that is to read the names again, first with None.
 
     Raises:

@@ -49,7 +49,6 @@ class Apart:
 
     Attributes:
         owner: Which one, as the names table has it.
-        name: As the column has it, or as it was claimed.
         why: `unclaimed` for a name that is not theirs and is free, `taken` for one that another
             owner has, `invalid` for one that nobody can have, `renamed` for one in whose place a
             plan gave them another, and `without_owner` for a name whose owner is not there.
@@ -70,11 +69,7 @@ class Drift:
     """What was found of one column.
 
     Attributes:
-        where: The model and its attribute.
-        people: How many of them have something in it.
         unique: What of the host's own keeps it unique in the database, whatever the model says.
-        mended: How many names were claimed or released.
-        apart: What is still open.
     """
 
     where: str
@@ -105,10 +100,7 @@ class Compared:
     """People whose names are compared with those that are theirs.
 
     Attributes:
-        people: Where they are.
-        parse: Reads a name that somebody has; raises `InvalidName`.
         namespace: Of their names; None where each row says it.
-        table: Where names are kept.
         quarantine: Milliseconds for which nobody can have a name whose owner is not there.
     """
 
@@ -137,8 +129,6 @@ def compare(engine: Engine, compared: Compared, *, mend: bool = False) -> Drift:
     """Compare people with the names, both ways.
 
     Args:
-        engine: Of the database that holds the names.
-        compared: The people, and how their names are read.
         mend: Whether to claim what is free, and to release what is nobody's, a page a
             transaction. Names that somebody else has stay open: people decide about those.
 

@@ -129,9 +129,6 @@ def follow_owners(fate: Callable[[Mapper[Any]], Fate]) -> None:
 
     What goes past the unit of work (`session.execute(delete(...))`, ON DELETE CASCADE, ON
     UPDATE CASCADE) is not seen.
-
-    Args:
-        fate: What counts at that moment for instances of a model.
     """
 
     @event.listens_for(Session, "before_flush")

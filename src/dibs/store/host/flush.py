@@ -110,12 +110,9 @@ class NameFlush:
     """The names of one flush: claimed before anything is written, and owned after it.
 
     Attributes:
-        session: Whose flush it is.
-        context: What it is about to write.
         seen: What was claimed for an attribute of an instance.
         written: What went into the database instead, set by a listener that came after ours.
         kept: The instances, which a session would let go of once they are written.
-        sent: In the order in which it was.
         watched: Who would have been refused: the column, the name and why; told once it is stored.
     """
 

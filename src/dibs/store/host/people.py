@@ -78,15 +78,10 @@ class TablePeople:
     """The people of a table that is known by its name alone.
 
     Args:
-        engine: Of its database.
         name: Of the table or view; `schema.table` for one that is not in the search path.
-        names: The column that has their names.
         ids: The columns that say who they are. Default: the primary key.
-        also: Further columns that are wanted of each.
-        page: How many rows are read at a time.
 
     Attributes:
-        where: The column in a sentence.
         kind: What their names are owned by, as for a mapped class of this table.
 
     Raises:
@@ -202,14 +197,8 @@ class MappedPeople:
     """The people of a mapped class.
 
     Args:
-        engine: Of its database.
-        attribute: The column that has their names.
         namespace: Says of an instance in which namespace its name is unique; None where all are
             in one.
-
-    Attributes:
-        where: The column in a sentence.
-        kind: What their names are owned by.
 
     Raises:
         ConfigError: It is no column that can be guarded.

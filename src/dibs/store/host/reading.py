@@ -27,13 +27,7 @@ from dibs.store.records import NameRow
 
 @contextmanager
 def reading(session: AnySession, table: NameTable) -> Iterator[HostRun]:
-    """Sends statements that read, in the host's transaction.
-
-    Raises:
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
-    """
+    """Sends statements that read, in the host's transaction."""
     connection = connect(plain_session(session), table.bind, table, writes=False)
     with translated_errors(connection):
         yield HostRun(connection)

@@ -24,7 +24,6 @@ class RefusedInFlush(IntegrityError):
     """What all of these have in common; made by `in_flush` alone.
 
     Attributes:
-        params: Of the statement, as SQLAlchemy has it.
         orig: The refusal itself, or the driver's own error where the host's constraint refused.
     """
 
@@ -48,9 +47,7 @@ def in_flush(
     """The refusal as a flush raises it.
 
     Args:
-        refusal: Of this class is what is made, with all that it holds.
         statement: What the database was, or would have been, asked to store.
-        params: Its parameters.
         orig: The driver's error, if it was one.
     """
     both = _both(type(refusal))  # type: ignore[arg-type]  # a class is hashable

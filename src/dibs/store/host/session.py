@@ -4,6 +4,9 @@ Nothing here begins or commits, sets a SAVEPOINT or tries again. A name that is
 refused leaves the host's transaction as it was. When the database refuses a
 statement, the transaction is undone at once, and from then on SQLAlchemy
 accepts nothing but a rollback.
+
+All raise `TransactionMustRestart` when the transaction lost, `StoreUnavailable` when the database
+cannot answer, and `SchemaError` when it is not set up for dibs.
 """
 
 from __future__ import annotations
@@ -44,10 +47,8 @@ class Wish:
     """One owner's wish for one name.
 
     Attributes:
-        username: The parsed name.
         owner: A mapped instance, or a plain id.
         kind: What a plain id is of.
-        by_staff: Whether a name may be had that is reserved, held or quarantined.
         hold: The claim token of a hold of the name.
     """
 
@@ -76,9 +77,6 @@ def claim_in_session(
 
     Raises:
         OwnerWithoutIdentity: A name would be nobody's.
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
     if not wishes:
         return []
@@ -142,16 +140,7 @@ def hold_in_session(
     """Keep a name back in the host's transaction, for whoever has the token.
 
     Args:
-        session: The host's.
-        username: The parsed name.
-        token: The claim token by which the hold is found again.
         lasts: Milliseconds.
-        table: Where names are kept.
-
-    Raises:
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
     here, connection = enter(session, owner=None, kind=None, table=table)
     claim = Claim(username, "hold", "host", token, table.namespace, state="held", lasts=lasts)
@@ -164,13 +153,7 @@ def hold_in_session(
 
 
 def end_hold_in_session(session: AnySession, key: str, *, token: str, table: NameTable) -> bool:
-    """End a hold early, and say whether there was one.
-
-    Raises:
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
-    """
+    """End a hold early, and say whether there was one."""
     here, connection = enter(session, owner=None, kind=None, table=table)
     where = "namespace = :namespace AND name_key = :key AND state = 'held' AND claim_token = :token"
     params = {"namespace": table.namespace, "key": key, "token": short_token(token)}
@@ -188,16 +171,11 @@ def transfer_in_session(
     """Pass a name on to another owner, who may have others.
 
     Args:
-        session: Used unless the owner lives in another one.
         wish: Of the owner who gets it.
         old: The name, with the owner who has it; None if nobody has.
-        table: Where names are kept.
 
     Raises:
         OwnerWithoutIdentity: The name would be nobody's.
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
     here, connection = enter(session, owner=wish.owner, kind=wish.kind, table=table)
     _have_identity(here, wish.owner)
@@ -228,9 +206,6 @@ def rename_in_session(
 
     Raises:
         OwnerWithoutIdentity: It is nobody's.
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
     _have_identity(session, owner)
@@ -265,9 +240,6 @@ def release_in_session(
 
     Raises:
         OwnerWithoutIdentity: There is an owner, and it has no identity.
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
     session, connection = enter(session, owner=owner, kind=kind, table=table)
     _have_identity(session, owner)

@@ -21,13 +21,7 @@ T = TypeVar("T")
 
 
 class HostStore(NameStore):
-    """The store of names on a host's engine.
-
-    Args:
-        transactions: On that engine.
-        table: Where names are kept.
-        tables: Those that must be there.
-    """
+    """The store of names on a host's engine."""
 
     def __init__(self, transactions: HostTransactions, table: NameTable, *, tables: Tables) -> None:
         super().__init__(transactions, parser=table.parser, tables=tables)

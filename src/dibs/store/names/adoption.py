@@ -43,8 +43,6 @@ class Adopted:
     """What became of some people.
 
     Attributes:
-        new: How many have their name from now on.
-        already: How many had it before.
         grouped: How many of both are in a group now.
         taken: Whose name somebody else writes exactly like that, or has under no key of a group.
     """
@@ -58,15 +56,8 @@ class Adopted:
 def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -> None:
     """Put these names into their owners' hands, in the caller's transaction.
 
-    Args:
-        run: Sends the statements.
-        entries: Who has which name.
-        kind: Of owners.
-        adopted: Is told what became of them.
-
     Raises:
         RulesReplaced: The names were read by rules that are not in force.
-        RowVanished: A row kept changing; the transaction is to be run again.
         DBAPIError: Somebody claimed a name meanwhile; the same.
     """
     if not entries:
@@ -171,10 +162,8 @@ def read_members(run: Run, namespace: str, after: str, limit: int) -> tuple[list
     """Some members of groups, in the order of their keys.
 
     Args:
-        run: Sends the statements.
         namespace: That of the last one; empty at the beginning.
         after: The key of the last one; empty at the beginning of a namespace.
-        limit: How many at most.
 
     Returns:
         Members of one namespace, and which it is; of the next one where there are no more in
@@ -193,7 +182,6 @@ class Undone(NamedTuple):
     """What was taken back.
 
     Attributes:
-        names: How many people have their name no more.
         rows: The names that are nobody's now, or are somebody's alone again.
     """
 
@@ -209,10 +197,7 @@ def take_back(
     Of a group all are taken back at once, or the last one would be promoted in between.
 
     Args:
-        run: Sends the statements.
-        kind: Of owners.
         after: The id of the last owner that was looked at.
-        limit: How many names are looked at.
         users: Whether these are users of the service, who go with their names, but for those
             who have used their account.
 

@@ -35,12 +35,7 @@ JUST_NOW = 0.02
 
 
 class Look(NamedTuple):
-    """A look at some names of one namespace.
-
-    Attributes:
-        namespace: The one.
-        keys: Theirs.
-    """
+    """A look at some names of one namespace."""
 
     namespace: str
     keys: Sequence[str]
@@ -49,9 +44,10 @@ class Look(NamedTuple):
 class Attempts:
     """Claims and looks, and whether the database is fit for them.
 
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+
     Args:
-        transactions: On the service's database.
-        parser: What reads the names, by the rules that the database says.
         tables: Those that must be there: for names alone not all of them.
         grouped: Whether claims that come at the same moment may go together.
     """
@@ -83,12 +79,7 @@ class Attempts:
             self._looks = GroupCommit(self._looked, self._look, enough=enough)
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
-        """Try to take the name.
-
-        Raises:
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was stored is not known.
-        """
+        """Try to take the name."""
         if self._groups is None or self._at_once([claim]) is not None:
             return self._alone(claim, deadline)
         return self._groups.ask(claim, deadline=deadline)
@@ -288,7 +279,6 @@ class Attempts:
 
         Raises:
             SchemaError: It does not; the message names the command that mends it.
-            StoreUnavailable: The database cannot answer.
         """
         if self._verified == self.transactions.generation:
             return
@@ -313,11 +303,7 @@ class Attempts:
     def find(
         self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
     ) -> Mapping[str, NameRow]:
-        """The rows of these keys, by key; a key that was never claimed is left out.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The rows of these keys, by key; a key that was never claimed is left out."""
         wish = Look(namespace, keys)
         if self._looks is None or turns() is None:
             return self._look(wish, deadline)
@@ -349,7 +335,6 @@ class Attempts:
 
         Raises:
             SchemaError: They are not; the message names the command that mends it.
-            StoreUnavailable: The database cannot answer.
         """
 
         def look(connection: Connection) -> None:

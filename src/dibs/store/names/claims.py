@@ -28,10 +28,8 @@ def decide(
     and the history are written too; teams are not.
 
     Args:
-        run: Sends the statements.
         claims: In any order; worked on in the order of their keys, so that two
             batches cannot wait for each other in a circle.
-        patient: Whether to wait long for another transaction's locks.
         was: In a rename, what the owner was called until now, by the claim's token. Then the
             history is given a line of every claim at once.
 
@@ -40,7 +38,6 @@ def decide(
 
     Raises:
         RulesReplaced: The names were read by rules that are not in force.
-        RowVanished: A row kept changing; the transaction is to be run again.
     """
     if len({claim.username.in_force for claim in claims}) > 1:
         raise RulesReplaced("Some of these names were read before the rules changed, some after")
@@ -108,7 +105,6 @@ def claim_many_at_once(run: Run, claims: Sequence[Claim]) -> list[Outcome | None
     """Take those names that have no row yet, by one statement of a dialect that has `lists`.
 
     Args:
-        run: Sends it.
         claims: All of them alone, and read by the same rules.
 
     Returns:

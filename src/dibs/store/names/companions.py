@@ -60,7 +60,6 @@ def take(run: Run, claims: Sequence[Claim], *, patient: bool = True) -> Taken:
 
     Raises:
         RulesReplaced: The names were read by rules that are not in force.
-        RowVanished: A companion kept changing; the transaction is to be run again.
     """
     taken, first = Taken({}, {}), dict[Place, Claim]()
     for claim in claims:
@@ -176,8 +175,6 @@ def point(run: Run, group: Place, rows: Mapping[str, NameRow]) -> None:
     """Have the companions of a group's members say where names are that are left of it.
 
     Args:
-        run: Sends the statements.
-        group: Where its key's row is.
         rows: What is left: members, or the row of the one who has the name alone; by its key.
     """
     phase = Phase.of(plain(run.rows(f"SELECT {run.dialect.rules}", {})[0])[0] or 0)

@@ -36,8 +36,6 @@ def holders(find: Find, username: Username, keys: Sequence[str]) -> list[NameRow
 
     Args:
         find: Asked a second time for a name that is a group's.
-        username: Whose.
-        keys: Under which they may be.
     """
     rows = find(keys).values()
     return [row if row.state != "group" else _meant(find, row, username) for row in rows]
@@ -71,7 +69,6 @@ def within(claim: Claim, leaving: Iterable[NameRow]) -> Claim:
     """The claim of one's own name in a group, in another spelling, or as its next owner.
 
     Args:
-        claim: As it was made.
         leaving: What is given up in the same transaction.
 
     Returns:
@@ -92,7 +89,6 @@ class Members(NamedTuple):
 
     Attributes:
         row: The key's; None if there is none.
-        owned: Those of its members.
     """
 
     row: NameRow | None
@@ -156,12 +152,7 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
     """Have people keep their names beside those who have the keys' rows.
 
     Args:
-        run: Sends the statements.
-        claims: Of names that are others', or a group's.
         adopted: Whether they had them before dibs was there.
-
-    Raises:
-        RowVanished: A name is nobody's by now; the transaction is to be run again.
     """
     rows = rows_at(run, {(one.namespace, one.username.key) for one in claims}, lock=True)
     first = FirstClaim(0, None, None, registered=False, adopted=True) if adopted else None
@@ -250,11 +241,7 @@ def _write_seats(run: Run, seats: Seats, moved: Mapping[Place, NameRow]) -> None
 
 
 def _write_turned(run: Run, turned: Mapping[Place, NameRow]) -> None:
-    """Have these keys be groups', whose rows were people's.
-
-    Raises:
-        RowVanished: One has changed meanwhile; the transaction is to be run again.
-    """
+    """Have these keys be groups', whose rows were people's."""
     steps: list[Step] = []
     for row in turned.values():
         if row.first is not None and row.first.registered:
@@ -277,7 +264,6 @@ class Settled(NamedTuple):
     """What became of groups that somebody has left.
 
     Attributes:
-        steps: What is to be written down.
         empty: The keys' rows of those in which nobody is left.
     """
 
@@ -286,11 +272,7 @@ class Settled(NamedTuple):
 
 
 def settle(run: Run, gone: Iterable[NameRow]) -> Settled:
-    """Look who is left in groups, of which these rows were, and promote the last one.
-
-    Raises:
-        RowVanished: A row has changed meanwhile; the transaction is to be run again.
-    """
+    """Look who is left in groups, of which these rows were, and promote the last one."""
     settled = Settled([], [])
     for members in lock_all(run, (row for row in gone if row.is_member)).values():
         row, owned = members
@@ -327,11 +309,7 @@ def _keep_first(run: Run, row: NameRow, members: Members) -> list[Step]:
 
 
 def name_first(run: Run, row: NameRow, first: NameRow | None) -> Step:
-    """Have this member be found by their other spellings too, or nobody.
-
-    Raises:
-        RowVanished: The key's row has changed meanwhile.
-    """
+    """Have this member be found by their other spellings too, or nobody."""
     shown = first or row
     after = replace(
         row,
@@ -348,11 +326,7 @@ def name_first(run: Run, row: NameRow, first: NameRow | None) -> Step:
 
 
 def write(run: Run, after: NameRow) -> None:
-    """Write this as the row's next version.
-
-    Raises:
-        RowVanished: It has changed meanwhile; the transaction is to be run again.
-    """
+    """Write this as the row's next version."""
     params = row_params([after]) | {"version": after.version - 1}
     if run.change(run.dialect.take_over(when_free=False), params) != 1:
         raise RowVanished(after.key)

@@ -30,7 +30,6 @@ class PastChange:
     """A change that was committed.
 
     Attributes:
-        change: What it was.
         at: When: milliseconds of the database's clock since 1970.
     """
 
@@ -93,29 +92,21 @@ OF_GROUP = f"""
 
 
 class History:
-    """What happened to names, read from the database."""
+    """What happened to names, read from the database; raises `StoreUnavailable` if it is away."""
 
     def __init__(self, transactions: Transactions, namespace: str) -> None:
         self._transactions = transactions
         self._namespace = namespace
 
     def of_name(self, username: Username, *, limit: int, deadline: Deadline) -> list[PastChange]:
-        """The newest changes of a name and of those that look like it, newest first.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The newest changes of a name and of those that look like it, newest first."""
         return self._transactions.read(
             lambda run: read_history(run, self._namespace, username.key, limit=limit),
             deadline=deadline,
         )
 
     def names_now(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, str]:
-        """What these users are called now, by id; ids without a user are left out.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """What these users are called now, by id; ids without a user are left out."""
         if not user_ids:
             return {}
         owners, params = listed(user_ids)
@@ -133,11 +124,6 @@ class History:
 
         Args:
             since: Milliseconds of the database's clock since 1970.
-            now: The same, of this moment.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
         """
         first = since - since % HOUR_MS
 
@@ -197,9 +183,6 @@ def changed(
 
     Args:
         row: As it is afterwards, but for an owner who was forgotten.
-        action: What happened.
-        was: The name before.
-        became: The name afterwards.
         by: Who acted, if not who acts in this thread.
     """
     now = by or acting()

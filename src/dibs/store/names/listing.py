@@ -31,8 +31,6 @@ class Listing:
     Each call is one short read; all raise `StoreUnavailable` when the database cannot answer.
 
     Args:
-        transactions: On the service's database.
-        namespace: The one whose keys these are.
         budget: What each read may take: nobody waits for them.
     """
 
@@ -65,7 +63,6 @@ class Listing:
             since: By the database's clock; that of a row is read when it is written, so one
                 that is committed later may be older than one that was seen before.
             after: Of the rows made at `since`, only those past this key.
-            limit: How many at most.
         """
         sql = NEW.format(namespace=self._transactions.dialect.unindexed("namespace"))
         rows = self._read(sql, {"since": since, "after": after, "limit": limit})

@@ -23,11 +23,7 @@ class OldName:
     """A name that an owner gives up, if it is theirs.
 
     Attributes:
-        namespace: Where it is unique.
-        key: What the database makes unique.
         canonical: Of names with one key, which one.
-        owner_kind: Whose it is.
-        owner: Which one of them.
         display: How they write it, if that is known: in a group it says who they are.
         is_moving: Whether the row may still be under the key of the rules of before.
     """
@@ -56,12 +52,7 @@ class OldName:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What changes for one owner.
-
-    Attributes:
-        claim: Of the name that they gain; None if they only give one up.
-        old: The name that they give up; None if they have none.
-    """
+    """What changes for one owner: the name that they gain, and the one that they give up."""
 
     claim: Claim | None = None
     old: OldName | None = None
@@ -77,7 +68,6 @@ class Moved(NamedTuple):
     """What became of moves.
 
     Attributes:
-        outcomes: One a claim, by its token.
         freed: The rows of the names that are nobody's now.
         unknown: The names that were to be given up, and are not the owners' to give.
     """
@@ -97,15 +87,10 @@ def apply_moves(
     transaction, which alone makes it true, and which has to be rolled back if a claim is lost.
 
     Args:
-        run: Sends the statements.
         moves: In any order; claims are worked on in the order of their keys, so that two
             transactions cannot wait for each other in a circle.
-        rest: What becomes of a name that nobody gains.
         joins: Whether who loses a claim keeps the name all the same, in a group.
         lock: Whether the names that are given up are read as they were committed last.
-
-    Raises:
-        RowVanished: A row kept changing; the transaction is to be run again.
     """
     leaving = _leaving(run, moves, lock=lock)
     was = {m.claim.token: leaving[id(m)].display for m in moves if m.claim and id(m) in leaving}

@@ -167,11 +167,7 @@ def _point(run: Run, moved: Sequence[Wanted]) -> None:
 
 
 def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
-    """Move one name, whatever is at its new place.
-
-    Raises:
-        RowVanished: A row kept changing; the transaction is to be run again.
-    """
+    """Move one name, whatever is at its new place."""
     groups.lock_all(run, [one.row])
     rows = groups.rows_at(run, {one.here, one.place}, lock=True)
     row, met = rows.get(one.here), rows.get(one.place)

@@ -51,17 +51,10 @@ def end_row(
     """End what this row is.
 
     Args:
-        run: Sends the statements.
         row: As it was read in this transaction.
-        rest: What comes next.
-        action: What the history calls it.
-        became: In a rename, what the owner is called now.
 
     Returns:
         The row as it is now, but for `expires_at`, and what is to be written down.
-
-    Raises:
-        RowVanished: It has changed since it was read; the transaction is to be run again.
     """
     if row.is_member:
         rest = FREE  # nobody else could have this very name
@@ -85,9 +78,6 @@ def end_groups(run: Run, gone: Sequence[NameRow], rest: Quarantine) -> list[Ende
 
     Returns:
         The names of those in which nobody is left: they rest as any other.
-
-    Raises:
-        RowVanished: A row has changed meanwhile; the transaction is to be run again.
     """
     settled = settle(run, gone)
     unowned = replace(rest, remembered=False)
@@ -107,9 +97,6 @@ def release_where(
 
     Returns:
         The rows as they are now.
-
-    Raises:
-        RowVanished: One has changed meanwhile; the transaction is to be run again.
     """
     found = locked(run, f"state = 'owned' AND {where}", params)
     gone = [end_row(run, row, rest, action="released") for row in found]
@@ -127,9 +114,6 @@ def release_for_good(
 
     Returns:
         Those that they had until now, as they are now.
-
-    Raises:
-        RowVanished: One has changed meanwhile; the transaction is to be run again.
     """
     gone: list[NameRow] = []
     steps: list[Step] = []

@@ -34,8 +34,6 @@ def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Plac
     """The rows at these places.
 
     Args:
-        run: Sends the statements.
-        places: Namespaces and keys.
         rules: Those by which something of this is about to be claimed; see `Username.in_force`.
 
     Raises:
@@ -80,7 +78,6 @@ def no_row(run: Run, claim: Claim) -> NoReturn:
 
     Raises:
         RulesReplaced: Its rules are not in force.
-        RowVanished: Somebody deleted the row by hand between two statements.
     """
     require_rules(claim.username.in_force, [run.rows(f"SELECT {run.dialect.rules}", {})[0][0]])
     raise RowVanished(claim.username.key)

@@ -39,7 +39,6 @@ class Rekeyed:
     """What a step has done.
 
     Attributes:
-        names: How many were looked at.
         apart: How many have another key by the new rules.
         moved: How many of these have it now.
         ended: How many names that were nobody's gave way to somebody's.
@@ -61,8 +60,6 @@ class Rekey:
     Every step may be interrupted and run again, also twice at once.
 
     Args:
-        transactions: On the database.
-        tell: Hears what is being done.
         lease: Seconds that a server may take to hear of a new phase.
     """
 

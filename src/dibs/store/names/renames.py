@@ -51,9 +51,7 @@ class Rename:
     """The wish for another name.
 
     Attributes:
-        claim: Of the new name, for the owner of the old one.
         old: The row of the old one as it was read.
-        rest: What becomes of the old one.
         user: Whether the owner is a user of the service's own, who has one name: their row is
             locked, so that two of their renames cannot both win.
         pace: How often they may do this; None for as often as they like.
@@ -87,7 +85,6 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
     Raises:
         UserNotFound: There is no such user, or they may not come in and it is not staff who asks.
         RenamedTooOften: It is too early for yet another name.
-        RowVanished: A row kept changing; the transaction is to be run again.
     """
     claim, old = wish.claim, wish.old
     may_be = "1 = 1" if claim.by_staff else "disabled_at IS NULL"
@@ -173,7 +170,6 @@ class Transfer:
         name: Its row as it was read; owned by a user.
         instead: The claim of another name for its owner until now.
         theirs: The row of the name that its next owner had until now.
-        rest: What becomes of that one.
     """
 
     name: NameRow
@@ -192,7 +188,6 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
 
     Raises:
         UserNotFound: One of the two is no user any more.
-        RowVanished: A row kept changing; the transaction is to be run again.
     """
     name, theirs = wish.name, wish.theirs
     for user_id in sorted({str(name.owner), str(theirs.owner)}):

@@ -86,10 +86,6 @@ class NameStore(Attempts):
 
         Args:
             version: That of the row when it was read; what has changed since is left alone.
-            rest: What the name is before somebody else can have it.
-
-        Raises:
-            StoreUnavailable: It is not known to be released; asking again is safe.
         """
         where = {"state": "owned", "owner": owner, "version": version}
         return self._end(namespace, key, where, rest, "released", deadline)
@@ -107,12 +103,7 @@ class NameStore(Attempts):
         """End a hold, a quarantine or a reservation, and say whether there was one.
 
         Args:
-            state: Which of them.
-            version: That of the row when it was read.
             token: The hold's own.
-
-        Raises:
-            StoreUnavailable: It is not known to be free; asking again is safe.
         """
         where = {"state": state, "claim_token": token, "version": version}
         return self._end(namespace, key, where, FREE, ENDS[state], deadline)
@@ -160,8 +151,6 @@ class NameStore(Attempts):
         Raises:
             UserNotFound: There is no such user, or they may not come in.
             RenamedTooOften: It is too early for yet another name.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         try:
             return self._move(wish.claim, lambda run: apply_rename(run, wish), deadline)
@@ -177,8 +166,6 @@ class NameStore(Attempts):
 
         Raises:
             UserNotFound: One of the two is no user any more.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known.
         """
         try:
             return self._move(wish.instead, lambda run: apply_transfer(run, wish), deadline)
@@ -212,10 +199,6 @@ class NameStore(Attempts):
 
         Args:
             state: Of the rows; what is over by now is left out.
-            namespace: The only one to look at.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
         """
         dialect, where = self.transactions.dialect, f"{OF_OWNER} AND state = :state"
         params = {"owner_kind": owner_kind, "owner": owner, "state": state}
@@ -228,11 +211,7 @@ class NameStore(Attempts):
         return sorted(found, key=lambda row: row.place)
 
     def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
-        """Every reserved name, in the order of their keys.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Every reserved name, in the order of their keys."""
         # By their owner: of the other names of a namespace nothing is read.
         dialect, params = self.transactions.dialect, {"namespace": namespace, "kind": STAFF}
         where = f"{dialect.unindexed('namespace')} = :namespace AND state = 'reserved'"
@@ -247,7 +226,6 @@ class NameStore(Attempts):
 
         Raises:
             LastStaff: It is the last staff member's, and `keeps_staff` forbids that.
-            StoreUnavailable: It is not known to be done; asking again is safe.
         """
 
         def work(run: Run) -> bool:
@@ -263,11 +241,7 @@ class NameStore(Attempts):
     def user(
         self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
     ) -> UserRow | None:
-        """The user with this id, if their name is in this namespace.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The user with this id, if their name is in this namespace."""
         params = {"namespace": namespace, "id": user_id, "limit": 1}
         found = self._read_users("= :id", params, deadline)
         return found[0] if found else None
@@ -280,11 +254,7 @@ class NameStore(Attempts):
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> list[UserRow]:
-        """Up to `limit` users of a namespace in the order of their ids, past the id `after`.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Up to `limit` users of a namespace in the order of their ids, past the id `after`."""
         params = {"namespace": namespace, "after": after or "", "limit": limit}
         return self._read_users("> :after", params, deadline)
 
@@ -297,29 +267,17 @@ class NameStore(Attempts):
         return [UserRow(*plain(row)) for row in rows]
 
     def is_empty(self, *, deadline: Deadline) -> bool:
-        """Whether none of the tables exists yet.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Whether none of the tables exists yet."""
         return self.transactions.inspect(schema.is_empty, deadline=deadline)
 
     def secret(self, *, deadline: Deadline) -> str:
-        """The random secret that all servers on this database share.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The random secret that all servers on this database share."""
         if not self._secret:
             self._secret = str(self._of_meta("secret", deadline))
         return self._secret
 
     def clock(self, *, deadline: Deadline) -> int:
-        """The database's own time in milliseconds since 1970.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The database's own time in milliseconds since 1970."""
         return int(self._of_meta(self.transactions.dialect.clock, deadline))
 
     def _of_meta(self, what: str, deadline: Deadline) -> Any:
@@ -339,7 +297,6 @@ class NameStore(Attempts):
 
         Raises:
             NotWritable: The database answers, and nothing can be.
-            StoreUnavailable: The database cannot answer.
         """
         if not self._trying.acquire(timeout=max(0.0, deadline.remaining())):
             raise StoreUnavailable

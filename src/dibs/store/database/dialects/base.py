@@ -45,7 +45,6 @@ class Run(ABC):
     """Sends statements inside one transaction; `:name` marks a parameter.
 
     Attributes:
-        dialect: The database's way of saying them.
         noted: What is to be announced if the transaction commits.
         takes_lists: Whether a parameter may be a list.
     """
@@ -241,11 +240,7 @@ class Dialect:
 
     @classmethod
     def classify(cls, error: BaseException) -> Kind:
-        """What an error means. By code, never by message text.
-
-        Args:
-            error: The driver's own exception, or SQLAlchemy's around it.
-        """
+        """What an error means. By code, never by message text."""
         return cls.meaning(getattr(error, "orig", None) or error)
 
     @classmethod
@@ -411,7 +406,6 @@ class Dialect:
         """Insert many names as these rows are, passing over those whose key exists.
 
         Args:
-            rows: Of version 1.
             news: What the history is to say of each, kept by the row; None if it says so now.
         """
         params = row_params(rows)
