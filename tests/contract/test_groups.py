@@ -22,8 +22,7 @@ from dibs.store.names.history import History, append
 from dibs.store.names.quarantine import release_for_good
 from dibs.store.names.renames import Pace
 from dibs.store.records import NewUser
-from dibs.strategies import STRATEGIES
-from dibs.strategies.base import Sources
+from dibs.strategies import STRATEGIES, Sources
 from tests.support.contract import AN_HOUR_MS, look_up, soon
 
 PARSER = Parser()
