@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dibs.cache.entry import STALE_FILL_SECONDS
 from dibs.cache.redis.taken import PUT_SHA
+from dibs.cache.taken import STALE_FILL_SECONDS
 from dibs.names import parse
 from dibs.store import Won
 from dibs.strategies import cache_aside

@@ -14,8 +14,7 @@ from sqlalchemy import text
 
 import dibs.cache.filter.bloom
 import dibs.cache.filter.follower
-from dibs.cache.filter.bloom import BloomFilter
-from dibs.cache.filter.build import Build, Feed
+from dibs.cache.filter.bloom import BloomFilter, Build, Feed
 from dibs.cache.filter.follower import SyncedFilter
 from dibs.config import load
 from dibs.errors import StoreUnavailable

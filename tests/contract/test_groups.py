@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dibs.cache import NoFilter, TakenNames
+from dibs.cache import NameFilter, TakenNames
 from dibs.context import Deadline, acting_as
 from dibs.errors import InvalidName, NameTaken
 from dibs.names import Parser
@@ -57,7 +57,7 @@ def join_all(store: NameStore, wishes: Sequence[Claim]) -> Joined:
 
 
 def a_registry(store: NameStore) -> Registry:
-    strategy = STRATEGIES["unique_constraint"](Sources(store, TakenNames(), NoFilter()))
+    strategy = STRATEGIES["unique_constraint"](Sources(store, TakenNames(), NameFilter()))
     return Registry(store, strategy, parser=PARSER)
 
 

@@ -14,7 +14,7 @@ from dibs.cli.ready import ready_parts
 
 if TYPE_CHECKING:
     from dibs.cache.filter.bloom import BloomFilter, FilterKey
-    from dibs.cache.filter.file import FilterFile, Unlock
+    from dibs.cache.filter.follower import FilterFile, Unlock
     from dibs.store.names.listing import Listing
 
 PROBES = 100_000
@@ -85,7 +85,7 @@ def _lock(shelf: FilterFile) -> Unlock:
 
 
 def _build(feed: Listing, recipe: FilterKey, clock: int) -> BloomFilter:
-    from dibs.cache.filter.build import Build  # an extra; without it a sentence was said before
+    from dibs.cache.filter.bloom import Build  # an extra; without it a sentence was said before
 
     build = Build(feed, recipe, as_of=clock, page=PAGE)
     while build.count_some():

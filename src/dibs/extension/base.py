@@ -26,8 +26,7 @@ from dibs.store.host.connection import (
     session_source,
 )
 from dibs.store.host.endings import Fate
-from dibs.store.host.owners import instance_state, kind_of, session_of, write_to
-from dibs.store.host.pending import leave_out
+from dibs.store.host.owners import instance_state, kind_of, leave_out, session_of, write_to
 from dibs.store.models import attach, names
 from dibs.store.names.quarantine import Quarantine
 

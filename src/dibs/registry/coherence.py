@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from operator import itemgetter
 
-from dibs.cache import NameFilter, NoFilter, TakenNames
+from dibs.cache import NameFilter, TakenNames
 from dibs.context import Deadline
 from dibs.store import Lost, NameRow, NameStore, Outcome
 from dibs.store.names.quarantine import Quarantine
@@ -41,7 +41,7 @@ class Coherence:
     ) -> None:
         self._store = store
         self._cache = cache or TakenNames()
-        self._filter = filter_ or NoFilter()
+        self._filter = filter_ or NameFilter()
 
     def release(self, row: NameRow, *, rest: Quarantine, deadline: Deadline) -> bool:
         """Release an owned name; say whether its row was still as it was read."""

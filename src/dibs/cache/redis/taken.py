@@ -16,9 +16,9 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import InvalidResponse, OutOfMemoryError
 
-from dibs.cache.entry import STALE_FILL_SECONDS, Entry
 from dibs.cache.redis.address import Client
 from dibs.cache.redis.breaker import Away, Command, RedisBreaker, in_one_go, script
+from dibs.cache.taken import STALE_FILL_SECONDS, Entry
 from dibs.context import CacheTime, Deadline
 from dibs.errors import StoreError
 from dibs.observe import Counters
@@ -127,7 +127,6 @@ class RedisCache:
         self._owed_lock = threading.Lock()
 
     def get(self, keys: Sequence[str], *, namespace: str, deadline: Deadline) -> dict[str, Entry]:
-        """See `TakenCache.get`."""
         sealer = self._sealed(deadline)
         if sealer is None:
             return {}
@@ -157,7 +156,6 @@ class RedisCache:
         return found
 
     def put(self, entries: Sequence[Entry], *, began: float, deadline: Deadline) -> None:
-        """See `TakenCache.put`."""
         sealer = self._sealed(deadline)
         if sealer is None:
             return
@@ -175,7 +173,6 @@ class RedisCache:
             self._write(writes, deadline.caches)
 
     def forget(self, namespace: str, versions: Mapping[str, int], *, deadline: Deadline) -> None:
-        """See `TakenCache.forget`."""
         sealer = self._sealed(deadline)
         if sealer is None:
             return

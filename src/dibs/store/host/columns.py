@@ -13,7 +13,7 @@ from dibs.errors import ConfigError, NameTaken
 from dibs.names import Username
 from dibs.store.host.connection import NameTable
 from dibs.store.host.endings import Fate
-from dibs.store.host.pending import filled, is_sql
+from dibs.store.host.owners import filled, is_sql
 from dibs.store.names.quarantine import Quarantine
 from dibs.store.records import NameRow
 

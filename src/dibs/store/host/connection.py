@@ -29,8 +29,7 @@ from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
 from dibs.store.database.dialects.base import plain
 from dibs.store.database.transactions import RowVanished, pyformat
-from dibs.store.host.owners import bind_of, instance_state, session_of, state_of
-from dibs.store.host.pending import come_back
+from dibs.store.host.owners import bind_of, come_back, instance_state, session_of, state_of
 from dibs.store.models import NAME_TABLES, Tables, first_row, names
 from dibs.store.names.reading import tell_followed
 

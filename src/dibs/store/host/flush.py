@@ -31,10 +31,9 @@ from dibs.store.host.connection import (
     translated_errors,
 )
 from dibs.store.host.endings import announce_later, freed, keep
-from dibs.store.host.owners import bind_of
-from dibs.store.host.pending import PendingName, owner_of, write_owners
-from dibs.store.host.reading import owned_in_session
+from dibs.store.host.owners import PendingName, bind_of, owner_of, write_owners
 from dibs.store.host.refused import REFUSED, in_flush
+from dibs.store.host.session import owned_in_session
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, Quarantine
 from dibs.store.records import Claim, Lost, Outcome, Won

@@ -12,32 +12,45 @@ cannot answer, and `SchemaError` when it is not set up for dibs.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import InstanceState, Session
 
 from dibs.names import Username
-from dibs.store.database.dialects.base import CANONICAL, key_params
+from dibs.store.database.dialects.base import CANONICAL, key_params, name_row
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,
     HostRun,
     NameTable,
     by_rules_of_now,
+    connect,
     enter,
     lock_timeout,
+    plain_session,
     translated_errors,
 )
 from dibs.store.host.endings import announce_later, freed
-from dibs.store.host.owners import Owner, identify, instance_state
-from dibs.store.host.pending import PendingName, leave_out, owner_of, write_owners
-from dibs.store.host.reading import held_by
+from dibs.store.host.owners import (
+    Owner,
+    PendingName,
+    identify,
+    instance_state,
+    leave_out,
+    owner_of,
+    write_owners,
+)
 from dibs.store.names.claims import decide
-from dibs.store.names.history import append
+from dibs.store.names.companions import resolved
+from dibs.store.names.groups import holders
+from dibs.store.names.history import PastChange, append, read_history
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_row, locked, release_where
+from dibs.store.names.reading import read
 from dibs.store.names.renames import Rename, apply_rename
 from dibs.store.records import Claim, NameRow, Outcome, Won, keys_of, short_token
 
@@ -276,3 +289,62 @@ def _chosen(
         where += f" AND {OF_OWNER}"
         params |= {"owner_kind": who.kind, "owner": who.id}
     return where, params
+
+
+@contextmanager
+def reading(session: AnySession, table: NameTable) -> Iterator[HostRun]:
+    """Sends statements that read, in the host's transaction."""
+    connection = connect(plain_session(session), table.bind, table, writes=False)
+    with translated_errors(connection):
+        yield HostRun(connection)
+
+
+def rows_in_session(
+    session: AnySession, keys: Sequence[str], *, table: NameTable
+) -> Mapping[str, NameRow]:
+    """The rows of these keys, by key; a key that was never claimed is left out."""
+    if not keys:
+        return {}
+    with reading(session, table) as run:
+        return _find(run, keys, table)
+
+
+def holders_in_session(
+    session: AnySession, username: Username, keys: Sequence[str], *, table: NameTable
+) -> list[NameRow]:
+    """The rows of these keys, as far as this name may mean them; see `holders`."""
+    with reading(session, table) as run:
+        return held_by(run, username, keys, table)
+
+
+def held_by(
+    run: HostRun, username: Username, keys: Sequence[str], table: NameTable
+) -> list[NameRow]:
+    """The same, by a transaction that goes on."""
+    return holders(partial(_find, run, table=table), username, keys)
+
+
+def _find(run: HostRun, keys: Sequence[str], table: NameTable) -> Mapping[str, NameRow]:
+    find = resolved if table.parser.phase.step == "moving" else read
+    return {key: row for (_, key), row in find(run, {(table.namespace, k) for k in keys}).items()}
+
+
+def owned_in_session(
+    session: AnySession, owner: Owner, *, table: NameTable, or_had: bool = False
+) -> list[NameRow]:
+    """The rows of the names that this owner has, or may take back, in the order of their keys."""
+    with reading(session, table) as run:
+        states = "'owned', 'quarantined'" if or_had else "'owned'"
+        where = f"{OF_OWNER} AND state IN ({states})"
+        where += f" AND {run.dialect.unindexed('namespace')} = :place"
+        params = {"owner_kind": owner.kind, "owner": owner.id, "place": table.namespace}
+        found = map(name_row, run.rows(run.dialect.select_where(where), params))
+        return sorted(found, key=lambda row: row.key)
+
+
+def history_in_session(
+    session: AnySession, key: str, *, limit: int, table: NameTable
+) -> list[PastChange]:
+    """The newest changes of a name and of those that look like it, newest first."""
+    with reading(session, table) as run:
+        return read_history(run, table.namespace, key, limit=limit)
