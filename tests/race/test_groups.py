@@ -17,7 +17,7 @@ from dibs.adopt.people import Person
 from dibs.names import Parser
 from dibs.store import Claim, Failed, Lost, NameRow, NameStore, Won
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import name_row
+from dibs.store.database.rows import name_row
 from dibs.store.names import groups
 from dibs.store.names.quarantine import Quarantine
 from dibs.store.names.renames import Rename

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Engine
 
 from dibs.context import Budget, Deadline
 from dibs.store.database.dialects import Run, dialect_for
-from dibs.store.database.dialects.base import listed, plain
 from dibs.store.database.engine import connect
+from dibs.store.database.rows import listed
 from dibs.store.database.transactions import Transactions
 
 PATIENCE_S = 60.0
@@ -90,12 +90,11 @@ def _transactions(url: str) -> Iterator[Transactions]:
 
 
 def _erase_some(run: Run, namespace: str) -> list[str]:
-    found = run.rows(
+    rows = run.rows(
         "SELECT name_key, owner, owner_kind FROM dibs_names WHERE namespace = :namespace"
         " ORDER BY name_key LIMIT :limit",
         {"namespace": namespace, "limit": BATCH},
     )
-    rows = [plain(row) for row in found]
     owners = [row[1] for row in rows if row[2] == "user"]
     if owners:
         places, params = listed(owners)

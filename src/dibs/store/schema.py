@@ -18,8 +18,8 @@ from dibs.names import RULES_VERSION, Parser, Phase
 from dibs.names.phase import told
 from dibs.names.username import DEFAULT_PARSER
 from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
-from dibs.store.database.dialects.base import plain
 from dibs.store.database.engine import parse_url, unbounded_engine
+from dibs.store.database.rows import plain
 from dibs.store.models import ALL_TABLES, Tables, first_row, meta, metadata, names
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import Literal
 from dibs.context import Deadline
 from dibs.errors import OutcomeUnknown, StoreUnavailable
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import plain
 from dibs.store.database.transactions import RowVanished, Transactions, delete_some
 from dibs.store.models import MAX_ANSWER, MAX_LANGUAGE, MAX_LOCATION
 
@@ -158,7 +157,7 @@ class Requests:
         rows = run.rows(sql, {"id": attempt.id})
         if not rows:
             raise RowVanished
-        fingerprint, token, state, running_ms, known_ms, *told = plain(rows[0])
+        fingerprint, token, state, running_ms, known_ms, *told = rows[0]
         answer = None if told[0] is None else Answer(*told)
         return _Row(fingerprint, token, state, running_ms, known_ms, answer)
 
@@ -188,7 +187,7 @@ class Requests:
             "UPDATE dibs_requests SET state = 'done', status = :status, body = :body,"
             f" location = :location, language = :language WHERE {_STILL_MINE}"
         )
-        self._change(sql, {**_params(attempt), **params}, deadline)
+        self._transactions.change(sql, {**_params(attempt), **params}, deadline=deadline)
 
     def forget(self, attempt: Attempt, *, deadline: Deadline) -> None:
         """Let the same request be run again, now.
@@ -197,12 +196,8 @@ class Requests:
             StoreUnavailable: Not now, but when the attempt is taken for dead.
         """
         sql = f"DELETE FROM dibs_requests WHERE {_STILL_MINE}"
-        self._change(sql, {"id": attempt.id, "token": attempt.token}, deadline)
-
-    def _change(self, sql: str, params: dict[str, object], deadline: Deadline) -> None:
-        self._transactions.write(
-            lambda run: run.change(sql, params), changed=bool, deadline=deadline
-        )
+        params = {"id": attempt.id, "token": attempt.token}
+        self._transactions.change(sql, params, deadline=deadline)
 
     def remove_expired(self, *, limit: int, deadline: Deadline) -> int:
         """Delete up to `limit` of those that are known no longer, and say how many they were.

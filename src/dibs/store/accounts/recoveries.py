@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dibs.context import Deadline, acting
-from dibs.store.accounts.rows import change_user, lock_user
-from dibs.store.database.dialects import Row, Run
-from dibs.store.database.dialects.base import plain
+from dibs.store.accounts.rows import change_user, has_hash, lock_user
+from dibs.store.database.dialects import Run
+from dibs.store.database.rows import Row
 from dibs.store.database.transactions import Transactions
 from dibs.store.records import new_id
 
@@ -128,8 +128,8 @@ class Recoveries:
             "SELECT user_id FROM dibs_recoveries WHERE id = :id"
             f" AND (expires_at IS NULL OR expires_at > {self._clock})"
         )
-        rows = run.rows(sql, {"id": way})
-        return str(plain(rows[0])[0]) if rows else None
+        found: str | None = run.value(sql, {"id": way})
+        return found
 
     def has_link_since(self, user_id: str, ms: int, *, deadline: Deadline) -> bool:
         """Whether a link that nobody has used was made for a user within so many milliseconds."""
@@ -137,17 +137,12 @@ class Recoveries:
             "SELECT 1 FROM dibs_recoveries WHERE user_id = :id AND kind = 'link'"
             f" AND created_at > {self._clock} - :ms"
         )
-        params = {"id": user_id, "ms": ms}
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return bool(rows)
+        return bool(self._transactions.rows(sql, {"id": user_id, "ms": ms}, deadline=deadline))
 
     def codes_left(self, user_id: str, *, deadline: Deadline) -> int:
         """How many codes a user has not used."""
         sql = "SELECT COUNT(*) FROM dibs_recoveries WHERE user_id = :id AND kind = 'code'"
-        rows = self._transactions.read(
-            lambda run: run.rows(sql, {"id": user_id}), deadline=deadline
-        )
-        return int(plain(rows[0])[0])
+        return int(self._transactions.rows(sql, {"id": user_id}, deadline=deadline)[0][0])
 
     def set_password(self, user_id: str, new: str, *, way: str | None, deadline: Deadline) -> bool:
         """Replace a password and end all sessions; say whether that could be done.
@@ -156,17 +151,12 @@ class Recoveries:
             way: The hash of the link or code by which they come, which is used up; None if it
                 is set for them.
         """
-        params = {"id": user_id}
-
-        def is_new(run: Run) -> bool:
-            rows = run.rows("SELECT password_hash FROM dibs_users WHERE id = :id", params)
-            return bool(rows) and plain(rows[0])[0] == new  # salted, so nobody else's
 
         def work(run: Run) -> bool:
             # The user first, as everywhere: two who come by one link wait for each other here.
             if not lock_user(run, user_id):
                 return False
-            if is_new(run):
+            if has_hash(run, user_id, new):
                 return True  # by our earlier self
             if way is not None:
                 if not self._lets_in(run, way):
@@ -178,7 +168,10 @@ class Recoveries:
             return True
 
         return self._transactions.write(
-            work, changed=bool, recall=lambda run: is_new(run) or None, deadline=deadline
+            work,
+            changed=bool,
+            recall=lambda run: has_hash(run, user_id, new) or None,
+            deadline=deadline,
         )
 
     def events(
@@ -214,4 +207,4 @@ class Recoveries:
                 params,
             )
 
-        return [Event(*plain(row)) for row in self._transactions.read(work, deadline=deadline)]
+        return [Event(*row) for row in self._transactions.read(work, deadline=deadline)]

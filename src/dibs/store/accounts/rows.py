@@ -50,6 +50,12 @@ def make_row(run: Run, user_id: str) -> None:
     run.change(f"{make} {run.dialect.pass_over('id')}", {"id": user_id})
 
 
+def has_hash(run: Run, user_id: str, password_hash: str) -> bool:
+    """Whether a user's password was stored already: salted, so it is nobody else's."""
+    sql = "SELECT password_hash FROM dibs_users WHERE id = :id"
+    return bool(run.value(sql, {"id": user_id}) == password_hash)
+
+
 def lock_user(run: Run, user_id: str, where: str = "1 = 1", **params: object) -> bool:
     """Keep a user as they are until the end of this transaction; see `change_user`.
 

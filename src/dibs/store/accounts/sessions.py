@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from dibs.context import Deadline
 from dibs.store.accounts.rows import change_user
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import listed, plain
+from dibs.store.database.rows import listed
 from dibs.store.database.transactions import Transactions, delete_some
 
 GRACE_MS = 10_000
@@ -168,9 +168,9 @@ class Sessions:
         ended = f"CASE WHEN expires_at > {self._clock} THEN 0 ELSE 1 END"
         sql = f"SELECT previous_hash, {recent}, {ended} FROM dibs_sessions WHERE id = :id"
         rows = run.rows(sql, {"id": row_id})
-        if not rows or plain(rows[0])[2]:
+        if not rows or rows[0][2]:
             return "gone"
-        previous, is_recent, _ = plain(rows[0])
+        previous, is_recent, _ = rows[0]
         if previous == presented and is_recent:
             return "late"
         run.change("DELETE FROM dibs_sessions WHERE id = :id", {"id": row_id})
@@ -186,7 +186,7 @@ class Sessions:
             f" WHERE s.id = :id AND s.expires_at > {self._clock} AND u.disabled_at IS NULL"
         )
         rows = run.rows(sql, {"id": row_id})
-        return Living(*plain(rows[0])) if rows else None
+        return Living(*rows[0]) if rows else None
 
     def of(self, user_id: str, *, deadline: Deadline) -> list[SessionRow]:
         """The user's sessions that go on, the one used last first."""
@@ -195,10 +195,8 @@ class Sessions:
             f" WHERE user_id = :user_id AND expires_at > {self._clock}"
             " ORDER BY used_at DESC, id"
         )
-        rows = self._transactions.read(
-            lambda run: run.rows(sql, {"user_id": user_id}), deadline=deadline
-        )
-        return [SessionRow(*plain(row)) for row in rows]
+        rows = self._transactions.rows(sql, {"user_id": user_id}, deadline=deadline)
+        return [SessionRow(*row) for row in rows]
 
     def count(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
         """How many sessions go on of each of these users, by id; who has none is left out."""
@@ -209,8 +207,7 @@ class Sessions:
             "SELECT user_id, COUNT(*) FROM dibs_sessions"
             f" WHERE user_id IN ({ids}) AND expires_at > {self._clock} GROUP BY user_id"
         )
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return dict(map(plain, rows))
+        return dict(self._transactions.rows(sql, params, deadline=deadline))
 
     def end(self, row_id: str, *, user_id: str, deadline: Deadline) -> bool:
         """End a session of this user's, and say whether there was one that had not expired."""
@@ -218,12 +215,13 @@ class Sessions:
             "DELETE FROM dibs_sessions WHERE id = :id AND user_id = :user_id"
             f" AND expires_at > {self._clock}"
         )
-        return self._delete(sql, {"id": row_id, "user_id": user_id}, deadline) > 0
+        params = {"id": row_id, "user_id": user_id}
+        return self._transactions.change(sql, params, deadline=deadline) > 0
 
     def end_all(self, user_id: str, *, deadline: Deadline) -> int:
         """End all sessions of a user, and say how many there were."""
         sql = "DELETE FROM dibs_sessions WHERE user_id = :user_id"
-        return self._delete(sql, {"user_id": user_id}, deadline)
+        return self._transactions.change(sql, {"user_id": user_id}, deadline=deadline)
 
     def remove_expired(self, *, limit: int, deadline: Deadline) -> int:
         """Delete up to `limit` of those that have expired, and say how many they were.
@@ -238,11 +236,6 @@ class Sessions:
             lambda run: delete_some(run, "dibs_sessions", oldest, {"limit": limit}, still=over),
             changed=bool,
             deadline=deadline,
-        )
-
-    def _delete(self, sql: str, params: Mapping[str, object], deadline: Deadline) -> int:
-        return self._transactions.write(
-            lambda run: run.change(sql, params), changed=bool, deadline=deadline
         )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from dibs.context import Deadline
 from dibs.errors import LastOwner, NotAllowed, SessionEnded
 from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import listed, plain
+from dibs.store.database.rows import Row, listed
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.quarantine import release_for_good
 from dibs.store.records import NewTeam
@@ -32,7 +32,7 @@ def leave_all(run: Run, user_id: str) -> None:
         LastOwner: This is the last owner of one.
     """
     sql = "SELECT team_id FROM dibs_members WHERE user_id = :user_id ORDER BY team_id"
-    for (team_id,) in [plain(row) for row in run.rows(sql, {"user_id": user_id})]:
+    for (team_id,) in run.rows(sql, {"user_id": user_id}):
         lock_team(run, team_id)
         keep_an_owner(run, {"team_id": team_id, "user_id": user_id})
     run.change("DELETE FROM dibs_members WHERE user_id = :user_id", {"user_id": user_id})
@@ -74,7 +74,7 @@ def _owners(run: Run, team_id: object) -> tuple[set[object], set[object]]:
         "SELECT m.user_id, CASE WHEN u.disabled_at IS NULL THEN 1 ELSE 0 END FROM dibs_members m"
         " JOIN dibs_users u ON u.id = m.user_id WHERE m.team_id = :team_id AND m.role = 'owner'"
     )
-    rows = [plain(row) for row in run.rows(sql, {"team_id": team_id})]
+    rows = run.rows(sql, {"team_id": team_id})
     return {user for user, _ in rows}, {user for user, able in rows if able}
 
 
@@ -177,8 +177,8 @@ class Teams:
         """What this user is in this team, or None."""
         sql = f"SELECT role FROM dibs_members WHERE {THIS_ONE}"
         params = {"team_id": team_id, "user_id": user_id}
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return cast("Role", plain(rows[0])[0]) if rows else None
+        rows = self._transactions.rows(sql, params, deadline=deadline)
+        return cast("Role", rows[0][0]) if rows else None
 
     def put(
         self, team_id: str, user_id: str, role: Role, *, by: str | None, deadline: Deadline
@@ -260,10 +260,9 @@ class Teams:
     def _teams(self, where: str, params: dict[str, object], deadline: Deadline) -> list[TeamRow]:
         return [TeamRow(*row) for row in self._read(TEAMS.format(where=where), params, deadline)]
 
-    def _read(self, sql: str, params: dict[str, object], deadline: Deadline) -> list[list[Any]]:
+    def _read(self, sql: str, params: dict[str, object], deadline: Deadline) -> list[Row]:
         params = {"namespace": self._namespace, **params}
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return [plain(row) for row in rows]
+        return self._transactions.rows(sql, params, deadline=deadline)
 
 
 def insert_team(run: Run, team: NewTeam) -> None:

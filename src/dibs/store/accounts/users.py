@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 from dibs.context import Deadline
 from dibs.errors import LastStaff
 from dibs.names import Username, meant
 from dibs.store.accounts.recoveries import end_all, note
-from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, lock_user
+from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, has_hash, lock_user
 from dibs.store.accounts.teams import leave_all
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import CANONICAL, listed, plain
+from dibs.store.database.rows import CANONICAL, Row, listed
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.quarantine import release_for_good
 from dibs.store.records import MARK, UserRow, keys_of
@@ -65,7 +64,7 @@ def keep_staff(run: Run, user_id: str) -> None:
     # All of them, in one order, and looked at once more: two who take each other's role away at
     # the same moment wait for each other here.
     lock = f"UPDATE dibs_users SET created_at = created_at WHERE id = :id AND {IS_STAFF}"
-    staff = [one for (one,) in map(plain, rows) if run.change(lock, {"id": one}) == 1]
+    staff = [one for (one,) in rows if run.change(lock, {"id": one}) == 1]
     if staff == [user_id]:
         raise LastStaff
 
@@ -108,20 +107,18 @@ class Users:
             f" FROM {USERS} WHERE n.namespace = :namespace AND {IS_CALLED} AND {where}"
             " ORDER BY n.name_key"
         )
-        all_params = {"namespace": self._namespace, **params}
-        rows = self._transactions.read(lambda run: run.rows(sql, all_params), deadline=deadline)
+        params = {"namespace": self._namespace, **params}
+        rows = self._transactions.rows(sql, params, deadline=deadline)
         return [
             Credentials(user_id, display, canonical, password_hash, bool(disabled))
-            for user_id, display, canonical, password_hash, disabled in map(plain, rows)
+            for user_id, display, canonical, password_hash, disabled in rows
         ]
 
     def renew_hash(self, user_id: str, *, old: str, new: str, deadline: Deadline) -> bool:
         """Replace the hash of a password that stays the same, unless it has changed meanwhile."""
         sql = "UPDATE dibs_users SET password_hash = :new WHERE id = :id AND password_hash = :old"
         params = {"id": user_id, "old": old, "new": new}
-        return self._transactions.write(
-            lambda run: run.change(sql, params) == 1, changed=bool, deadline=deadline
-        )
+        return self._transactions.change(sql, params, deadline=deadline) == 1
 
     def change_password(
         self, user_id: str, *, old: str | None, new: str, deadline: Deadline
@@ -134,19 +131,18 @@ class Users:
         was = "password_hash IS NULL" if old is None else "password_hash = :old"
         params = {"old": old, "new": new}
 
-        def is_new(run: Run) -> bool:
-            rows = run.rows("SELECT password_hash FROM dibs_users WHERE id = :id", {"id": user_id})
-            return bool(rows) and plain(rows[0])[0] == new  # salted, so nobody else's
-
         def work(run: Run) -> bool:
             if not change_user(run, user_id, "password_hash = :new", was, **params):
-                return is_new(run)
+                return has_hash(run, user_id, new)
             end_all(run, user_id)
             note(run, "password_changed", user_id)
             return True
 
         return self._transactions.write(
-            work, changed=bool, recall=lambda run: is_new(run) or None, deadline=deadline
+            work,
+            changed=bool,
+            recall=lambda run: has_hash(run, user_id, new) or None,
+            deadline=deadline,
         )
 
     def set_disabled(
@@ -201,13 +197,12 @@ class Users:
             f" AND {IS_USER} ORDER BY n.name_key LIMIT :limit"
         )
 
-        def work(run: Run) -> list[tuple[Any, ...]]:
-            found: list[tuple[Any, ...]] = []
+        def work(run: Run) -> list[Row]:
+            found: list[Row] = []
             # Who shares a name has a row under a marked key. Each is a read from where it begins.
             for one in [mark + one for mark in ("", MARK) for one in beginnings]:
                 params = {"after": after, "begins": one, "ends": one + BEYOND, "limit": limit}
-                rows = run.rows(sql, {"namespace": self._namespace, **params})
-                found += [tuple(plain(row)) for row in rows]
+                found += run.rows(sql, {"namespace": self._namespace, **params})
             return sorted(found, key=lambda row: row[0])[:limit]
 
         rows = self._transactions.read(work, deadline=deadline)
@@ -222,8 +217,7 @@ class Users:
             "SELECT id, disabled_at FROM dibs_users"
             f" WHERE disabled_at IS NOT NULL AND id IN ({ids})"
         )
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return dict(map(plain, rows))
+        return dict(self._transactions.rows(sql, params, deadline=deadline))
 
     def delete(
         self,

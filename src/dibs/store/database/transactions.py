@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -30,9 +30,9 @@ from dibs.errors import (
     StoreUnavailable,
 )
 from dibs.signals import NameChange, announce
-from dibs.store.database.dialects import UPGRADE, Dialect, Kind, Row, Run, dialect_for
-from dibs.store.database.dialects.base import Params, listed, plain
+from dibs.store.database.dialects import UPGRADE, Dialect, Kind, Run, dialect_for
 from dibs.store.database.outage import OutageGate
+from dibs.store.database.rows import Params, Row, listed, plain
 
 
 class RowVanished(Exception):
@@ -143,15 +143,15 @@ class DriverRun(AttemptRun):
         self.dialect.release_locks(self._connection.dbapi_connection)
         self._connection.invalidate()
 
-    def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
+    def rows(self, sql: str, params: Params) -> list[Row]:
         self._execute(sql, params)
-        return self._cursor.fetchall()  # type: ignore[no-any-return]
+        return [plain(row) for row in self._cursor.fetchall()]
 
-    def change(self, sql: str, params: Mapping[str, object]) -> int:
+    def change(self, sql: str, params: Params) -> int:
         self._execute(sql, params)
         return self._cursor.rowcount  # type: ignore[no-any-return]
 
-    def _execute(self, sql: str, params: Mapping[str, object]) -> None:
+    def _execute(self, sql: str, params: Params) -> None:
         if not self._deadline.allows(self._silence):
             raise OutOfTime
         if self._named:
@@ -293,6 +293,14 @@ class Transactions:
         del connection, proxy
         if record.info["generation"] != self.generation:
             raise DisconnectionError
+
+    def rows(self, sql: str, params: Params, *, deadline: Deadline) -> list[Row]:
+        """The rows that a statement returns which changes nothing; raises what `read` does."""
+        return self.read(lambda run: run.rows(sql, params), deadline=deadline)
+
+    def change(self, sql: str, params: Params, *, deadline: Deadline) -> int:
+        """How many rows one statement has changed; raises what `write` does."""
+        return self.write(lambda run: run.change(sql, params), changed=bool, deadline=deadline)
 
     def read(self, work: Callable[[Run], T], *, deadline: Deadline) -> T:
         """Run statements that change nothing, each in a transaction of its own.
@@ -480,5 +488,5 @@ def delete_some(run: Run, table: str, which: str, params: Params, *, still: str 
     Args:
         still: What must be true of a row when it is deleted.
     """
-    ids, places = listed([plain(row)[0] for row in run.rows(which, params)])
+    ids, places = listed([row[0] for row in run.rows(which, params)])
     return run.change(f"DELETE FROM {table} WHERE id IN ({ids}) AND {still}", places) if ids else 0

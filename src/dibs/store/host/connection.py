@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -26,8 +26,8 @@ from dibs.errors import (
 )
 from dibs.names import Parser, Phase
 from dibs.store import schema
-from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
-from dibs.store.database.dialects.base import plain
+from dibs.store.database.dialects import UPGRADE, Kind, Run, dialect_for, dialect_or_base
+from dibs.store.database.rows import Params, Row, plain
 from dibs.store.database.transactions import RowVanished, pyformat
 from dibs.store.host.owners import bind_of, come_back, instance_state, session_of, state_of
 from dibs.store.models import NAME_TABLES, Tables, first_row, names
@@ -306,13 +306,13 @@ class HostRun(Run):
         """The host's."""
         return self._connection
 
-    def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
-        return self._execute(sql, params).all()
+    def rows(self, sql: str, params: Params) -> list[Row]:
+        return [plain(row) for row in self._execute(sql, params)]
 
-    def change(self, sql: str, params: Mapping[str, object]) -> int:
+    def change(self, sql: str, params: Params) -> int:
         return self._execute(sql, params).rowcount
 
-    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+    def _execute(self, sql: str, params: Params) -> CursorResult[Any]:
         sql, params = self.dialect.host_statement(sql, params)
         return self._connection.execute(text(sql), params)
 
@@ -320,7 +320,7 @@ class HostRun(Run):
 class BulkRun(HostRun):
     """The same past SQLAlchemy, which reads a thousand parameters slower than they are sent."""
 
-    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+    def _execute(self, sql: str, params: Params) -> CursorResult[Any]:
         sql, params = self.dialect.host_statement(sql, params)
         if "format" in self._connection.dialect.paramstyle:
             sql = pyformat(sql)
@@ -376,7 +376,7 @@ def by_rules_of_now(run: HostRun, table: NameTable, work: Callable[[Parser | Non
     try:
         return work(None)
     except RulesReplaced as error:
-        rules = plain(run.rows(f"SELECT {run.dialect.rules}", {})[0])[0]
+        rules = run.value(f"SELECT {run.dialect.rules}", {})
         if not error.is_first or rules is None or not table.parser.follow(Phase.of(rules)):
             raise
     tell_followed(table.parser.phase)

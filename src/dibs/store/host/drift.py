@@ -21,7 +21,8 @@ from sqlalchemy.pool import Pool
 
 from dibs.errors import InvalidName
 from dibs.names import Username
-from dibs.store.database.dialects.base import Run, listed, name_row
+from dibs.store.database.dialects.base import Run
+from dibs.store.database.rows import listed, name_row
 from dibs.store.host.columns import GuardedColumn
 from dibs.store.host.connection import HostRun, NameTable, connect, lock_timeout, translated_errors
 from dibs.store.host.endings import announce_later, freed

@@ -23,7 +23,8 @@ from sqlalchemy.orm import InstanceState, Mapper, RelationshipDirection, Session
 
 from dibs.errors import OwnerWithoutIdentity
 from dibs.signals import NameChange
-from dibs.store.database.dialects.base import Run, key_params
+from dibs.store.database.dialects.base import Run
+from dibs.store.database.rows import key_params
 from dibs.store.records import MAX_OWNER, NameRow
 
 DEFAULT_KIND = "user"

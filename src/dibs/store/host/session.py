@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy.orm import InstanceState, Session
 
 from dibs.names import Username
-from dibs.store.database.dialects.base import CANONICAL, key_params, name_row
+from dibs.store.database.rows import CANONICAL, key_params, name_row
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,

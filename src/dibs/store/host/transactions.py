@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from sqlalchemy.pool import SingletonThreadPool, StaticPool
 from dibs.context import Budget, Deadline
 from dibs.errors import StoreUnavailable
 from dibs.store.database.dialects import Run
+from dibs.store.database.rows import Params
 from dibs.store.database.transactions import AttemptRun, OutOfTime, Restart, Transactions, no_memory
 from dibs.store.host.connection import HOST_UPGRADE, HostRun, NameTable, refuse_translated, set_up
 from dibs.store.models import Tables
@@ -98,7 +99,7 @@ class RouteRun(HostRun, AttemptRun):
             self._connection = self._connection.execution_options(isolation_level=usual)
         self._bounds.enter_context(self.dialect.bounded(self._connection, self._budget))
 
-    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+    def _execute(self, sql: str, params: Params) -> CursorResult[Any]:
         if not self._deadline.allows(self._budget.silence):
             raise OutOfTime
         sql, params = self.dialect.bounded_statement(sql, params, self._budget)

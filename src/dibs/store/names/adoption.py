@@ -10,7 +10,8 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from dibs.names import Username
-from dibs.store.database.dialects.base import ADOPTED, Run, key_params, listed, name_row, plain
+from dibs.store.database.dialects.base import Run
+from dibs.store.database.rows import ADOPTED, key_params, listed, name_row, plain
 from dibs.store.host.connection import HostRun, translated_errors
 from dibs.store.names.groups import join, lock_all, rows_at, write
 from dibs.store.names.history import Step, append, changed
@@ -63,7 +64,7 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
     """
     if not entries:
         return
-    now, rules = plain(run.rows(f"SELECT {run.dialect.clock}, {run.dialect.rules}", {})[0])
+    now, rules = run.rows(f"SELECT {run.dialect.clock}, {run.dialect.rules}", {})[0]
     require_rules(entries[0].username.rules_version, [rules])
     new: dict[str, dict[str, Entry]] = {}
     others: list[Entry] = []
@@ -147,7 +148,7 @@ def renamed_by_plan(run: Run, kind: str) -> dict[Place, str]:
         " AND n.owner_kind = :kind"
     )
     rows = run.rows(sql, {"actor": ACTOR, "kind": kind})
-    return {(namespace, owner): name for namespace, owner, name in map(plain, rows)}
+    return {(namespace, owner): name for namespace, owner, name in rows}
 
 
 def rename(run: Run, old: Entry, new: Username, kind: str) -> bool:
@@ -176,7 +177,7 @@ def read_members(run: Run, namespace: str, after: str, limit: int) -> tuple[list
     if namespace and (found := [name_row(row) for row in run.rows(sql, params)]):
         return found, namespace
     sql = "SELECT MIN(namespace) FROM dibs_names WHERE namespace > :namespace"
-    return [], plain(run.rows(sql, {"namespace": namespace})[0])[0] or ""
+    return [], run.value(sql, {"namespace": namespace}) or ""
 
 
 class Undone(NamedTuple):
@@ -245,7 +246,7 @@ def _taken_over(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
             " WHERE namespace = :namespace AND name_key = :key AND version = :version"
         )
         params = {"namespace": row.namespace, "key": row.key, "version": row.version}
-        if [plain(line)[0] for line in run.rows(sql, params)] == ["adopted"]:
+        if run.value(sql, params) == "adopted":
             found.append(row)
     return found
 
@@ -284,9 +285,9 @@ def insert_adopted(engine: Engine, users: Sequence[AdoptedUser]) -> tuple[set[st
     with engine.begin() as connection, translated_errors(connection):
         run = HostRun(connection)
         sql = "SELECT DISTINCT owner FROM dibs_names WHERE owner_kind = 'user' AND state = 'owned'"
-        own = {plain(row)[0] for row in run.rows(f"{sql} AND owner IN ({ids})", params)}
+        own = {row[0] for row in run.rows(f"{sql} AND owner IN ({ids})", params)}
         sql = f"SELECT id, password_hash FROM dibs_users WHERE id IN ({ids})"
-        there = dict(map(plain, run.rows(sql, params)))
+        there: dict[str, str | None] = dict(run.rows(sql, params))
         corrected = sum(
             _correct(run, user, there[user.id]) for user in users if user.id in own & there.keys()
         )
@@ -317,7 +318,7 @@ def they_came_in(run: Run, owners: Sequence[str]) -> set[str]:
     """Those of these users who have used the account that an import made of them."""
     ids, params = listed(owners)
     sql = f"SELECT id FROM dibs_users WHERE id IN ({ids}) AND NOT (role IS NULL AND {NEVER_IN})"
-    return {plain(row)[0] for row in run.rows(sql, params)}
+    return {row[0] for row in run.rows(sql, params)}
 
 
 def delete_adopted(run: Run, owners: Sequence[str]) -> None:

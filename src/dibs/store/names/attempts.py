@@ -17,7 +17,6 @@ from dibs.signals import NameChange
 from dibs.store import schema
 from dibs.store.accounts.teams import insert_team
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import plain
 from dibs.store.database.outage import HEARSAY
 from dibs.store.database.transactions import Restart, Transactions
 from dibs.store.models import ALL_TABLES, Tables
@@ -224,8 +223,8 @@ class Attempts:
 
     def _follow(self, deadline: Deadline) -> bool:
         """Read which rules are in force, and say whether names can be had by those."""
-        rows = self.transactions.read(lambda run: run.rows(PHASE, {}), deadline=deadline)
-        return bool(rows) and self.parser.follow(Phase(*plain(rows[0])))
+        rows = self.transactions.rows(PHASE, {}, deadline=deadline)
+        return bool(rows) and self.parser.follow(Phase(*rows[0]))
 
     def _hear(self) -> None:
         """Learn from the database how far a change of rules has got, if it answers."""

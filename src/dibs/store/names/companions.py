@@ -14,7 +14,8 @@ from typing import NamedTuple
 from dibs.errors import InvalidName, RulesReplaced
 from dibs.names import Phase
 from dibs.names.username import READERS
-from dibs.store.database.dialects.base import Inserted, Run, claim_params, key_params, plain
+from dibs.store.database.dialects.base import Inserted, Run
+from dibs.store.database.rows import claim_params, key_params
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.history import changed
 from dibs.store.names.reading import Place, no_row, read, require_rules
@@ -177,7 +178,7 @@ def point(run: Run, group: Place, rows: Mapping[str, NameRow]) -> None:
     Args:
         rows: What is left: members, or the row of the one who has the name alone; by its key.
     """
-    phase = Phase.of(plain(run.rows(f"SELECT {run.dialect.rules}", {})[0])[0] or 0)
+    phase = Phase.of(run.value(f"SELECT {run.dialect.rules}", {}) or 0)
     for rules in (phase.rules, phase.other) if phase.has_twins else ():
         for key, row in rows.items():
             try:

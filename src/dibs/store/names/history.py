@@ -11,15 +11,8 @@ from dibs.context import Acting, Deadline, acting
 from dibs.errors import StoreError
 from dibs.names import Username
 from dibs.signals import Action, NameChange
-from dibs.store.database.dialects.base import (
-    ADOPTED,
-    HISTORY_COLUMNS,
-    MANY,
-    Run,
-    Told,
-    listed,
-    plain,
-)
+from dibs.store.database.dialects.base import Run
+from dibs.store.database.rows import ADOPTED, HISTORY_COLUMNS, MANY, Told, listed
 from dibs.store.database.transactions import Transactions
 from dibs.store.models import MAX_REQUEST_ID
 from dibs.store.records import MAX_OWNER, NameRow, State, member_bounds
@@ -112,8 +105,7 @@ class History:
         owners, params = listed(user_ids)
         sql = f"{NAMES_NOW.format(owners=owners)} AND {self._namespace_is()}"
         params["namespace"] = self._namespace
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return dict(map(plain, rows))
+        return dict(self._transactions.rows(sql, params, deadline=deadline))
 
     def registrations(self, *, since: int, now: int, deadline: Deadline) -> dict[int, int]:
         """How many users registered, by the start of each hour that has any.
@@ -145,7 +137,7 @@ class History:
     def _registered(self, run: Run, hour: int) -> int:
         params = {"namespace": self._namespace, "start": hour, "end": hour + HOUR_MS}
         sql = REGISTERED.format(namespace=self._namespace_is(), adopted=ADOPTED)
-        return int(run.rows(sql, params)[0][0])
+        return int(run.value(sql, params))
 
     def _keep(self, sums: Mapping[int, int], deadline: Deadline) -> None:
         if not sums:
@@ -156,9 +148,7 @@ class History:
         rows = ", ".join(f"(:namespace, :hour_{i}, :registered_{i})" for i in range(len(sums)))
         pass_over = self._transactions.dialect.pass_over("namespace, hour")
         sql = f"INSERT INTO dibs_figures (namespace, hour, registered) VALUES {rows} {pass_over}"
-        self._transactions.write(
-            lambda run: run.change(sql, params), changed=bool, deadline=deadline
-        )
+        self._transactions.change(sql, params, deadline=deadline)
 
     def _namespace_is(self) -> str:
         return f"{self._transactions.dialect.unindexed('namespace')} = :namespace"
@@ -168,7 +158,7 @@ def read_history(run: Run, namespace: str, key: str, *, limit: int) -> list[Past
     """The newest changes of a name and of those that look like it, newest first."""
     params = {"namespace": namespace, "key": key, "limit": limit} | member_bounds(key)
     rows = run.rows(OF_GROUP, params)
-    return [PastChange(NameChange(*values[:-1]), values[-1]) for values in map(plain, rows)]
+    return [PastChange(NameChange(*values[:-1]), values[-1]) for values in rows]
 
 
 def changed(
@@ -256,7 +246,7 @@ def written(run: Run, changes: Sequence[NameChange]) -> bool:
         " WHERE namespace = :namespace AND name_key = :key AND version = :version"
     )
     params = {"namespace": one.namespace, "key": one.key, "version": one.version}
-    return [NameChange(*plain(row)) for row in run.rows(sql, params)] == [one]
+    return [NameChange(*row) for row in run.rows(sql, params)] == [one]
 
 
 def _fitting(text: str | None, max_bytes: int) -> str | None:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dibs.context import Budget
 from dibs.errors import SchemaError
-from dibs.store.database.dialects import Row
-from dibs.store.database.dialects.base import plain
+from dibs.store.database.rows import Row
 from dibs.store.database.transactions import Transactions
 from dibs.store.schema import EMPTY_META
 
@@ -45,16 +44,16 @@ class Listing:
         rows = self._read(f"SELECT {clock}, secret FROM dibs_meta WHERE id = 1", {})
         if not rows:
             raise SchemaError(EMPTY_META)
-        return int(rows[0][0]), plain(rows[0])[1]
+        return int(rows[0][0]), rows[0][1]
 
     def count(self, *, after: str, limit: int) -> tuple[int, str]:
         """How many keys `keys` would return, and the last of them."""
-        count, last = plain(self._read(COUNT, {"after": after, "limit": limit})[0])
+        count, last = self._read(COUNT, {"after": after, "limit": limit})[0]
         return count, last or after
 
     def keys(self, *, after: str, limit: int) -> list[str]:
         """Up to `limit` keys that have a row, in the order of their bytes, past the key `after`."""
-        return [plain(row)[0] for row in self._read(KEYS, {"after": after, "limit": limit})]
+        return [row[0] for row in self._read(KEYS, {"after": after, "limit": limit})]
 
     def new_keys(self, *, since: int, after: str, limit: int) -> list[tuple[int, str]]:
         """Keys with the time at which their rows were made, in the order of both.
@@ -66,10 +65,8 @@ class Listing:
         """
         sql = NEW.format(namespace=self._transactions.dialect.unindexed("namespace"))
         rows = self._read(sql, {"since": since, "after": after, "limit": limit})
-        return [(row[0], plain(row)[1]) for row in rows]
+        return [(row[0], row[1]) for row in rows]
 
     def _read(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
         params = {"namespace": self._namespace, **params}
-        return self._transactions.read(
-            lambda run: run.rows(sql, params), deadline=self._budget.start()
-        )
+        return self._transactions.rows(sql, params, deadline=self._budget.start())

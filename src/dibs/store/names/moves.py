@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from dibs.names import Parser
 from dibs.signals import Action
-from dibs.store.database.dialects.base import Run, claim_params
+from dibs.store.database.dialects.base import Run
+from dibs.store.database.rows import claim_params
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names import companions, groups
 from dibs.store.names.claims import decide, place

@@ -9,7 +9,8 @@ from typing import NoReturn
 
 from dibs.errors import RulesReplaced
 from dibs.names import Phase
-from dibs.store.database.dialects.base import Run, key_params, name_row
+from dibs.store.database.dialects.base import Run
+from dibs.store.database.rows import key_params, name_row
 from dibs.store.database.transactions import RowVanished
 from dibs.store.records import Claim, NameRow
 
@@ -79,5 +80,5 @@ def no_row(run: Run, claim: Claim) -> NoReturn:
     Raises:
         RulesReplaced: Its rules are not in force.
     """
-    require_rules(claim.username.in_force, [run.rows(f"SELECT {run.dialect.rules}", {})[0][0]])
+    require_rules(claim.username.in_force, [run.value(f"SELECT {run.dialect.rules}", {})])
     raise RowVanished(claim.username.key)

@@ -9,7 +9,8 @@ from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.signals import Action
 from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import lock_user
-from dibs.store.database.dialects.base import Run, claim_params, plain
+from dibs.store.database.dialects.base import Run
+from dibs.store.database.rows import claim_params
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names import companions, groups
 from dibs.store.names.claims import decide, place
@@ -157,7 +158,7 @@ def _refuse_haste(run: Run, claim: Claim, pace: Pace) -> None:
         "namespace": claim.namespace,
         "period": max(pace.period, pace.pause),
     }
-    ages = [plain(row)[0] for row in run.rows(sql, params)]
+    ages = [row[0] for row in run.rows(sql, params)]
     if (wait := pace.wait(ages)) > 0:
         raise RenamedTooOften(retry_after=-(-wait // 1000))
 

@@ -17,7 +17,7 @@ from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import change_user, make_row
 from dibs.store.accounts.users import IS_USER, SHOWN, USERS, keep_staff
 from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import name_row, plain
+from dibs.store.database.rows import name_row
 from dibs.store.names.attempts import Attempts
 from dibs.store.names.history import append, written
 from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
@@ -206,7 +206,7 @@ class NameStore(Attempts):
             where = f"{where} AND {dialect.unindexed('namespace')} = :namespace"
             params["namespace"] = namespace
         sql = dialect.select_where(where)
-        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        rows = self.transactions.rows(sql, params, deadline=deadline)
         found = [row for row in map(name_row, rows) if not row.free]
         return sorted(found, key=lambda row: row.place)
 
@@ -216,7 +216,7 @@ class NameStore(Attempts):
         dialect, params = self.transactions.dialect, {"namespace": namespace, "kind": STAFF}
         where = f"{dialect.unindexed('namespace')} = :namespace AND state = 'reserved'"
         sql = dialect.select_where(f"owner_kind = :kind AND {where}")
-        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        rows = self.transactions.rows(sql, params, deadline=deadline)
         return sorted(map(name_row, rows), key=lambda row: row.key)
 
     def set_role(
@@ -263,8 +263,7 @@ class NameStore(Attempts):
     ) -> list[UserRow]:
         namespace = self.transactions.dialect.unindexed("n.namespace")
         sql = LISTED.format(which=which, namespace=namespace)
-        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return [UserRow(*plain(row)) for row in rows]
+        return [UserRow(*row) for row in self.transactions.rows(sql, params, deadline=deadline)]
 
     def is_empty(self, *, deadline: Deadline) -> bool:
         """Whether none of the tables exists yet."""
@@ -284,9 +283,8 @@ class NameStore(Attempts):
         """A value of the one row of `dibs_meta`, or beside it."""
         sql = f"SELECT {what} FROM dibs_meta WHERE id = 1"
         for _ in range(2):
-            rows = self.transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
-            if rows:
-                return plain(rows[0])[0]
+            if rows := self.transactions.rows(sql, {}, deadline=deadline):
+                return rows[0][0]
             self.verify(deadline=deadline)  # writes it where a host has just made the tables
         raise SchemaError(schema.EMPTY_META)
 

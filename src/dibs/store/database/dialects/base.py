@@ -13,15 +13,24 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeEngine
 
 from dibs.context import Budget
-from dibs.names import Username
 from dibs.signals import NameChange
-from dibs.store.records import Claim, FirstClaim, NameRow
-
-Params = Mapping[str, object]
-Row = Sequence[Any]
-Told = tuple[NameChange, int | None]
-"""A change, and when it was; None for now."""
-
+from dibs.store.database.rows import (
+    FIRST_COLUMNS,
+    HISTORY_COLUMNS,
+    MANY,
+    NAME_COLUMNS,
+    NAME_VALUES,
+    WHOSE,
+    Params,
+    Row,
+    Told,
+    first_claim,
+    history_params,
+    history_values,
+    insert_params,
+    row_params,
+)
+from dibs.store.records import Claim, NameRow
 
 Pooled = Literal["auto", "yes", "no"]
 """Whether sessions of the database's are shared with others: `auto` says no where it is proven."""
@@ -56,50 +65,21 @@ class Run(ABC):
         self.noted: list[NameChange] = []
 
     @abstractmethod
-    def rows(self, sql: str, params: Params) -> Sequence[Row]:
-        """The rows the statement returns."""
+    def rows(self, sql: str, params: Params) -> list[Row]:
+        """The rows the statement returns; see `plain`."""
 
     @abstractmethod
     def change(self, sql: str, params: Params) -> int:
         """How many rows the statement changed."""
 
+    def value(self, sql: str, params: Params) -> Any:
+        """The first value of the first row; None if there is none."""
+        rows = self.rows(sql, params)
+        return rows[0][0] if rows else None
+
     def note(self, changes: Sequence[NameChange]) -> None:
         """Keep what is to be announced if the transaction commits."""
         self.noted += changes
-
-
-NAME_COLUMNS = (
-    "namespace, name_key, canonical, display, rules_version, state,"
-    " owner_kind, owner, claim_token, expires_at, version"
-)
-CANONICAL = "COALESCE({0}canonical, {0}name_key)"
-"""A row's canonical form; `{0}` is the table's alias."""
-
-NAME_VALUES = NAME_COLUMNS.replace("canonical", CANONICAL.format(""))
-FIRST_COLUMNS = "created_at, updated_at, actor, request_id, registered"
-"""What a row says of its first claim while `updated_at` is NULL."""
-
-WHOSE = "name_key, state, owner_kind, owner"
-FEW = 20
-"""More rows than that are one parameter where a driver is slow to read a statement for many."""
-
-SEPARATOR = "\x02"
-"""No key has it in it."""
-
-MANY = 500
-"""Rows in one statement: SQLite takes 32,766 parameters."""
-
-ADOPTED = 2
-"""What `registered` is of a name that was somebody's before dibs was there."""
-
-HISTORY_COLUMNS = (
-    "namespace, name_key, version, action, was, became, owner_kind, owner, actor, request_id"
-)
-HISTORY_PARAMS = {
-    f"h{at}": "key" if column == "name_key" else column
-    for at, column in enumerate(HISTORY_COLUMNS.split(", "))
-}
-"""What each column's parameter is called, and which attribute of a change it is."""
 
 
 class Inserted(NamedTuple):
@@ -175,7 +155,6 @@ class Dialect:
     @staticmethod
     def missing_file(url: URL) -> str | None:
         """The file that the database is to be, where it does not exist yet."""
-        del url
         return None
 
     @classmethod
@@ -205,19 +184,16 @@ class Dialect:
     @classmethod
     def time_outs(cls, connection: Connection) -> str:
         """Those that the server really has in force, for people to read; nothing if it has none."""
-        del connection
         return ""
 
     @classmethod
     def dangers(cls, connection: Connection) -> list[str]:
         """What in the server's settings lets it lose or hide what it has confirmed."""
-        del connection
         return []
 
     @staticmethod
     def why_away(error: BaseException) -> str:
         """Why it cannot answer, where its own words say little; nothing if they do."""
-        del error
         return ""
 
     @staticmethod
@@ -233,7 +209,6 @@ class Dialect:
     @contextmanager
     def any_text(connection: Connection) -> Iterator[None]:
         """Have text be read that is none, as this database may hold it; only here."""
-        del connection
         yield
 
     # --- errors ------------------------------------------------------------
@@ -246,13 +221,11 @@ class Dialect:
     @classmethod
     def meaning(cls, error: BaseException) -> Kind:
         """What a driver's own exception means."""
-        del error
         return Kind.OTHER
 
     @staticmethod
     def has_undone(error: BaseException | None) -> bool:
         """Whether the transaction whose COMMIT was answered with this error is rolled back."""
-        del error
         return False
 
     # --- a host's transaction ----------------------------------------------
@@ -269,7 +242,6 @@ class Dialect:
 
         A host that waits less on its own connections goes on doing so.
         """
-        del connection, run
         yield
 
     # --- a transaction of dibs' own, on a connection of a host's -----------
@@ -281,13 +253,11 @@ class Dialect:
 
         A host that waits less goes on doing so.
         """
-        del connection, budget
         yield
 
     @classmethod
     def bounded_statement(cls, sql: str, params: Params, budget: Budget) -> tuple[str, Params]:
         """How a statement is sent there."""
-        del budget
         return cls.host_statement(sql, params)
 
     @staticmethod
@@ -299,13 +269,11 @@ class Dialect:
     @staticmethod
     def commits_at_once(connection: Any) -> bool:
         """Whether each statement on this driver's connection is a transaction, left alone."""
-        del connection
         return False
 
     @staticmethod
     def is_lent(connection: Any) -> bool:
         """Whether somebody else is in a transaction on this driver's connection."""
-        del connection
         return False
 
     @classmethod
@@ -492,7 +460,6 @@ class Dialect:
 
         None where a lock keeps those from being changed meanwhile.
         """
-        del run
         return set()
 
     @classmethod
@@ -513,7 +480,6 @@ class Dialect:
             patient: Whether to wait for another transaction as long as the
                 connection's lock time-out says, or 200 ms at most.
         """
-        del patient
         sql = f"{cls.insert(len(claims), told=told)} RETURNING claim_token, {cls.rules}"
         rows = run.rows(sql, insert_params(claims, news, told=told))
         return Inserted({row[0] for row in rows}, {}, rules=frozenset(row[1] for row in rows))
@@ -578,99 +544,3 @@ def telling(cursor_class: type[Any], seen: Callable[[str], None]) -> type[Any]:
             return super().execute(sql, *args, **options)
 
     return Telling
-
-
-def insert_params(
-    claims: Sequence[Claim], news: Sequence[NameChange], *, told: bool
-) -> dict[str, object]:
-    """The parameters of `Dialect.insert`."""
-    params = claim_params(claims)
-    if not told:
-        for i, (claim, one) in enumerate(zip(claims, news, strict=True)):
-            only_named = claim.user is not None and claim.user.password_hash is None
-            params |= {f"actor_{i}": one.actor, f"request_id_{i}": one.request_id}
-            params[f"registered_{i}"] = 1 if only_named else None
-    return params
-
-
-def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
-    """What claims say of their rows."""
-    params: dict[str, object] = {}
-    for i, claim in enumerate(claims):
-        params |= _params(i, claim, claim.username, claim.token, claim.lasts)
-    return params
-
-
-def row_params(rows: Sequence[NameRow]) -> dict[str, object]:
-    """What rows say of themselves, as claims do."""
-    params: dict[str, object] = {}
-    for i, row in enumerate(rows):
-        params |= _params(i, row, row, row.claim_token, None)
-    return params
-
-
-def _params(
-    i: int, of: Claim | NameRow, name: Username | NameRow, token: str | None, lasts: int | None
-) -> dict[str, object]:
-    return {
-        f"namespace_{i}": of.namespace,
-        f"key_{i}": name.key,
-        f"canonical_{i}": None if name.canonical == name.key else name.canonical,
-        f"display_{i}": name.display,
-        f"rules_version_{i}": name.rules_version,
-        f"state_{i}": of.state,
-        f"owner_kind_{i}": of.owner_kind,
-        f"owner_{i}": of.owner,
-        f"token_{i}": token,
-        f"lasts_{i}": lasts,
-    }
-
-
-def first_claim(row: NameRow, news: Sequence[NameChange] | None, i: int) -> dict[str, object]:
-    """What a new row says of its first claim, which was a change of these: nothing of none."""
-    if news is None:
-        return {}
-    is_adopted = row.first is not None and row.first.adopted
-    return {
-        "actor": news[i].actor,
-        "request_id": news[i].request_id,
-        "registered": ADOPTED if is_adopted else None,
-    }
-
-
-def history_values(i: int) -> str:
-    """The parameters of one line, as SQL has them."""
-    return ", ".join(f":{name}_{i}" for name in HISTORY_PARAMS)
-
-
-def history_params(i: int, change: NameChange) -> dict[str, object]:
-    """The parameters of one line of `Dialect.insert_history`."""
-    return {f"{name}_{i}": getattr(change, of) for name, of in HISTORY_PARAMS.items()}
-
-
-def key_params(namespace: str, keys: Sequence[str]) -> dict[str, object]:
-    """The parameters of `Dialect.among`: each key, and where they are many all in one text."""
-    params: dict[str, object] = {f"key_{i}": key for i, key in enumerate(keys)}
-    if len(keys) >= FEW:
-        params["keys"] = SEPARATOR.join(keys)
-    return params | {"namespace": namespace}
-
-
-def plain(row: Row) -> list[Any]:
-    """The row's values with VARBINARY, which arrives as bytes, read as text."""
-    return [value.decode() if isinstance(value, bytes) else value for value in row]
-
-
-def listed(values: Sequence[str]) -> tuple[str, dict[str, object]]:
-    """What stands between the parentheses of an IN, and its parameters."""
-    params: dict[str, object] = {f"item_{i}": value for i, value in enumerate(values)}
-    return ", ".join(f":{name}" for name in params), params
-
-
-def name_row(row: Row) -> NameRow:
-    """The value of a row of `Dialect.select`."""
-    *values, created_at, updated_at, actor, request_id, registered, is_free, expires_in = plain(row)
-    first = None
-    if updated_at is None:
-        first = FirstClaim(created_at, actor, request_id, registered == 1, registered == ADOPTED)
-    return NameRow(*[*values, bool(is_free), expires_in, first])

@@ -17,16 +17,12 @@ from dibs.store.database.dialects.base import (
     Dialect,
     Inserted,
     Kind,
-    Params,
     Pooled,
-    Row,
     Run,
-    insert_params,
-    key_params,
-    name_row,
     telling,
     without_code,
 )
+from dibs.store.database.rows import Params, Row, insert_params, key_params, name_row
 from dibs.store.records import Claim, NameRow
 
 if TYPE_CHECKING:
@@ -127,9 +123,8 @@ class MySQL(Dialect):
 
     @classmethod
     def keys(cls, url: URL) -> Container[str]:
-        import pymysql
+        import pymysql  # noqa: F401  # whose lack is told now
 
-        del pymysql, url
         return {"bind_address", "charset", "collation", "init_command", "program_name"} | {
             *("connect_timeout", "read_timeout", "write_timeout", "local_infile"),
             *("read_default_file", "read_default_group", "unix_socket"),
@@ -143,7 +138,6 @@ class MySQL(Dialect):
 
     @staticmethod
     def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
-        del pooled
         lock = max(1, round(budget.lock))  # InnoDB counts whole seconds
         # One statement, for on a slow network each is one more wait. At REPEATABLE READ,
         # the default, the row that beat ours would be invisible.
@@ -160,7 +154,6 @@ class MySQL(Dialect):
 
             @event.listens_for(engine, "do_connect")
             def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
-                del dialect, record
                 return connection_class(*args, **kwargs)
 
         _on_connect(engine, f"{statement}, {SYNCED}", statement)
@@ -274,7 +267,7 @@ class MySQL(Dialect):
     def load(
         cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
     ) -> None:
-        encoded = [[v.encode() if isinstance(v, str) else v for v in row] for row in rows]
+        encoded = [tuple(v.encode() if isinstance(v, str) else v for v in row) for row in rows]
         super().load(connection, table, columns, encoded)
 
     @staticmethod
@@ -310,7 +303,6 @@ def _on_connect(engine: Engine, statement: str, otherwise: str) -> None:
 
     @event.listens_for(engine, "connect")
     def send(connection: Any, record: object) -> None:
-        del record
         with connection.cursor() as cursor:
             try:
                 cursor.execute(statements[0])

@@ -17,6 +17,15 @@ from sqlalchemy.engine import URL, Connection, Engine
 from dibs.context import Budget
 from dibs.signals import NameChange
 from dibs.store.database.dialects.base import (
+    Dialect,
+    Inserted,
+    Kind,
+    Pooled,
+    Run,
+    telling,
+    without_code,
+)
+from dibs.store.database.rows import (
     FEW,
     FIRST_COLUMNS,
     HISTORY_COLUMNS,
@@ -24,20 +33,13 @@ from dibs.store.database.dialects.base import (
     NAME_COLUMNS,
     SEPARATOR,
     WHOSE,
-    Dialect,
-    Inserted,
-    Kind,
-    Pooled,
     Row,
-    Run,
     Told,
     first_claim,
     history_params,
     history_values,
     insert_params,
     row_params,
-    telling,
-    without_code,
 )
 from dibs.store.records import Claim, NameRow
 
@@ -152,7 +154,6 @@ class PostgreSQL(Dialect):
     def keys(cls, url: URL) -> Container[str]:
         from psycopg.pq import Conninfo
 
-        del url
         return {option.keyword.decode() for option in Conninfo.get_defaults()}
 
     @staticmethod
@@ -172,7 +173,6 @@ class PostgreSQL(Dialect):
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
-            del dialect, record
             connection = connection_class.connect(*args, **kwargs)
             try:
                 _limit(connection, _limits(budget), pooled)
@@ -185,7 +185,6 @@ class PostgreSQL(Dialect):
     def listen_unbounded(cls, engine: Engine) -> None:
         @event.listens_for(engine, "do_connect")
         def connect(dialect: object, record: object, args: object, kwargs: Any) -> None:
-            del dialect, record, args
             if engine.dialect.driver == "psycopg":
                 kwargs["prepare_threshold"] = None  # behind a pooler they meet those of others
 
@@ -422,7 +421,6 @@ class PostgreSQL(Dialect):
 
     @staticmethod
     def product(engine: Engine) -> str:
-        del engine
         return "PostgreSQL"
 
     @staticmethod

@@ -89,12 +89,10 @@ class SQLite(Dialect):
 
     @staticmethod
     def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
-        del budget, pooled
         path = engine.url.database or ""
 
         @event.listens_for(engine, "do_connect")
         def private(dialect: object, record: object, args: object, kwargs: object) -> None:
-            del dialect, record, args, kwargs
             # SQLite would let everybody read a new file, with its hashes and secret.
             if path and not path.startswith((":", "file:")):
                 with suppress(OSError):
@@ -109,7 +107,6 @@ class SQLite(Dialect):
 
         @event.listens_for(engine, "checkout")
         def same_file(connection: object, record: ConnectionPoolEntry, proxy: object) -> None:
-            del connection, proxy
             # SQLite goes on writing to a file that was deleted or replaced, and two
             # workers on two files would each give a name away.
             if record.info["file"] != _file_at(path):
@@ -154,7 +151,6 @@ class SQLite(Dialect):
     @staticmethod
     def has_undone(error: BaseException | None) -> bool:
         """Always: what it refuses at COMMIT, for instance on a full disk, is not there."""
-        del error
         return True
 
     @classmethod
@@ -207,7 +203,6 @@ class SQLite(Dialect):
 
     @staticmethod
     def product(engine: Engine) -> str:
-        del engine
         return "SQLite"
 
     @staticmethod
