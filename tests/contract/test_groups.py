@@ -19,8 +19,8 @@ from dibs.store.accounts.users import Users
 from dibs.store.database.dialects import Run
 from dibs.store.names.groups import Joined, join, lock, name_first
 from dibs.store.names.history import History, append
+from dibs.store.names.moves import Pace
 from dibs.store.names.quarantine import release_for_good
-from dibs.store.names.renames import Pace
 from dibs.store.records import NewUser
 from dibs.strategies import STRATEGIES, Sources
 from tests.support.contract import AN_HOUR_MS, look_up, soon

@@ -21,8 +21,8 @@ from dibs.registry.coherence import Coherence
 from dibs.registry.renames import Renames
 from dibs.store import NameRow, Won
 from dibs.store.accounts.users import Users
+from dibs.store.names.moves import Pace, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Pace, Transfer
 from dibs.store.names.store import NameStore
 from dibs.strategies import STRATEGIES, Sources
 from tests.backends import Backend

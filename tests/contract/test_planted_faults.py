@@ -9,8 +9,8 @@ import pytest
 from dibs.context import Deadline
 from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Won
 from dibs.store.names.claims import place
+from dibs.store.names.moves import Rename, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Rename, Transfer
 from dibs.store.records import owned
 from tests.contract import test_contract
 from tests.support.contract import StoreContract

@@ -16,8 +16,8 @@ from operator import itemgetter
 from dibs.cache import NameFilter, TakenNames
 from dibs.context import Deadline
 from dibs.store import Lost, NameRow, NameStore, Outcome
+from dibs.store.names.moves import Rename, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Rename, Transfer
 
 
 def invalidate(

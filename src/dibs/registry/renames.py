@@ -12,8 +12,8 @@ from dibs.registry import Registry, won
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import HoldToken
 from dibs.store import Claim, NameRow, NameStore
+from dibs.store.names.moves import Pace, Rename, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Pace, Rename, Transfer
 from dibs.store.records import State
 
 # Each further round means that yet another rename of the same owner came first.

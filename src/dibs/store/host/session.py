@@ -48,10 +48,9 @@ from dibs.store.names.claims import decide
 from dibs.store.names.companions import resolved
 from dibs.store.names.groups import holders
 from dibs.store.names.history import PastChange, append, read_history
-from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.moves import Move, OldName, Rename, apply_moves, apply_rename
 from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_row, locked, release_where
 from dibs.store.names.reading import read
-from dibs.store.names.renames import Rename, apply_rename
 from dibs.store.records import Claim, NameRow, Outcome, Won, keys_of, short_token
 
 

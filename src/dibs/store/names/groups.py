@@ -326,9 +326,9 @@ def name_first(run: Run, row: NameRow, first: NameRow | None) -> Step:
     return Step(row, changed(after, "grouped", was=row.display, became=became))
 
 
-def write(run: Run, after: NameRow) -> None:
-    """Write this as the row's next version."""
-    params = row_params([after]) | {"version": after.version - 1}
+def write(run: Run, after: NameRow, lasts: int | None = None) -> None:
+    """Write this as the row's next version, to end after so many milliseconds, if it is to."""
+    params = row_params([after]) | {"version": after.version - 1, "lasts_0": lasts}
     if run.change(run.dialect.take_over(when_free=False), params) != 1:
         raise RowVanished(after.key)
 

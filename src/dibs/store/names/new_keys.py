@@ -11,8 +11,7 @@ from dibs.names.username import READERS, Username
 from dibs.signals import NameChange
 from dibs.store.accounts.rows import ONLY_NAMED
 from dibs.store.database.dialects.base import Run
-from dibs.store.database.rows import key_params, row_params
-from dibs.store.database.transactions import RowVanished
+from dibs.store.database.rows import key_params
 from dibs.store.names import groups
 from dibs.store.names.companions import BEHIND, MARK, REKEY, companion_key, is_called
 from dibs.store.names.history import Step, append, changed
@@ -179,7 +178,7 @@ def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
     one = one._replace(row=row)
     if one.name.key == row.group[1]:  # only its canonical form is another
         after = replace(row, canonical=one.name.canonical, version=row.version + 1, first=None)
-        _overwrite(run, after)
+        groups.write(run, after, after.expires_in)
         append(run, [Step(row, _news(after))])
         fates.append("moved")
         return
@@ -211,7 +210,7 @@ def _arrive(run: Run, one: Wanted, met: NameRow | None, steps: list[Step]) -> Fa
     if met is None:
         run.change(*run.dialect.insert_rows([after]))
     else:
-        _overwrite(run, after)
+        groups.write(run, after, after.expires_in)
     steps.append(Step(met, _news(after), told=met is None))
     return "moved"
 
@@ -228,12 +227,6 @@ def _renamed(one: Wanted, version: int) -> NameRow:
         version=version,
         first=None,
     )
-
-
-def _overwrite(run: Run, after: NameRow) -> None:
-    params = row_params([after]) | {"version": after.version - 1, "lasts_0": after.expires_in}
-    if run.change(run.dialect.take_over(when_free=False), params) != 1:
-        raise RowVanished(after.key)
 
 
 def free_some(run: Run, rows: Sequence[NameRow]) -> None:

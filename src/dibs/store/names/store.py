@@ -20,9 +20,9 @@ from dibs.store.database.dialects import Run
 from dibs.store.database.rows import name_row
 from dibs.store.names.attempts import Attempts
 from dibs.store.names.history import append, written
+from dibs.store.names.moves import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
 from dibs.store.names.reading import read
-from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     STAFF,
