@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, CursorResult, Engine, inspect, text
@@ -29,20 +29,12 @@ from dibs.store import schema
 from dibs.store.database.dialects import UPGRADE, Kind, Run, dialect_for, dialect_or_base
 from dibs.store.database.rows import Params, Row, plain
 from dibs.store.database.transactions import RowVanished, pyformat
-from dibs.store.host.owners import bind_of, come_back, instance_state, session_of, state_of
+from dibs.store.host.owners import bind_of, come_back, instance_state, state_of
 from dibs.store.models import NAME_TABLES, Tables, first_row, names
 from dibs.store.names.reading import tell_followed
 
 HOST_UPGRADE = f"flask {UPGRADE}"
 YOUR_MIGRATION = "run your app's migration"
-
-
-class HasSession(Protocol):
-    """The `db` of a Flask extension."""
-
-    @property
-    def session(self) -> Any:
-        """The current one."""
 
 
 T = TypeVar("T")
@@ -73,12 +65,10 @@ class NameTable:
     routes: Engine | None = None
 
     def connect(self, session: Session, bind: Bind) -> Connection:
-        """The connection of the host's transaction, about to write names.
+        """The connection of the host's transaction, about to write names; see `connect`.
 
         Raises:
             ConfigError: The owner, or the routes of the same app, are in another database.
-            StoreUnavailable: The database cannot answer.
-            SchemaError: The database is not set up for dibs.
         """
         owner = bind.get("mapper")
         # The address alone does not say: `creator=`, or two databases in memory.
@@ -97,17 +87,18 @@ class NameTable:
 
 
 def enter(
-    session: AnySession, *, owner: object | None, kind: str | None, table: NameTable
+    session: AnySession, table: NameTable, owner: object | None = None, kind: str | None = None
 ) -> tuple[Session, Connection]:
     """The session that writes the owner's own row, and the connection of its transaction.
 
     Raises:
         OwnerWithoutIdentity: The owner was never added to a session.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
-    here, bind = _at(session, owner, kind, table.bind)
-    return here, table.connect(here, bind)
+    if (returning := instance_state(owner)) is not None:
+        come_back(returning)
+    state = None if owner is None else state_of(owner, kind)
+    here = (state and state.session) or plain_session(session)
+    return here, table.connect(here, table.bind if state is None else bind_of(state.mapper))
 
 
 def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = True) -> Connection:
@@ -165,7 +156,7 @@ def refuse_translated(connection: Connection) -> None:
     """See that SQLAlchemy puts the host's tables into no other schema than the connection's own.
 
     Raises:
-        ConfigError: Then the tables of dibs would not be where the host has made them.
+        ConfigError: It does; those of dibs would not be where the host has made them.
     """
     translated = connection.get_execution_options().get("schema_translate_map") or {}
     if translated.get(None) is not None:
@@ -219,19 +210,6 @@ def has_names(connection: Connection) -> bool:
     return pool in _holding
 
 
-def _at(
-    session: AnySession, owner: object | None, kind: str | None, bind: Bind
-) -> tuple[Session, Bind]:
-    """The session and the database in which the owner's own row lives."""
-    if (returning := instance_state(owner)) is not None:
-        come_back(returning)
-    state = state_of(owner, kind) if owner is not None else None
-    here = session_of(state) or plain_session(session)
-    if state is None:
-        return here, bind
-    return here, bind_of(state.mapper)
-
-
 def session_source(given: object) -> Callable[[], AnySession]:
     """What gives the current session.
 
@@ -281,17 +259,13 @@ def set_up(
     if empty and not writes:
         return  # nothing was ever claimed here
     if empty:
-        _write_rules(connection, table.parser.rules_version)
+        sql, params = first_row(table.parser.rules_version)
+        with lock_timeout(connection) as run:
+            run.change(sql + run.dialect.pass_over("id"), params)
     verify(connection, table, tables=tables)
     if not empty:  # or it may be rolled back
         _verified.setdefault(connection.engine.pool, WeakSet()).add(table.parser)
         _holding.add(connection.engine.pool)
-
-
-def _write_rules(connection: Connection, rules_version: int) -> None:
-    sql, params = first_row(rules_version)
-    with lock_timeout(connection) as run:
-        run.change(sql + run.dialect.pass_over("id"), params)
 
 
 class HostRun(Run):
@@ -299,12 +273,7 @@ class HostRun(Run):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(dialect_for(connection.dialect.name))
-        self._connection = connection
-
-    @property
-    def connection(self) -> Connection:
-        """The host's."""
-        return self._connection
+        self.connection = connection
 
     def rows(self, sql: str, params: Params) -> list[Row]:
         return [plain(row) for row in self._execute(sql, params)]
@@ -314,7 +283,7 @@ class HostRun(Run):
 
     def _execute(self, sql: str, params: Params) -> CursorResult[Any]:
         sql, params = self.dialect.host_statement(sql, params)
-        return self._connection.execute(text(sql), params)
+        return self.connection.execute(text(sql), params)
 
 
 class BulkRun(HostRun):
@@ -322,9 +291,9 @@ class BulkRun(HostRun):
 
     def _execute(self, sql: str, params: Params) -> CursorResult[Any]:
         sql, params = self.dialect.host_statement(sql, params)
-        if "format" in self._connection.dialect.paramstyle:
+        if "format" in self.connection.dialect.paramstyle:
             sql = pyformat(sql)
-        return self._connection.exec_driver_sql(sql, dict(params))
+        return self.connection.exec_driver_sql(sql, dict(params))
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from dibs.names import Username
 from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import listed, name_row
 from dibs.store.host.columns import GuardedColumn
-from dibs.store.host.connection import HostRun, NameTable, connect, lock_timeout, translated_errors
-from dibs.store.host.endings import announce_later, freed
+from dibs.store.host.connection import HostRun, NameTable, connect
+from dibs.store.host.endings import changing, freed
 from dibs.store.host.owners import joined, kind_of
 from dibs.store.host.people import MappedPeople, Record
 from dibs.store.names.adoption import renamed_by_plan
@@ -241,8 +241,7 @@ def _claim(
     session: Session, wanted: Sequence[Claim], theirs: Mapping[str, list[NameRow]], drift: Drift
 ) -> None:
     """Claim these names, one by one where their owner gives up another one for it."""
-    connection = session.connection()
-    with translated_errors(connection), lock_timeout(connection) as run:
+    with changing(session, session.connection()) as run:
         olds = {claim.token: _old(claim, theirs[claim.owner]) for claim in wanted}
         new = [claim for claim in wanted if olds[claim.token] is None]
         outcomes = dict(zip([c.token for c in new], decide(run, new) if new else [], strict=True))
@@ -251,7 +250,6 @@ def _claim(
                 moved = apply_moves(run, [Move(claim, old)], FREE)
                 outcomes[claim.token] = moved.outcomes[claim.token]
                 freed(session, moved.freed)
-    announce_later(session, run.noted)
     for claim in wanted:
         if isinstance(outcome := outcomes[claim.token], Lost):
             drift.apart.append(_apart(claim, olds[claim.token], outcome.row))
@@ -284,12 +282,11 @@ def _find_orphans(session: Session, compared: Compared, drift: Drift, *, mend: b
         there = compared.people.existing({str(row.owner) for row in rows})
         gone = [row for row in rows if row.owner not in there]
         if mend and gone:
-            with translated_errors(connection), lock_timeout(connection) as run:
+            with changing(session, connection) as run:
                 for owner in sorted({str(row.owner) for row in gone}):
                     params = {"kind": kind, "owner": owner}
                     by = "owner_kind = :kind AND owner = :owner"
                     freed(session, release_for_good(run, by, params, compared.quarantine))
-            announce_later(session, run.noted)
             drift.mended += len(gone)
         else:
             drift.apart += [Apart(str(row.owner), row.display, "without_owner") for row in gone]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import event, inspect
+from sqlalchemy import Connection, event, inspect
 from sqlalchemy.orm import InstanceState, Mapper, Session, SessionTransaction, UOWTransaction
 
 from dibs.config.namespaces import Namespaces
 from dibs.signals import NameChange, announce
-from dibs.store.host.connection import HostRun, has_names, translated_errors
+from dibs.store.host.connection import HostRun, has_names, lock_timeout, translated_errors
 from dibs.store.host.owners import bind_of, fitting, identity_of, kind_of
 from dibs.store.names.quarantine import release_for_good
 from dibs.store.records import Claim, NameRow
@@ -27,6 +28,14 @@ def announce_later(session: Session, changes: Sequence[NameChange]) -> None:
         within = session.get_nested_transaction() or session.get_transaction()
         noted: Noted = session.info.setdefault(NEWS, [])
         noted.append((within, list(changes)))
+
+
+@contextmanager
+def changing(session: Session, connection: Connection) -> Iterator[HostRun]:
+    """What changes names in a session's transaction; they are announced once it has committed."""
+    with translated_errors(connection), lock_timeout(connection) as run:
+        yield run
+    announce_later(session, run.noted)
 
 
 @event.listens_for(Session, "after_commit")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
@@ -22,9 +21,9 @@ from sqlalchemy import ClauseElement, FromClause, Table, inspect, update
 from sqlalchemy.orm import InstanceState, Mapper, RelationshipDirection, Session
 
 from dibs.errors import OwnerWithoutIdentity
-from dibs.signals import NameChange
 from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import key_params
+from dibs.store.names.reading import parts
 from dibs.store.records import MAX_OWNER, NameRow
 
 DEFAULT_KIND = "user"
@@ -134,11 +133,6 @@ def instance_state(owner: object) -> InstanceState[Any] | None:
     return state if isinstance(state, InstanceState) else None
 
 
-def session_of(state: InstanceState[Any] | None) -> Session | None:
-    """The session in whose transaction the owner's own row is written."""
-    return state.session if state else None
-
-
 def bind_of(mapper: Mapper[Any]) -> Mapping[str, Any]:
     """`bind_arguments` of the database in which the mapper's rows are written."""
     return {"mapper": mapper, **write_to(_root_of(mapper).local_table)}
@@ -155,7 +149,6 @@ def write_to(table: FromClause) -> Mapping[str, Any]:
 
 PENDING = "dibs.pending"
 LEFT_OUT = "dibs.left_out"
-MAX_BATCH = 500
 
 
 def owner_of(state: InstanceState[Any]) -> Owner:
@@ -238,12 +231,10 @@ def write_owners(run: Run, names: Sequence[PendingName]) -> None:
         name.state.info.pop(PENDING, None)
         known[str(name.row.owner)] = fitting(identity_of(name.state)).id
     rows = (name.row for name in names if known[str(name.row.owner)] != name.row.owner)
-    ordered = sorted(rows, key=lambda row: (row.namespace, row.key))
-    for namespace, group in groupby(ordered, key=lambda row: row.namespace):
-        within = list(group)
-        for start in range(0, len(within), MAX_BATCH):
-            _write(run, namespace, within[start : start + MAX_BATCH], known)
-    run.noted = [_of(known, change) for change in run.noted]
+    by_place = {row.place: row for row in rows}
+    for namespace, keys in parts(by_place):
+        _write(run, namespace, [by_place[namespace, key] for key in keys], known)
+    run.noted = [replace(one, owner=known.get(str(one.owner), one.owner)) for one in run.noted]
 
 
 def _write(run: Run, namespace: str, rows: Sequence[NameRow], known: Mapping[str, str]) -> None:
@@ -255,15 +246,10 @@ def _write(run: Run, namespace: str, rows: Sequence[NameRow], known: Mapping[str
     cases = " ".join(f"WHEN :was_{i} THEN :owner_{i}" for i in range(len(rows)))
     change = f"SET owner = CASE owner {cases} ELSE owner END WHERE {run.dialect.among(len(keys))}"
     run.change(f"UPDATE dibs_names {change}", params)
-    if any(
-        row.version > 1 or row.is_member for row in rows
-    ):  # what was somebody's before is in the history
+    # What was somebody's before is in the history.
+    if any(row.version > 1 or row.is_member for row in rows):
         theirs = ", ".join(f":was_{i}" for i in range(len(rows)))
         run.change(f"UPDATE dibs_history {change} AND owner IN ({theirs})", params)
-
-
-def _of(known: Mapping[str, str], change: NameChange) -> NameChange:
-    return replace(change, owner=known.get(str(change.owner), change.owner))
 
 
 def leave_out(state: InstanceState[Any]) -> None:

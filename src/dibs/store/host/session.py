@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import InstanceState, Session
 
 from dibs.names import Username
@@ -34,7 +35,7 @@ from dibs.store.host.connection import (
     plain_session,
     translated_errors,
 )
-from dibs.store.host.endings import announce_later, freed
+from dibs.store.host.endings import announce_later, changing, freed
 from dibs.store.host.owners import (
     Owner,
     PendingName,
@@ -93,7 +94,7 @@ def claim_in_session(
     if not wishes:
         return []
     # Each of them, and not the first alone: an owner who was never added is refused before all.
-    entered = [enter(session, owner=one.owner, kind=one.kind, table=table) for one in wishes]
+    entered = [enter(session, table, one.owner, one.kind) for one in wishes]
     here, connection = entered[0]
     if here.deleted:
         here.flush()  # whoever goes may leave this very name
@@ -154,25 +155,19 @@ def hold_in_session(
     Args:
         lasts: Milliseconds.
     """
-    here, connection = enter(session, owner=None, kind=None, table=table)
     claim = Claim(username, "hold", "host", token, table.namespace, state="held", lasts=lasts)
-    with translated_errors(connection), lock_timeout(connection) as run:
-        outcome = by_rules_of_now(
-            run, table, lambda parser: decide(run, [claim.read_by(parser)])[0]
-        )
-    announce_later(here, run.noted)
-    return outcome
+    with changing(*enter(session, table)) as run:
+        return by_rules_of_now(run, table, lambda parser: decide(run, [claim.read_by(parser)])[0])
 
 
 def end_hold_in_session(session: AnySession, key: str, *, token: str, table: NameTable) -> bool:
     """End a hold early, and say whether there was one."""
-    here, connection = enter(session, owner=None, kind=None, table=table)
     where = "namespace = :namespace AND name_key = :key AND state = 'held' AND claim_token = :token"
     params = {"namespace": table.namespace, "key": key, "token": short_token(token)}
-    with translated_errors(connection), lock_timeout(connection) as run:
+    here, connection = enter(session, table)
+    with changing(here, connection) as run:
         ended = [end_row(run, row, action="unheld") for row in locked(run, where, params)]
         append(run, [one.step for one in ended])
-    announce_later(here, run.noted)
     freed(here, [one.row for one in ended])
     return bool(ended)
 
@@ -189,15 +184,13 @@ def transfer_in_session(
     Raises:
         OwnerWithoutIdentity: The name would be nobody's.
     """
-    here, connection = enter(session, owner=wish.owner, kind=wish.kind, table=table)
-    _have_identity(here, wish.owner)
+    here, connection = _enter_known(session, table, wish.owner, wish.kind)
     claim = _claim_of(wish, table)
     moves = [Move(claim), *([Move(old=old)] if old else [])]
-    with translated_errors(connection), lock_timeout(connection) as run:
+    with changing(here, connection) as run:
         moved = by_rules_of_now(
             run, table, lambda parser: apply_moves(run, [m.read_by(parser) for m in moves], FREE)
         )
-    announce_later(here, run.noted)
     return moved.outcomes[claim.token]
 
 
@@ -219,10 +212,9 @@ def rename_in_session(
     Raises:
         OwnerWithoutIdentity: It is nobody's.
     """
-    session, connection = enter(session, owner=owner, kind=kind, table=table)
-    _have_identity(session, owner)
+    here, connection = _enter_known(session, table, owner, kind)
     claim = _claim_of(Wish(username, owner, kind), table)
-    with translated_errors(connection), lock_timeout(connection) as run:
+    with changing(here, connection) as run:
         row = next(iter(held_by(run, old, [old.key], table)), None)
         if row is None or not _owns(claim, row, old):
             return None
@@ -231,8 +223,7 @@ def rename_in_session(
         )
         if outcome is None:
             raise RowVanished(old.key)
-        announce_later(session, run.noted)
-    freed(session, [replace(row, version=row.version + 1)])
+    freed(here, [replace(row, version=row.version + 1)])
     return outcome
 
 
@@ -253,20 +244,23 @@ def release_in_session(
     Raises:
         OwnerWithoutIdentity: There is an owner, and it has no identity.
     """
-    session, connection = enter(session, owner=owner, kind=kind, table=table)
-    _have_identity(session, owner)
+    here, connection = _enter_known(session, table, owner, kind)
     who = None if owner is None else identify(owner, kind)
-    with translated_errors(connection), lock_timeout(connection) as run:
+    with changing(here, connection) as run:
         where, params = _chosen(run, username, who, table)
         rows = release_where(run, where, params, rest)
-        announce_later(session, run.noted)
-    freed(session, rows)
+    freed(here, rows)
     return len(rows)
 
 
-def _have_identity(session: Session, owner: object) -> None:
+def _enter_known(
+    session: AnySession, table: NameTable, owner: object | None, kind: str | None
+) -> tuple[Session, Connection]:
+    """The same as `enter`, with an owner who is in the database."""
+    here, connection = enter(session, table, owner, kind)
     if _unstored(owner) is not None:
-        session.flush()
+        here.flush()
+    return here, connection
 
 
 def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
