@@ -105,12 +105,7 @@ class DriverRun(AttemptRun):
         deadline: Deadline,
         silence: float,
     ) -> None:
-        """Bind to a connection.
-
-        Args:
-            named: Whether the driver reads `:name` itself.
-            silence: Seconds that one statement may take at most.
-        """
+        """On a connection of a driver that reads `:name` itself, if it is `named`."""
         super().__init__(dialect)
         self.takes_lists = dialect.lists
         self._connection = connection
@@ -136,7 +131,12 @@ class DriverRun(AttemptRun):
         self._connection.close()
 
     def undo(self) -> None:
-        undo(self._connection)
+        try:
+            self._connection.rollback()
+        except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
+            self._connection.invalidate()
+        else:
+            self._connection.close()
 
     def drop(self) -> None:
         # A closed connection is a rolled-back one, whatever state it was in.
@@ -164,16 +164,6 @@ class DriverRun(AttemptRun):
 def pyformat(sql: str) -> str:
     """A statement as most drivers read it, with `%(name)s` for a parameter."""
     return re.sub(r":(\w+)", r"%(\1)s", sql)
-
-
-def undo(connection: PoolProxiedConnection | Connection) -> None:
-    """Undo what was sent, and give the connection back."""
-    try:
-        connection.rollback()
-    except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
-        connection.invalidate()
-    else:
-        connection.close()
 
 
 T = TypeVar("T")
@@ -254,6 +244,8 @@ class Transactions:
     """Runs units of work on an engine, again where that is safe, and never past the deadline."""
 
     mending = UPGRADE
+    at_once = True
+    """Whether a statement can be a transaction of its own."""
 
     def __init__(self, engine: Engine, budget: Budget) -> None:
         self.engine = engine
@@ -337,7 +329,7 @@ class Transactions:
             OutcomeUnknown: COMMIT was sent and its fate is not known.
             Restart: It lost, nothing was changed, and the caller did not insist.
         """
-        unit = Unit(work, changed, at_once, recall)
+        unit = Unit(work, changed, at_once if self.at_once else None, recall)
         result = self._persist(partial(self._settle, unit, deadline), deadline, insist=insist)
         announce(unit.news)
         return result

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, CursorResult, text
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from dibs.context import Budget, Deadline
 from dibs.errors import StoreUnavailable
-from dibs.store.database.dialects import Run
 from dibs.store.database.rows import Params
-from dibs.store.database.transactions import AttemptRun, OutOfTime, Restart, Transactions, no_memory
+from dibs.store.database.transactions import AttemptRun, OutOfTime, Restart, Transactions
 from dibs.store.host.connection import HOST_UPGRADE, HostRun, NameTable, refuse_translated, set_up
 from dibs.store.models import Tables
 from dibs.store.names.store import NameStore
-
-T = TypeVar("T")
 
 
 class HostStore(NameStore):
@@ -45,26 +41,13 @@ class HostTransactions(Transactions):
     """
 
     mending = HOST_UPGRADE
+    at_once = False
 
     def _listen(self) -> None:
         """Leave a host's engine alone."""
 
     def close(self) -> None:
         """Leave the connections to the host."""
-
-    def write(
-        self,
-        work: Callable[[Run], T],
-        *,
-        changed: Callable[[T], bool],
-        deadline: Deadline,
-        at_once: Callable[[Run], T | None] | None = None,
-        recall: Callable[[Run], T | None] = no_memory,
-        insist: bool = True,
-    ) -> T:
-        """See `Transactions`; no statement is a transaction of its own here."""
-        del at_once
-        return super().write(work, changed=changed, deadline=deadline, recall=recall, insist=insist)
 
     def _connect(self) -> Connection:
         pool = self.engine.pool
