@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from dibs.context import Deadline
@@ -14,6 +15,8 @@ from dibs.store.models import MAX_ANSWER, MAX_LANGUAGE, MAX_LOCATION
 
 KEPT_MS = 24 * 3_600_000
 """How long a request is known; past that it is as if it had never been seen."""
+
+STILL_MINE = "id = :id AND attempt = :token AND state = 'running'"
 
 Verdict = Literal["mine", "other", "running", "done"]
 """`mine` is to be run now, by who asked. `other` is a request with the same key and another
@@ -49,6 +52,11 @@ class Attempt:
     id: str
     fingerprint: str
     token: str
+
+    @property
+    def params(self) -> dict[str, object]:
+        """Those of statements."""
+        return {"id": self.id, "fingerprint": self.fingerprint, "token": self.token}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +109,13 @@ class Requests:
         )
 
         def work(run: Run) -> Begun:
-            run.change(insert, _params(attempt))
+            run.change(insert, attempt.params)
             row = self._row(run, attempt)
             verdict = self._judge(row, attempt)
             if verdict == "mine" and row.token != attempt.token:
                 # In this one statement, since the row has been read without a lock.
-                taken = self._take(run, attempt, row.token, since=_renewed(row, self._clock))
+                since = self._clock if row.known_ms >= KEPT_MS else "created_at"
+                taken = self._take(run, attempt, row.token, since=since)
                 verdict = "mine" if taken else "running"
             return Begun(verdict, row.answer, row.token)
 
@@ -168,7 +177,7 @@ class Requests:
             " state = 'running', status = NULL, body = NULL, location = NULL, language = NULL,"
             f" created_at = {since}, started_at = {self._clock} WHERE id = :id AND attempt = :seen"
         )
-        return run.change(sql, {**_params(attempt), "seen": seen}) == 1
+        return run.change(sql, {**attempt.params, "seen": seen}) == 1
 
     def finish(self, attempt: Attempt, answer: Answer | None, *, deadline: Deadline) -> None:
         """Keep the answer; with None, keep only that the request was answered.
@@ -177,17 +186,13 @@ class Requests:
             StoreUnavailable: It is not kept; the attempt will be taken for dead.
         """
         told = answer or Answer(0, "")
-        params = {
-            "status": told.status or None,
-            "body": told.body or None,
-            "location": told.location,
-            "language": told.language,
-        }
+        params = {"location": told.location, "language": told.language}
+        params |= {"status": told.status or None, "body": told.body or None}
         sql = (
             "UPDATE dibs_requests SET state = 'done', status = :status, body = :body,"
-            f" location = :location, language = :language WHERE {_STILL_MINE}"
+            f" location = :location, language = :language WHERE {STILL_MINE}"
         )
-        self._transactions.change(sql, {**_params(attempt), **params}, deadline=deadline)
+        self._transactions.change(sql, {**attempt.params, **params}, deadline=deadline)
 
     def forget(self, attempt: Attempt, *, deadline: Deadline) -> None:
         """Let the same request be run again, now.
@@ -195,7 +200,7 @@ class Requests:
         Raises:
             StoreUnavailable: Not now, but when the attempt is taken for dead.
         """
-        sql = f"DELETE FROM dibs_requests WHERE {_STILL_MINE}"
+        sql = f"DELETE FROM dibs_requests WHERE {STILL_MINE}"
         params = {"id": attempt.id, "token": attempt.token}
         self._transactions.change(sql, params, deadline=deadline)
 
@@ -207,22 +212,6 @@ class Requests:
         """
         # In a subquery the clock is read once; else PostgreSQL compares it with every row.
         old = f"created_at <= (SELECT {self._clock} - {KEPT_MS})"
-        oldest = f"SELECT id FROM dibs_requests WHERE {old} ORDER BY created_at LIMIT :limit"
-
-        return self._transactions.write(
-            lambda run: delete_some(run, "dibs_requests", oldest, {"limit": limit}, still=old),
-            changed=bool,
-            deadline=deadline,
-        )
-
-
-_STILL_MINE = "id = :id AND attempt = :token AND state = 'running'"
-
-
-def _params(attempt: Attempt) -> dict[str, object]:
-    return {"id": attempt.id, "fingerprint": attempt.fingerprint, "token": attempt.token}
-
-
-def _renewed(row: _Row, clock: str) -> str:
-    """A request that is known no longer is seen for the first time; another one is not."""
-    return clock if row.known_ms >= KEPT_MS else "created_at"
+        which = f"SELECT id FROM dibs_requests WHERE {old} ORDER BY created_at LIMIT {limit}"
+        work = partial(delete_some, table="dibs_requests", which=which, params={}, still=old)
+        return self._transactions.write(work, changed=bool, deadline=deadline)

@@ -51,18 +51,12 @@ class Event:
 
 def note(run: Run, kind: EventKind, user_id: str) -> None:
     """Write down what this transaction does to an account."""
-    who = acting()
-    run.change(
+    sql = (
         "INSERT INTO dibs_events (id, at, kind, user_id, actor, request_id)"
-        f" VALUES (:id, {run.dialect.clock}, :kind, :user_id, :actor, :request_id)",
-        {
-            "id": new_id(),
-            "kind": kind,
-            "user_id": user_id,
-            "actor": who.actor,
-            "request_id": who.request_id,
-        },
+        f" VALUES (:id, {run.dialect.clock}, :kind, :user_id, :actor, :request_id)"
     )
+    who = {"actor": acting().actor, "request_id": acting().request_id}
+    run.change(sql, {"id": new_id(), "kind": kind, "user_id": user_id, **who})
 
 
 def end_all(run: Run, user_id: str) -> int:
@@ -188,12 +182,11 @@ class Recoveries:
             after: The id of an event: only what was before it. None of the events is before one
                 that there is not.
         """
-        where = ["user_id = :user_id"] if user_id else []
-        params: dict[str, object] = (
-            {"limit": limit, "user_id": user_id} if user_id else {"limit": limit}
-        )
+        where, params = list[str](), dict[str, object](limit=limit)
+        if user_id:
+            where, params = ["user_id = :user_id"], {"limit": limit, "user_id": user_id}
 
-        def work(run: Run) -> Sequence[Row]:
+        def work(run: Run) -> list[Row]:
             if after is not None:
                 found = run.rows("SELECT at FROM dibs_events WHERE id = :after", {"after": after})
                 if not found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from dibs.context import Deadline
@@ -18,6 +19,10 @@ GRACE_MS = 10_000
 MOST_ENDED = 1000
 """How many sessions one login ends at most: those that were there before there was a limit."""
 
+FURTHER = """
+    SELECT id FROM dibs_sessions WHERE user_id = :user_id AND id <> :id
+    ORDER BY used_at DESC, id LIMIT :limit OFFSET :others
+"""
 Rotation = Literal["rotated", "repeated", "late", "reused", "gone"]
 """`rotated` is the first use of the current token, and `repeated` the one repetition of the one
 before, whose reply may have been lost. `late` is another repetition within `GRACE_MS`: requests
@@ -99,7 +104,8 @@ class Sessions:
             if not change_user(run, user_id, signed_in, same, hash=password_hash):
                 return False
             run.change(self._insert, {**params, "device": device, "ms": ms})
-            _end_further(run, row_id, user_id, most)
+            those = {"user_id": user_id, "id": row_id, "limit": MOST_ENDED, "others": most - 1}
+            delete_some(run, "dibs_sessions", FURTHER, those)
             return True
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
@@ -131,7 +137,11 @@ class Sessions:
         def recall(run: Run) -> tuple[Rotation, Living | None] | None:
             # Without it an exchange whose COMMIT went unanswered would use up the one
             # repetition that its client may need for the reply.
-            living = self._living(run, row_id) if run.rows(self._exchanged(), params) else None
+            made = (
+                "SELECT 1 FROM dibs_sessions WHERE id = :id AND token_hash = :following"
+                f" AND previous_hash = :presented AND rotated_at > {self._clock} - {GRACE_MS}"
+            )
+            living = self._living(run, row_id) if run.rows(made, params) else None
             return ("rotated", living) if living else None
 
         return self._transactions.write(
@@ -155,13 +165,6 @@ class Sessions:
                 f" AND rotated_at > {self._clock} - {GRACE_MS} AND {living}"
             ),
         }
-
-    def _exchanged(self) -> str:
-        """Finds the session if this very exchange was made a moment ago."""
-        return (
-            "SELECT 1 FROM dibs_sessions WHERE id = :id AND token_hash = :following"
-            f" AND previous_hash = :presented AND rotated_at > {self._clock} - {GRACE_MS}"
-        )
 
     def _refused(self, run: Run, row_id: str, presented: str) -> Rotation:
         recent = f"CASE WHEN rotated_at > {self._clock} - {GRACE_MS} THEN 1 ELSE 0 END"
@@ -231,19 +234,6 @@ class Sessions:
         """
         # In a subquery the clock is read once; else PostgreSQL compares it with every session.
         over = f"expires_at <= (SELECT {self._clock})"
-        oldest = f"SELECT id FROM dibs_sessions WHERE {over} ORDER BY expires_at LIMIT :limit"
-        return self._transactions.write(
-            lambda run: delete_some(run, "dibs_sessions", oldest, {"limit": limit}, still=over),
-            changed=bool,
-            deadline=deadline,
-        )
-
-
-def _end_further(run: Run, row_id: str, user_id: str, most: int) -> None:
-    """End what a user, who is locked, has beyond so many sessions, this one included."""
-    further = (
-        "SELECT id FROM dibs_sessions WHERE user_id = :user_id AND id <> :id"
-        " ORDER BY used_at DESC, id LIMIT :limit OFFSET :others"
-    )
-    params = {"user_id": user_id, "id": row_id, "limit": MOST_ENDED, "others": most - 1}
-    delete_some(run, "dibs_sessions", further, params)
+        which = f"SELECT id FROM dibs_sessions WHERE {over} ORDER BY expires_at LIMIT {limit}"
+        work = partial(delete_some, table="dibs_sessions", which=which, params={}, still=over)
+        return self._transactions.write(work, changed=bool, deadline=deadline)

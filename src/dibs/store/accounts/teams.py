@@ -13,10 +13,11 @@ from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects import Run
 from dibs.store.database.rows import Row, listed
 from dibs.store.database.transactions import Transactions
-from dibs.store.names.quarantine import release_for_good
+from dibs.store.names.quarantine import OF_OWNER, release_for_good
 from dibs.store.records import NewTeam
 
 THIS_ONE = "team_id = :team_id AND user_id = :user_id"
+IS_IN = f"SELECT role FROM dibs_members WHERE {THIS_ONE}"
 
 
 def lock_team(run: Run, team_id: str) -> bool:
@@ -48,11 +49,6 @@ def refuse_strangers(run: Run, team_id: str, by: str | None) -> None:
     """
     if by is not None and by not in _owners(run, team_id)[1]:
         raise NotAllowed
-
-
-def is_in(run: Run, member: Mapping[str, object]) -> bool:
-    """Whether a user is in a team."""
-    return bool(run.rows(f"SELECT 1 FROM dibs_members WHERE {THIS_ONE}", member))
 
 
 def keep_an_owner(run: Run, member: Mapping[str, object]) -> None:
@@ -93,8 +89,6 @@ MEMBERS = """
     WHERE n.owner_kind = 'user' AND n.state = 'owned' AND n.namespace = :namespace AND {where}
     ORDER BY m.team_id, m.user_id
 """
-
-OF_TEAM = "owner_kind = 'team' AND owner = :id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +169,8 @@ class Teams:
 
     def role(self, team_id: str, user_id: str, *, deadline: Deadline) -> Role | None:
         """What this user is in this team, or None."""
-        sql = f"SELECT role FROM dibs_members WHERE {THIS_ONE}"
         params = {"team_id": team_id, "user_id": user_id}
-        rows = self._transactions.rows(sql, params, deadline=deadline)
+        rows = self._transactions.rows(IS_IN, params, deadline=deadline)
         return cast("Role", rows[0][0]) if rows else None
 
     def put(
@@ -203,7 +196,7 @@ class Teams:
             refuse_strangers(run, team_id, by)
             if role != "owner":
                 keep_an_owner(run, member)
-            sql = f"{update} WHERE {THIS_ONE}" if is_in(run, member) else insert
+            sql = f"{update} WHERE {THIS_ONE}" if run.rows(IS_IN, member) else insert
             return run.change(sql, {**member, "role": role}) == 1
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
@@ -221,7 +214,7 @@ class Teams:
             if not lock_team(run, team_id):
                 return False
             refuse_strangers(run, team_id, by)
-            if not is_in(run, member):
+            if not run.rows(IS_IN, member):
                 return False
             keep_an_owner(run, member)
             return run.change(f"DELETE FROM dibs_members WHERE {THIS_ONE}", member) == 1
@@ -249,7 +242,8 @@ class Teams:
                 return repeated  # perhaps by our earlier self, and gone in any case
             refuse_strangers(run, team_id, by)
             run.change("DELETE FROM dibs_members WHERE team_id = :id", params)
-            release_for_good(run, OF_TEAM, params, quarantine)
+            whose = {"owner_kind": "team", "owner": team_id}
+            release_for_good(run, OF_OWNER, whose, quarantine)
             return run.change("DELETE FROM dibs_teams WHERE id = :id", params) == 1
 
         def recall(run: Run) -> bool | None:

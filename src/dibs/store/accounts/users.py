@@ -15,7 +15,7 @@ from dibs.store.accounts.teams import leave_all
 from dibs.store.database.dialects import Run
 from dibs.store.database.rows import CANONICAL, Row, listed
 from dibs.store.database.transactions import Transactions
-from dibs.store.names.quarantine import release_for_good
+from dibs.store.names.quarantine import OF_OWNER, release_for_good
 from dibs.store.records import MARK, UserRow, keys_of
 
 
@@ -250,7 +250,8 @@ class Users:
             leave_all(run, user_id)
             for table in ("dibs_sessions", "dibs_recoveries"):
                 run.change(f"DELETE FROM {table} WHERE user_id = :id", params)
-            release_for_good(run, _HERS, params, quarantine)
+            whose = {"owner_kind": "user", "owner": user_id}
+            release_for_good(run, OF_OWNER, whose, quarantine)
             note(run, "deleted", user_id)
             return run.change("DELETE FROM dibs_users WHERE id = :id", params) == 1
 
@@ -259,6 +260,3 @@ class Users:
             return None if run.rows(sql, params) else True
 
         return self._transactions.write(work, changed=bool, recall=recall, deadline=deadline)
-
-
-_HERS = "owner_kind = 'user' AND owner = :id"

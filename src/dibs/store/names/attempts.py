@@ -20,7 +20,14 @@ from dibs.store.database.dialects import Run
 from dibs.store.database.outage import HEARSAY
 from dibs.store.database.transactions import Restart, Transactions
 from dibs.store.models import ALL_TABLES, Tables
-from dibs.store.names.claims import claim_at_once, claim_many_at_once, decide, is_alone, place
+from dibs.store.names.claims import (
+    claim_at_once,
+    claim_many_at_once,
+    decide,
+    is_alone,
+    place,
+    won_before,
+)
 from dibs.store.names.companions import resolved
 from dibs.store.names.group_commit import GroupCommit
 from dibs.store.names.reading import read, tell_followed
@@ -158,12 +165,7 @@ class Attempts:
 
         def recall(run: Run) -> dict[str, Outcome] | None:
             # All or none: if one of them is there, none of the others is on its way still.
-            rows = read(run, {place(claim) for claim in claims})
-            found: dict[str, Outcome] = {
-                one.token: Won(row)
-                for one in claims
-                if (row := rows.get(place(one))) and row.won_by(one.token)
-            }
+            found = won_before(run, claims)
             keys = {outcome.row.key for outcome in found.values()}
             noted[:] = [new for new in noted if new.key in keys]
             return found or None
@@ -243,10 +245,9 @@ class Attempts:
             return outcomes
 
         def recall(run: Run) -> list[Outcome] | None:
-            rows = read(run, {place(claim) for claim in claims})
-            found = [(claim, rows.get(place(claim))) for claim in claims]
-            won = [Won(row) for claim, row in found if row and row.won_by(claim.token)]
-            return list(won) if len(won) == len(claims) else None
+            won = won_before(run, claims)
+            is_whole = all(claim.token in won for claim in claims)
+            return [won[claim.token] for claim in claims] if is_whole else None
 
         return self.transactions.write(
             work,

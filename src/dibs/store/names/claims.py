@@ -119,6 +119,16 @@ def claim_many_at_once(run: Run, claims: Sequence[Claim]) -> list[Outcome | None
     return [Won(owned(one, version=1)) if one.token in won else None for one in claims]
 
 
+def won_before(run: Run, claims: Sequence[Claim]) -> dict[str, Outcome]:
+    """Which of these claims an earlier attempt has won, by token."""
+    rows = read(run, {place(claim) for claim in claims})
+    return {
+        one.token: Won(row)
+        for one in claims
+        if (row := rows.get(place(one))) and row.won_by(one.token)
+    }
+
+
 class Settled(NamedTuple):
     """What became of a claim.
 

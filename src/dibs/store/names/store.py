@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dibs.context import Deadline
@@ -19,10 +20,10 @@ from dibs.store.accounts.users import IS_USER, SHOWN, USERS, keep_staff
 from dibs.store.database.dialects import Run
 from dibs.store.database.rows import name_row
 from dibs.store.names.attempts import Attempts
+from dibs.store.names.claims import won_before
 from dibs.store.names.history import append, written
 from dibs.store.names.moves import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
-from dibs.store.names.reading import read
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     STAFF,
@@ -152,11 +153,11 @@ class NameStore(Attempts):
             UserNotFound: There is no such user, or they may not come in.
             RenamedTooOften: It is too early for yet another name.
         """
-        try:
-            return self._move(wish.claim, lambda run: apply_rename(run, wish), deadline)
-        except RulesReplaced as error:
-            now = replace(wish, claim=self._again(wish.claim, error, deadline))
-            return self._move(now.claim, lambda run: apply_rename(run, now), deadline)
+
+        def work(run: Run, claim: Claim) -> Outcome | None:
+            return apply_rename(run, replace(wish, claim=claim))
+
+        return self._move(wish.claim, work, deadline)
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
         """Pass a name on from one user to another: all of it or nothing.
@@ -167,24 +168,29 @@ class NameStore(Attempts):
         Raises:
             UserNotFound: One of the two is no user any more.
         """
-        try:
-            return self._move(wish.instead, lambda run: apply_transfer(run, wish), deadline)
-        except RulesReplaced as error:
-            now = replace(wish, instead=self._again(wish.instead, error, deadline))
-            return self._move(now.instead, lambda run: apply_transfer(run, now), deadline)
+        return self._move(
+            wish.instead,
+            lambda run, claim: apply_transfer(run, replace(wish, instead=claim)),
+            deadline,
+        )
 
     def _move(
-        self, claim: Claim, work: Callable[[Run], Outcome | None], deadline: Deadline
+        self, claim: Claim, work: Callable[[Run, Claim], Outcome | None], deadline: Deadline
     ) -> Outcome | None:
-        place = claim.namespace, claim.username.key
+        """Do this, with the claim by the rules that are in force."""
 
-        def recall(run: Run) -> Outcome | None:
-            row = read(run, {place}).get(place)
-            return Won(row) if row is not None and row.won_by(claim.token) else None
+        def send(claim: Claim) -> Outcome | None:
+            return self.transactions.write(
+                partial(work, claim=claim),
+                changed=lambda outcome: isinstance(outcome, Won),
+                recall=lambda run: won_before(run, [claim]).get(claim.token),
+                deadline=deadline,
+            )
 
-        return self.transactions.write(
-            work, changed=lambda outcome: isinstance(outcome, Won), recall=recall, deadline=deadline
-        )
+        try:
+            return send(claim)
+        except RulesReplaced as error:
+            return send(self._again(claim, error, deadline))
 
     def names_of(
         self,
