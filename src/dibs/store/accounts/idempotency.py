@@ -186,13 +186,13 @@ class Requests:
             StoreUnavailable: It is not kept; the attempt will be taken for dead.
         """
         told = answer or Answer(0, "")
-        params = {"location": told.location, "language": told.language}
-        params |= {"status": told.status or None, "body": told.body or None}
+        headers = {"location": told.location, "language": told.language, "body": told.body or None}
+        params = attempt.params | headers | {"status": told.status or None}
         sql = (
             "UPDATE dibs_requests SET state = 'done', status = :status, body = :body,"
             f" location = :location, language = :language WHERE {STILL_MINE}"
         )
-        self._transactions.change(sql, {**attempt.params, **params}, deadline=deadline)
+        self._transactions.change(sql, params, deadline=deadline)
 
     def forget(self, attempt: Attempt, *, deadline: Deadline) -> None:
         """Let the same request be run again, now.

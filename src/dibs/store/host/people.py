@@ -81,8 +81,8 @@ class TablePeople:
             self._schema, self._name, columns = _look_up(connection, name)
             for one in (names, *ids, *also):
                 if one not in columns:
-                    there = ", ".join(columns)
-                    raise ConfigError(f"the table {name} has no column {one}; it has {there}")
+                    every = ", ".join(columns)
+                    raise ConfigError(f"the table {name} has no column {one}; it has {every}")
             key = sa.inspect(connection).get_pk_constraint(self._name, self._schema)
             by = list(ids) or key["constrained_columns"]
             if not by:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from dibs.context import Deadline
@@ -181,7 +180,7 @@ class NameStore(Attempts):
 
         def send(claim: Claim) -> Outcome | None:
             return self.transactions.write(
-                partial(work, claim=claim),
+                lambda run: work(run, claim),
                 changed=lambda outcome: isinstance(outcome, Won),
                 recall=lambda run: won_before(run, [claim]).get(claim.token),
                 deadline=deadline,
