@@ -92,7 +92,7 @@ class Coherence:
         return None
 
     def _invalidate(self, *rows: NameRow, deadline: Deadline) -> None:
-        versions = {(row.namespace, row.key): row.version + 1 for row in rows}
+        versions = {row.place: row.version + 1 for row in rows}
         for namespace, key in {row.group for row in rows if row.is_member}:
             # The last one who leaves a group leaves its key.
             found = self._store.find([key], namespace=namespace, deadline=deadline)

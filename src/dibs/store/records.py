@@ -122,13 +122,16 @@ class Claim:
         object.__setattr__(self, "token", short_token(self.token))
         object.__setattr__(self, "hold", short_token(self.hold))
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where its row is to be: what the database makes unique."""
+        return self.namespace, self.username.key
+
     def read_by(self, parser: Parser | None) -> Claim:
         """The same by the rules that this parser has names by now; without one as it is."""
-        return (
-            self
-            if parser is None
-            else replace(self, username=parser.existing(self.username.display))
-        )
+        if parser is None:
+            return self
+        return replace(self, username=parser.existing(self.username.display))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from dibs.store.host.endings import changing, freed
 from dibs.store.host.owners import joined, kind_of
 from dibs.store.host.people import MappedPeople, Record
 from dibs.store.names.adoption import renamed_by_plan
-from dibs.store.names.claims import decide, place
+from dibs.store.names.claims import decide
 from dibs.store.names.groups import who_has
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, release_for_good
@@ -208,9 +208,9 @@ def _compare(
     if mend:
         _claim(session, wanted, theirs, drift)
         return
-    rows = read(run, {place(claim) for claim in wanted})
+    rows = read(run, {claim.place for claim in wanted})
     for claim in wanted:
-        row = rows.get(place(claim))
+        row = rows.get(claim.place)
         is_free = row is None or row.open_to(claim) or row.is_of(claim.owner_kind, claim.owner)
         has = None if row is None or is_free else who_has(run, row, claim)
         drift.apart.append(_apart(claim, _old(claim, theirs[claim.owner]), has))

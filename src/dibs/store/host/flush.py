@@ -229,11 +229,11 @@ class NameFlush:
 
     def _by_connection(self, wishes: Sequence[Wish]) -> dict[Connection, list[Wish]]:
         """All but the names of deleted owners that nobody wants; those go with their owners."""
-        gained = {(c.namespace, c.username.key) for wish in wishes if (c := wish.move.claim)}
+        gained = {wish.move.claim.place for wish in wishes if wish.move.claim}
         groups: dict[Connection, list[Wish]] = {}
         for wish in wishes:
             old = wish.move.old
-            if wish.is_gone and (old is None or (old.namespace, old.key) not in gained):
+            if wish.is_gone and (old is None or old.place not in gained):
                 continue
             bind, table = bind_of(wish.state.mapper), wish.guard.rules.table()
             connection = table.connect(self.session, bind)

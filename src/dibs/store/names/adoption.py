@@ -88,23 +88,11 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
 
 
 def _load(run: HostRun, kind: str, entries: Iterable[Entry], now: int) -> None:
-    rows = [
-        (
-            namespace,
-            name.key,
-            None if name.canonical == name.key else name.canonical,
-            name.display,
-            name.rules_version,
-            "owned",
-            kind,
-            owner,
-            1,
-            now,
-            ACTOR,
-            ADOPTED,
-        )
-        for name, owner, namespace in entries
-    ]
+    rows = []
+    for name, owner, namespace in entries:
+        canonical = None if name.canonical == name.key else name.canonical
+        written = (namespace, name.key, canonical, name.display, name.rules_version)
+        rows.append((*written, "owned", kind, owner, 1, now, ACTOR, ADOPTED))
     if rows:
         run.dialect.load(run.connection, "dibs_names", COLUMNS, rows)
 

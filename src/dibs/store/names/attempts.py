@@ -25,7 +25,6 @@ from dibs.store.names.claims import (
     claim_many_at_once,
     decide,
     is_alone,
-    place,
     won_before,
 )
 from dibs.store.names.companions import resolved
@@ -179,7 +178,7 @@ class Attempts:
         if not claims:
             return {}
         rules = claims[0].username.in_force
-        places = {place(claim) for claim in claims}
+        places = {claim.place for claim in claims}
         try:
             rows = self.transactions.read(
                 lambda run: read(run, places, rules=rules), deadline=deadline
@@ -189,7 +188,7 @@ class Attempts:
         return {
             claim.token: Lost(row)
             for claim in claims
-            if (row := rows.get(place(claim))) and row.state == "owned"
+            if (row := rows.get(claim.place)) and row.state == "owned"
             if not row.won_by(claim.token)
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from dibs.errors import RulesReplaced
@@ -61,13 +62,13 @@ def _decide(
     """`decide` for names with one key, or whose other key this claim has already."""
     if not claims:
         return []
-    ordered, told, before = sorted(claims, key=place), bool(was), was
+    ordered, told, before = sorted(claims, key=attrgetter("place")), bool(was), was
     firsts = [_news(c, owned(c, version=1), before.get(c.token)) for c in ordered]
     inserted = run.dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
     won, rows, whole = inserted.won, inserted.rows, inserted.whole
     companions.see_rules(run, ordered, inserted)
-    missing = [c for c in ordered if c.token not in won and place(c) not in rows]
-    rows |= read(run, {place(c) for c in missing}, rules=ordered[0].username.in_force)
+    missing = [c for c in ordered if c.token not in won and c.place not in rows]
+    rows |= read(run, {c.place for c in missing}, rules=ordered[0].username.in_force)
     settled = {c.token: _settle(run, c, c.token in won, rows) for c in ordered}
     if whole and won:
         run.note(firsts)
@@ -111,7 +112,7 @@ def claim_many_at_once(run: Run, claims: Sequence[Claim]) -> list[Outcome | None
     Returns:
         The outcomes; None where `decide` has to look.
     """
-    ordered = sorted(claims, key=place)
+    ordered = sorted(claims, key=attrgetter("place"))
     news = {claim.token: _news(claim, owned(claim, version=1), None) for claim in ordered}
     run.note(list(news.values()))  # beforehand: it may be carried out and its reply lost
     won = run.dialect.insert_many(run, ordered, list(news.values()))
@@ -121,11 +122,11 @@ def claim_many_at_once(run: Run, claims: Sequence[Claim]) -> list[Outcome | None
 
 def won_before(run: Run, claims: Sequence[Claim]) -> dict[str, Outcome]:
     """Which of these claims an earlier attempt has won, by token."""
-    rows = read(run, {place(claim) for claim in claims})
+    rows = read(run, {claim.place for claim in claims})
     return {
         one.token: Won(row)
         for one in claims
-        if (row := rows.get(place(one))) and row.won_by(one.token)
+        if (row := rows.get(one.place)) and row.won_by(one.token)
     }
 
 
@@ -175,13 +176,8 @@ def insert_users(run: Run, users: Sequence[NewUser]) -> None:
         run.change(run.dialect.insert_users(len(users)), params)
 
 
-def place(claim: Claim) -> Place:
-    """What the database makes unique."""
-    return claim.namespace, claim.username.key
-
-
 def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) -> Settled:
-    row = rows.get(place(claim))
+    row = rows.get(claim.place)
     if won:
         return Settled(Won(row or _written(run, claim, version=1)), is_new=True)
     for _ in range(TAKE_OVER_ROUNDS):
@@ -195,7 +191,7 @@ def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) ->
         if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
             now = _written(run, claim, version=row.version + 1)
             return Settled(Won(now), is_new=True, before=row)
-        row = read(run, {place(claim)}).get(place(claim))
+        row = read(run, {claim.place}).get(claim.place)
     raise RowVanished(claim.username.key)
 
 
@@ -203,4 +199,4 @@ def _written(run: Run, claim: Claim, *, version: int) -> NameRow:
     """The row as this claim has just written it; only the database knows when a hold ends."""
     if claim.lasts is None:
         return owned(claim, version=version)
-    return read(run, {place(claim)})[place(claim)]
+    return read(run, {claim.place})[claim.place]

@@ -69,20 +69,19 @@ def take(run: Run, claims: Sequence[Claim], *, patient: bool = True) -> Taken:
         if other.username.key != claim.username.key:
             taken.lost[claim.token] = owned(other, version=1)
     marks = {c.token: _companion(c) for c in first.values()}
-    ordered = sorted(marks.values(), key=lambda mark: (mark.namespace, mark.username.key))
+    ordered = sorted(marks.values(), key=lambda mark: mark.place)
     news = [changed(owned(mark, version=1), "claimed") for mark in ordered]
     inserted = run.dialect.insert_names(run, ordered, news, told=False, patient=patient)
     in_force = claims[0].username.in_force
     see_rules(run, ordered, inserted)
-    there = {(m.namespace, m.username.key) for m in ordered if m.token not in inserted.won}
+    there = {mark.place for mark in ordered if mark.token not in inserted.won}
     rows = {at: inserted.rows[at] for at in there if at in inserted.rows}
     rows |= read(run, there - rows.keys(), rules=in_force)
     for claim in first.values():
         mark = marks[claim.token]
-        at = mark.namespace, mark.username.key
         if mark.token in inserted.won:
-            taken.made[mark.token] = at
-        elif (row := _take_over(run, claim, mark, rows.get(at))) is not None:
+            taken.made[mark.token] = mark.place
+        elif (row := _take_over(run, claim, mark, rows.get(mark.place))) is not None:
             taken.lost[mark.token] = row
     return taken._replace(lost=taken.lost | _met(run, claims, taken.lost))
 
@@ -107,7 +106,7 @@ def see_rules(run: Run, claims: Sequence[Claim], inserted: Inserted) -> None:
         require_rules(claims[0].username.in_force, inserted.rules)
     except RulesReplaced:
         won = [one for one in claims if one.token in inserted.won]
-        give_back(run, [(one.token, (one.namespace, one.username.key)) for one in won])
+        give_back(run, [(one.token, one.place) for one in won])
         raise
 
 
@@ -129,7 +128,6 @@ def _take_over(run: Run, claim: Claim, mark: Claim, row: NameRow | None) -> Name
 
     It is written in any case: two names that find it free must not both have it.
     """
-    at = mark.namespace, mark.username.key
     for _ in range(ROUNDS):
         if row is None:
             no_row(run, claim)
@@ -141,7 +139,7 @@ def _take_over(run: Run, claim: Claim, mark: Claim, row: NameRow | None) -> Name
         params = claim_params([mark]) | {"version": row.version}
         if run.change(run.dialect.take_over(when_free=False), params) == 1:
             return None
-        row = read(run, {at}).get(at)
+        row = read(run, {mark.place}).get(mark.place)
     raise RowVanished(mark.username.key)
 
 

@@ -78,7 +78,7 @@ def within(claim: Claim, leaving: Iterable[NameRow]) -> Claim:
     name = claim.username
     key = member_key(name.key, name.display)
     for row in leaving:
-        if row.is_member and row.group == (claim.namespace, name.key):
+        if row.is_member and row.group == claim.place:
             is_theirs = row.key == key or row.is_of(claim.owner_kind, claim.owner)
             if is_theirs and not is_too_long(key):
                 return replace(claim, username=name._replace(key=key))
@@ -130,7 +130,7 @@ def hold(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
         if row.group in groups:
             now = groups[row.group].find(_same_owner(row), row.display)
             if now is not None:
-                kept[now.namespace, now.key] = now
+                kept[now.place] = now
     return [kept[at] for at in sorted(kept)]
 
 
@@ -155,7 +155,7 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
     Args:
         adopted: Whether they had them before dibs was there.
     """
-    rows = rows_at(run, {(one.namespace, one.username.key) for one in claims}, lock=True)
+    rows = rows_at(run, {one.place for one in claims}, lock=True)
     first = FirstClaim(0, None, None, registered=False, adopted=True) if adopted else None
     wanted = [replace(owned(one, version=1), first=first) for one in claims]
     seats = Seats(rows_at(run, {_seat(row) for row in [*rows.values(), *wanted]}, lock=False))

@@ -221,18 +221,9 @@ def _lines(step: Step) -> list[Told]:
         return [(step.change, None)] if step.told else []
     if row.first is None:
         return [(step.change, None)]
-    first = NameChange(
-        row.namespace,
-        row.key,
-        row.version,
-        "adopted" if row.first.adopted and row.state == "owned" else ACTIONS[row.state],
-        None,
-        row.display,
-        row.owner_kind,
-        row.owner,
-        row.first.actor,
-        row.first.request_id,
-    )
+    action: Action = "adopted" if row.first.adopted and row.state == "owned" else ACTIONS[row.state]
+    who = Acting(row.first.actor, row.first.request_id)
+    first = changed(row, action, became=row.display, by=who)
     return [(first, row.first.at), (step.change, None)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from dibs.errors import RenamedTooOften, UserNotFound
@@ -13,10 +14,10 @@ from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import lock_user
 from dibs.store.database.dialects.base import Run
 from dibs.store.names import companions, groups
-from dibs.store.names.claims import decide, place
+from dibs.store.names.claims import decide
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.quarantine import Quarantine, end_groups, end_row
-from dibs.store.names.reading import read
+from dibs.store.names.reading import Place, read
 from dibs.store.records import MARK, Claim, Lost, NameRow, Outcome, Won, owned
 
 
@@ -45,6 +46,11 @@ class OldName:
         name = parser.existing(self.display)
         is_moving = name.twin is not None and name.twin.phase.step == "moving"
         return replace(self, key=name.key, canonical=name.canonical, is_moving=is_moving)
+
+    @property
+    def place(self) -> Place:
+        """Where its row is."""
+        return self.namespace, self.key
 
     def is_in(self, row: NameRow) -> bool:
         """Whether the row is of exactly this name, and this owner has it."""
@@ -100,8 +106,11 @@ def apply_moves(
     outcomes: dict[str, Outcome] = {}
     steps: list[Step] = []
     left = list(leaving.values())
-    claims = sorted((groups.within(move.claim, left) for move in moves if move.claim), key=place)
-    theirs = [(c, row) for c in claims if (row := given_up.pop(place(c), None)) is not None]
+    claims = sorted(
+        (groups.within(move.claim, left) for move in moves if move.claim),
+        key=lambda claim: claim.place,
+    )
+    theirs = [(c, row) for c in claims if (row := given_up.pop(c.place, None)) is not None]
     taken = {claim.token for claim, _ in theirs}
     decided = _decided(run, [c for c in claims if c.token not in taken], was)
     for claim, outcome in decided:
@@ -111,7 +120,9 @@ def apply_moves(
     if theirs and theirs[0][0].username.twin is not None:
         # What was claimed a moment ago stays, should the rules have changed since.
         with companions.after(len(theirs) < len(claims)):
-            lost = companions.take(run, sorted((claim for claim, _ in theirs), key=place)).lost
+            lost = companions.take(
+                run, sorted((claim for claim, _ in theirs), key=attrgetter("place"))
+            ).lost
         outcomes |= {token: Lost(row) for token, row in lost.items()}
         theirs = [(claim, row) for claim, row in theirs if claim.token not in lost]
     for claim, row in theirs:
@@ -136,7 +147,7 @@ def apply_moves(
 
 def _join_lost(run: Run, claims: Sequence[Claim], outcomes: dict[str, Outcome]) -> None:
     """Have who lost a claim be in a group with who has the name."""
-    lost = [c for c in claims if isinstance(outcomes[c.token], Lost) and place(c)[1][:1] != MARK]
+    lost = [c for c in claims if isinstance(outcomes[c.token], Lost) and c.place[1][:1] != MARK]
     if not lost:
         return
     joined = groups.join(run, lost)
@@ -156,7 +167,7 @@ def _leaving(run: Run, moves: Sequence[Move], *, lock: bool) -> dict[int, NameRo
         return {}
     # What is given up may be another's at once, without an INSERT that asks which rules hold.
     rules = next((move.claim.username.in_force for move in moves if move.claim), None)
-    places = {(old.namespace, old.key) for old in olds.values()}
+    places = {old.place for old in olds.values()}
     if any(old.is_moving for old in olds.values()):
         rows = companions.resolved(run, places)
     elif lock:
@@ -164,7 +175,7 @@ def _leaving(run: Run, moves: Sequence[Move], *, lock: bool) -> dict[int, NameRo
     else:
         rows = read(run, places, rules=rules)
     held = groups.lock_all(run, rows.values())
-    found = {at: rows.get((old.namespace, old.key)) for at, old in olds.items()}
+    found = {at: rows.get(old.place) for at, old in olds.items()}
     for at, row in found.items():
         if row is not None and row.group in held:
             found[at] = held[row.group].find(olds[at].is_in, olds[at].display or row.display)
@@ -272,7 +283,7 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
         raise UserNotFound
     groups.lock_all(run, [old])
     claim = groups.within(claim, [old])
-    here, there = (old.namespace, old.key), place(claim)
+    here, there = old.place, claim.place
     rows = read(run, {here, there}, rules=claim.username.in_force)
     row = rows.get(there)
     if row is not None and row.won_by(claim.token):
@@ -353,8 +364,8 @@ def apply_transfer(run: Run, wish: Transfer) -> Outcome | None:
             raise UserNotFound
     groups.lock_all(run, [name, theirs])
     seen = {row.place: row for row in (name, theirs)}
-    rows = read(run, {*seen, place(wish.instead)}, rules=wish.instead.username.in_force)
-    new = rows.get(place(wish.instead))
+    rows = read(run, {*seen, wish.instead.place}, rules=wish.instead.username.in_force)
+    new = rows.get(wish.instead.place)
     if new is not None and new.won_by(wish.instead.token):
         return Won(new)  # our earlier self, whose COMMIT went unanswered
     if any(rows.get(where) != row for where, row in seen.items()):

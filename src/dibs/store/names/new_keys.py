@@ -30,11 +30,6 @@ class Wanted(NamedTuple):
     name: Username
 
     @property
-    def here(self) -> Place:
-        """Where the row is."""
-        return self.row.namespace, self.row.key
-
-    @property
     def place(self) -> Place:
         """Where the row is to be."""
         return self.row.namespace, self.name.key
@@ -67,7 +62,7 @@ def accompany(run: Run, wanted: Sequence[Wanted], rules: int, merged: list[Place
     there = read(run, {*marks, *(one.place for one in wanted)})
     theirs = read(run, {(at[0], there[at].canonical) for at in marks})
     for one in wanted:
-        here, mark, met = one.here, there[_mark(one)], there.get(one.place)
+        here, mark, met = one.row.place, there[_mark(one)], there.get(one.place)
         if met is not None and is_called(met, rules):
             merged.append(here)
         if mark.canonical != one.row.key:
@@ -126,7 +121,7 @@ def _register(run: Run, rows: Iterable[NameRow]) -> None:
 def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
     """Move the rows whose new places were never anybody's: nearly all, in a few statements."""
     moved.clear()
-    alone = {one.here: one for one in wanted if not one.row.is_member}
+    alone = {one.row.place: one for one in wanted if not one.row.is_member}
     rows = groups.rows_at(run, set(alone), lock=True)
     targets: dict[Place, Wanted] = {}
     for at, one in alone.items():
@@ -145,7 +140,7 @@ def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
     append(run, steps)
     _point(run, new)
     run.noted.clear()  # whose name it is, and how it is written, is as before
-    moved |= {one.here for one in new}
+    moved |= {one.row.place for one in new}
 
 
 def _is_same(now: NameRow | None, row: NameRow) -> bool:
@@ -169,8 +164,8 @@ def _point(run: Run, moved: Sequence[Wanted]) -> None:
 def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
     """Move one name, whatever is at its new place."""
     groups.lock_all(run, [one.row])
-    rows = groups.rows_at(run, {one.here, one.place}, lock=True)
-    row, met = rows.get(one.here), rows.get(one.place)
+    rows = groups.rows_at(run, {one.row.place, one.place}, lock=True)
+    row, met = rows.get(one.row.place), rows.get(one.place)
     if row is None or (row.display, row.state) != (one.row.display, one.row.state) or row.free:
         fates.append("moved")  # it is another name by now, whose claim has taken the new key
         return

@@ -269,12 +269,12 @@ class Rekey:
         self._write(partial(move_alone, wanted=wanted, moved=moved))
         done.moved += len(moved)
         for one in wanted:
-            if one.here not in moved:
+            if one.row.place not in moved:
                 fates: list[Fate] = []
                 self._write(partial(move_one, one=one, fates=fates))
                 done.moved += fates[-1] == "moved"
                 done.ended += fates[-1] == "ended"
-                done.keyless += [one.here] if fates[-1] == "kept" else []
+                done.keyless += [one.row.place] if fates[-1] == "kept" else []
 
     # --- freeing -----------------------------------------------------------
 
