@@ -24,7 +24,7 @@ STALE_FILL_SECONDS = 2.0
 """What was read longer ago than this is not written any more: the name may have been freed."""
 
 SECONDS = 1.0
-"""What it says is at most so old: a name that another worker frees is free here a second later."""
+"""So old may be what memory says: a name that another worker frees is free here a second later."""
 
 MAX_ENTRIES = 10_000
 """4 MB or so; the name that was written longest ago goes first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import Protocol
@@ -42,7 +42,16 @@ class FilterKey:
         # Where a position's bits lie, and how they are saved, is the library's business.
         made_by = [version("rbloom"), sys.byteorder]
         self._key = key_of("filter", json.dumps([secret, namespace, rules, *made_by]))
-        self.place = _placing(self._key)
+        # A third quicker than a new one each time, whose block of the key is hashed again.
+        begun = blake2b(key=self._key, digest_size=16, person=b"place")
+        number = int.from_bytes
+
+        def place(name: str) -> int:
+            hashed = begun.copy()
+            hashed.update(name.encode())
+            return number(hashed.digest(), "little", signed=True)
+
+        self.place = place
 
     def seal(self, *parts: bytes) -> bytes:
         """What only this recipe makes of these bytes."""
@@ -50,19 +59,6 @@ class FilterKey:
         for part in parts:
             seal.update(part)
         return seal.hexdigest().encode()
-
-
-def _placing(key: bytes) -> Callable[[str], int]:
-    # A third quicker than a new one each time, whose block of the key is hashed again.
-    begun = blake2b(key=key, digest_size=16, person=b"place")
-    number = int.from_bytes
-
-    def place(name: str) -> int:
-        hashed = begun.copy()
-        hashed.update(name.encode())
-        return number(hashed.digest(), "little", signed=True)
-
-    return place
 
 
 class BloomFilter:
@@ -213,10 +209,8 @@ class Build:
             if count == COUNT_PAGE:
                 return True
             capacity = capacity_for(self.total)
-            self._known, self._after = (
-                BloomFilter(self._recipe, capacity=capacity, as_of=self._as_of),
-                "",
-            )
+            self._known = BloomFilter(self._recipe, capacity=capacity, as_of=self._as_of)
+            self._after = ""
         return False
 
     def read_some(self) -> int:

@@ -96,7 +96,7 @@ class RedisBreaker:
         self._address = address
         self._connections = connections
         self._counters = counters
-        self.on_return: Callable[[Client], None] = _nothing
+        self.on_return: Callable[[Client], object] = lambda _: None
         self._lock = threading.Lock()
         self._process = 0
         self._closed = False
@@ -310,10 +310,6 @@ class RedisBreaker:
                 if prompt and min(self._ends.copy().values(), default=inf) < looked:
                     self._cut(self._client, TimeoutError("a reply did not come to its end in time"))
                     self._address.disconnect(self._client)
-
-
-def _nothing(client: Client) -> None:
-    del client
 
 
 def _answer(questions: Sequence[Question], client: Client) -> None:

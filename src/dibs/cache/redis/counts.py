@@ -27,6 +27,7 @@ PAUSE = 5.0
 """Seconds between two tries to learn the secret."""
 
 ADD_SHA = script("count.lua")
+FULL = "Redis is full, so each process counts for itself: %s"
 
 
 class RedisCounts:
@@ -70,7 +71,7 @@ class RedisCounts:
         try:
             replies = self._link.ask(commands, _is_count, deadline.caches)
         except OutOfMemoryError as error:
-            _say_full(error)
+            log.warning(FULL, error)
             return [(None, False)] * len(additions)
         except Away as error:
             return [(None, not isinstance(error, NotAsked))] * len(additions)
@@ -99,7 +100,7 @@ class RedisCounts:
         except Away:
             return None
         except OutOfMemoryError as error:
-            _say_full(error)
+            log.warning(FULL, error)
             return None
 
     def _place(self, key: str, deadline: Deadline) -> str | None:
@@ -116,10 +117,6 @@ class RedisCounts:
         # The separator cannot be in a namespace, which is printable.
         text = f"{self._namespace}\n{key}".encode(errors="backslashreplace")
         return f"dibs:1:limit:{blake2b(text, key=self._mac_key, digest_size=16).hexdigest()}"
-
-
-def _say_full(error: OutOfMemoryError) -> None:
-    log.warning("Redis is full, so each process counts for itself: %s", error)
 
 
 def _is_count(reply: object) -> bool:

@@ -145,7 +145,8 @@ class RedisCache:
                 if value is not None and (entry := sealer.read(place, namespace, key, value)):
                     found[key] = entry
             except Forged:
-                forged.append((place, sealer.write_ask(place, 0), 0, 1, _sha1(value or b"")))
+                sha = hashlib.sha1(value or b"", usedforsecurity=False).hexdigest()
+                forged.append((place, sealer.write_ask(place, 0), 0, 1, sha))
         if forged:
             # Taken away, or its version would keep every true entry out.
             self._counters.add("cache_forged", len(forged))
@@ -270,7 +271,3 @@ def _put(writes: Sequence[Write]) -> list[Command]:
 
 def _is_bit(reply: object) -> bool:
     return reply in (0, 1)
-
-
-def _sha1(value: bytes) -> str:
-    return hashlib.sha1(value, usedforsecurity=False).hexdigest()

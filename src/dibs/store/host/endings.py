@@ -17,7 +17,7 @@ from dibs.store.host.owners import bind_of, fitting, identity_of, kind_of
 from dibs.store.names.quarantine import release_for_good
 from dibs.store.records import Claim, NameRow
 
-NEWS = "dibs.news"
+NEWS, FREED = "dibs.news", "dibs.freed"
 
 Noted = list[tuple[SessionTransaction | None, Sequence[NameChange]]]
 
@@ -39,7 +39,7 @@ def changing(session: Session, connection: Connection) -> Iterator[HostRun]:
 
 
 @event.listens_for(Session, "after_commit")
-def _announce_committed(session: Session) -> None:
+def _committed(session: Session) -> None:
     if kept := session.get_nested_transaction():
         # The transaction around a SAVEPOINT may yet undo what that has kept.
         noted = session.info.get(NEWS, [])
@@ -47,6 +47,8 @@ def _announce_committed(session: Session) -> None:
         return
     for _, changes in session.info.pop(NEWS, []):
         announce(changes)
+    if names := session.info.pop(FREED, None):
+        _tell_all(names)
 
 
 @event.listens_for(Session, "after_transaction_end")
@@ -56,15 +58,8 @@ def _ended(session: Session, ended: SessionTransaction) -> None:
     noted[:] = [(within, changes) for within, changes in noted if within is not ended]
 
 
-FREED = "dibs.freed"
-
-
 class FreedName(NamedTuple):
-    """A name that is free once the transaction commits.
-
-    Attributes:
-        version: The row's, after the change.
-    """
+    """A name that is free once the transaction commits, and its row's version after that."""
 
     namespace: str
     key: str
@@ -95,17 +90,7 @@ def _tell_all(names: Sequence[FreedName]) -> None:
         tell(names)
 
 
-@event.listens_for(Session, "after_commit")
-def _tell_committed(session: Session) -> None:
-    if session.get_nested_transaction():
-        return  # the transaction around it goes on
-    if names := session.info.pop(FREED, None):
-        _tell_all(names)
-
-
-DELETED = "dibs.deleted"
-MOVED = "dibs.moved"
-KEPT = "dibs.kept"
+DELETED, MOVED, KEPT = "dibs.deleted", "dibs.moved", "dibs.kept"
 MAX_BATCH = 500
 LAST = "\U0010ffff"
 """No character comes after it, and no namespace holds it."""

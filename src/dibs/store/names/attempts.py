@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -35,15 +34,11 @@ from dibs.store.records import DEFAULT_NAMESPACE, Claim, Failed, Lost, NameRow, 
 PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
 MAX_BATCH = 500
+Look = tuple[str, Sequence[str]]
+"""At keys of a namespace."""
+
 JUST_NOW = 0.02
 """Seconds for which a server that has answered is taken to be there."""
-
-
-class Look(NamedTuple):
-    """A look at some names of one namespace."""
-
-    namespace: str
-    keys: Sequence[str]
 
 
 class Attempts:
@@ -240,7 +235,10 @@ class Attempts:
     def _send(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
         def work(run: Run) -> list[Outcome]:
             outcomes = decide(run, claims, patient=insist)
-            self._insert_teams(run, claims, outcomes)
+            for claim, outcome in zip(claims, outcomes, strict=True):
+                # An earlier request with this token wrote its own.
+                if claim.team and isinstance(outcome, Won) and outcome.row.owner == claim.owner:
+                    insert_team(run, claim.team)
             return outcomes
 
         def recall(run: Run) -> list[Outcome] | None:
@@ -251,7 +249,7 @@ class Attempts:
         return self.transactions.write(
             work,
             at_once=self._at_once(claims) if insist else None,
-            changed=_any_won,
+            changed=lambda outcomes: any(isinstance(one, Won) for one in outcomes),
             recall=recall,
             deadline=deadline,
             insist=insist,
@@ -293,20 +291,13 @@ class Attempts:
         finally:
             self._verifying.release()
 
-    def _insert_teams(self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
-        for claim, outcome in zip(claims, outcomes, strict=True):
-            # An earlier request with this token wrote its own.
-            if claim.team and isinstance(outcome, Won) and outcome.row.owner == claim.owner:
-                insert_team(run, claim.team)
-
     def find(
         self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
     ) -> Mapping[str, NameRow]:
         """The rows of these keys, by key; a key that was never claimed is left out."""
-        wish = Look(namespace, keys)
         if self._looks is None or turns() is None:
-            return self._look(wish, deadline)
-        return self._looks.ask(wish, deadline=deadline)
+            return self._look((namespace, keys), deadline)
+        return self._looks.ask((namespace, keys), deadline=deadline)
 
     def _look(self, wish: Look, deadline: Deadline) -> Mapping[str, NameRow]:
         return self._read_all([wish], deadline)[0]
@@ -321,12 +312,12 @@ class Attempts:
 
     def _read_all(self, wishes: Sequence[Look], deadline: Deadline) -> list[Mapping[str, NameRow]]:
         """The rows that each is about, by key; one statement for those of a namespace."""
-        places = {(wish.namespace, key) for wish in wishes for key in wish.keys}
+        places = {(namespace, key) for namespace, keys in wishes for key in keys}
         find = resolved if self.parser.phase.step == "moving" else read
         rows = self.transactions.read(lambda run: find(run, places), deadline=deadline)
         return [
-            {key: row for key in wish.keys if (row := rows.get((wish.namespace, key)))}
-            for wish in wishes
+            {key: row for key in keys if (row := rows.get((namespace, key)))}
+            for namespace, keys in wishes
         ]
 
     def verify(self, *, deadline: Deadline) -> None:
@@ -342,7 +333,3 @@ class Attempts:
             schema.verify(connection, self.parser, tables=self.tables)
 
         self.transactions.inspect(look, deadline=deadline)
-
-
-def _any_won(outcomes: Sequence[Outcome]) -> bool:
-    return any(isinstance(outcome, Won) for outcome in outcomes)

@@ -161,11 +161,8 @@ class SQLite(Dialect):
             yield
             return
         # Past SQLAlchemy, for which that would be a transaction.
-        theirs, ours = (
-            driver.execute("PRAGMA busy_timeout").fetchone()[0],
-            round(1000 * budget.lock),
-        )
-        driver.execute(f"PRAGMA busy_timeout = {min(theirs, ours)}").close()
+        theirs, ours = driver.execute("PRAGMA busy_timeout").fetchone()[0], 1000 * budget.lock
+        driver.execute(f"PRAGMA busy_timeout = {min(theirs, round(ours))}").close()
         try:
             yield
         finally:
