@@ -16,7 +16,7 @@ from dibs.registry.coherence import Coherence
 from dibs.registry.renames import Renames
 from dibs.store import Claim, Lost, NameRow, NameStore, Won
 from dibs.store.accounts.users import Users
-from dibs.store.database.dialects import Run
+from dibs.store.database.runs import Run
 from dibs.store.names.groups import Joined, join, lock, name_first
 from dibs.store.names.history import History, append
 from dibs.store.names.moves import Pace

@@ -16,8 +16,8 @@ from dibs.adopt.importing import import_people
 from dibs.adopt.people import Person
 from dibs.names import Parser
 from dibs.store import Claim, Failed, Lost, NameRow, NameStore, Won
-from dibs.store.database.dialects import Run
 from dibs.store.database.rows import name_row
+from dibs.store.database.runs import Run
 from dibs.store.names import groups
 from dibs.store.names.moves import Rename
 from dibs.store.names.quarantine import Quarantine

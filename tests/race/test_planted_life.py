@@ -16,10 +16,9 @@ import pytest
 from dibs.registry.holds import Held, Holds
 from dibs.signals import NameChange, announce
 from dibs.store import Claim, Won
-from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import Inserted
 from dibs.store.database.dialects.postgresql import PostgreSQL
-from dibs.store.database.transactions import DriverRun
+from dibs.store.database.runs import DriverRun, Run
 from dibs.store.names import claims, moves, quarantine
 from dibs.store.names import store as changing
 from dibs.store.names.quarantine import end_row

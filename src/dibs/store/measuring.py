@@ -10,9 +10,10 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from dibs.context import Budget, Deadline
-from dibs.store.database.dialects import Run, dialect_for
+from dibs.store.database.dialects import dialect_for
 from dibs.store.database.engine import connect
 from dibs.store.database.rows import listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 
 PATIENCE_S = 60.0

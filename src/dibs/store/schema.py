@@ -132,7 +132,7 @@ def _verify_constraint(connection: Connection) -> None:
 def _verify_collation(connection: Connection) -> None:
     dialect = dialect_for(connection.dialect.name)
     for column, collation in dialect.collations(connection).items():
-        if not dialect.is_bytewise(collation):
+        if collation not in dialect.bytewise:
             kind = names.c[column].type.compile(connection.dialect)
             raise SchemaError(
                 f"The column {names.name}.{column} is compared as {collation}, not byte by"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from dibs.context import Deadline
 from dibs.errors import OutcomeUnknown, StoreUnavailable
-from dibs.store.database.dialects import Run
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished, Transactions, delete_some
 from dibs.store.models import MAX_ANSWER, MAX_LANGUAGE, MAX_LOCATION
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from dibs.context import Deadline, acting
 from dibs.store.accounts.rows import change_user, has_hash, lock_user
-from dibs.store.database.dialects import Run
 from dibs.store.database.rows import Row
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 from dibs.store.records import new_id
 

@@ -8,7 +8,7 @@ renames, transfers, passwords, roles, keeping them out, sessions, teams and thei
 
 from __future__ import annotations
 
-from dibs.store.database.dialects import Run
+from dibs.store.database.runs import Run
 
 ONLY_NAMED = (
     "{0}owner_kind = 'user' AND {0}state = 'owned' AND {0}registered = 1 AND {0}updated_at IS NULL"

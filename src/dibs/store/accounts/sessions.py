@@ -9,8 +9,8 @@ from typing import Literal
 
 from dibs.context import Deadline
 from dibs.store.accounts.rows import change_user
-from dibs.store.database.dialects import Run
 from dibs.store.database.rows import listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions, delete_some
 
 GRACE_MS = 10_000

@@ -10,8 +10,8 @@ from typing import Literal, cast
 from dibs.context import Deadline
 from dibs.errors import LastOwner, NotAllowed, SessionEnded
 from dibs.store.accounts.rows import lock_user
-from dibs.store.database.dialects import Run
 from dibs.store.database.rows import Row, listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.quarantine import OF_OWNER, release_for_good
 from dibs.store.records import NewTeam

@@ -12,8 +12,8 @@ from dibs.names import Username, meant
 from dibs.store.accounts.recoveries import end_all, note
 from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, has_hash, lock_user
 from dibs.store.accounts.teams import leave_all
-from dibs.store.database.dialects import Run
 from dibs.store.database.rows import CANONICAL, Row, listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.quarantine import OF_OWNER, release_for_good
 from dibs.store.records import MARK, UserRow, keys_of

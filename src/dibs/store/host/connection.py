@@ -26,9 +26,10 @@ from dibs.errors import (
 )
 from dibs.names import Parser, Phase
 from dibs.store import schema
-from dibs.store.database.dialects import UPGRADE, Kind, Run, dialect_for, dialect_or_base
+from dibs.store.database.dialects import UPGRADE, Kind, dialect_for, dialect_or_base
 from dibs.store.database.rows import Params, Row, plain
-from dibs.store.database.transactions import RowVanished, pyformat
+from dibs.store.database.runs import Run, pyformat
+from dibs.store.database.transactions import RowVanished
 from dibs.store.host.owners import bind_of, come_back, instance_state, state_of
 from dibs.store.models import NAME_TABLES, Tables, first_row, names
 from dibs.store.names.reading import tell_followed

@@ -21,8 +21,8 @@ from sqlalchemy.pool import Pool
 
 from dibs.errors import InvalidName
 from dibs.names import Username
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import listed, name_row
+from dibs.store.database.runs import Run
 from dibs.store.host.columns import GuardedColumn
 from dibs.store.host.connection import HostRun, NameTable, connect
 from dibs.store.host.endings import changing, freed

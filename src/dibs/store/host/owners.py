@@ -21,8 +21,8 @@ from sqlalchemy import ClauseElement, FromClause, Table, inspect, update
 from sqlalchemy.orm import InstanceState, Mapper, RelationshipDirection, Session
 
 from dibs.errors import OwnerWithoutIdentity
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import key_params
+from dibs.store.database.runs import Run
 from dibs.store.names.reading import parts
 from dibs.store.records import MAX_OWNER, NameRow
 

@@ -11,7 +11,8 @@ from sqlalchemy.pool import SingletonThreadPool, StaticPool
 from dibs.context import Budget, Deadline
 from dibs.errors import StoreUnavailable
 from dibs.store.database.rows import Params
-from dibs.store.database.transactions import AttemptRun, OutOfTime, Restart, Transactions
+from dibs.store.database.runs import AttemptRun, OutOfTime
+from dibs.store.database.transactions import Restart, Transactions
 from dibs.store.host.connection import HOST_UPGRADE, HostRun, NameTable, refuse_translated, set_up
 from dibs.store.models import Tables
 from dibs.store.names.store import NameStore

@@ -10,15 +10,16 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from dibs.names import Username
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import ADOPTED, key_params, listed, name_row, plain
+from dibs.store.database.runs import Run
 from dibs.store.host.connection import HostRun, translated_errors
+from dibs.store.names.claims import insert_users
 from dibs.store.names.groups import join, lock_all, rows_at, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, end_groups, end_row
 from dibs.store.names.reading import Place, parts, require_rules
-from dibs.store.records import BEHIND, Claim, NameRow, Won, owned
+from dibs.store.records import BEHIND, Claim, NameRow, NewUser, Won, owned
 
 ACTOR = "adopt"
 COLUMNS = (
@@ -282,10 +283,7 @@ def insert_adopted(engine: Engine, users: Sequence[AdoptedUser]) -> tuple[set[st
         new = {user.id: user for user in users if user.id in own - there.keys()}
         if not new:
             return set(), corrected
-        values: dict[str, object] = {}
-        for i, user in enumerate(new.values()):
-            values |= {f"id_{i}": user.id, f"password_hash_{i}": user.password_hash}
-        run.change(run.dialect.insert_users(len(new)), values)
+        insert_users(run, [NewUser(user.id, user.password_hash) for user in new.values()])
         if out := [user.id for user in new.values() if not user.is_active]:
             among, params = listed(out)
             since = f"disabled_at = {run.dialect.clock}"

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from dibs.errors import RulesReplaced
 from dibs.signals import NameChange
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import claim_params
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names import companions, groups
 from dibs.store.names.history import ACTIONS, Step, append, changed

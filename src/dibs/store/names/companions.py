@@ -14,8 +14,9 @@ from typing import NamedTuple
 from dibs.errors import InvalidName, RulesReplaced
 from dibs.names import Phase
 from dibs.names.username import READERS
-from dibs.store.database.dialects.base import Inserted, Run
+from dibs.store.database.dialects.base import Inserted
 from dibs.store.database.rows import claim_params, key_params
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.history import changed
 from dibs.store.names.reading import Place, no_row, read, require_rules

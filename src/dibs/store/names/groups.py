@@ -20,8 +20,8 @@ from dibs.names import Username
 from dibs.names.skeleton import is_too_long
 from dibs.signals import Action, NameChange
 from dibs.store.accounts.rows import make_row
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import key_params, name_row, row_params
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.companions import point
 from dibs.store.names.history import Step, append, changed

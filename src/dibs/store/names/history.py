@@ -11,8 +11,8 @@ from dibs.context import Acting, Deadline, acting
 from dibs.errors import StoreError
 from dibs.names import Username
 from dibs.signals import Action, NameChange
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import ADOPTED, HISTORY_COLUMNS, MANY, Told, listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 from dibs.store.models import MAX_REQUEST_ID
 from dibs.store.records import MAX_OWNER, NameRow, State, member_bounds

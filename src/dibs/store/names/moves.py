@@ -12,7 +12,7 @@ from dibs.names import Parser
 from dibs.signals import Action
 from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import lock_user
-from dibs.store.database.dialects.base import Run
+from dibs.store.database.runs import Run
 from dibs.store.names import companions, groups
 from dibs.store.names.claims import decide
 from dibs.store.names.history import Step, append, changed

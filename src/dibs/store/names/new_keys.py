@@ -10,8 +10,8 @@ from dibs.errors import InvalidName
 from dibs.names.username import READERS, Username
 from dibs.signals import NameChange
 from dibs.store.accounts.rows import ONLY_NAMED
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import key_params
+from dibs.store.database.runs import Run
 from dibs.store.names import groups
 from dibs.store.names.companions import BEHIND, MARK, REKEY, companion_key, is_called
 from dibs.store.names.history import Step, append, changed

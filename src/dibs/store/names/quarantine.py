@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dibs.signals import Action
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import name_row
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.groups import hold, settle
 from dibs.store.names.history import Step, append, changed

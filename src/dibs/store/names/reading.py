@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from dibs.errors import RulesReplaced
 from dibs.names import Phase
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import key_params, name_row
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.records import Claim, NameRow
 

@@ -12,8 +12,8 @@ from dibs.errors import ConfigError, InvalidName
 from dibs.names import Phase
 from dibs.names.phase import told
 from dibs.names.username import READERS
-from dibs.store.database.dialects.base import Run
 from dibs.store.database.rows import Params, name_row
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.companions import LEFT, REKEY
 from dibs.store.names.new_keys import Fate, Wanted, accompany, free_some, move_alone, move_one

@@ -16,8 +16,8 @@ from dibs.store import schema
 from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import change_user, make_row
 from dibs.store.accounts.users import IS_USER, SHOWN, USERS, keep_staff
-from dibs.store.database.dialects import Run
 from dibs.store.database.rows import name_row
+from dibs.store.database.runs import Run
 from dibs.store.names.attempts import Attempts
 from dibs.store.names.claims import won_before
 from dibs.store.names.history import append, written

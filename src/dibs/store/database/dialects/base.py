@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -30,6 +29,7 @@ from dibs.store.database.rows import (
     insert_params,
     row_params,
 )
+from dibs.store.database.runs import Run
 from dibs.store.records import Claim, NameRow
 
 Pooled = Literal["auto", "yes", "no"]
@@ -48,38 +48,6 @@ class Kind(Enum):
     AWAY = "the server cannot answer; the connection is not to be used again"
     SCHEMA = "a table or column is missing"
     OTHER = "a bug, of ours or of the host"
-
-
-class Run(ABC):
-    """Sends statements inside one transaction; `:name` marks a parameter.
-
-    Attributes:
-        noted: What is to be announced if the transaction commits.
-        takes_lists: Whether a parameter may be a list.
-    """
-
-    takes_lists = False
-
-    def __init__(self, dialect: type[Dialect]) -> None:
-        self.dialect = dialect
-        self.noted: list[NameChange] = []
-
-    @abstractmethod
-    def rows(self, sql: str, params: Params) -> list[Row]:
-        """The rows the statement returns; see `plain`."""
-
-    @abstractmethod
-    def change(self, sql: str, params: Params) -> int:
-        """How many rows the statement changed."""
-
-    def value(self, sql: str, params: Params) -> Any:
-        """The first value of the first row; None if there is none."""
-        rows = self.rows(sql, params)
-        return rows[0][0] if rows else None
-
-    def note(self, changes: Sequence[NameChange]) -> None:
-        """Keep what is to be announced if the transaction commits."""
-        self.noted += changes
 
 
 class Inserted(NamedTuple):
@@ -110,6 +78,7 @@ class Dialect:
         clock: SQL for the database's own time in integer milliseconds since 1970.
         rules: SQL for which rules are in force; see `dibs.names.phase:Phase.token`. Whoever
             changes them waits until every transaction that has read it before is over.
+        bytewise: Those of `collations` that compare bytes alone.
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
@@ -129,6 +98,7 @@ class Dialect:
         " WHEN 'moving' THEN -(rules_version + 65536 * other_rules)"
         " ELSE rules_version END FROM dibs_meta WHERE id = 1)"
     )
+    bytewise: ClassVar[tuple[str, ...]]
     begin: ClassVar[str] = "BEGIN"
     whole: ClassVar[bool] = False
     lists: ClassVar[bool] = False
@@ -362,10 +332,8 @@ class Dialect:
     def insert_users(cls, count: int) -> str:
         """Insert `count` users; one that exists was written by this claim's earlier self."""
         rows = ", ".join(f"(:id_{i}, :password_hash_{i}, {cls.clock})" for i in range(count))
-        return (
-            "INSERT INTO dibs_users (id, password_hash, created_at)"
-            f" VALUES {rows} {cls.pass_over('id')}"
-        )
+        sql = f"INSERT INTO dibs_users (id, password_hash, created_at) VALUES {rows}"
+        return f"{sql} {cls.pass_over('id')}"
 
     @classmethod
     def insert_rows(
@@ -436,8 +404,8 @@ class Dialect:
         found: list[Row] = []
         for start in range(0, len(keys), MANY):
             part = keys[start : start + MANY]
-            signs = ", ".join([sign(connection)] * len(part))
-            where = f"namespace = {sign(connection)} AND name_key IN ({signs})"
+            one, *others = [sign(connection)] * (len(part) + 1)
+            where = f"namespace = {one} AND name_key IN ({', '.join(others)})"
             sql = f"SELECT {WHOSE} FROM dibs_names WHERE {where}"
             found += connection.exec_driver_sql(sql, (namespace, *part)).all()
         return found
@@ -450,8 +418,8 @@ class Dialect:
         values = f"({', '.join([sign(connection)] * len(columns))})"
         for start in range(0, len(rows), MANY):
             part = rows[start : start + MANY]
-            sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
-            sql = f"{sql} {', '.join([values] * len(part))}"
+            places = ", ".join([values] * len(part))
+            sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {places}"
             connection.exec_driver_sql(sql, tuple(value for row in part for value in row))
 
     @classmethod
@@ -508,11 +476,6 @@ class Dialect:
     @staticmethod
     def collations(connection: Connection) -> dict[str, str]:
         """How each column of the primary key is compared, by column."""
-        raise NotImplementedError
-
-    @staticmethod
-    def is_bytewise(collation: str) -> bool:
-        """Whether this way of comparing looks at bytes alone."""
         raise NotImplementedError
 
     @staticmethod

@@ -13,16 +13,9 @@ from sqlalchemy.engine import URL, Connection, Engine
 from dibs.context import Budget
 from dibs.errors import SchemaError
 from dibs.signals import NameChange
-from dibs.store.database.dialects.base import (
-    Dialect,
-    Inserted,
-    Kind,
-    Pooled,
-    Run,
-    telling,
-    without_code,
-)
+from dibs.store.database.dialects.base import Dialect, Inserted, Kind, Pooled, telling, without_code
 from dibs.store.database.rows import Params, Row, insert_params, key_params, name_row
+from dibs.store.database.runs import Run
 from dibs.store.records import Claim, NameRow
 
 if TYPE_CHECKING:
@@ -109,6 +102,7 @@ class MySQL(Dialect):
     names = ("mysql", "mariadb")
     drivers: ClassVar = dict.fromkeys(("mysql", "mariadb", "mariadb+pymysql"), "mysql+pymysql")
     driver, extra = "pymysql", "mysql"
+    bytewise = ("varbinary", "binary")
     instead: ClassVar = dict.fromkeys(
         ("ssl", "ssl_mode", "sslmode", "ssl_verify_cert", "ssl_verify_identity", "tls"),
         "write ssl_ca=FILE, with the certificate of the authority that has signed the server's",
@@ -287,10 +281,6 @@ class MySQL(Dialect):
               AND column_name IN ('namespace', 'name_key')
         """
         return {row[0]: row[1] for row in connection.execute(text(query))}
-
-    @staticmethod
-    def is_bytewise(collation: str) -> bool:
-        return collation in ("varbinary", "binary")
 
     @staticmethod
     def mend_collation(column: str, kind: str) -> str:

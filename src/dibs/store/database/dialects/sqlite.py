@@ -45,7 +45,7 @@ MEANINGS = {
 class SQLite(Dialect):
     """One file, one writer at a time, many readers; who is in there waits for no row's lock."""
 
-    names, driver = ("sqlite",), "pysqlite"
+    names, driver, bytewise = ("sqlite",), "pysqlite", ("BINARY",)
     # unixepoch('subsec') would be plainer and needs 3.42; Debian 12 has 3.40.
     clock = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
     # A transaction that begins as a reader and then writes fails at once when
@@ -214,10 +214,6 @@ class SQLite(Dialect):
             return {}
         columns = connection.execute(text(f"PRAGMA index_xinfo('{found[0]}')")).all()
         return {row.name: row.coll for row in columns if row.key}
-
-    @staticmethod
-    def is_bytewise(collation: str) -> bool:
-        return collation == "BINARY"
 
     @staticmethod
     def mend_collation(column: str, kind: str) -> str:
