@@ -136,7 +136,7 @@ def listed(values: Sequence[str]) -> tuple[str, dict[str, object]]:
 
 
 def name_row(row: Row) -> NameRow:
-    """The value of a row of `Dialect.select`."""
+    """The value of a row of `Dialect.select_where`."""
     *values, created_at, updated_at, actor, request_id, registered, is_free, expires_in = row
     first = None
     if updated_at is None:

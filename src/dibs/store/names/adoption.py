@@ -14,11 +14,11 @@ from dibs.store.database.rows import ADOPTED, key_params, listed, name_row, plai
 from dibs.store.database.runs import Run
 from dibs.store.host.connection import HostRun, translated_errors
 from dibs.store.names.claims import insert_users
-from dibs.store.names.groups import join, lock_all, rows_at, write
+from dibs.store.names.groups import join, lock_all, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, end_groups, end_row
-from dibs.store.names.reading import Place, parts, require_rules
+from dibs.store.names.reading import Place, parts, read, require_rules
 from dibs.store.records import BEHIND, Claim, NameRow, NewUser, Won, owned
 
 ACTOR = "adopt"
@@ -100,7 +100,7 @@ def _load(run: HostRun, kind: str, entries: Iterable[Entry], now: int) -> None:
 
 def _adopt_others(run: Run, kind: str, entries: Sequence[Entry], adopted: Adopted) -> None:
     """Those whose name's row is there: nobody's by now, or one that others have too."""
-    rows = rows_at(run, {one.place for one in entries})
+    rows = read(run, {one.place for one in entries})
     steps: list[Step] = []
     claims: list[tuple[Entry, Claim]] = []
     for one in entries:

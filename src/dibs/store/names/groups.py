@@ -25,7 +25,7 @@ from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.companions import point
 from dibs.store.names.history import Step, append, changed
-from dibs.store.names.reading import MAX_BATCH, Place, parts
+from dibs.store.names.reading import MAX_BATCH, Place, parts, read
 from dibs.store.records import Claim, FirstClaim, NameRow, member_bounds, member_key, owned
 
 Find = Callable[[Sequence[str]], Mapping[str, NameRow]]
@@ -62,8 +62,8 @@ def who_has(run: Run, row: NameRow, claim: Claim) -> NameRow:
     if row.state != "group":
         return row
     key = member_key(row.key, claim.username.display)
-    found = map(name_row, run.rows(run.dialect.select(1), key_params(row.namespace, [key])))
-    return next((member for member in found if member.state == "owned"), row)
+    member = read(run, {(row.namespace, key)}).get((row.namespace, key))
+    return member if member is not None and member.state == "owned" else row
 
 
 def within(claim: Claim, leaving: Iterable[NameRow]) -> Claim:
@@ -155,10 +155,10 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
     Args:
         adopted: Whether they had them before dibs was there.
     """
-    rows = rows_at(run, {one.place for one in claims}, lock=True)
+    rows = locked_at(run, {one.place for one in claims})
     first = FirstClaim(0, None, None, registered=False, adopted=True) if adopted else None
     wanted = [replace(owned(one, version=1), first=first) for one in claims]
-    seats = Seats(rows_at(run, {_seat(row) for row in [*rows.values(), *wanted]}, lock=False))
+    seats = Seats(read(run, {_seat(row) for row in [*rows.values(), *wanted]}))
     joined, turned = Joined({}, {}, set()), dict[Place, NameRow]()
     for claim, mine in zip(claims, wanted, strict=True):
         row = rows.get(mine.group)
@@ -207,12 +207,11 @@ def _fits(row: NameRow) -> bool:
     return not is_too_long(_seat(row)[1])
 
 
-def rows_at(run: Run, places: set[Place], *, lock: bool = False) -> dict[Place, NameRow]:
-    """The rows at these places; locked as they were committed."""
+def locked_at(run: Run, places: set[Place]) -> dict[Place, NameRow]:
+    """The rows at these places, locked as they were committed last."""
     found: dict[Place, NameRow] = {}
     for namespace, keys in parts(places):
-        among = run.dialect.among(len(keys))
-        sql = run.dialect.lock_rows(among) if lock else run.dialect.select_where(among)
+        sql = run.dialect.lock_rows(run.dialect.among(len(keys)))
         rows = map(name_row, run.rows(sql, key_params(namespace, keys)))
         found |= {(namespace, row.key): row for row in rows}
     return found

@@ -171,7 +171,7 @@ def _leaving(run: Run, moves: Sequence[Move], *, lock: bool) -> dict[int, NameRo
     if any(old.is_moving for old in olds.values()):
         rows = companions.resolved(run, places)
     elif lock:
-        rows = groups.rows_at(run, places, lock=True)
+        rows = groups.locked_at(run, places)
     else:
         rows = read(run, places, rules=rules)
     held = groups.lock_all(run, rows.values())

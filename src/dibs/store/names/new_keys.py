@@ -122,7 +122,7 @@ def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
     """Move the rows whose new places were never anybody's: nearly all, in a few statements."""
     moved.clear()
     alone = {one.row.place: one for one in wanted if not one.row.is_member}
-    rows = groups.rows_at(run, set(alone), lock=True)
+    rows = groups.locked_at(run, set(alone))
     targets: dict[Place, Wanted] = {}
     for at, one in alone.items():
         if rows.get(at) == one.row and one.name.key != one.row.key:
@@ -164,7 +164,7 @@ def _point(run: Run, moved: Sequence[Wanted]) -> None:
 def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
     """Move one name, whatever is at its new place."""
     groups.lock_all(run, [one.row])
-    rows = groups.rows_at(run, {one.row.place, one.place}, lock=True)
+    rows = groups.locked_at(run, {one.row.place, one.place})
     row, met = rows.get(one.row.place), rows.get(one.place)
     if row is None or (row.display, row.state) != (one.row.display, one.row.state) or row.free:
         fates.append("moved")  # it is another name by now, whose claim has taken the new key
@@ -230,7 +230,7 @@ def free_some(run: Run, rows: Sequence[NameRow]) -> None:
     for namespace, keys in parts(row.place for row in marked):
         sql = f"DELETE FROM dibs_names WHERE {run.dialect.among(len(keys))}"
         run.change(sql, key_params(namespace, keys))
-    left = groups.rows_at(run, {row.place for row in rows if row not in marked}, lock=True)
+    left = groups.locked_at(run, {row.place for row in rows if row not in marked})
     gone = [row for row in left.values() if row.state == "companion"]
     _become(run, gone, "free", None)
     ended = [replace(row, version=row.version + 1) for row in gone]

@@ -47,7 +47,7 @@ def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Plac
             sql = run.dialect.select_listed(ruled=ruled)
             found = run.rows(sql, {"namespace": namespace, "keys": keys})
         else:
-            sql = run.dialect.select(len(keys), ruled=ruled)
+            sql = run.dialect.select_where(run.dialect.among(len(keys)), ruled=ruled)
             found = run.rows(sql, key_params(namespace, keys))
         if rules is not None:
             require_rules(rules, {row[-1] for row in found})

@@ -116,11 +116,7 @@ class Dialect:
 
     @staticmethod
     def refuse_no_folder(url: URL) -> None:
-        """See that there is a folder for the database's file, if it is one.
-
-        Raises:
-            ConfigError: There is none.
-        """
+        """Raise `ConfigError` where there is no folder for the database's file, if it is one."""
 
     @staticmethod
     def missing_file(url: URL) -> str | None:
@@ -129,11 +125,7 @@ class Dialect:
 
     @classmethod
     def keys(cls, url: URL) -> Container[str] | None:
-        """Those that an address may have in its query; None if they are for the database to judge.
-
-        Raises:
-            ModuleNotFoundError: The driver is not installed.
-        """
+        """What an address may have in its query, as the driver says; None if the database judges."""
         raise NotImplementedError
 
     # --- connections -------------------------------------------------------
@@ -278,24 +270,19 @@ class Dialect:
         return f"namespace = :namespace AND name_key IN ({keys})"
 
     @classmethod
-    def select(cls, count: int, *, ruled: bool = False) -> str:
-        """The rows of `count` keys of one namespace, with whether each is free.
+    def select_where(cls, where: str, *, ruled: bool = False) -> str:
+        """The rows that `where` chooses, with whether each is free and how long it is not yet.
 
         Args:
             ruled: Whether each row ends with what `rules` says at that moment.
         """
         of_rules = f", {cls.rules}" if ruled else ""
-        return f"SELECT {cls.seen()}{of_rules} FROM dibs_names WHERE {cls.among(count)}"
+        return f"SELECT {cls.seen()}{of_rules} FROM dibs_names WHERE {where}"
 
     @classmethod
     def select_listed(cls, *, ruled: bool = False) -> str:
         """The same of the keys in the list `keys`: one text, however many they are."""
         raise NotImplementedError
-
-    @classmethod
-    def select_where(cls, where: str) -> str:
-        """The rows that `where` chooses, with whether each is free and how long it is not yet."""
-        return f"SELECT {cls.seen()} FROM dibs_names WHERE {where}"
 
     @classmethod
     def seen(cls) -> str:

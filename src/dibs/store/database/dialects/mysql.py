@@ -242,7 +242,7 @@ class MySQL(Dialect):
         rules: set[int | None] = set()
         for namespace, group in groupby(claims, key=lambda claim: claim.namespace):
             keys = sorted({claim.username.key for claim in group})
-            sql = f"{cls.select(len(keys), ruled=True)} FOR UPDATE"
+            sql = f"{cls.select_where(cls.among(len(keys)), ruled=True)} FOR UPDATE"
             found = run.rows(sql, key_params(namespace, keys))
             rules |= {row[-1] for row in found}
             rows |= {(namespace, row.key): row for row in map(name_row, (r[:-1] for r in found))}
