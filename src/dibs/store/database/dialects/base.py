@@ -125,7 +125,7 @@ class Dialect:
 
     @classmethod
     def keys(cls, url: URL) -> Container[str] | None:
-        """What an address may have in its query, as the driver says; None if the database judges."""
+        """What an address may have in its query; None if that is for the database to judge."""
         raise NotImplementedError
 
     # --- connections -------------------------------------------------------
