@@ -140,11 +140,7 @@ class Registry:
         return [(one.canonical, found_against(one, found)) for one in asked]
 
     def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
-        """The row of this name, if somebody owns it; see `row_of`.
-
-        Raises:
-            InvalidName: There can be no such name.
-        """
+        """The row of this name, if somebody owns it; raises what `row_of` does."""
         row = self.row_of(raw, deadline=deadline)
         return row if row is not None and row.state == "owned" else None
 
@@ -164,15 +160,11 @@ class Registry:
     def look(
         self, claim: Claim, *, costly: bool, repeatable: bool = False, deadline: Deadline
     ) -> NameRow | None:
-        """What the strategy asks before the insert.
+        """What the strategy asks before the insert: this request's own row, if it had won before.
 
         Args:
-            claim: The wish as it will be inserted; whatever is costly may still be missing.
             costly: Whether a password hash comes next, which a taken name must not cost.
             repeatable: Whether this may be the repetition of a request that won.
-
-        Returns:
-            The row of this same request's earlier success, if there was one.
 
         Raises:
             NameTaken: Somebody has the name; the subclass says how.
@@ -220,11 +212,7 @@ class Registry:
         return self.claim(claim, deadline=deadline)
 
     def unreserve(self, raw: str, *, deadline: Deadline) -> bool:
-        """Free a reserved name, and say whether it was one.
-
-        Raises:
-            InvalidName: There can be no such name.
-        """
+        """Free a reserved name, and say whether it was one; raises what `row_of` does."""
         key = self.parser.existing(raw).key
         while True:
             row = self._store.find([key], namespace=self.namespace, deadline=deadline).get(key)
@@ -234,11 +222,7 @@ class Registry:
                 return True
 
     def release(self, raw: str, *, owner: str, deadline: Deadline) -> bool:
-        """Free the name if this owner holds it, and say whether it did.
-
-        Raises:
-            InvalidName: There can be no such name.
-        """
+        """Free the name if this owner holds it, and say whether they did; raises as `row_of`."""
         row = self.holder(raw, deadline=deadline)
         while row is not None and row.owner == owner:
             if self._coherence.release(row, rest=self._rest, deadline=deadline):

@@ -52,15 +52,12 @@ class RedisCounts:
     def add(
         self, additions: Sequence[tuple[str, int, int]], deadline: Deadline
     ) -> list[tuple[Count | None, bool]]:
-        """Add to counts, in one trip.
+        """Add to counts, in one trip: what each has come to, and whether it may have been added.
 
         Args:
             additions: Whose count, how much, and for how many seconds one lives that begins now;
                 see `LocalCounts.add`.
             deadline: What it leaves for caches is made shorter.
-
-        Returns:
-            Of each what it has come to, where Redis answers, and whether it may have been added.
         """
         commands: list[Command] = []
         for key, amount, seconds in additions:

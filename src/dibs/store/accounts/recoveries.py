@@ -60,11 +60,7 @@ def note(run: Run, kind: EventKind, user_id: str) -> None:
 
 
 def end_all(run: Run, user_id: str) -> int:
-    """End a user's sessions, and the links by which they could come in without their password.
-
-    Returns:
-        How many sessions there were.
-    """
+    """End a user's sessions, of which it says how many, and the links they could come in by."""
     params = {"id": user_id}
     run.change("DELETE FROM dibs_recoveries WHERE user_id = :id AND kind = 'link'", params)
     return run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)

@@ -22,14 +22,11 @@ HAS_NAME = """EXISTS (
 
 
 def change_user(run: Run, user_id: str, what: str, where: str = "1 = 1", **params: object) -> bool:
-    """Change a user's row, which is made if there is none, and lock it.
+    """Change a user's row, which is made if there is none; say whether there is such a user.
 
     Args:
         what: What stands after SET.
         where: What else must be true of the row.
-
-    Returns:
-        Whether there is such a user, of whom that is true.
     """
     sql = f"UPDATE dibs_users SET {what} WHERE id = :id AND {where}"
     values = {"id": user_id, **params}

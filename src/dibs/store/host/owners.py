@@ -195,10 +195,7 @@ class _Context:
 def filled(state: InstanceState[Any], column: Any) -> Any:
     """What the column of a new instance will hold, by its Python default if nothing was said.
 
-    The default is asked once: its value is put into the instance.
-
-    Returns:
-        The value; None where the database makes it.
+    The default is asked once, and put into the instance; None is what the database makes.
     """
     key = state.mapper.get_property_by_column(column).key
     value, default = state.dict.get(key), column.default

@@ -236,10 +236,7 @@ def release_in_session(
     rest: Quarantine,
     table: NameTable,
 ) -> int:
-    """Release one name, or all names of an owner, in the host's transaction.
-
-    Returns:
-        How many names were freed.
+    """Release one name, or all of an owner, in the host's transaction; say how many were freed.
 
     Raises:
         OwnerWithoutIdentity: There is an owner, and it has no identity.

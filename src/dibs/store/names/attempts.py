@@ -88,12 +88,7 @@ class Attempts:
         return self._write([claim], deadline, insist=True)[0]
 
     def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
-        """Try to take each name.
-
-        Returns:
-            One outcome a claim, in the order of the claims. A name that another
-            transaction keeps locked fails alone.
-        """
+        """Try to take each name; one that another transaction keeps locked fails alone."""
         outcomes: list[Outcome | Failed | None] = []
         for start in range(0, len(claims), MAX_BATCH):
             outcomes += self._together(claims[start : start + MAX_BATCH], deadline)
@@ -108,10 +103,9 @@ class Attempts:
     def _together(
         self, claims: Sequence[Claim], deadline: Deadline
     ) -> Sequence[Outcome | Failed | None]:
-        """Try to take all in one transaction, and each in its own if one of them is locked.
+        """Try to take all in one transaction, or each in its own if one of them is locked.
 
-        Returns:
-            One outcome a claim; None for one that another transaction keeps locked.
+        None is the outcome of that one.
         """
         told: dict[str, Outcome] = {}
         left = claims

@@ -84,11 +84,7 @@ def _decide(
 
 
 def claim_at_once(run: Run, claim: Claim) -> list[Outcome] | None:
-    """Take a name that has no row yet, in the one statement of a dialect that is `whole`.
-
-    Returns:
-        The outcome; None if there is a row, and `decide` has to look at it.
-    """
+    """Take a name without a row, in the one statement of a dialect that is `whole`; else None."""
     row = owned(claim, version=1)
     news = [_news(claim, row, None)]
     run.note(news)  # beforehand: it may be carried out and its reply lost
@@ -106,11 +102,7 @@ def is_alone(claim: Claim) -> bool:
 def claim_many_at_once(run: Run, claims: Sequence[Claim]) -> list[Outcome | None]:
     """Take those names that have no row yet, by one statement of a dialect that has `lists`.
 
-    Args:
-        claims: All of them alone, and read by the same rules.
-
-    Returns:
-        The outcomes; None where `decide` has to look.
+    The claims are alone and read by the same rules. None is the outcome where `decide` must look.
     """
     ordered = sorted(claims, key=attrgetter("place"))
     news = {claim.token: _news(claim, owned(claim, version=1), None) for claim in ordered}

@@ -69,11 +69,10 @@ def who_has(run: Run, row: NameRow, claim: Claim) -> NameRow:
 def within(claim: Claim, leaving: Iterable[NameRow]) -> Claim:
     """The claim of one's own name in a group, in another spelling, or as its next owner.
 
+    Any other claim is as it was.
+
     Args:
         leaving: What is given up in the same transaction.
-
-    Returns:
-        That of a member's row; of any other name the claim as it is.
     """
     name = claim.username
     key = member_key(name.key, name.display)

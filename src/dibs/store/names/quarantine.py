@@ -49,13 +49,10 @@ class EndedName:
 def end_row(
     run: Run, row: NameRow, rest: Quarantine = FREE, *, action: Action, became: str | None = None
 ) -> EndedName:
-    """End what this row is.
+    """End what this row is, and say what is to be written down; `expires_at` is as before.
 
     Args:
         row: As it was read in this transaction.
-
-    Returns:
-        The row as it is now, but for `expires_at`, and what is to be written down.
     """
     if row.is_member:
         rest = FREE  # nobody else could have this very name
@@ -75,11 +72,7 @@ def end_row(
 
 
 def end_groups(run: Run, gone: Sequence[NameRow], rest: Quarantine) -> list[EndedName]:
-    """See to the groups that these rows have left, and write down what became of them.
-
-    Returns:
-        The names of those in which nobody is left: they rest as any other.
-    """
+    """See to the groups that these rows have left; the names of empty ones rest as any other."""
     settled = settle(run, gone)
     unowned = replace(rest, remembered=False)
     ended = [end_row(run, row, unowned, action="released") for row in settled.empty]

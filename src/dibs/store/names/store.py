@@ -143,15 +143,7 @@ class NameStore(Attempts):
         )
 
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
-        """Take a new name and give up the old one: both or neither.
-
-        Returns:
-            Who has the new name; None if the old row has changed since it was read.
-
-        Raises:
-            UserNotFound: There is no such user, or they may not come in.
-            RenamedTooOften: It is too early for yet another name.
-        """
+        """Take a new name and give up the old one, both or neither: see `apply_rename`."""
 
         def work(run: Run, claim: Claim) -> Outcome | None:
             return apply_rename(run, replace(wish, claim=claim))
@@ -159,14 +151,7 @@ class NameStore(Attempts):
         return self._move(wish.claim, work, deadline)
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
-        """Pass a name on from one user to another: all of it or nothing.
-
-        Returns:
-            Who has the name that was wanted instead; None if a row has changed meanwhile.
-
-        Raises:
-            UserNotFound: One of the two is no user any more.
-        """
+        """Pass a name on from one user to another, all of it or nothing: see `apply_transfer`."""
         return self._move(
             wish.instead,
             lambda run, claim: apply_transfer(run, replace(wish, instead=claim)),
