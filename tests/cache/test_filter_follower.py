@@ -20,7 +20,7 @@ from dibs.config import load
 from dibs.errors import StoreUnavailable
 from dibs.names import parse
 from dibs.store import Budget
-from dibs.store.names.listing import Listing
+from dibs.store.names.reading import Listing
 from dibs.store.names.store import NameStore
 from dibs.wiring import build, create_tables
 from tests.cache.filters import (

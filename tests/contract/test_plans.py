@@ -26,9 +26,9 @@ from dibs.store.accounts.teams import Teams
 from dibs.store.accounts.users import Users
 from dibs.store.database.runs import DriverRun
 from dibs.store.names.history import History
-from dibs.store.names.listing import Listing
 from dibs.store.names.moves import Pace, Transfer
 from dibs.store.names.quarantine import Quarantine
+from dibs.store.names.reading import Listing
 from dibs.store.names.store import NameStore
 from tests.backends import MARIADB, POSTGRESQL, Backend, open_store
 from tests.conftest import missing

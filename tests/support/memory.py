@@ -11,10 +11,9 @@ from dataclasses import replace
 from dibs.context import Budget, Deadline
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store import NameStore
-from dibs.store.names.listing import Listing
 from dibs.store.names.moves import Pace, Rename, Transfer
 from dibs.store.names.quarantine import FREE, Quarantine
-from dibs.store.names.reading import Place
+from dibs.store.names.reading import Listing, Place
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,

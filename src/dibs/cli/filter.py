@@ -15,7 +15,7 @@ from dibs.cli.ready import ready_parts
 if TYPE_CHECKING:
     from dibs.cache.filter.bloom import BloomFilter, FilterKey
     from dibs.cache.filter.follower import FilterFile, Unlock
-    from dibs.store.names.listing import Listing
+    from dibs.store.names.reading import Listing
 
 PROBES = 100_000
 PAGE = 10_000

@@ -12,7 +12,7 @@ from dibs.extension.base import HostNames
 from dibs.names import Username, meant
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import Asked
-from dibs.registry.refusals import found_against
+from dibs.registry.names import found_against
 from dibs.store.host import session as host
 from dibs.store.host.owners import identify, instance_state
 from dibs.store.names.history import PastChange

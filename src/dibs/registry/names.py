@@ -1,4 +1,4 @@
-"""The registry: names are asked about, claimed, reserved and released, from here to the store."""
+"""The registry: names are asked about, claimed, reserved, released, and why one cannot be had."""
 
 from __future__ import annotations
 
@@ -10,16 +10,66 @@ from copy import copy
 from functools import partial
 from typing import Self
 
-from dibs.errors import InvalidName, NameTaken, StoreUnavailable
+from dibs.errors import (
+    InvalidName,
+    NameHeld,
+    NameLookalike,
+    NameQuarantined,
+    NameReserved,
+    NameTaken,
+    StoreUnavailable,
+)
 from dibs.names import Parser, Username, meant
 from dibs.names.suggest import Suggestion, candidates
-from dibs.names.username import MIXED
+from dibs.names.username import MIXED, Asked
 from dibs.registry.coherence import Coherence
-from dibs.registry.refusals import found_against, refusal, won
-from dibs.store import DEFAULT_NAMESPACE, STAFF, Claim, Deadline, NameRow, NameStore
+from dibs.store import DEFAULT_NAMESPACE, STAFF, Claim, Deadline, Lost, NameRow, NameStore, Outcome
 from dibs.store.names.groups import holders
 from dibs.store.names.quarantine import Quarantine
 from dibs.strategies import Holder, Strategy
+
+REFUSALS: dict[str, type[NameTaken]] = {
+    "companion": NameTaken,
+    "group": NameTaken,
+    "quarantined": NameQuarantined,
+    "reserved": NameReserved,
+}
+
+
+def refusal(row: Holder, canonical: str) -> NameTaken:
+    """Why the name cannot be had, read from the row that was there.
+
+    The key says that the name is not free; who has it is told by the canonical
+    form alone, or a look-alike would pass for its neighbour.
+    """
+    if row.state == "owned":
+        return NameTaken() if row.canonical == canonical else NameLookalike()
+    if row.state == "held":
+        left = row.expires_in
+        return NameHeld(retry_after=None if left is None else max(1, -(-left // 1000)))
+    return REFUSALS[row.state]()
+
+
+def found_against(asked: Asked, found: Mapping[str, Holder]) -> InvalidName | NameTaken | None:
+    """Why a name that was asked about cannot be had; who has it says more than the rules."""
+    if asked.username is None:
+        return asked.broken
+    row = found.get(asked.username.key)
+    if row is None or row.free:
+        return asked.broken
+    return refusal(row, asked.username.canonical)
+
+
+def won(outcome: Outcome, claim: Claim) -> NameRow:
+    """The row that was won.
+
+    Raises:
+        NameTaken: Somebody has the name; the subclass says how.
+    """
+    if isinstance(outcome, Lost):
+        raise refusal(outcome.row, claim.username.canonical)
+    return outcome.row
+
 
 # Names like the one that is wanted are often taken too; so many are asked for at once.
 CANDIDATES = 12

@@ -27,8 +27,8 @@ from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
 from dibs.store.models import ALL_TABLES, Tables
 from dibs.store.names.history import History
-from dibs.store.names.listing import Listing
 from dibs.store.names.moves import Pace
+from dibs.store.names.reading import Listing
 from dibs.store.schema import upgrade
 from dibs.strategies import STRATEGIES, Sources
 

@@ -15,9 +15,8 @@ from dibs.names import Parser, Phase
 from dibs.signals import NameChange
 from dibs.store import schema
 from dibs.store.accounts.teams import insert_team
-from dibs.store.database.outage import HEARSAY
 from dibs.store.database.runs import Run
-from dibs.store.database.transactions import Restart, Transactions
+from dibs.store.database.transactions import HEARSAY, Restart, Transactions
 from dibs.store.models import ALL_TABLES, Tables
 from dibs.store.names.claims import (
     claim_at_once,
