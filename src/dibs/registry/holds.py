@@ -153,7 +153,12 @@ class Holds:
         if row is None:
             self._refuse_greed(claim.owner, self._most - 1, deadline)
             row = self._registry.claim(claim, deadline=deadline)
-            self._refuse_one_too_many(row, deadline)
+            # Once more after COMMIT: of two that came at once, neither saw the other before.
+            try:
+                self._refuse_greed(str(row.owner), self._most, deadline)
+            except TooManyHolds:
+                self._coherence.end(row, deadline=deadline)
+                raise
         seconds = max(0, -(-(row.expires_in or 0) // 1000))
         return Held(str(token), row.display, row.expires_at or 0, seconds)
 
@@ -175,18 +180,6 @@ class Holds:
         row = rows.get(token.key)
         living = row is not None and row.state == "held" and not row.free
         return row if living and row and row.claim_token == token.claim_token else None
-
-    def _refuse_one_too_many(self, row: NameRow, deadline: Deadline) -> None:
-        """Count once more after COMMIT: of two that came at once, neither saw the other before.
-
-        Raises:
-            TooManyHolds: This hold was one too many, and is ended.
-        """
-        try:
-            self._refuse_greed(str(row.owner), self._most, deadline)
-        except TooManyHolds:
-            self._coherence.end(row, deadline=deadline)
-            raise
 
     def _refuse_greed(self, owner: str, most: int, deadline: Deadline) -> None:
         rows = self._store.names_of(

@@ -187,7 +187,11 @@ class RedisCache:
                 # Unless what is newer there is forged, and gone once it is read.
                 self.get(older, namespace=namespace, deadline=deadline)
                 self._write([writes[key] for key in older], deadline.caches)
-        elif not self._remove([write[0] for write in writes.values()], deadline.caches):
+            return
+        try:  # a full Redis refuses to write, but not this
+            deleted: list[Command] = [("DEL", write[0]) for write in writes.values()]
+            self._link.ask(deleted, _is_bit, deadline.caches)
+        except (Away, OutOfMemoryError):
             self._owe(list(writes.values()))
 
     def close(self) -> None:
@@ -214,14 +218,6 @@ class RedisCache:
             return None
         self._counters.add("cache_outdated", written.count(0))
         return written
-
-    def _remove(self, places: Sequence[str], caches: CacheTime) -> bool:
-        """Delete entries: a full Redis refuses to write, but not this."""
-        try:
-            self._link.ask([("DEL", place) for place in places], _is_bit, caches)
-        except (Away, OutOfMemoryError):
-            return False
-        return True
 
     # --- after an absence --------------------------------------------------
 

@@ -64,7 +64,7 @@ class TablePeople:
 
     Raises:
         ConfigError: There is no such table or column, or nothing says who is who.
-        StoreUnavailable: The database cannot answer.
+        StoreUnavailable: The database cannot answer; in each method too.
     """
 
     def __init__(
@@ -105,11 +105,7 @@ class TablePeople:
                 self._refuse_duplicates(connection, by)
 
     def pages(self) -> Iterator[list[Record]]:
-        """Everybody who has an id, in its order.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Everybody who has an id, in its order."""
         # SQLite lets a primary key be NULL, after which no row would be the next one.
         known = sa.and_(*(key.is_not(None) for key in self._keys))
         wanted = sa.select(self._names, *self._also, *self._keys).select_from(self._table)
@@ -124,22 +120,14 @@ class TablePeople:
                 yield records
 
     def count(self) -> tuple[int, int]:
-        """How many rows there are, and how many of them have no id and are not read.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """How many rows there are, and how many of them have no id and are not read."""
         unknown = sa.or_(*(key.is_(None) for key in self._keys))
         rows = sa.select(sa.func.count()).select_from(self._table)
         with reading(self._engine) as connection:
             return connection.scalar(rows) or 0, connection.scalar(rows.where(unknown)) or 0
 
     def existing(self, owners: Collection[str]) -> set[str]:
-        """Which of these ids belong to a person.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Which of these ids belong to a person."""
         theirs = among(self._keys, owners, self._makers)
         wanted = sa.select(*self._keys).select_from(self._table).where(theirs)
         with reading(self._engine) as connection:
@@ -184,6 +172,7 @@ class MappedPeople:
 
     Raises:
         ConfigError: It is no column that can be guarded.
+        StoreUnavailable: The database cannot answer; in each method.
     """
 
     def __init__(
@@ -195,11 +184,7 @@ class MappedPeople:
         self.kind = kind_of(self._mapper)
 
     def pages(self) -> Iterator[list[Record]]:
-        """Everybody, in the order of their primary keys, with their namespaces if asked for.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Everybody, in the order of their primary keys, with their namespaces if asked for."""
         keys = primary_key(self._mapper)
         wanted = self._wanted()
         with reading(self._engine) as connection, Session(connection) as session:
@@ -210,11 +195,7 @@ class MappedPeople:
                 yield records
 
     def count(self) -> tuple[int, int]:
-        """How many rows there are; all of them have an id.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """How many rows there are; all of them have an id."""
         rows = sa.select(sa.func.count()).select_from(self._mapper.class_)
         with reading(self._engine) as connection, Session(connection) as session:
             return session.scalar(rows) or 0, 0
@@ -225,11 +206,7 @@ class MappedPeople:
             return schema.unique_constraints(connection, self._column)
 
     def existing(self, owners: Collection[str]) -> set[str]:
-        """Which of these ids belong to a person.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Which of these ids belong to a person."""
         keys = primary_key(self._mapper)
         wanted = sa.select(*keys).where(self._among(owners))
         with reading(self._engine) as connection, Session(connection) as session:
