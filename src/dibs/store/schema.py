@@ -60,11 +60,7 @@ def verify(
 
 
 def require_file(url: str | URL, mending: str = f"run `{UPGRADE}`") -> None:
-    """See that a database that is a file has it: to look for tables in there would make one.
-
-    Raises:
-        SchemaError: It has none.
-    """
+    """Raise `SchemaError` for a file that is not there: to look into it would make one."""
     parsed = parse_url(url) if isinstance(url, str) else url
     if file := dialect_for(parsed.get_backend_name()).missing_file(parsed):
         raise SchemaError(f"The file {file} does not exist: {mending}.")
@@ -171,11 +167,7 @@ def _is_ahead(revision: str | None) -> bool:
 
 
 def phase_of(connection: Connection) -> Phase:
-    """Which rules the database has in force.
-
-    Raises:
-        SchemaError: It does not say.
-    """
+    """Which rules the database has in force; where it does not say, `SchemaError` is raised."""
     row = connection.execute(select(meta.c.rules_version, meta.c.other_rules, meta.c.phase)).first()
     if row is None:
         raise SchemaError(EMPTY_META)
@@ -198,12 +190,7 @@ def _follow(connection: Connection, parser: Parser) -> None:
 
 
 def upgrade(url: str, rules_version: int = RULES_VERSION) -> None:
-    """Create the tables in the database at this address, or bring them to the newest migration.
-
-    Raises:
-        ConfigError: The address cannot be used.
-        StoreUnavailable: The database cannot answer.
-    """
+    """See `upgrade_engine`; raises `ConfigError` for an address that cannot be used."""
     engine = unbounded_engine(url)
     try:
         upgrade_engine(engine, rules_version)
@@ -268,11 +255,7 @@ def _upgrade(connection: Connection, rules_version: int) -> None:
 
 
 def _verify_like_newest(connection: Connection) -> None:
-    """Tables that `create_all` made need nothing but the note that they are there.
-
-    Raises:
-        SchemaError: They are not what this dibs makes; nothing was changed.
-    """
+    """Tables that `create_all` made need nothing but the note that they are there."""
     try:
         _verify_tables(connection, ALL_TABLES)
     except SchemaError as error:

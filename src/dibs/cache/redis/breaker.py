@@ -313,11 +313,7 @@ class RedisBreaker:
 
 
 def _answer(questions: Sequence[Question], client: Client) -> None:
-    """Have each be answered, all in one trip.
-
-    Raises:
-        RedisError: One of them was not.
-    """
+    """Have each be answered, all in one trip."""
     replies = iter(in_one_go(client, [command for one in questions for command in one.commands]))
     for one in questions:
         one.replies = list(islice(replies, len(one.commands)))

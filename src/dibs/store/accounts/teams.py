@@ -27,11 +27,7 @@ def lock_team(run: Run, team_id: str) -> bool:
 
 
 def leave_all(run: Run, user_id: str) -> None:
-    """Take a user, who is locked, out of all teams; for the transaction that deletes them.
-
-    Raises:
-        LastOwner: This is the last owner of one.
-    """
+    """Take a user, who is locked, out of all teams; `LastOwner` where one would have none."""
     sql = "SELECT team_id FROM dibs_members WHERE user_id = :user_id ORDER BY team_id"
     for (team_id,) in run.rows(sql, {"user_id": user_id}):
         lock_team(run, team_id)

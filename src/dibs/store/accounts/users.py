@@ -52,11 +52,7 @@ IS_STAFF = "role = 'staff' AND disabled_at IS NULL"
 
 
 def keep_staff(run: Run, user_id: str) -> None:
-    """See that somebody else is staff and can sign in, if this user is; for staff's own changes.
-
-    Raises:
-        LastStaff: Nobody else is.
-    """
+    """Raise `LastStaff` where this user alone is staff and can sign in; for staff's own changes."""
     found = run.rows(f"SELECT 1 FROM dibs_users WHERE id = :id AND {IS_STAFF}", {"id": user_id})
     if not found:
         return  # of the others nothing is read: there is no index by roles

@@ -68,11 +68,7 @@ class GuardedColumn:
         return f"{self.mapper.class_.__name__}.{self.key}"
 
     def name_of(self, state: InstanceState[Any]) -> str | None:
-        """The name that is about to be stored; None for none.
-
-        Raises:
-            ConfigError: It is no text.
-        """
+        """The name that is about to be stored, or None; what is no text is a `ConfigError`."""
         value = state.dict.get(self.key)
         if value is None and not state.has_identity:
             value = filled(state, state.mapper.columns[self.key])  # a concrete subclass's own
@@ -85,11 +81,7 @@ class GuardedColumn:
         )
 
     def name_before(self, state: InstanceState[Any], *, load: bool) -> str | None:
-        """The name that is stored now; None for none.
-
-        Args:
-            load: Whether to ask the database for one that is not known.
-        """
+        """The name that is stored now, or None; asked of the database if it must be (`load`)."""
         if not state.has_identity:
             return None
         attribute = state.attrs[self.key]
@@ -107,11 +99,7 @@ def guards_of(mapper: Mapper[Any]) -> Sequence[GuardedColumn]:
 
 
 def guarded_column(attribute: Any) -> tuple[Mapper[Any], Column[Any]]:
-    """The model and the column that this attribute of a mapped class stands for.
-
-    Raises:
-        ConfigError: It cannot be guarded; the message says why.
-    """
+    """The model and column for which a mapped class has this attribute; else a `ConfigError`."""
     if not isinstance(attribute, InstrumentedAttribute) or not isinstance(attribute.parent, Mapper):
         raise ConfigError(
             f"guard() takes the column of a mapped class, such as User.username, not {attribute!r};"

@@ -121,12 +121,7 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
 
 
 def open_connection(session: Session, bind: Bind) -> Connection:
-    """The same, whatever is in its database.
-
-    Raises:
-        ConfigError: The session is one for asyncio, and is not run by it.
-        StoreUnavailable: The database cannot answer.
-    """
+    """The same, whatever is in its database: no `SchemaError` is raised."""
     if engine_of(session, bind).dialect.is_async and not _is_awaited():
         raise ConfigError(
             "With an AsyncSession, call dibs as in: await session.run_sync(lambda _:"
@@ -154,10 +149,9 @@ def _is_awaited() -> bool:
 
 
 def refuse_translated(connection: Connection) -> None:
-    """See that SQLAlchemy puts the host's tables into no other schema than the connection's own.
+    """Raise `ConfigError` where SQLAlchemy puts a host's tables into another schema.
 
-    Raises:
-        ConfigError: It does; those of dibs would not be where the host has made them.
+    Those of dibs would not be where the host has made them.
     """
     translated = connection.get_execution_options().get("schema_translate_map") or {}
     if translated.get(None) is not None:
@@ -189,11 +183,7 @@ def verify(connection: Connection, table: NameTable, *, tables: Tables = NAME_TA
 
 
 def engine_of(session: AnySession, bind: Bind) -> Engine:
-    """The engine to which these `bind_arguments` lead.
-
-    Raises:
-        ConfigError: To none.
-    """
+    """The engine to which these `bind_arguments` lead; a `ConfigError` where there is none."""
     try:
         return plain_session(session).get_bind(**bind).engine
     except UnboundExecutionError as error:
@@ -212,10 +202,7 @@ def has_names(connection: Connection) -> bool:
 
 
 def session_source(given: object) -> Callable[[], AnySession]:
-    """What gives the current session.
-
-    Args:
-        given: A function that gives it, or the `db` of a Flask extension that has it.
+    """What gives the current session: a function, or the `db` of a Flask extension that has it.
 
     Raises:
         ConfigError: It is neither.
@@ -234,8 +221,7 @@ def session_source(given: object) -> Callable[[], AnySession]:
 def plain_session(session: AnySession) -> Session:
     """The session itself, where a host gives the registry of its sessions, or one for asyncio.
 
-    Raises:
-        ConfigError: It is no session of SQLAlchemy's.
+    Anything else is a `ConfigError`.
     """
     found: object = session() if isinstance(session, scoped_session) else session
     found = getattr(found, "sync_session", found)
@@ -252,9 +238,6 @@ def set_up(
     """See that the database is as dibs needs it, and put in the row that migrations do not write.
 
     On the host's own connection: a second one could be the same one, as in StaticPool.
-
-    Raises:
-        SchemaError: It is not; the message says what mends it.
     """
     empty = schema.lacks_rules(connection)
     if empty and not writes:
@@ -310,13 +293,12 @@ def lock_timeout(connection: Connection) -> Iterator[HostRun]:
 
 @contextmanager
 def translated_errors(connection: Connection) -> Iterator[None]:
-    """Turn what the driver says into what it means.
+    """Turn what the driver says into what it means; after each only a rollback is accepted.
 
     Raises:
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer; only a rollback is accepted.
-        SchemaError: A table is missing; only a rollback is accepted.
-        OwnerWithoutIdentity: Only a rollback is accepted.
+        TransactionMustRestart: The transaction lost.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: A table is missing.
     """
     try:
         yield

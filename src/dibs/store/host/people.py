@@ -325,11 +325,7 @@ Columns = Mapping[str, TypeEngine[Any]]
 
 
 def _look_up(connection: sa.Connection, name: str) -> tuple[str | None, str, Columns]:
-    """Schema and name of a table or view, and the types of its columns.
-
-    Raises:
-        ConfigError: There is none.
-    """
+    """Schema and name of a table or view, and the types of its columns; else a `ConfigError`."""
     inspector = sa.inspect(connection)
     before, _, after = name.rpartition(".")
     for place, bare in ((None, name), (before or None, after)):

@@ -136,11 +136,7 @@ class Attempts:
         return all(map(is_alone, claims)) and len({one.username.in_force for one in claims}) == 1
 
     def _insert_many(self, claims: Sequence[Claim], deadline: Deadline) -> dict[str, Outcome]:
-        """Take those names that are new, by one statement; the outcomes by token.
-
-        Raises:
-            Restart: One of the names is locked; nothing was changed.
-        """
+        """Take those names that are new, by one statement; if one is locked (`Restart`) none."""
         self.verify_once(deadline)
         noted: list[NameChange] = []
 
@@ -199,11 +195,7 @@ class Attempts:
             return self._send(claims, deadline, insist=insist)
 
     def _again(self, claim: Claim, error: RulesReplaced, deadline: Deadline) -> Claim:
-        """The claim by the rules that are in force by now.
-
-        Raises:
-            RulesReplaced: This server cannot have names by those.
-        """
+        """The claim by the rules that are in force by now, if this server can have those."""
         if claim.username.in_force == self.parser.phase.token:
             if not self._follow(deadline):
                 raise error

@@ -58,11 +58,7 @@ class Taken(NamedTuple):
 
 
 def take(run: Run, claims: Sequence[Claim], *, patient: bool = True) -> Taken:
-    """Take the new keys of names whose rows are about to be claimed: before those, and in order.
-
-    Raises:
-        RulesReplaced: The names were read by rules that are not in force.
-    """
+    """Take the new keys of names whose rows are about to be claimed: before those, and in order."""
     taken, first = Taken({}, {}), dict[Place, Claim]()
     for claim in claims:
         # Two of one batch that are one by the new rules alone.
@@ -98,10 +94,9 @@ def after(something: bool) -> Iterator[None]:
 
 
 def see_rules(run: Run, claims: Sequence[Claim], inserted: Inserted) -> None:
-    """See that what a statement has just inserted was read by the rules that are in force.
+    """See that what was just inserted was read by the rules in force; else take it back, and raise.
 
-    Raises:
-        RulesReplaced: It was not, and is taken back: a host's transaction may go on.
+    A host's transaction may go on.
     """
     try:
         require_rules(claims[0].username.in_force, inserted.rules)
@@ -172,11 +167,7 @@ def _met(run: Run, claims: Sequence[Claim], lost: Mapping[str, NameRow]) -> dict
 
 
 def point(run: Run, group: Place, rows: Mapping[str, NameRow]) -> None:
-    """Have the companions of a group's members say where names are that are left of it.
-
-    Args:
-        rows: What is left: members, or the row of the one who has the name alone; by its key.
-    """
+    """Have the companions of a group's members say where names are that are left of it, by key."""
     phase = Phase.of(run.value(f"SELECT {run.dialect.rules}", {}) or 0)
     for rules in (phase.rules, phase.other) if phase.has_twins else ():
         for key, row in rows.items():

@@ -33,11 +33,7 @@ Find = Callable[[Sequence[str]], Mapping[str, NameRow]]
 
 
 def holders(find: Find, username: Username, keys: Sequence[str]) -> list[NameRow]:
-    """The rows of these keys; for that of a group the one of the member who is meant, if one is.
-
-    Args:
-        find: Asked a second time for a name that is a group's.
-    """
+    """The rows of these keys; for that of a group the one of the member who is meant, if one is."""
     rows = find(keys).values()
     return [row if row.state != "group" else _meant(find, row, username) for row in rows]
 

@@ -314,11 +314,7 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
 
 
 def _refuse_haste(run: Run, claim: Claim, pace: Pace) -> None:
-    """Count this owner's renames in the history; their row is locked, so none comes in between.
-
-    Raises:
-        RenamedTooOften: There were too many, or the last one was too short a time ago.
-    """
+    """Count this owner's renames in the history; their row is locked, so none comes in between."""
     sql = (
         f"SELECT {run.dialect.clock} - at FROM dibs_history"
         " WHERE owner = :owner AND owner_kind = :owner_kind AND action = 'renamed'"
