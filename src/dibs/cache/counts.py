@@ -13,11 +13,7 @@ MOST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often something happened.
-
-    Attributes:
-        left: Seconds until it is forgotten.
-    """
+    """How often something happened, and in how many seconds it is forgotten."""
 
     number: int
     left: float

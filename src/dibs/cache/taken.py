@@ -163,11 +163,7 @@ class MemoryCache:
 
 
 class TakenNames:
-    """What a strategy asks and tells.
-
-    Args:
-        counters: Gets `cache_hit` and `cache_miss`, each by name.
-    """
+    """What a strategy asks and tells; `cache_hit` and `cache_miss` are counted by name."""
 
     def __init__(
         self,

@@ -32,8 +32,7 @@ def invalidate(
 class Coherence:
     """Changes names in the store, after telling the caches; raises what `NameStore` does.
 
-    Args:
-        cache: Whatever the strategy: other processes may have another one.
+    The cache is told whatever the strategy: other processes may have another one.
     """
 
     def __init__(

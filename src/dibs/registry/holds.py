@@ -25,11 +25,7 @@ PROOF = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class HoldToken:
-    """What whoever holds a name shows for it.
-
-    Attributes:
-        proof: Known to nobody else; the database has only its hash.
-    """
+    """What who holds a name shows for it: its key, and a proof of which the database has a hash."""
 
     key: str
     proof: str
@@ -45,11 +41,7 @@ class HoldToken:
 
     @classmethod
     def read(cls, text: str) -> HoldToken:
-        """The token that was shown.
-
-        Raises:
-            HoldNotFound: It is none of ours.
-        """
+        """The token that was shown; what is none of ours is a `HoldNotFound`."""
         key, _, proof = text.partition(".")
         try:
             decoded = urlsafe_b64decode(key + "=" * (-len(key) % 4)).decode()
@@ -62,11 +54,7 @@ class HoldToken:
 
     @classmethod
     def redeemed(cls, text: str, username: Username) -> str:
-        """The claim token of a hold of this name, by the token that was shown.
-
-        Raises:
-            HoldOfAnotherName: It is of another one, or of none.
-        """
+        """The claim token of a hold of this name, by what was shown; else `HoldOfAnotherName`."""
         try:
             token = cls.read(text)
         except HoldNotFound:
@@ -82,7 +70,6 @@ class Held:
 
     Attributes:
         expires_at: When it ends, in milliseconds of the database's clock since 1970.
-        seconds: How long it lasts from now on.
     """
 
     token: str
@@ -92,11 +79,7 @@ class Held:
 
 
 class Holds:
-    """Holds names of one namespace; raises what `NameStore` does.
-
-    Args:
-        most: How many of them one source may have at a time.
-    """
+    """Holds names of one namespace, `most` a source; raises what `NameStore` does."""
 
     def __init__(
         self,
@@ -163,11 +146,7 @@ class Holds:
         return Held(str(token), row.display, row.expires_at or 0, seconds)
 
     def let_go(self, text: str, *, deadline: Deadline) -> None:
-        """End a hold early.
-
-        Raises:
-            HoldNotFound: There is none with this token.
-        """
+        """End a hold early; `HoldNotFound` is raised where there is none with this token."""
         token = HoldToken.read(text)
         row = self.find(token, deadline=deadline)
         if row is None or not self._coherence.end(row, deadline=deadline):

@@ -61,11 +61,7 @@ def found_against(asked: Asked, found: Mapping[str, Holder]) -> InvalidName | Na
 
 
 def won(outcome: Outcome, claim: Claim) -> NameRow:
-    """The row that was won.
-
-    Raises:
-        NameTaken: Somebody has the name; the subclass says how.
-    """
+    """The row that was won; who lost hears why, by a `NameTaken`."""
     if isinstance(outcome, Lost):
         raise refusal(outcome.row, claim.username.canonical)
     return outcome.row
@@ -197,8 +193,7 @@ class Registry:
     def row_of(self, raw: str, *, deadline: Deadline) -> NameRow | None:
         """The row that is meant by this name, whatever its state; a look-alike is somebody else.
 
-        Raises:
-            InvalidName: There can be no such name.
+        Where there can be no such name, it raises `InvalidName`.
         """
         username = self.parser.existing(raw)
         find = partial(self._store.find, namespace=self.namespace, deadline=deadline)

@@ -66,11 +66,7 @@ def erase(url: str, namespace: str) -> list[str]:
 
 
 def count(url: str, namespace: str) -> int:
-    """How many names of this namespace somebody has.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """How many names of this namespace somebody has."""
     sql = "SELECT COUNT(*) FROM dibs_names WHERE namespace = :namespace AND state = 'owned'"
     with _transactions(url) as transactions:
         rows = transactions.read(

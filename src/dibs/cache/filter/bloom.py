@@ -120,11 +120,7 @@ class BloomFilter:
 
     @classmethod
     def read(cls, data: bytes, recipe: FilterKey) -> BloomFilter:
-        """What `write` wrote.
-
-        Raises:
-            Damaged: It was not written by this recipe, or is not whole.
-        """
+        """What `write` wrote; what is not whole, or of another recipe, is `Damaged`."""
         seal, rest = data[len(MAGIC) :][:SEAL_DIGITS], data[len(MAGIC) + SEAL_DIGITS :]
         if data[: len(MAGIC)] != MAGIC or not hmac.compare_digest(seal, recipe.seal(rest)):
             raise Damaged

@@ -47,11 +47,7 @@ Unlock = Callable[[], None]
 
 
 class FilterFile:
-    """One file in a folder, replaced as a whole.
-
-    Args:
-        folder: DIBS_HOME; made when it is first written to.
-    """
+    """One file in a folder, which is made when it is first written to; replaced as a whole."""
 
     def __init__(self, folder: Path, namespace: str) -> None:
         name = blake2b(namespace.encode(), digest_size=8).hexdigest()
@@ -74,11 +70,7 @@ class FilterFile:
         return None
 
     def write(self, known: BloomFilter) -> None:
-        """Put a filter there, by who has the lock; who reads meanwhile gets the old one whole.
-
-        Raises:
-            OSError: It cannot be written.
-        """
+        """Put a filter there, by who has the lock; who reads meanwhile gets the old one whole."""
         parts = known.write()
         self._make_folder()
         made = self.path.with_suffix(".new")
@@ -172,11 +164,7 @@ class SyncedFilter:
 
 
 class _Work(NamedTuple):
-    """A filter that is being made here and nowhere else on this machine.
-
-    Attributes:
-        alone: Whether others know of it; not where the folder cannot be written to.
-    """
+    """A filter that is made here and, if the folder can be written to (`alone`), nowhere else."""
 
     build: Build
     unlock: Unlock

@@ -323,11 +323,7 @@ def _answer(questions: Sequence[Question], client: Client) -> None:
 
 
 def in_one_go(client: Client, commands: Sequence[Command]) -> list[Any]:
-    """Send all and then read all replies: many late ones take no longer than one.
-
-    Raises:
-        RedisError: That is what one of the replies says.
-    """
+    """Send all and read all replies, of which one may be raised: late ones take as long as one."""
     replies = _pipelined(client, commands)
     lost = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if lost:

@@ -67,11 +67,7 @@ class Sealer:
         return seal.hexdigest().encode()
 
     def read(self, place: str, namespace: str, key: str, value: bytes) -> Entry | None:
-        """The entry of this name, or None where the database is to be asked.
-
-        Raises:
-            Forged: This was not written here for this name.
-        """
+        """The entry of this name, or None: ask the database. What is not ours is `Forged`."""
         seal, body = value[:SEAL_DIGITS], value[SEAL_DIGITS:]
         if not hmac.compare_digest(seal, self._seal(place, body)):
             raise Forged

@@ -61,11 +61,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What is to be done about a request.
-
-    Attributes:
-        token: Of the attempt that gave it.
-    """
+    """What is to be done about a request; the token is of the attempt that answered it."""
 
     verdict: Verdict
     answer: Answer | None = None
@@ -87,8 +83,7 @@ class _Row:
 class Requests:
     """The table of requests: who inserts a row runs the request.
 
-    Args:
-        patience_ms: After this time a run that has not ended is taken for dead.
+    After `patience_ms` a run that has not ended is taken for dead.
     """
 
     def __init__(self, transactions: Transactions, *, patience_ms: int) -> None:
@@ -99,8 +94,7 @@ class Requests:
     def begin(self, attempt: Attempt, *, deadline: Deadline) -> Begun:
         """Note that this attempt runs, unless another one does or has.
 
-        Raises:
-            StoreUnavailable: The database cannot answer; the request is not to be run.
+        If the database cannot answer, the request is not to be run.
         """
         insert = (
             "INSERT INTO dibs_requests (id, fingerprint, attempt, state, created_at, started_at)"
@@ -182,8 +176,7 @@ class Requests:
     def finish(self, attempt: Attempt, answer: Answer | None, *, deadline: Deadline) -> None:
         """Keep the answer; with None, keep only that the request was answered.
 
-        Raises:
-            StoreUnavailable: It is not kept; the attempt will be taken for dead.
+        If it cannot be kept, the attempt will be taken for dead.
         """
         told = answer or Answer(0, "")
         headers = {"location": told.location, "language": told.language, "body": told.body or None}
@@ -195,21 +188,13 @@ class Requests:
         self._transactions.change(sql, params, deadline=deadline)
 
     def forget(self, attempt: Attempt, *, deadline: Deadline) -> None:
-        """Let the same request be run again, now.
-
-        Raises:
-            StoreUnavailable: Not now, but when the attempt is taken for dead.
-        """
+        """Let the same request be run again, now; or later, if the database cannot answer."""
         sql = f"DELETE FROM dibs_requests WHERE {STILL_MINE}"
         params = {"id": attempt.id, "token": attempt.token}
         self._transactions.change(sql, params, deadline=deadline)
 
     def remove_expired(self, *, limit: int, deadline: Deadline) -> int:
-        """Delete up to `limit` of those that are known no longer, and say how many they were.
-
-        Raises:
-            StoreUnavailable: The database cannot answer; nothing waits for it.
-        """
+        """Delete up to `limit` of those that are known no longer, and say how many they were."""
         # In a subquery the clock is read once; else PostgreSQL compares it with every row.
         old = f"created_at <= (SELECT {self._clock} - {KEPT_MS})"
         which = f"SELECT id FROM dibs_requests WHERE {old} ORDER BY created_at LIMIT {limit}"

@@ -32,11 +32,7 @@ that ran side by side. `reused` is a token that somebody else must have had; it 
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One sign-in on one device: a family of refresh tokens.
-
-    Attributes:
-        created_at: Milliseconds of the database's clock since 1970, as are the others.
-    """
+    """One sign-in on one device: a family of refresh tokens; times are milliseconds since 1970."""
 
     id: str
     user_id: str
@@ -227,11 +223,7 @@ class Sessions:
         return self._transactions.change(sql, {"user_id": user_id}, deadline=deadline)
 
     def remove_expired(self, *, limit: int, deadline: Deadline) -> int:
-        """Delete up to `limit` of those that have expired, and say how many they were.
-
-        Raises:
-            StoreUnavailable: The database cannot answer; nothing waits for it.
-        """
+        """Delete up to `limit` of those that have expired, and say how many they were."""
         # In a subquery the clock is read once; else PostgreSQL compares it with every session.
         over = f"expires_at <= (SELECT {self._clock})"
         which = f"SELECT id FROM dibs_sessions WHERE {over} ORDER BY expires_at LIMIT {limit}"

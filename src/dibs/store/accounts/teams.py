@@ -89,11 +89,7 @@ MEMBERS = """
 
 @dataclass(frozen=True, slots=True)
 class TeamRow:
-    """A team with the name that is its.
-
-    Attributes:
-        created_at: Milliseconds of the database's clock since 1970.
-    """
+    """A team with the name that is its, made so many milliseconds after 1970."""
 
     id: str
     name: str

@@ -81,8 +81,7 @@ class Users:
     ) -> Credentials | None:
         """Those of the user who is meant by this name; a look-alike is somebody else.
 
-        Args:
-            keys: Under which they may be; see `Parser.keys`.
+        The keys are those under which they may be: see `Parser.keys`.
         """
         # In a group who writes it like this goes before its first, who is in the key's own row.
         those, params = listed([*dict.fromkeys([*keys, *keys_of(username)])])
@@ -119,11 +118,7 @@ class Users:
     def change_password(
         self, user_id: str, *, old: str | None, new: str, deadline: Deadline
     ) -> bool:
-        """Replace a password and end all sessions, unless it was changed meanwhile.
-
-        Args:
-            old: The hash that the old password was checked against.
-        """
+        """Replace a password and end all sessions, unless the old one's hash is another by now."""
         was = "password_hash IS NULL" if old is None else "password_hash = :old"
         params = {"old": old, "new": new}
 
@@ -181,12 +176,7 @@ class Users:
     def named(
         self, beginnings: Sequence[str], *, after: str, limit: int, deadline: Deadline
     ) -> list[UserRow]:
-        """Up to `limit` users whose names begin alike, in the order of their keys.
-
-        Args:
-            beginnings: Of keys.
-            after: The key of a name: only those past it.
-        """
+        """Up to `limit` users whose keys begin with one of these, by key, past the key `after`."""
         sql = (
             f"SELECT n.name_key, {SHOWN} FROM {USERS} WHERE n.namespace = :namespace"
             " AND n.name_key > :after AND n.name_key >= :begins AND n.name_key < :ends"

@@ -182,11 +182,7 @@ class Transactions:
         return self.write(lambda run: run.change(sql, params), changed=bool, deadline=deadline)
 
     def read(self, work: Callable[[Run], T], *, deadline: Deadline) -> T:
-        """Run statements that change nothing, each in a transaction of its own.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Run statements that change nothing, one by one; raises `StoreUnavailable`."""
         return self._persist(lambda: self._attempt(work, deadline), deadline)
 
     def write(
@@ -238,11 +234,7 @@ class Transactions:
             raise CommitLost from lost
 
     def inspect(self, work: Callable[[Connection], T], *, deadline: Deadline) -> T:
-        """Look at the database itself, through SQLAlchemy.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Look at the database itself, through SQLAlchemy; raises `StoreUnavailable`."""
 
         def attempt() -> T:
             started = time.monotonic()
@@ -392,11 +384,7 @@ class OutageGate:
 
     @contextmanager
     def ask(self) -> Iterator[None]:
-        """Go ahead, or not.
-
-        Raises:
-            StoreUnavailable: The server is silent and somebody is asking already.
-        """
+        """Go ahead; or `StoreUnavailable`: the server is silent, and somebody is asking already."""
         if not self._silent:
             yield
             return

@@ -34,7 +34,6 @@ class Owner(NamedTuple):
 
     Attributes:
         kind: The table of a mapped instance, or what its caller says of a plain id.
-        id: The primary key as text.
     """
 
     kind: str
@@ -67,11 +66,7 @@ def is_going(state: InstanceState[Any]) -> bool:
 
 
 def fitting(owner: Owner) -> Owner:
-    """The owner, if the names table can keep them.
-
-    Raises:
-        OwnerWithoutIdentity: Their identity is empty or too long.
-    """
+    """The owner, if the names table can keep them; else an `OwnerWithoutIdentity`."""
     if not 0 < len(owner.id) <= MAX_OWNER:
         raise OwnerWithoutIdentity(
             f"An owner's identity takes 1 to {MAX_OWNER} characters; this one has {len(owner.id)}."
@@ -152,11 +147,7 @@ LEFT_OUT = "dibs.left_out"
 
 
 def owner_of(state: InstanceState[Any]) -> Owner:
-    """Who this instance is, or what stands for them until the flush has told.
-
-    Raises:
-        OwnerWithoutIdentity: Their primary key is too long.
-    """
+    """Who this instance is, or what stands for them until the flush has told."""
     if state.has_identity:
         return fitting(identity_of(state))
     made = [filled(state, column) for column in state.mapper.primary_key]
@@ -218,11 +209,7 @@ class PendingName(NamedTuple):
 
 
 def write_owners(run: Run, names: Sequence[PendingName]) -> None:
-    """Put the true owners in the place of the pending ones, once the flush has made them.
-
-    Raises:
-        OwnerWithoutIdentity: The flush made none, or one that is too long.
-    """
+    """Put the true owners in the place of the pending ones, once the flush has made them."""
     known: dict[str, str] = {}
     for name in names:
         name.state.info.pop(PENDING, None)

@@ -150,11 +150,7 @@ def _claim_of(wish: Wish, table: NameTable) -> Claim:
 def hold_in_session(
     session: AnySession, username: Username, *, token: str, lasts: int, table: NameTable
 ) -> Outcome:
-    """Keep a name back in the host's transaction, for whoever has the token.
-
-    Args:
-        lasts: Milliseconds.
-    """
+    """Keep a name back in the host's transaction, for who has the token, so many milliseconds."""
     claim = Claim(username, "hold", "host", token, table.namespace, state="held", lasts=lasts)
     with changing(*enter(session, table)) as run:
         return by_rules_of_now(run, table, lambda parser: decide(run, [claim.read_by(parser)])[0])

@@ -170,11 +170,7 @@ def read_members(run: Run, namespace: str, after: str, limit: int) -> tuple[list
 
 
 class Undone(NamedTuple):
-    """What was taken back.
-
-    Attributes:
-        rows: The names that are nobody's now, or are somebody's alone again.
-    """
+    """What was taken back: of how many people, and names that are nobody's or somebody's alone."""
 
     names: int
     rows: list[NameRow]
@@ -242,11 +238,7 @@ def _taken_over(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
 
 @dataclass(frozen=True, slots=True)
 class AdoptedUser:
-    """A user from elsewhere.
-
-    Attributes:
-        password_hash: As it was stored there; None for none.
-    """
+    """A user from elsewhere, with the hash as it was stored there."""
 
     id: str
     password_hash: str | None

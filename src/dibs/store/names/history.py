@@ -20,11 +20,7 @@ from dibs.store.records import MAX_OWNER, NameRow, State, member_bounds
 
 @dataclass(frozen=True, slots=True)
 class PastChange:
-    """A change that was committed.
-
-    Attributes:
-        at: When: milliseconds of the database's clock since 1970.
-    """
+    """A change that was committed, at a millisecond of the database's clock since 1970."""
 
     change: NameChange
     at: int

@@ -49,10 +49,9 @@ class EndedName:
 def end_row(
     run: Run, row: NameRow, rest: Quarantine = FREE, *, action: Action, became: str | None = None
 ) -> EndedName:
-    """End what this row is, and say what is to be written down; `expires_at` is as before.
+    """End what this row is, as it was read, and say what is to be written down.
 
-    Args:
-        row: As it was read in this transaction.
+    In what is given back `expires_at` is as before.
     """
     if row.is_member:
         rest = FREE  # nobody else could have this very name

@@ -100,11 +100,7 @@ class NameStore(Attempts):
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> bool:
-        """End a hold, a quarantine or a reservation, and say whether there was one.
-
-        Args:
-            token: The hold's own.
-        """
+        """End a hold (by its token), a quarantine or a reservation; say whether there was one."""
         where = {"state": state, "claim_token": token, "version": version}
         return self._end(namespace, key, where, FREE, ENDS[state], deadline)
 
@@ -185,11 +181,7 @@ class NameStore(Attempts):
         namespace: str | None = None,
         deadline: Deadline,
     ) -> list[NameRow]:
-        """The rows that this owner has, in the order of namespaces and keys.
-
-        Args:
-            state: Of the rows; what is over by now is left out.
-        """
+        """The rows in this state that an owner has and that are not over, by namespace and key."""
         dialect, where = self.transactions.dialect, f"{OF_OWNER} AND state = :state"
         params = {"owner_kind": owner_kind, "owner": owner, "state": state}
         if namespace is not None:
