@@ -74,20 +74,10 @@ MEANINGS = {
 }
 
 IMPATIENT_MS = 200
-MANY_PARAMS = {
-    "namespace": "text",
-    "key": "text",
-    "canonical": "text",
-    "display": "text",
-    "rules_version": "int",
-    "state": "text",
-    "owner_kind": "text",
-    "owner": "text",
-    "token": "text",
-    "actor": "text",
-    "request_id": "text",
-    "registered": "int",
-}
+_TEXTS = ("namespace", "key", "canonical", "display", "state", "owner_kind", "owner", "token")
+MANY_PARAMS = dict.fromkeys((*_TEXTS, "actor", "request_id"), "text")
+MANY_PARAMS |= dict.fromkeys(("rules_version", "registered"), "int")
+LINES = "FROM json_populate_recordset(CAST(NULL AS {table}), CAST(:lines AS json))"
 # Limits first: they hold for the waits of the statement that sets them.
 INSERT_MANY = f"""
     INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})
@@ -322,10 +312,9 @@ class PostgreSQL(Dialect):
         told = "CAST(NULL AS bigint)" if news is not None else cls.clock
         values = NAME_COLUMNS.replace("expires_at, version", f"{cls.clock} + expires_at, 1")
         sql = (
-            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS}) SELECT"
-            f" {values}, {cls.clock}, {told}, actor, request_id, registered FROM"
-            " json_populate_recordset(CAST(NULL AS dibs_names), CAST(:lines AS json))"
-            f" {cls.pass_over('namespace, name_key')}"
+            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})"
+            f" SELECT {values}, {cls.clock}, {told}, actor, request_id, registered"
+            f" {LINES.format(table='dibs_names')} {cls.pass_over('namespace, name_key')}"
         )
         return sql, {"lines": json.dumps(lines, ensure_ascii=False)}
 
@@ -333,13 +322,15 @@ class PostgreSQL(Dialect):
     def insert_history(cls, lines: Sequence[Told]) -> tuple[str, dict[str, object]]:
         if len(lines) < FEW:
             return super().insert_history(lines)
-        columns = [*HISTORY_COLUMNS.split(", "), "at"]
-        values = [[*(getattr(one, of) for of in HISTORY_PARAMS.values()), at] for one, at in lines]
-        found = [dict(zip(columns, line, strict=True)) for line in values]
+        columns = dict(zip(HISTORY_COLUMNS.split(", "), HISTORY_PARAMS.values(), strict=True))
+        found = [
+            {column: getattr(one, of) for column, of in columns.items()} | {"at": at}
+            for one, at in lines
+        ]
         sql = (
             f"INSERT INTO dibs_history ({HISTORY_COLUMNS}, at)"
-            f" SELECT {HISTORY_COLUMNS}, COALESCE(at, {cls.clock}) FROM"
-            " json_populate_recordset(CAST(NULL AS dibs_history), CAST(:lines AS json))"
+            f" SELECT {HISTORY_COLUMNS}, COALESCE(at, {cls.clock})"
+            f" {LINES.format(table='dibs_history')}"
             f" {cls.pass_over('namespace, name_key, version')}"
         )
         return sql, {"lines": json.dumps(found, ensure_ascii=False)}
