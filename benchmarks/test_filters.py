@@ -23,8 +23,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from redis import Redis
 
-from dibs.cache.filter.build import Build, Feed
-from dibs.cache.filter.file import FilterFile
+from dibs.cache.filter.bloom import Build, Feed
+from dibs.cache.filter.follower import FilterFile
 from dibs.store.names.store import NameStore
 from tests.backends import POSTGRESQL, Backend, open_store
 from tests.cache.filters import SPACE, answers, following, is_free, recipes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dibs.cache import MemoryCache, NoFilter, TakenNames
+from dibs.cache import MemoryCache, NameFilter, TakenNames
 from dibs.cache.redis.address import Address
 from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.taken import RedisCache
@@ -83,6 +83,6 @@ def registry_on(
     strategy: str, store: NameStore, cache: TakenNames, *, quarantine: int = 0
 ) -> Registry:
     """A registry as the service makes it, on these parts."""
-    chosen = STRATEGIES[strategy](Sources(store, cache, NoFilter()))
+    chosen = STRATEGIES[strategy](Sources(store, cache, NameFilter()))
     coherence = Coherence(store, cache)
     return Registry(store, chosen, parser=Parser(), coherence=coherence, quarantine=quarantine)

@@ -6,11 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from dibs.signals import SIGNALS, Action, NameChange
 from dibs.store import NameRow
-from dibs.store.database.dialects.base import ADOPTED, HISTORY_COLUMNS, plain
+from dibs.store.database.rows import ADOPTED, HISTORY_COLUMNS, Row
 from dibs.store.names.history import ACTIONS
 from dibs.store.names.store import NameStore
 from dibs.store.records import MARK
@@ -59,14 +58,9 @@ def changes_in(store: NameStore, namespace: str = "default") -> list[NameChange]
     return sorted(changes, key=lambda one: (one.key, one.version))
 
 
-def _read(
-    store: NameStore, columns: str, table: str, where: str, namespace: str
-) -> list[list[Any]]:
+def _read(store: NameStore, columns: str, table: str, where: str, namespace: str) -> list[Row]:
     sql = f"SELECT {columns} FROM dibs_{table} WHERE {where}"
-    found = store.transactions.read(
-        lambda run: run.rows(sql, {"namespace": namespace}), deadline=soon()
-    )
-    return [plain(row) for row in found]
+    return store.transactions.rows(sql, {"namespace": namespace}, deadline=soon())
 
 
 def rows_in(store: NameStore, namespace: str = "default") -> dict[str, NameRow]:

@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from dibs.errors import SchemaError
 from dibs.names import RULES_VERSION
-from dibs.store.database.dialects.base import plain
+from dibs.store.database.rows import plain
 from dibs.store.schema import VERSION_TABLE, _config, upgrade, verify
 
 USER = "5b1c9a52-6b5c-4b2b-9d5b-7f3d3f0f1a10"
@@ -67,4 +67,4 @@ def test_ids_and_hashes_are_compared_by_bytes(engine: Engine) -> None:
     with engine.connect() as connection:
         for one in ids:
             found = connection.execute(find, {"id": one}).all()
-            assert [plain(row) for row in found] == [[one, "名 \U0001f600 é"]]
+            assert [plain(row) for row in found] == [(one, "名 \U0001f600 é")]

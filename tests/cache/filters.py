@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from dibs.cache.filter.bloom import BloomFilter, FilterKey
-from dibs.cache.filter.build import Build, Feed
-from dibs.cache.filter.file import FilterFile
-from dibs.cache.filter.follower import Follower
+from dibs.cache.filter.bloom import BloomFilter, Build, Feed, FilterKey
+from dibs.cache.filter.follower import FilterFile, Follower
 from dibs.names import RULES_VERSION
 from dibs.observe import Counters
 from dibs.store import NameStore

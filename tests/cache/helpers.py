@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from dibs.cache import Entry, MemoryCache
-from dibs.cache.entry import Held
 from dibs.cache.redis.address import Address
 from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.taken import RedisCache, Sealer
+from dibs.cache.taken import Held
 from dibs.context import CacheTime, Deadline
 from dibs.errors import NameTaken
 from dibs.names import parse

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from dibs.cache.entry import STALE_FILL_SECONDS
+from dibs import strategies
 from dibs.cache.redis.taken import PUT_SHA
+from dibs.cache.taken import STALE_FILL_SECONDS
 from dibs.names import parse
 from dibs.store import Won
-from dibs.strategies import cache_aside
 from tests.cache.helpers import Desk, Hooked, Process, an_entry
 from tests.services import RedisServer
 from tests.support.contract import a_claim, a_row, soon, win
@@ -170,7 +170,7 @@ def test_a_claim_that_took_long_fills_nothing(
             began.append(time.monotonic() - 3.0)
             return began[-1]
 
-    monkeypatch.setattr(cache_aside, "time", Clock)
+    monkeypatch.setattr(strategies, "time", Clock)
     one.register("ada")
     assert began
     assert not one.refuses("ada")

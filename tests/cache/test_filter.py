@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dibs.cache.filter.bloom import BloomFilter, Damaged, FilterKey, capacity_for
-from dibs.cache.filter.file import FilterFile
+from dibs.cache.filter.follower import FilterFile
 from tests.cache.filters import SPACE, recipes
 
 SECRET = "of the database"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dibs.cache.filter.file import FilterFile
+from dibs.cache.filter.follower import FilterFile
 from tests.cli.terminal import Terminal
 
 

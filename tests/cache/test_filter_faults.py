@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from dibs.cache.filter.bloom import BloomFilter
-from dibs.cache.filter.file import FilterFile
-from dibs.cache.filter.follower import Follower
+from dibs.cache.filter.follower import FilterFile, Follower
 from dibs.config import Settings
 from dibs.errors import ConfigError, NameTaken
 from dibs.names import RULES_VERSION, parse

@@ -14,14 +14,13 @@ from sqlalchemy import text
 
 import dibs.cache.filter.bloom
 import dibs.cache.filter.follower
-from dibs.cache.filter.bloom import BloomFilter
-from dibs.cache.filter.build import Build, Feed
+from dibs.cache.filter.bloom import BloomFilter, Build, Feed
 from dibs.cache.filter.follower import SyncedFilter
 from dibs.config import load
 from dibs.errors import StoreUnavailable
 from dibs.names import parse
 from dibs.store import Budget
-from dibs.store.names.listing import Listing
+from dibs.store.names.reading import Listing
 from dibs.store.names.store import NameStore
 from dibs.wiring import build, create_tables
 from tests.cache.filters import (

@@ -9,7 +9,7 @@ import pytest
 
 from dibs.cache import Entry, MemoryCache, TakenNames
 from dibs.cache import taken as module
-from dibs.cache.entry import TTL_MS
+from dibs.cache.taken import TTL_MS
 from dibs.context import CACHE_SECONDS, CacheTime, Deadline
 from tests.cache.helpers import SPACE, an_entry
 from tests.support.contract import soon

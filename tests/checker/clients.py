@@ -12,7 +12,7 @@ from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds, HoldToken
 from dibs.registry.renames import Renames
 from dibs.store import Claim, NameRow, NameStore, NewUser
-from dibs.store.names.renames import Pace
+from dibs.store.names.moves import Pace
 from tests.caches import open_cache, registry_on
 from tests.support.contract import soon
 from tests.support.memory import MemoryStore

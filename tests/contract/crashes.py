@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from dibs.store.database import transactions
-from dibs.store.database.transactions import DriverRun
+from dibs.store.database.runs import DriverRun
 
 
 class Crash(Exception):

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from dibs.store import Claim
+from dibs.store.names.moves import Rename
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Rename
 from dibs.store.records import MARK, State, member_key
 from tests.support.contract import AN_HOUR_MS
 

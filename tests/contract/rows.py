@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import text
 
 from dibs.store import NameRow
-from dibs.store.database.dialects.base import key_params
+from dibs.store.database.rows import key_params
 from dibs.store.names.store import NameStore
 from tests.support.contract import AN_HOUR_MS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dibs.cache import MemoryCache, NoFilter, TakenNames
+from dibs.cache import MemoryCache, NameFilter, TakenNames
 from dibs.errors import InvalidName, NameLookalike, NameReserved, NameTaken
 from dibs.names import Parser
 from dibs.registry import Registry
@@ -26,7 +26,7 @@ def strategy(request: pytest.FixtureRequest) -> str:
 
 
 def registry_with(strategy: str, store: NameStore, cache: TakenNames | None = None) -> Registry:
-    sources = Sources(store, cache or TakenNames(), NoFilter())
+    sources = Sources(store, cache or TakenNames(), NameFilter())
     return Registry(store, STRATEGIES[strategy](sources), parser=Parser())
 
 
@@ -64,7 +64,7 @@ def test_what_the_cache_knows_is_no_statement(
     assert seen == []
 
 
-class Knowing(NoFilter):
+class Knowing(NameFilter):
     """A filter that knows every name that anybody ever had: these."""
 
     def __init__(self, *taken: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from dibs.store import NameStore
-from dibs.store.names.listing import NEW
+from dibs.store.names.reading import NEW
 from tests.backends import Backend
 from tests.support.contract import DISTINCT_KEYS, a_claim, release, soon, win
 from tests.support.memory import MemoryStore, a_feed

@@ -12,8 +12,8 @@ import pytest
 from dibs.errors import RulesReplaced, StoreUnavailable
 from dibs.names import RULES_VERSION
 from dibs.store import Claim, Failed, Won
+from dibs.store.names.moves import Transfer
 from dibs.store.names.quarantine import FREE
-from dibs.store.names.renames import Transfer
 from dibs.store.names.store import NameStore
 from tests.backends import Backend
 from tests.contract.rows import expire

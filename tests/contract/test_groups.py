@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dibs.cache import NoFilter, TakenNames
+from dibs.cache import NameFilter, TakenNames
 from dibs.context import Deadline, acting_as
 from dibs.errors import InvalidName, NameTaken
 from dibs.names import Parser
@@ -16,14 +16,13 @@ from dibs.registry.coherence import Coherence
 from dibs.registry.renames import Renames
 from dibs.store import Claim, Lost, NameRow, NameStore, Won
 from dibs.store.accounts.users import Users
-from dibs.store.database.dialects import Run
+from dibs.store.database.runs import Run
 from dibs.store.names.groups import Joined, join, lock, name_first
 from dibs.store.names.history import History, append
+from dibs.store.names.moves import Pace
 from dibs.store.names.quarantine import release_for_good
-from dibs.store.names.renames import Pace
 from dibs.store.records import NewUser
-from dibs.strategies import STRATEGIES
-from dibs.strategies.base import Sources
+from dibs.strategies import STRATEGIES, Sources
 from tests.support.contract import AN_HOUR_MS, look_up, soon
 
 PARSER = Parser()
@@ -58,7 +57,7 @@ def join_all(store: NameStore, wishes: Sequence[Claim]) -> Joined:
 
 
 def a_registry(store: NameStore) -> Registry:
-    strategy = STRATEGIES["unique_constraint"](Sources(store, TakenNames(), NoFilter()))
+    strategy = STRATEGIES["unique_constraint"](Sources(store, TakenNames(), NameFilter()))
     return Registry(store, strategy, parser=PARSER)
 
 

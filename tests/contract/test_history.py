@@ -15,8 +15,8 @@ from dibs.store import Claim, NameRow, NewUser, Won
 from dibs.store.accounts.users import Users
 from dibs.store.models import metadata
 from dibs.store.names.history import History, PastChange
+from dibs.store.names.moves import Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Transfer
 from dibs.store.names.store import NameStore
 from tests.backends import open_store
 from tests.support.contract import a_claim, a_name, a_rename, look_up, release, soon, win

@@ -20,8 +20,8 @@ from dibs.signals import SIGNALS, NameChange
 from dibs.store import Claim, Lost, NameRow, NameStore, Outcome, Won
 from dibs.store.accounts.users import Users
 from dibs.store.names.groups import join
+from dibs.store.names.moves import Rename
 from dibs.store.names.quarantine import FREE, Quarantine
-from dibs.store.names.renames import Rename
 from dibs.store.records import member_key
 from tests.backends import Backend
 from tests.contract.crashes import Crash, Fuse, fused

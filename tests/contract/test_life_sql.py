@@ -10,8 +10,8 @@ from sqlalchemy import text
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store import Claim, NameRow, Won
 from dibs.store.accounts.users import Users
+from dibs.store.names.moves import Pace, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Pace, Transfer
 from dibs.store.names.store import NameStore
 from tests.contract.crashes import Crash, fused
 from tests.histories import announced, assert_announced, assert_history

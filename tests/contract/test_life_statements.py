@@ -14,15 +14,15 @@ from uuid import uuid4
 
 import pytest
 
-from dibs.cache import NoFilter, TakenNames
+from dibs.cache import NameFilter, TakenNames
 from dibs.names import Parser
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.registry.renames import Renames
 from dibs.store import NameRow, Won
 from dibs.store.accounts.users import Users
+from dibs.store.names.moves import Pace, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Pace, Transfer
 from dibs.store.names.store import NameStore
 from dibs.strategies import STRATEGIES, Sources
 from tests.backends import Backend
@@ -108,7 +108,7 @@ class Doing:
     def ask_where_an_old_name_leads(self) -> Callable[[], object]:
         old = self.user()
         self.store.rename(a_rename(old, uuid4().hex), deadline=soon())
-        strategy = STRATEGIES["unique_constraint"](Sources(self.store, TakenNames(), NoFilter()))
+        strategy = STRATEGIES["unique_constraint"](Sources(self.store, TakenNames(), NameFilter()))
         renames = Renames(
             Registry(self.store, strategy, parser=Parser()),
             self.store,

@@ -24,11 +24,11 @@ from dibs.store.accounts.idempotency import Answer, Attempt, Requests
 from dibs.store.accounts.sessions import Sessions
 from dibs.store.accounts.teams import Teams
 from dibs.store.accounts.users import Users
-from dibs.store.database.transactions import DriverRun
+from dibs.store.database.runs import DriverRun
 from dibs.store.names.history import History
-from dibs.store.names.listing import Listing
+from dibs.store.names.moves import Pace, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Pace, Transfer
+from dibs.store.names.reading import Listing
 from dibs.store.names.store import NameStore
 from tests.backends import MARIADB, POSTGRESQL, Backend, open_store
 from tests.conftest import missing

@@ -8,9 +8,8 @@ import pytest
 
 from dibs.context import Deadline
 from dibs.store import Claim, Failed, Lost, NameRow, Outcome, Won
-from dibs.store.names.claims import place
+from dibs.store.names.moves import Rename, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Rename, Transfer
 from dibs.store.records import owned
 from tests.contract import test_contract
 from tests.support.contract import StoreContract
@@ -24,7 +23,7 @@ class GrantsTwice(MemoryStore):
 
 class ForgetsTokens(MemoryStore):
     def _claim(self, claim: Claim) -> Outcome:
-        row = self._names.get(place(claim))
+        row = self._names.get(claim.place)
         return Lost(row) if row and not row.free else super()._claim(claim)
 
 
@@ -42,7 +41,7 @@ class RemembersTokensForEver(MemoryStore):
 
 class SaysTakenForEver(MemoryStore):
     def _claim(self, claim: Claim) -> Outcome:
-        row = self._names.get(place(claim))
+        row = self._names.get(claim.place)
         return Lost(row) if row and row.free else super()._claim(claim)
 
 
@@ -51,7 +50,7 @@ class StartsVersionsAnew(MemoryStore):
         outcome = super()._claim(claim)
         if isinstance(outcome, Won):
             outcome = Won(replace(outcome.row, version=1))
-            self._names[place(claim)] = outcome.row
+            self._names[claim.place] = outcome.row
         return outcome
 
 
@@ -69,7 +68,7 @@ class ReleasesForAnybody(MemoryStore):
 
 class AnswersInKeyOrder(MemoryStore):
     def claim_many(self, claims: Sequence[Claim], **others: Any) -> list[Outcome | Failed]:
-        return super().claim_many(sorted(claims, key=place), **others)
+        return super().claim_many(sorted(claims, key=lambda claim: claim.place), **others)
 
 
 class WritesLosersToo(MemoryStore):
@@ -84,7 +83,7 @@ class WritesLosersToo(MemoryStore):
 
 class IgnoresCase(MemoryStore):
     def claim_many(self, claims: Sequence[Claim], **others: Any) -> list[Outcome | Failed]:
-        folded = [replace(c, username=c.username._replace(key=place(c)[1].lower())) for c in claims]
+        folded = [replace(c, username=c.username._replace(key=c.place[1].lower())) for c in claims]
         return super().claim_many(folded, **others)
 
 

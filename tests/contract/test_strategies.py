@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from dibs.cache import NoFilter, TakenNames
+from dibs.cache import NameFilter, TakenNames
 from dibs.errors import NameTaken
 from dibs.names import Parser, parse
 from dibs.registry import Registry
@@ -33,7 +33,7 @@ def strategy(request: pytest.FixtureRequest) -> str:
 
 
 def strategy_on(name: str, store: NameStore) -> Strategy:
-    return STRATEGIES[name](Sources(store, TakenNames(), NoFilter()))
+    return STRATEGIES[name](Sources(store, TakenNames(), NameFilter()))
 
 
 def test_every_strategy_has_a_stated_cost() -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from dibs.store.database.dialects import dialect_for
-from dibs.store.database.dialects.base import Pooled, claim_params
+from dibs.store.database.dialects.base import Pooled
+from dibs.store.database.rows import claim_params
 from dibs.store.names.store import NameStore
 from tests.backends import SERVED, Served, open_store
 from tests.conftest import missing

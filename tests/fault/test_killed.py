@@ -11,7 +11,7 @@ import pytest
 
 from dibs.names import parse
 from dibs.registry.holds import Held
-from dibs.store.database.transactions import DriverRun
+from dibs.store.database.runs import DriverRun
 from dibs.store.names.store import NameStore
 from tests.histories import assert_history
 from tests.race.harness import in_new_process

@@ -13,8 +13,8 @@ from dibs.signals import SIGNALS, NameChange
 from dibs.store import Failed, NameRow, Outcome, Won
 from dibs.store.accounts.users import Users
 from dibs.store.database.transactions import Transactions
+from dibs.store.names.moves import Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Transfer
 from dibs.store.names.store import NameStore
 from tests.contract.rows import expire
 from tests.fault.helpers import BUDGET, ask, warm_up

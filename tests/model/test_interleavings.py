@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from dibs.cache.entry import STALE_FILL_SECONDS
 from dibs.cache.redis.taken import TOMBSTONE_MS
+from dibs.cache.taken import STALE_FILL_SECONDS
 from dibs.config import Settings
 from tests.docs.blocks import ROOT
 from tests.docs.test_tour import found_at

@@ -16,11 +16,11 @@ from dibs.adopt.importing import import_people
 from dibs.adopt.people import Person
 from dibs.names import Parser
 from dibs.store import Claim, Failed, Lost, NameRow, NameStore, Won
-from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import name_row
+from dibs.store.database.rows import name_row
+from dibs.store.database.runs import Run
 from dibs.store.names import groups
+from dibs.store.names.moves import Rename
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Rename
 from tests.backends import POSTGRESQL, Backend, open_store
 from tests.race.harness import at_once
 from tests.support.contract import AN_HOUR_MS, claim, soon

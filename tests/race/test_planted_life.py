@@ -16,11 +16,10 @@ import pytest
 from dibs.registry.holds import Held, Holds
 from dibs.signals import NameChange, announce
 from dibs.store import Claim, Won
-from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import Inserted
 from dibs.store.database.dialects.postgresql import PostgreSQL
-from dibs.store.database.transactions import DriverRun
-from dibs.store.names import claims, quarantine, renames
+from dibs.store.database.runs import DriverRun, Run
+from dibs.store.names import claims, moves, quarantine
 from dibs.store.names import store as changing
 from dibs.store.names.quarantine import end_row
 from dibs.store.names.store import NameStore
@@ -77,8 +76,8 @@ def test_a_rename_that_locks_nobody(store: NameStore, monkeypatch: Any) -> None:
         both_have_taken.wait()
         return end_row(*args, **options)
 
-    monkeypatch.setattr(renames, "lock_user", lambda *_: True)
-    monkeypatch.setattr(renames, "end_row", slowly)
+    monkeypatch.setattr(moves, "lock_user", lambda *_: True)
+    monkeypatch.setattr(moves, "end_row", slowly)
     blind = original().replace(" AND version = :version", "")
     monkeypatch.setattr(store.transactions.dialect, "let_go", lambda: blind)
     wishes = [a_rename(old, name) for name in ("eve", "eva")]
@@ -106,7 +105,7 @@ def without_its_line(
     return plain._replace(whole=True)
 
 
-@pytest.mark.parametrize("module", [claims, changing, renames])
+@pytest.mark.parametrize("module", [claims, changing, moves])
 def test_a_change_that_is_not_written_down(store: NameStore, module: Any, monkeypatch: Any) -> None:
     """The versions have a gap, or end too early, whichever it is."""
     old = win(store, a_claim("ada", user=True))

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from dibs.store import Claim, Won
-from dibs.store.database.dialects import Run
 from dibs.store.database.dialects.base import Dialect
 from dibs.store.database.dialects.mysql import MySQL
+from dibs.store.database.runs import Run
 from dibs.store.names import claims, companions
 from dibs.store.names.companions import Taken
 from dibs.store.names.rekey import Rekey

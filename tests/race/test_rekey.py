@@ -26,9 +26,9 @@ from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
 from dibs.store.names import rekey
 from dibs.store.names.groups import holders, join
+from dibs.store.names.moves import Rename
 from dibs.store.names.quarantine import Quarantine
 from dibs.store.names.rekey import Rekey
-from dibs.store.names.renames import Rename
 from tests.histories import changes_in, rows_in
 from tests.race.harness import at_once
 from tests.support.contract import AN_HOUR_MS, soon

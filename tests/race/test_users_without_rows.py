@@ -19,7 +19,7 @@ import pytest
 from dibs.errors import UserNotFound
 from dibs.store import NameRow, Won
 from dibs.store.accounts.users import Users
-from dibs.store.database.dialects import Run
+from dibs.store.database.runs import Run
 from dibs.store.names.store import NameStore
 from tests.histories import assert_history
 from tests.race.harness import at_once

@@ -11,11 +11,9 @@ from dataclasses import replace
 from dibs.context import Budget, Deadline
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.store import NameStore
-from dibs.store.names.claims import place
-from dibs.store.names.listing import Listing
+from dibs.store.names.moves import Pace, Rename, Transfer
 from dibs.store.names.quarantine import FREE, Quarantine
-from dibs.store.names.reading import Place
-from dibs.store.names.renames import Pace, Rename, Transfer
+from dibs.store.names.reading import Listing, Place
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     Claim,
@@ -59,7 +57,7 @@ class MemoryStore(NameStore):
             return [self._claim(claim) for claim in claims]
 
     def _claim(self, claim: Claim) -> Outcome:
-        row = self._seen(place(claim))
+        row = self._seen(claim.place)
         if row is not None and row.won_by(claim.token):
             return Won(row)
         if row is not None and not row.open_to(claim):
@@ -68,8 +66,8 @@ class MemoryStore(NameStore):
         if claim.lasts is not None:
             ends = _now() + claim.lasts
             won = replace(won, expires_at=ends, expires_in=claim.lasts, free=claim.lasts <= 0)
-        self._names[place(claim)] = won
-        self._made.setdefault(place(claim), _now())
+        self._names[claim.place] = won
+        self._made.setdefault(claim.place, _now())
         if claim.user is not None:
             self._users[claim.user.id] = (claim.user, _now())
         return Won(won)
@@ -152,7 +150,7 @@ class MemoryStore(NameStore):
         with self._lock:
             if wish.user and claim.owner not in self._users:
                 raise UserNotFound
-            if (new := self._seen(place(claim))) and new.won_by(claim.token):
+            if (new := self._seen(claim.place)) and new.won_by(claim.token):
                 return Won(new)
             if self._seen((old.namespace, old.key)) != old:
                 return None
@@ -162,7 +160,7 @@ class MemoryStore(NameStore):
                 if not wish.is_spelling:
                     self._renamed.append((claim.owner_kind, claim.owner, _now()))
                 row = owned(claim, version=old.version + 1)
-                self._names[place(claim)] = row
+                self._names[claim.place] = row
                 return Won(row)
             outcome = self._claim(claim)
             if isinstance(outcome, Won):
@@ -177,7 +175,7 @@ class MemoryStore(NameStore):
         with self._lock:
             if not {name.owner, theirs.owner} <= self._users.keys():
                 raise UserNotFound
-            if (new := self._seen(place(wish.instead))) and new.won_by(wish.instead.token):
+            if (new := self._seen(wish.instead.place)) and new.won_by(wish.instead.token):
                 return Won(new)
             if any(self._seen((row.namespace, row.key)) != row for row in (name, theirs)):
                 return None

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache, wraps
 from typing import Any
 
-from dibs.store.database.transactions import DriverRun
+from dibs.store.database.runs import DriverRun
 from dibs.store.host.connection import BulkRun, HostRun
 from dibs.store.host.transactions import RouteRun
 

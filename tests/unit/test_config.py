@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dibs.cache.entry import STALE_FILL_SECONDS
 from dibs.cache.redis.taken import TOMBSTONE_MS
+from dibs.cache.taken import STALE_FILL_SECONDS
 from dibs.config import LONGEST_DEADLINE, Settings, documented, load
 from dibs.errors import ConfigError
 

@@ -12,8 +12,8 @@ from dibs.accounts.passwords import Keys
 from dibs.accounts.passwords.formats import FLASK_SECURITY, parse
 from dibs.adopt.people import Record, Rows
 from dibs.errors import ConfigError
-from dibs.store.accounts.adopted import AdoptedUser, insert_adopted
 from dibs.store.host.connection import AnyEngine
+from dibs.store.names.adoption import AdoptedUser, insert_adopted
 
 BATCH = 500
 LONGEST_HASH = 512

@@ -34,8 +34,9 @@ from dibs.store.names.adoption import (
     renamed_by_plan,
     take_back,
 )
-from dibs.store.names.groups import lock, name_first, rows_at
+from dibs.store.names.groups import lock, name_first
 from dibs.store.names.history import append
+from dibs.store.names.reading import read
 from dibs.store.records import MAX_OWNER, NameRow
 
 BATCH, PAGE = 5000, 1000
@@ -316,7 +317,7 @@ def find_groups(engine: Engine) -> Iterator[Group]:
     for (namespace, key), rows in groupby(_members(engine), key=lambda row: row.group):
         members = [Person(str(row.owner), row.display, namespace) for row in rows]
         place = namespace, key
-        found = in_transaction(engine, partial(rows_at, places={place}))
+        found = in_transaction(engine, partial(read, places={place}))
         first = found[place].owner if place in found else None
         yield Group(namespace, key, members, first)
 

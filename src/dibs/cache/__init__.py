@@ -6,8 +6,7 @@ it does not know, and the database is asked. A filter may say "certainly free" t
 and never to a claim.
 """
 
-from dibs.cache.entry import Entry, NameFilter, NoFilter, TakenCache
 from dibs.cache.single_flight import Flights
-from dibs.cache.taken import MemoryCache, TakenNames
+from dibs.cache.taken import Entry, MemoryCache, NameFilter, TakenCache, TakenNames
 
-__all__ = ["Entry", "Flights", "MemoryCache", "NameFilter", "NoFilter", "TakenCache", "TakenNames"]
+__all__ = ["Entry", "Flights", "MemoryCache", "NameFilter", "TakenCache", "TakenNames"]

@@ -13,11 +13,7 @@ MOST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often something happened.
-
-    Attributes:
-        left: Seconds until it is forgotten.
-    """
+    """How often something happened, and in how many seconds it is forgotten."""
 
     number: int
     left: float
@@ -32,10 +28,6 @@ class LocalCounts:
     Who can invent keys (the names that are tried, the addresses of a large network) can fill
     any memory. So when there are too many, those that have run out go, and then those that
     began first.
-
-    Args:
-        most: How many are kept.
-        clock: Seconds that only grow.
     """
 
     def __init__(self, most: int = MOST, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,7 +42,6 @@ class LocalCounts:
         """Add to a count, and say what it has become.
 
         Args:
-            key: Whose count.
             amount: 0 only asks; a negative one takes back what was added.
             seconds: How long a count lives that begins now.
             seen: What Redis says that all processes have come to together, this addition

@@ -34,8 +34,6 @@ class Flights(Generic[Answer]):
         """The answer to a question: somebody's who is asking it, or what `work` says.
 
         Args:
-            question: Equal ones have equal answers.
-            work: Finds the answer.
             patience: Seconds to wait for somebody else's; then `work` is done after all.
 
         Raises:
@@ -49,25 +47,19 @@ class Flights(Generic[Answer]):
             if flight is None:
                 flight = self._under_way[question] = _Flight()
         if first:
-            return self._fly(question, flight, work)
+            try:
+                flight.answers.append(work())
+                return flight.answers[0]
+            except Exception as error:
+                flight.error = error
+                raise
+            finally:
+                with self._lock:
+                    del self._under_way[question]
+                flight.done.set()
         if not flight.done.wait(max(0.0, patience)):
             return work()
         if flight.error is not None:
             raise flight.error
         # Whoever asked may have been told to end meanwhile, which is nobody else's error.
         return flight.answers[0] if flight.answers else work()
-
-    def _fly(
-        self, question: Hashable, flight: _Flight[Answer], work: Callable[[], Answer]
-    ) -> Answer:
-        try:
-            answer = work()
-            flight.answers.append(answer)
-            return answer
-        except Exception as error:
-            flight.error = error
-            raise
-        finally:
-            with self._lock:
-                del self._under_way[question]
-            flight.done.set()

@@ -1,4 +1,4 @@
-"""Taken names: what strategies ask and tell.
+"""Taken names: what is kept of them, who may keep it, and what strategies ask and tell.
 
 The process's own memory answers checks for a second; behind it is the cache that all processes
 share, if there is one.
@@ -9,18 +9,102 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar, Literal, Protocol
 
-from dibs.cache.entry import STALE_FILL_SECONDS, Entry, TakenCache
 from dibs.context import Deadline, turns
 from dibs.observe import Counters
 
+TTL_MS = 3_600_000
+"""How long a name stays known as taken, in milliseconds, unless it expires earlier."""
+
+STALE_FILL_SECONDS = 2.0
+"""What was read longer ago than this is not written any more: the name may have been freed."""
+
 SECONDS = 1.0
-"""What it says is at most so old: a name that another worker frees is free here a second later."""
+"""So old may be what memory says: a name that another worker frees is free here a second later."""
 
 MAX_ENTRIES = 10_000
 """4 MB or so; the name that was written longest ago goes first."""
+
+Held = Literal["owned", "held", "quarantined", "reserved", "group", "companion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A committed row whose name could not be had when it was read.
+
+    Attributes:
+        canonical: Tells a taken name from a look-alike.
+        state: Why the name cannot be had.
+        version: Of the row; a cache never goes back to an older one.
+        expires_in: Milliseconds after which the name is free, if it then is.
+    """
+
+    namespace: str
+    key: str
+    canonical: str
+    state: Held
+    version: int
+    expires_in: int | None = None
+
+    free: ClassVar[bool] = False
+
+    @property
+    def lifetime(self) -> int:
+        """Milliseconds for which this may be kept."""
+        return TTL_MS if self.expires_in is None else min(TTL_MS, self.expires_in)
+
+
+class TakenCache(Protocol):
+    """Knows some of the names that are taken. Nothing it does raises."""
+
+    def get(self, keys: Sequence[str], *, namespace: str, deadline: Deadline) -> dict[str, Entry]:
+        """What is known of these keys, by key; what is not known is left out."""
+        ...
+
+    def put(self, entries: Sequence[Entry], *, began: float, deadline: Deadline) -> None:
+        """Remember committed rows, unless newer ones are known.
+
+        Args:
+            began: When the statement that read them was sent, in seconds of
+                `time.monotonic()`. What is older than `STALE_FILL_SECONDS` is dropped.
+        """
+        ...
+
+    def forget(self, namespace: str, versions: Mapping[str, int], *, deadline: Deadline) -> None:
+        """Have the database asked about these keys for a while, whatever was read before.
+
+        For releases and renames, before they are committed.
+
+        Args:
+            versions: The version that each key's row is about to get.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what is held."""
+        ...
+
+
+class NameFilter:
+    """Says which names nobody ever had, as far as it knows. This one knows nothing.
+
+    See `membership_filter`, and `dibs.cache.filter` for one that follows the table.
+    """
+
+    def certainly_free(self, keys: Collection[str], *, namespace: str) -> set[str]:
+        """Those of the keys that have no row; none while that is not known."""
+        del keys, namespace
+        return set()
+
+    def add(self, key: str, *, namespace: str) -> None:
+        """Learn of a name that is about to get a row."""
+
+    def close(self) -> None:
+        """Give back what is held."""
 
 
 class MemoryCache:
@@ -37,7 +121,6 @@ class MemoryCache:
         self._entries: OrderedDict[tuple[str, str], tuple[float, int, Entry | None]] = OrderedDict()
 
     def get(self, keys: Sequence[str], *, namespace: str, deadline: Deadline) -> dict[str, Entry]:
-        """See `TakenCache.get`."""
         del deadline
         now, found = time.monotonic(), {}
         for key in keys:
@@ -48,7 +131,6 @@ class MemoryCache:
         return found
 
     def put(self, entries: Sequence[Entry], *, began: float, deadline: Deadline) -> None:
-        """See `TakenCache.put`."""
         del deadline
         if time.monotonic() - began > STALE_FILL_SECONDS:
             return
@@ -57,7 +139,6 @@ class MemoryCache:
             self._write((entry.namespace, entry.key), ends, entry.version, entry)
 
     def forget(self, namespace: str, versions: Mapping[str, int], *, deadline: Deadline) -> None:
-        """See `TakenCache.forget`."""
         del deadline
         # As long as a fill that began before may still come.
         ends = time.monotonic() + STALE_FILL_SECONDS
@@ -82,13 +163,7 @@ class MemoryCache:
 
 
 class TakenNames:
-    """What a strategy asks and tells.
-
-    Args:
-        shared: The cache that all processes share, if there is one.
-        counters: Gets `cache_hit` and `cache_miss`, each by name.
-        memory: The process's own.
-    """
+    """What a strategy asks and tells; `cache_hit` and `cache_miss` are counted by name."""
 
     def __init__(
         self,

@@ -14,8 +14,8 @@ from dibs.cli.target import ready_parts
 
 if TYPE_CHECKING:
     from dibs.cache.filter.bloom import BloomFilter, FilterKey
-    from dibs.cache.filter.file import FilterFile
-    from dibs.store.names.listing import Listing
+    from dibs.cache.filter.follower import FilterFile
+    from dibs.store.names.reading import Listing
 
 PROBES = 100_000
 PAGE = 10_000
@@ -78,7 +78,7 @@ def _open() -> tuple[Listing, FilterKey, FilterFile, int]:
 
 
 def _build(feed: Listing, recipe: FilterKey, clock: int) -> BloomFilter:
-    from dibs.cache.filter.build import Build  # an extra; without it a sentence was said before
+    from dibs.cache.filter.bloom import Build  # an extra; without it a sentence was said before
 
     build = Build(feed, recipe, as_of=clock, page=PAGE)
     while build.count_some():

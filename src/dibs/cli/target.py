@@ -233,7 +233,7 @@ Command = Callable[..., None]
 
 
 def number(
-    option: str, default: float, kind: click.ParamType, what: str = ""
+    option: str, default: float, kind: click.ParamType[Any], what: str = ""
 ) -> Callable[[Command], Command]:
     """Give a command an option that is a number, and says in the help what it is otherwise."""
     return click.option(option, default=default, show_default=True, type=kind, help=what or None)

@@ -18,7 +18,7 @@ from dibs.errors import DibsError
 from dibs.names import Username
 from dibs.store import Budget, Claim, NewUser, Won
 from dibs.store import measuring as databases
-from dibs.strategies.cache_aside import entry_of
+from dibs.strategies import entry_of
 from dibs.wiring import build, create_tables, open_store
 
 BATCH = 100

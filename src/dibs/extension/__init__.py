@@ -25,7 +25,6 @@ from dibs.extension.mounting import (
 from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy
 from dibs.registry import refusal
 from dibs.state import APPS, AppState, state_of
-from dibs.store.host import constraint as _constraint  # noqa: F401  # hears of every engine
 from dibs.store.host.columns import Rules
 from dibs.store.host.guard import add_guard
 from dibs.store.models import ALL_TABLES, attach

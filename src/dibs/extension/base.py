@@ -26,8 +26,7 @@ from dibs.store.host.connection import (
     session_source,
 )
 from dibs.store.host.endings import Fate
-from dibs.store.host.owners import instance_state, kind_of, session_of, write_to
-from dibs.store.host.pending import leave_out
+from dibs.store.host.owners import instance_state, kind_of, leave_out, write_to
 from dibs.store.models import attach, names
 from dibs.store.names.quarantine import Quarantine
 
@@ -148,7 +147,7 @@ class HostNames:
 
     def _leave_out(self, owner: object) -> None:
         state = instance_state(owner)
-        note_session(session_of(state) or plain_session(self._session()))
+        note_session((state and state.session) or plain_session(self._session()))
         if state is not None:
             leave_out(state)
 

@@ -20,7 +20,7 @@ from dibs.extension.questions import Questions
 from dibs.names import Username
 from dibs.names.made import made_of
 from dibs.registry.holds import HoldToken
-from dibs.registry.refusals import refusal
+from dibs.registry.names import refusal
 from dibs.store import Lost, Outcome
 from dibs.store.host import session as host
 from dibs.store.host.connection import plain_session, restarts

@@ -12,8 +12,8 @@ from dibs.extension.base import HostNames
 from dibs.names import Username, meant
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import Asked
-from dibs.registry.refusals import found_against
-from dibs.store.host import reading
+from dibs.registry.names import found_against
+from dibs.store.host import session as host
 from dibs.store.host.owners import identify, instance_state
 from dibs.store.names.history import PastChange
 from dibs.store.records import NameRow
@@ -78,7 +78,7 @@ class Questions(HostNames):
         if owner is None or (state is not None and not state.has_identity):
             return self.check_many([name])[0]
         who, table = identify(owner, self._kind(owner, kind)), self._name_table(writes=False)
-        theirs = reading.owned_in_session(self._session(), who, table=table, or_had=True)
+        theirs = host.owned_in_session(self._session(), who, table=table, or_had=True)
         is_it = (row for row in theirs if row.display == name and row.state == "owned")
         if row := next(is_it, None):
             return Availability(name, row.canonical, available=True)  # whatever the rules say now
@@ -133,7 +133,7 @@ class Questions(HostNames):
             OwnerWithoutIdentity: They have no identity.
         """
         who, table = identify(owner, self._kind(owner, kind)), self._name_table(writes=False)
-        return [row.display for row in reading.owned_in_session(self._session(), who, table=table)]
+        return [row.display for row in host.owned_in_session(self._session(), who, table=table)]
 
     def suggest(self, name: str, *, count: int = 5) -> list[str]:
         """Names like this one that are free now: at most so many, none if it leaves no room."""
@@ -152,7 +152,7 @@ class Questions(HostNames):
             InvalidName: There can be no such name.
         """
         key, table = self.parser.existing(name).key, self._name_table(writes=False)
-        return reading.history_in_session(self._session(), key, limit=limit, table=table)
+        return host.history_in_session(self._session(), key, limit=limit, table=table)
 
     def _own(self, owner: object, kind: Any) -> list[str]:
         """What an owner is called, or may be again."""
@@ -160,7 +160,7 @@ class Questions(HostNames):
         if state is not None and not state.has_identity:
             return []
         who = identify(owner, kind)
-        rows = reading.owned_in_session(self._session(), who, table=table, or_had=True)
+        rows = host.owned_in_session(self._session(), who, table=table, or_had=True)
         return [row.display for row in rows]
 
     def _like(self, username: Username, count: int = CANDIDATES) -> list[Suggestion]:
@@ -180,11 +180,11 @@ class Questions(HostNames):
 
     def _holders(self, username: Username, keys: Sequence[str]) -> list[NameRow]:
         table = self._name_table(writes=False)
-        return reading.holders_in_session(self._session(), username, keys, table=table)
+        return host.holders_in_session(self._session(), username, keys, table=table)
 
     def _rows(self, keys: Sequence[str]) -> Mapping[str, NameRow]:
         table = self._name_table(writes=False)
-        return reading.rows_in_session(self._session(), keys, table=table)
+        return host.rows_in_session(self._session(), keys, table=table)
 
 
 def _advice(name: str, asked: Asked, rows: Mapping[str, NameRow]) -> Availability:

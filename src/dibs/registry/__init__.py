@@ -1,6 +1,5 @@
 """Check, claim and release: names -> strategy -> cache -> store."""
 
-from dibs.registry.claims import Registry
-from dibs.registry.refusals import refusal, won
+from dibs.registry.names import Registry, refusal, won
 
 __all__ = ["Registry", "refusal", "won"]

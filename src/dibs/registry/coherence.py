@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from itertools import groupby
 from operator import itemgetter
 
-from dibs.cache import NameFilter, NoFilter, TakenNames
+from dibs.cache import NameFilter, TakenNames
 from dibs.context import Deadline
 from dibs.store import Lost, NameRow, NameStore, Outcome
+from dibs.store.names.moves import Rename, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Rename, Transfer
 
 
 def invalidate(
@@ -30,12 +30,9 @@ def invalidate(
 
 
 class Coherence:
-    """Changes names in the store, after telling the caches.
+    """Changes names in the store, after telling the caches; raises what `NameStore` does.
 
-    Args:
-        store: Where the names are.
-        cache: Whatever the strategy: other processes may have another one.
-        filter_: Learns of new names.
+    The cache is told whatever the strategy: other processes may have another one.
     """
 
     def __init__(
@@ -43,14 +40,10 @@ class Coherence:
     ) -> None:
         self._store = store
         self._cache = cache or TakenNames()
-        self._filter = filter_ or NoFilter()
+        self._filter = filter_ or NameFilter()
 
     def release(self, row: NameRow, *, rest: Quarantine, deadline: Deadline) -> bool:
-        """Release an owned name; say whether its row was still as it was read.
-
-        Raises:
-            StoreUnavailable: It is not known to be released; asking again is safe.
-        """
+        """Release an owned name; say whether its row was still as it was read."""
         self._invalidate(row, deadline=deadline)
         return self._store.release(
             row.key,
@@ -62,11 +55,7 @@ class Coherence:
         )
 
     def end(self, row: NameRow, *, deadline: Deadline) -> bool:
-        """End a hold, a quarantine or a reservation; say whether the row was still as it was read.
-
-        Raises:
-            StoreUnavailable: It is not known to be free; asking again is safe.
-        """
+        """The same of a hold, a quarantine or a reservation."""
         self._invalidate(row, deadline=deadline)
         return self._store.free(
             row.key,
@@ -88,11 +77,7 @@ class Coherence:
         return lost or self._store.transfer(wish, deadline=deadline)
 
     def prepare_deletion(self, owner_kind: str, owner: str, *, deadline: Deadline) -> None:
-        """For an owner who is about to be deleted, with all their names.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """For an owner who is about to be deleted, with all their names."""
         rows = self._store.names_of(owner_kind, owner, deadline=deadline)
         self._invalidate(*rows, deadline=deadline)
 
@@ -106,7 +91,7 @@ class Coherence:
         return None
 
     def _invalidate(self, *rows: NameRow, deadline: Deadline) -> None:
-        versions = {(row.namespace, row.key): row.version + 1 for row in rows}
+        versions = {row.place: row.version + 1 for row in rows}
         for namespace, key in {row.group for row in rows if row.is_member}:
             # The last one who leaves a group leaves its key.
             found = self._store.find([key], namespace=namespace, deadline=deadline)

@@ -25,12 +25,7 @@ PROOF = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class HoldToken:
-    """What whoever holds a name shows for it.
-
-    Attributes:
-        key: Of the name.
-        proof: Known to nobody else; the database has only its hash.
-    """
+    """What who holds a name shows for it: its key, and a proof of which the database has a hash."""
 
     key: str
     proof: str
@@ -46,11 +41,7 @@ class HoldToken:
 
     @classmethod
     def read(cls, text: str) -> HoldToken:
-        """The token that was shown.
-
-        Raises:
-            HoldNotFound: It is none of ours.
-        """
+        """The token that was shown; what is none of ours is a `HoldNotFound`."""
         key, _, proof = text.partition(".")
         try:
             decoded = urlsafe_b64decode(key + "=" * (-len(key) % 4)).decode()
@@ -63,11 +54,7 @@ class HoldToken:
 
     @classmethod
     def redeemed(cls, text: str, username: Username) -> str:
-        """The claim token of a hold of this name, by the token that was shown.
-
-        Raises:
-            HoldOfAnotherName: It is of another one, or of none.
-        """
+        """The claim token of a hold of this name, by what was shown; else `HoldOfAnotherName`."""
         try:
             token = cls.read(text)
         except HoldNotFound:
@@ -82,10 +69,7 @@ class Held:
     """A name that is held.
 
     Attributes:
-        token: Makes the hold a registration, or ends it.
-        username: The name as it was asked for.
         expires_at: When it ends, in milliseconds of the database's clock since 1970.
-        seconds: How long it lasts from now on.
     """
 
     token: str
@@ -95,16 +79,7 @@ class Held:
 
 
 class Holds:
-    """Holds names of one namespace.
-
-    Args:
-        registry: Where names are claimed.
-        store: Where they are.
-        coherence: Ends holds early.
-        secret: Gives the service's secret.
-        seconds: How long a hold lasts.
-        most: How many of them one source may have at a time.
-    """
+    """Holds names of one namespace, `most` a source; raises what `NameStore` does."""
 
     def __init__(
         self,
@@ -135,17 +110,14 @@ class Holds:
         """Keep a name back for whoever gets the token.
 
         Args:
-            name: As typed.
             source: Where the request comes from; only a hash of it is stored.
             request: What makes this request this one; see `Registration.register`.
             repeatable: Whether it may have been sent before.
-            deadline: When the caller stops waiting.
 
         Raises:
             InvalidName: The name breaks a rule.
             NameTaken: Somebody has the name, or holds it.
             TooManyHolds: This source holds as many as it may.
-            StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was stored is not known; send the same request again.
         """
         username = self._registry.admit(name, deadline=deadline)
@@ -164,45 +136,29 @@ class Holds:
         if row is None:
             self._refuse_greed(claim.owner, self._most - 1, deadline)
             row = self._registry.claim(claim, deadline=deadline)
-            self._refuse_one_too_many(row, deadline)
+            # Once more after COMMIT: of two that came at once, neither saw the other before.
+            try:
+                self._refuse_greed(str(row.owner), self._most, deadline)
+            except TooManyHolds:
+                self._coherence.end(row, deadline=deadline)
+                raise
         seconds = max(0, -(-(row.expires_in or 0) // 1000))
         return Held(str(token), row.display, row.expires_at or 0, seconds)
 
     def let_go(self, text: str, *, deadline: Deadline) -> None:
-        """End a hold early.
-
-        Raises:
-            HoldNotFound: There is none with this token.
-            StoreUnavailable: It is not known to be ended; asking again is safe.
-        """
+        """End a hold early; `HoldNotFound` is raised where there is none with this token."""
         token = HoldToken.read(text)
         row = self.find(token, deadline=deadline)
         if row is None or not self._coherence.end(row, deadline=deadline):
             raise HoldNotFound
 
     def find(self, token: HoldToken, *, deadline: Deadline) -> NameRow | None:
-        """The row of this hold, while it lasts.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The row of this hold, while it lasts."""
         namespace = self._registry.namespace
         rows = self._store.find([token.key], namespace=namespace, deadline=deadline)
         row = rows.get(token.key)
         living = row is not None and row.state == "held" and not row.free
         return row if living and row and row.claim_token == token.claim_token else None
-
-    def _refuse_one_too_many(self, row: NameRow, deadline: Deadline) -> None:
-        """Count once more after COMMIT: of two that came at once, neither saw the other before.
-
-        Raises:
-            TooManyHolds: This hold was one too many, and is ended.
-        """
-        try:
-            self._refuse_greed(str(row.owner), self._most, deadline)
-        except TooManyHolds:
-            self._coherence.end(row, deadline=deadline)
-            raise
 
     def _refuse_greed(self, owner: str, most: int, deadline: Deadline) -> None:
         rows = self._store.names_of(

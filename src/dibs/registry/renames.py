@@ -12,8 +12,8 @@ from dibs.registry import Registry, won
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import HoldToken
 from dibs.store import Claim, NameRow, NameStore
+from dibs.store.names.moves import Pace, Rename, Transfer
 from dibs.store.names.quarantine import Quarantine
-from dibs.store.names.renames import Pace, Rename, Transfer
 from dibs.store.records import State
 
 # Each further round means that yet another rename of the same owner came first.
@@ -29,15 +29,11 @@ class Renamed:
 
 
 class Renames:
-    """Renames owners in one namespace.
+    """Renames owners in one namespace; raises what `NameStore` does.
 
     Args:
-        registry: Which names may be had.
-        store: Where they are.
-        coherence: Changes them.
         quarantine: Milliseconds for which nobody else can have an old name; None for ever.
         redirects: Whether an old name says whose it was.
-        pace: How often a user may take another name.
     """
 
     def __init__(
@@ -72,12 +68,8 @@ class Renames:
         other name. Asked for twice, it is done once.
 
         Args:
-            name: As typed.
-            user_id: Whose.
-            hold: The token of a hold of the new name, as it was given out.
             by_staff: Whether the name may be reserved, held or quarantined, the pace any, and
                 the user one who may not come in.
-            deadline: When the caller stops waiting.
 
         Raises:
             InvalidName: The name breaks a rule.
@@ -85,14 +77,9 @@ class Renames:
             NameTaken: Somebody has the name; the subclass says how.
             UserNotFound: There is no such user, or they may not come in.
             RenamedTooOften: It is too early for yet another name.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         username = self._registry.admit(
-            name,
-            deadline=deadline,
-            own=lambda: self._own(user_id, deadline),
-            by_staff=by_staff,
+            name, deadline=deadline, own=lambda: self._own(user_id, deadline), by_staff=by_staff
         )
         held = HoldToken.redeemed(hold, username) if hold else ""
         claim = self._wanted(username, user_id, by_staff=by_staff, hold=held)
@@ -132,22 +119,14 @@ class Renames:
         return rows[0]
 
     def transfer(
-        self,
-        name: str,
-        *,
-        to: str,
-        instead: str,
-        version: int | None = None,
-        deadline: Deadline,
+        self, name: str, *, to: str, instead: str, version: int | None = None, deadline: Deadline
     ) -> None:
         """Pass a user's name on to another user; both have a name at any moment.
 
         Args:
-            name: The one that is passed on.
             to: The name that its next owner has now; it is given up.
             instead: Another name for its owner until now; it may be reserved or quarantined.
             version: That of the name's row when its owner was looked at.
-            deadline: When the caller stops waiting.
 
         Raises:
             InvalidName: A name breaks a rule.
@@ -155,8 +134,6 @@ class Renames:
             OwnedAlready: Its next owner is the one who has it.
             NameTaken: The name that is wanted instead is somebody's.
             NameHasChanged: Somebody else has it by now.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known.
         """
         username = self._registry.admit(instead, deadline=deadline)
         for _ in range(ROUNDS):
@@ -180,11 +157,7 @@ class Renames:
         return row
 
     def renamed_to(self, row: NameRow, *, deadline: Deadline) -> str | None:
-        """What whoever had this name is called now, if anybody may know.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """What whoever had this name is called now, if anybody may know."""
         if not self._redirects or row.state != "quarantined" or not row.owner:
             return None
         rows = self._store.names_of(

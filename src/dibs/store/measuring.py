@@ -10,9 +10,10 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from dibs.context import Budget, Deadline
-from dibs.store.database.dialects import Run, dialect_for
-from dibs.store.database.dialects.base import listed, plain
+from dibs.store.database.dialects import dialect_for
 from dibs.store.database.engine import connect
+from dibs.store.database.rows import listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 
 PATIENCE_S = 60.0
@@ -65,16 +66,11 @@ def erase(url: str, namespace: str) -> list[str]:
 
 
 def count(url: str, namespace: str) -> int:
-    """How many names of this namespace somebody has.
-
-    Raises:
-        StoreUnavailable: The database cannot answer.
-    """
+    """How many names of this namespace somebody has."""
     sql = "SELECT COUNT(*) FROM dibs_names WHERE namespace = :namespace AND state = 'owned'"
     with _transactions(url) as transactions:
         rows = transactions.read(
-            lambda run: run.rows(sql, {"namespace": namespace}),
-            deadline=Deadline.after(PATIENCE_S),
+            lambda run: run.rows(sql, {"namespace": namespace}), deadline=Deadline.after(PATIENCE_S)
         )
     return int(rows[0][0])
 
@@ -91,12 +87,11 @@ def _transactions(url: str) -> Iterator[Transactions]:
 
 
 def _erase_some(run: Run, namespace: str) -> list[str]:
-    found = run.rows(
+    rows = run.rows(
         "SELECT name_key, owner, owner_kind FROM dibs_names WHERE namespace = :namespace"
         " ORDER BY name_key LIMIT :limit",
         {"namespace": namespace, "limit": BATCH},
     )
-    rows = [plain(row) for row in found]
     owners = [row[1] for row in rows if row[2] == "user"]
     if owners:
         places, params = listed(owners)

@@ -233,7 +233,6 @@ def attach(
     Args:
         target: The host's; what it has already stays.
         rules_version: Gives the one that names are parsed by, when the tables are made.
-        tables: Which.
 
     Returns:
         That of names.

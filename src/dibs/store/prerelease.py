@@ -13,7 +13,7 @@ from alembic.operations import Operations
 from sqlalchemy import BigInteger, Connection, Integer, SmallInteger, inspect, text
 
 from dibs.names import MAX_KEY_BYTES
-from dibs.store.database.dialects.base import plain
+from dibs.store.database.rows import plain
 from dibs.store.models import MAX_TOKEN, byte_text, figures
 from dibs.store.records import short_token
 

@@ -72,7 +72,6 @@ class NewUser:
     """The user row that a won claim writes in the same transaction.
 
     Attributes:
-        id: See `new_id`.
         password_hash: PHC string, or None for an account without a password.
     """
 
@@ -82,12 +81,7 @@ class NewUser:
 
 @dataclass(frozen=True, slots=True)
 class NewTeam:
-    """The team row that a won claim writes in the same transaction, with its first owner.
-
-    Attributes:
-        id: See `new_id`.
-        owner: The id of a user.
-    """
+    """The team row that a won claim writes in the same transaction, with its first owner."""
 
     id: str
     owner: str
@@ -98,13 +92,10 @@ class Claim:
     """One wish for one name.
 
     Attributes:
-        username: The parsed name.
         owner_kind: What owns it, for instance `user`; at most 64 characters.
         owner: Its identity; opaque, at most 64 characters, never empty.
         token: Which request asks; a row that carries it is this request's own. Kept short.
-        namespace: Names are unique within one.
         user: Written together with the name when the claim is won.
-        team: The same, for a team's name.
         state: What the row becomes: `owned`, or `reserved` for staff to give away.
         by_staff: Whether a name may be had that is reserved, held or quarantined.
         lasts: Of a hold: milliseconds after which the name is free again.
@@ -131,13 +122,16 @@ class Claim:
         object.__setattr__(self, "token", short_token(self.token))
         object.__setattr__(self, "hold", short_token(self.hold))
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where its row is to be: what the database makes unique."""
+        return self.namespace, self.username.key
+
     def read_by(self, parser: Parser | None) -> Claim:
         """The same by the rules that this parser has names by now; without one as it is."""
-        return (
-            self
-            if parser is None
-            else replace(self, username=parser.existing(self.username.display))
-        )
+        if parser is None:
+            return self
+        return replace(self, username=parser.existing(self.username.display))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +140,6 @@ class FirstClaim:
 
     Attributes:
         at: Milliseconds of the database's clock since 1970.
-        actor: Who acted.
-        request_id: By which request.
         registered: Whether it made a user who has no row of their own yet.
         adopted: Whether it was no claim: the name was somebody's before dibs was there.
     """
@@ -266,11 +258,7 @@ class Won:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Somebody else has the name.
-
-    Attributes:
-        row: The row that was there.
-    """
+    """Somebody else has the name."""
 
     row: NameRow
 
@@ -299,7 +287,6 @@ class UserRow:
         created_at: Milliseconds of the database's clock since 1970, as are the others.
         role: `staff`, or None.
         disabled_at: Since when they cannot come in; None if they can.
-        signed_in_at: When they last did by their password, as far as that is known.
     """
 
     id: str

@@ -18,8 +18,8 @@ from dibs.names import RULES_VERSION, Parser, Phase
 from dibs.names.phase import told
 from dibs.names.username import DEFAULT_PARSER
 from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
-from dibs.store.database.dialects.base import plain
 from dibs.store.database.engine import parse_url, unbounded_engine
+from dibs.store.database.rows import plain
 from dibs.store.models import ALL_TABLES, Tables, first_row, meta, metadata, names
 
 if TYPE_CHECKING:
@@ -40,18 +40,13 @@ _one_at_a_time = threading.Lock()
 
 
 def verify(
-    connection: Connection,
-    parser: Parser | None = DEFAULT_PARSER,
-    *,
-    tables: Tables = ALL_TABLES,
+    connection: Connection, parser: Parser | None = DEFAULT_PARSER, *, tables: Tables = ALL_TABLES
 ) -> None:
     """See that tables, constraint, collation, migrations and rules version are right.
 
     Args:
-        connection: To the database.
         parser: What reads names; from now on by the rules that the database says. None where
             it says nothing yet.
-        tables: Those that are needed.
 
     Raises:
         SchemaError: They are not; the message names the command that mends it.
@@ -65,15 +60,7 @@ def verify(
 
 
 def require_file(url: str | URL, mending: str = f"run `{UPGRADE}`") -> None:
-    """See that a database that is a file has it: to look for tables in there would make one.
-
-    Args:
-        url: The database's address.
-        mending: What makes it.
-
-    Raises:
-        SchemaError: It has none.
-    """
+    """Raise `SchemaError` for a file that is not there: to look into it would make one."""
     parsed = parse_url(url) if isinstance(url, str) else url
     if file := dialect_for(parsed.get_backend_name()).missing_file(parsed):
         raise SchemaError(f"The file {file} does not exist: {mending}.")
@@ -141,7 +128,7 @@ def _verify_constraint(connection: Connection) -> None:
 def _verify_collation(connection: Connection) -> None:
     dialect = dialect_for(connection.dialect.name)
     for column, collation in dialect.collations(connection).items():
-        if not dialect.is_bytewise(collation):
+        if collation not in dialect.bytewise:
             kind = names.c[column].type.compile(connection.dialect)
             raise SchemaError(
                 f"The column {names.name}.{column} is compared as {collation}, not byte by"
@@ -180,11 +167,7 @@ def _is_ahead(revision: str | None) -> bool:
 
 
 def phase_of(connection: Connection) -> Phase:
-    """Which rules the database has in force.
-
-    Raises:
-        SchemaError: It does not say.
-    """
+    """Which rules the database has in force; where it does not say, `SchemaError` is raised."""
     row = connection.execute(select(meta.c.rules_version, meta.c.other_rules, meta.c.phase)).first()
     if row is None:
         raise SchemaError(EMPTY_META)
@@ -207,12 +190,7 @@ def _follow(connection: Connection, parser: Parser) -> None:
 
 
 def upgrade(url: str, rules_version: int = RULES_VERSION) -> None:
-    """Create the tables in the database at this address, or bring them to the newest migration.
-
-    Raises:
-        ConfigError: The address cannot be used.
-        StoreUnavailable: The database cannot answer.
-    """
+    """See `upgrade_engine`; raises `ConfigError` for an address that cannot be used."""
     engine = unbounded_engine(url)
     try:
         upgrade_engine(engine, rules_version)
@@ -277,11 +255,7 @@ def _upgrade(connection: Connection, rules_version: int) -> None:
 
 
 def _verify_like_newest(connection: Connection) -> None:
-    """Tables that `create_all` made need nothing but the note that they are there.
-
-    Raises:
-        SchemaError: They are not what this dibs makes; nothing was changed.
-    """
+    """Tables that `create_all` made need nothing but the note that they are there."""
     try:
         _verify_tables(connection, ALL_TABLES)
     except SchemaError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dibs.accounts.policy import Reading
-from dibs.cache import NameFilter, NoFilter, TakenNames
+from dibs.cache import NameFilter, TakenNames
 from dibs.config import Settings, name_rules
 from dibs.config.extras import needs
 from dibs.config.secrets import refuse_weak_secrets
@@ -27,15 +27,15 @@ from dibs.store.database.engine import connect
 from dibs.store.database.transactions import Transactions
 from dibs.store.models import ALL_TABLES, Tables
 from dibs.store.names.history import History
-from dibs.store.names.listing import Listing
-from dibs.store.names.renames import Pace
+from dibs.store.names.moves import Pace
+from dibs.store.names.reading import Listing
 from dibs.store.schema import upgrade
 from dibs.strategies import STRATEGIES, Sources
 
 if TYPE_CHECKING:
     from dibs.accounts.registration import Registration
     from dibs.cache.filter.bloom import FilterKey
-    from dibs.cache.filter.file import FilterFile
+    from dibs.cache.filter.follower import FilterFile
     from dibs.cache.redis.address import Address
     from dibs.cache.redis.counts import RedisCounts
     from dibs.cache.redis.taken import RedisCache
@@ -236,7 +236,7 @@ def _in_redis(settings: Settings, secret: ServiceSecret, counters: Counters) -> 
 
 def _filter(settings: Settings, store: NameStore, budget: Budget, counters: Counters) -> NameFilter:
     if settings.resolved_strategy != "membership_filter":
-        return NoFilter()
+        return NameFilter()
     feed, recipe, shelf = filter_parts(settings, store, budget)
     from dibs.cache.filter.follower import Follower
 
@@ -260,7 +260,7 @@ def filter_parts(
     """
     try:
         from dibs.cache.filter.bloom import FilterKey
-        from dibs.cache.filter.file import FilterFile
+        from dibs.cache.filter.follower import FilterFile
     except ImportError as error:
         raise ConfigError(
             "DIBS_STRATEGY=membership_filter needs rbloom: pip install 'dibs[filter]'"

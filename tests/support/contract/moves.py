@@ -12,8 +12,8 @@ import pytest
 from dibs.errors import RenamedTooOften, UserNotFound
 from dibs.names import Username
 from dibs.store import Lost, NameRow, NameStore, Outcome, Won
+from dibs.store.names.moves import Pace, Rename, Transfer
 from dibs.store.names.quarantine import FREE, Quarantine
-from dibs.store.names.renames import Pace, Rename, Transfer
 from tests.support.contract.helpers import (
     AN_HOUR_MS,
     a_claim,

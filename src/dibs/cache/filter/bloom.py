@@ -1,13 +1,14 @@
-"""Which names have a row: a Bloom filter, in 14 bits a name, and how it is written down."""
+"""Which names have a row: a Bloom filter, in 14 bits a name, how it is made and written down."""
 
 from __future__ import annotations
 
 import hmac
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
+from typing import Protocol
 
 from rbloom import Bloom
 
@@ -33,11 +34,6 @@ class FilterKey:
     The secret makes positions that nobody can guess: names that the filter takes for others
     cannot be chosen. It also makes a filter of another database unreadable here.
 
-    Args:
-        secret: Of the database; any text.
-        namespace: Whose names they are.
-        rules: Version of the rules by which names become keys.
-
     Attributes:
         place: A key's position, the same in every process and on every machine.
     """
@@ -46,7 +42,16 @@ class FilterKey:
         # Where a position's bits lie, and how they are saved, is the library's business.
         made_by = [version("rbloom"), sys.byteorder]
         self._key = key_of("filter", json.dumps([secret, namespace, rules, *made_by]))
-        self.place = _placing(self._key)
+        # A third quicker than a new one each time, whose block of the key is hashed again.
+        begun = blake2b(key=self._key, digest_size=16, person=b"place")
+        number = int.from_bytes
+
+        def place(name: str) -> int:
+            hashed = begun.copy()
+            hashed.update(name.encode())
+            return number(hashed.digest(), "little", signed=True)
+
+        self.place = place
 
     def seal(self, *parts: bytes) -> bytes:
         """What only this recipe makes of these bytes."""
@@ -56,30 +61,14 @@ class FilterKey:
         return seal.hexdigest().encode()
 
 
-def _placing(key: bytes) -> Callable[[str], int]:
-    # A third quicker than a new one each time, whose block of the key is hashed again.
-    begun = blake2b(key=key, digest_size=16, person=b"place")
-    number = int.from_bytes
-
-    def place(name: str) -> int:
-        hashed = begun.copy()
-        hashed.update(name.encode())
-        return number(hashed.digest(), "little", signed=True)
-
-    return place
-
-
 class BloomFilter:
     """Names of which each has a row; a name that is not in here may have one that is newer.
 
     Keys are only ever added: rows are kept, and a freed name is one that is asked about.
 
     Args:
-        recipe: How keys are placed.
         capacity: How many names it takes at `FALSE_POSITIVES`.
         as_of: The database's clock before the first of them was read, in milliseconds.
-        count: How many there are.
-        bloom: The bits, if there are any.
     """
 
     # Python holds its lock for as long as a call into the library lasts, as long as that calls
@@ -131,11 +120,7 @@ class BloomFilter:
 
     @classmethod
     def read(cls, data: bytes, recipe: FilterKey) -> BloomFilter:
-        """What `write` wrote.
-
-        Raises:
-            Damaged: It was not written by this recipe, or is not whole.
-        """
+        """What `write` wrote; what is not whole, or of another recipe, is `Damaged`."""
         seal, rest = data[len(MAGIC) :][:SEAL_DIGITS], data[len(MAGIC) + SEAL_DIGITS :]
         if data[: len(MAGIC)] != MAGIC or not hmac.compare_digest(seal, recipe.seal(rest)):
             raise Damaged
@@ -148,3 +133,91 @@ class BloomFilter:
 def capacity_for(count: int) -> int:
     """How large a filter is made for so many names: it lasts until there are half as many more."""
     return max(LEAST_CAPACITY, int(ROOM * count))
+
+
+COUNT_PAGE = 10_000
+"""Names counted in one statement: 2 ms, where a count of all could outlast a time-out."""
+
+PAGE = 1_000
+"""Names read in one statement, in a process that also answers requests: 2 ms of Python."""
+
+
+class Feed(Protocol):
+    """The names of one namespace, in whatever state; each call is one short read.
+
+    All raise a `StoreError` when the database cannot answer.
+    """
+
+    def moment(self) -> tuple[int, str]:
+        """The database's clock in milliseconds, and its secret, which says which one it is."""
+        ...
+
+    def count(self, *, after: str, limit: int) -> tuple[int, str]:
+        """How many keys there are past this one, up to a limit; and the last of these."""
+        ...
+
+    def keys(self, *, after: str, limit: int) -> Sequence[str]:
+        """The keys past this one, in their order."""
+        ...
+
+    def new_keys(self, *, since: int, after: str, limit: int) -> Sequence[tuple[int, str]]:
+        """Keys with the time when their rows were made: past `after` at `since`, or later."""
+        ...
+
+
+class Build:
+    """A new filter, page by page; nothing is locked and no transaction is long.
+
+    A step that fails is taken again by the next call.
+
+    Args:
+        as_of: The database's clock before this began: who follows it from there,
+            minus the overlap, misses none that came meanwhile.
+    """
+
+    def __init__(self, feed: Feed, recipe: FilterKey, *, as_of: int, page: int = PAGE) -> None:
+        self._feed = feed
+        self._recipe = recipe
+        self._as_of = as_of
+        self._page = page
+        self._after = ""
+        self._known: BloomFilter | None = None
+        self._whole = False
+        self._read = 0
+        self.total = 0
+
+    @property
+    def known(self) -> BloomFilter:
+        """The filter, when it is whole."""
+        if self._known is None or not self._whole:
+            raise ValueError("the filter is not whole yet")
+        return self._known
+
+    def step(self) -> bool:
+        """Do a little; says whether there is more to do."""
+        return self.count_some() or self.read_some() > 0
+
+    def count_some(self) -> bool:
+        """Count some of the names, for the filter's size; says whether there are more."""
+        if self._known is None:
+            count, self._after = self._feed.count(after=self._after, limit=COUNT_PAGE)
+            self.total += count
+            if count == COUNT_PAGE:
+                return True
+            capacity = capacity_for(self.total)
+            self._known = BloomFilter(self._recipe, capacity=capacity, as_of=self._as_of)
+            self._after = ""
+        return False
+
+    def read_some(self) -> int:
+        """Read some of the names; says how many, and that is none at the end."""
+        if self._known is None:
+            raise ValueError("the names are not counted yet")
+        keys = self._feed.keys(after=self._after, limit=self._page)
+        self._known.add(keys)
+        self._after = keys[-1] if keys else self._after
+        self._read += len(keys)
+        self._whole = not keys
+        if self._whole:
+            self._known.count = self._read  # some of which were taken for others when they came
+        return len(keys)

@@ -1,22 +1,25 @@
-"""A filter that hears of every name within seconds, and answers only while it does."""
+"""A filter that hears of every name within seconds, answers only while it does, and its file."""
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
+from hashlib import blake2b
+from pathlib import Path
 from typing import NamedTuple
 
-from dibs.cache.filter.bloom import BloomFilter, FilterKey
-from dibs.cache.filter.build import Build, Feed
-from dibs.cache.filter.file import FilterFile, Unlock
+from dibs.cache.filter.bloom import BloomFilter, Build, Damaged, Feed, FilterKey
+from dibs.cache.taken import NameFilter
 from dibs.errors import StoreError
-from dibs.observe import Counters, root_of
+from dibs.observe import Counters, Sparse, root_of
 
 log = logging.getLogger("dibs.filter")
+log.addFilter(Sparse())
 
 POLL_SECONDS = 0.5
 FRESH_SECONDS = 2.0
@@ -40,6 +43,71 @@ REST = 3.0
 NEW_PAGE = 2_000
 SWEEP_SHARE, LONGEST_SWEEP_PAUSE = 20, 10.0
 
+Unlock = Callable[[], None]
+
+
+class FilterFile:
+    """One file in a folder, which is made when it is first written to; replaced as a whole."""
+
+    def __init__(self, folder: Path, namespace: str) -> None:
+        name = blake2b(namespace.encode(), digest_size=8).hexdigest()
+        self.path = folder / f"filter-{name}.bloom"
+        self._lock = folder / f"filter-{name}.lock"
+        self._seen: tuple[int, int, int] | None = None
+
+    def read_new(self, recipe: FilterKey) -> BloomFilter | None:
+        """The filter that lies there, if it was not seen before and is of this recipe."""
+        try:
+            seen = self._look()
+            if seen is None or seen == self._seen:
+                return None
+            self._seen = seen
+            return BloomFilter.read(self.path.read_bytes(), recipe)
+        except Damaged:
+            log.warning("%s is damaged or of other names: it is not used", self.path)
+        except OSError as error:
+            log.warning("The filter cannot be read: %s", error)
+        return None
+
+    def write(self, known: BloomFilter) -> None:
+        """Put a filter there, by who has the lock; who reads meanwhile gets the old one whole."""
+        parts = known.write()
+        self._make_folder()
+        made = self.path.with_suffix(".new")
+        with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(made, self.path)
+        self._seen = self._look()
+
+    def lock(self) -> Unlock | None:
+        """Be the only one who builds; None while another process does.
+
+        The lock goes with the process that has it, however that ends.
+
+        Raises:
+            OSError: The folder cannot be written to, so nobody there knows of anybody else.
+        """
+        self._make_folder()
+        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        return lambda: os.close(handle)
+
+    def _make_folder(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
 
 class SyncedFilter:
     """A filter and how far it has followed the table, by the database's clock.
@@ -49,7 +117,6 @@ class SyncedFilter:
     between them read again is no more than the few seconds that our own transactions may take.
 
     Args:
-        known: The filter.
         near: Seconds that a transaction of ours may take.
     """
 
@@ -69,8 +136,6 @@ class SyncedFilter:
         """Read what is new.
 
         Args:
-            feed: Gives the names.
-            clock: The database's clock, read before.
             asked: When it was asked for that, in seconds of `time.monotonic()`.
 
         Raises:
@@ -99,27 +164,19 @@ class SyncedFilter:
 
 
 class _Work(NamedTuple):
-    """A filter that is being made here and nowhere else on this machine.
-
-    Attributes:
-        alone: Whether others know of it; not where the folder cannot be written to.
-    """
+    """A filter that is made here and, if the folder can be written to (`alone`), nowhere else."""
 
     build: Build
     unlock: Unlock
     alone: bool
 
 
-class Follower:
-    """A `NameFilter` with a thread of its own, in each process that asks it something.
+class Follower(NameFilter):
+    """A filter with a thread of its own, in each process that asks it something.
 
     Args:
-        feed: Gives the names.
-        recipe: Makes the recipe of a database's secret.
-        shelf: Where filters are kept.
         namespace: The one whose names these are; of others nothing is known.
         counters: Gets `filter_free`, `filter_maybe` and `filter_behind`, each by name.
-        near: Seconds that a transaction of ours may take.
     """
 
     def __init__(
@@ -153,7 +210,6 @@ class Follower:
         self._work: _Work | None = None
 
     def certainly_free(self, keys: Collection[str], *, namespace: str) -> set[str]:
-        """See `NameFilter.certainly_free`."""
         self._start()
         followed = self._current
         if followed is None or not followed.is_fresh() or namespace != self._namespace:
@@ -166,7 +222,6 @@ class Follower:
         return free
 
     def add(self, key: str, *, namespace: str) -> None:
-        """See `NameFilter.add`."""
         if namespace != self._namespace:
             return
         self._start()

@@ -112,12 +112,7 @@ class Address:
             raise ConfigError(f"DIBS_REDIS_URL cannot be used; give {FORMS}") from None
 
     def connect(self, connections: int) -> Client:
-        """A client with so many connections, made and ready.
-
-        Raises:
-            RedisError: It cannot be reached.
-            OSError: It cannot be reached.
-        """
+        """A client with so many connections, made and ready; else `RedisError` or `OSError`."""
         with may_connect(), ExitStack() as undo:
             client = self._make(connections)
             undo.callback(self.disconnect, client)

@@ -16,12 +16,7 @@ from itertools import islice
 from math import inf
 from typing import Any, TypeVar
 
-from redis.exceptions import (
-    InvalidResponse,
-    MaxConnectionsError,
-    NoScriptError,
-    OutOfMemoryError,
-)
+from redis.exceptions import InvalidResponse, MaxConnectionsError, NoScriptError, OutOfMemoryError
 
 from dibs.cache.redis.address import REPLY_SECONDS, Address, Client
 from dibs.context import CacheTime, Deadline, Turns, turns
@@ -67,7 +62,6 @@ class Question:
 
     Attributes:
         fits: Whether something can be the reply to one of them at all.
-        caches: What the request has left.
     """
 
     commands: Sequence[Command]
@@ -89,7 +83,6 @@ class RedisBreaker:
     in time. A reply that comes in many late packets is broken off by the thread.
 
     Args:
-        address: Where it is.
         connections: How many requests may ask at once.
         counters: Gets `redis_call`, `redis_error` and `redis_skipped`.
 
@@ -98,18 +91,12 @@ class RedisBreaker:
             after `nudge`; what it raises keeps the link cut.
     """
 
-    def __init__(
-        self,
-        address: Address,
-        *,
-        connections: int,
-        counters: Counters,
-    ) -> None:
+    def __init__(self, address: Address, *, connections: int, counters: Counters) -> None:
         self.shown = address.shown
         self._address = address
         self._connections = connections
         self._counters = counters
-        self.on_return: Callable[[Client], None] = _nothing
+        self.on_return: Callable[[Client], object] = lambda _: None
         self._lock = threading.Lock()
         self._process = 0
         self._closed = False
@@ -132,7 +119,6 @@ class RedisBreaker:
         """What `work` returns, within the time that this request has left for caches.
 
         Args:
-            work: Sends one command, or a few in one go.
             caches: Is made shorter by what this took.
 
         Raises:
@@ -177,8 +163,6 @@ class RedisBreaker:
 
         Args:
             commands: A script is called by its SHA-1, and sent whole if Redis has lost it.
-            fits: Whether something can be the reply to one of them at all.
-            caches: Is made shorter by what this took.
 
         Raises:
             NotAsked: Nothing was sent.
@@ -328,16 +312,8 @@ class RedisBreaker:
                     self._address.disconnect(self._client)
 
 
-def _nothing(client: Client) -> None:
-    del client
-
-
 def _answer(questions: Sequence[Question], client: Client) -> None:
-    """Have each be answered, all in one trip.
-
-    Raises:
-        RedisError: One of them was not.
-    """
+    """Have each be answered, all in one trip."""
     replies = iter(in_one_go(client, [command for one in questions for command in one.commands]))
     for one in questions:
         one.replies = list(islice(replies, len(one.commands)))
@@ -347,11 +323,7 @@ def _answer(questions: Sequence[Question], client: Client) -> None:
 
 
 def in_one_go(client: Client, commands: Sequence[Command]) -> list[Any]:
-    """Send all and then read all replies: many late ones take no longer than one.
-
-    Raises:
-        RedisError: That is what one of the replies says.
-    """
+    """Send all and read all replies, of which one may be raised: late ones take as long as one."""
     replies = _pipelined(client, commands)
     lost = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if lost:

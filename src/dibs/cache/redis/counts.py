@@ -27,6 +27,7 @@ PAUSE = 5.0
 """Seconds between two tries to learn the secret."""
 
 ADD_SHA = script("count.lua")
+FULL = "Redis is full, so each process counts for itself: %s"
 
 
 class RedisCounts:
@@ -36,9 +37,7 @@ class RedisCounts:
     of it: a plain hash of an IPv4 address is undone by trying all of them.
 
     Args:
-        link: The way to Redis.
         secret: Gives the secret of the database; may raise `StoreError`.
-        namespace: Counts of another one are others.
     """
 
     def __init__(
@@ -53,15 +52,12 @@ class RedisCounts:
     def add(
         self, additions: Sequence[tuple[str, int, int]], deadline: Deadline
     ) -> list[tuple[Count | None, bool]]:
-        """Add to counts, in one trip.
+        """Add to counts, in one trip: what each has come to, and whether it may have been added.
 
         Args:
             additions: Whose count, how much, and for how many seconds one lives that begins now;
                 see `LocalCounts.add`.
             deadline: What it leaves for caches is made shorter.
-
-        Returns:
-            Of each what it has come to, where Redis answers, and whether it may have been added.
         """
         commands: list[Command] = []
         for key, amount, seconds in additions:
@@ -72,7 +68,7 @@ class RedisCounts:
         try:
             replies = self._link.ask(commands, _is_count, deadline.caches)
         except OutOfMemoryError as error:
-            _say_full(error)
+            log.warning(FULL, error)
             return [(None, False)] * len(additions)
         except Away as error:
             return [(None, not isinstance(error, NotAsked))] * len(additions)
@@ -101,7 +97,7 @@ class RedisCounts:
         except Away:
             return None
         except OutOfMemoryError as error:
-            _say_full(error)
+            log.warning(FULL, error)
             return None
 
     def _place(self, key: str, deadline: Deadline) -> str | None:
@@ -118,10 +114,6 @@ class RedisCounts:
         # The separator cannot be in a namespace, which is printable.
         text = f"{self._namespace}\n{key}".encode(errors="backslashreplace")
         return f"dibs:1:limit:{blake2b(text, key=self._mac_key, digest_size=16).hexdigest()}"
-
-
-def _say_full(error: OutOfMemoryError) -> None:
-    log.warning("Redis is full, so each process counts for itself: %s", error)
 
 
 def _is_count(reply: object) -> bool:

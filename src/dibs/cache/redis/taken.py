@@ -16,9 +16,9 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import InvalidResponse, OutOfMemoryError
 
-from dibs.cache.entry import STALE_FILL_SECONDS, Entry
 from dibs.cache.redis.address import Client
 from dibs.cache.redis.breaker import Away, Command, RedisBreaker, in_one_go, script
+from dibs.cache.taken import STALE_FILL_SECONDS, Entry
 from dibs.context import CacheTime, Deadline
 from dibs.errors import StoreError
 from dibs.observe import Counters
@@ -36,9 +36,6 @@ class Sealer:
     So two services with one Redis keep out of each other's names; and a value that was written
     by hand, cut short, or sent in reply to another question is a miss and not somebody's name.
     BLAKE2b with a key is a MAC (RFC 7693).
-
-    Args:
-        secret: Of the database; any text.
     """
 
     def __init__(self, secret: str) -> None:
@@ -70,11 +67,7 @@ class Sealer:
         return seal.hexdigest().encode()
 
     def read(self, place: str, namespace: str, key: str, value: bytes) -> Entry | None:
-        """The entry of this name, or None where the database is to be asked.
-
-        Raises:
-            Forged: This was not written here for this name.
-        """
+        """The entry of this name, or None: ask the database. What is not ours is `Forged`."""
         seal, body = value[:SEAL_DIGITS], value[SEAL_DIGITS:]
         if not hmac.compare_digest(seal, self._seal(place, body)):
             raise Forged
@@ -114,7 +107,6 @@ class RedisCache:
     """A `TakenCache` that Redis may lose, refuse, delay or forge without a wrong answer.
 
     Args:
-        link: The way to Redis.
         secret: Gives the secret of the database; may raise `StoreError`.
         counters: Gets `cache_forged`, `cache_late_fill`, `cache_outdated` and `cache_refused`.
     """
@@ -131,7 +123,6 @@ class RedisCache:
         self._owed_lock = threading.Lock()
 
     def get(self, keys: Sequence[str], *, namespace: str, deadline: Deadline) -> dict[str, Entry]:
-        """See `TakenCache.get`."""
         sealer = self._sealed(deadline)
         if sealer is None:
             return {}
@@ -150,7 +141,8 @@ class RedisCache:
                 if value is not None and (entry := sealer.read(place, namespace, key, value)):
                     found[key] = entry
             except Forged:
-                forged.append((place, sealer.write_ask(place, 0), 0, 1, _sha1(value or b"")))
+                sha = hashlib.sha1(value or b"", usedforsecurity=False).hexdigest()
+                forged.append((place, sealer.write_ask(place, 0), 0, 1, sha))
         if forged:
             # Taken away, or its version would keep every true entry out.
             self._counters.add("cache_forged", len(forged))
@@ -161,7 +153,6 @@ class RedisCache:
         return found
 
     def put(self, entries: Sequence[Entry], *, began: float, deadline: Deadline) -> None:
-        """See `TakenCache.put`."""
         sealer = self._sealed(deadline)
         if sealer is None:
             return
@@ -179,7 +170,6 @@ class RedisCache:
             self._write(writes, deadline.caches)
 
     def forget(self, namespace: str, versions: Mapping[str, int], *, deadline: Deadline) -> None:
-        """See `TakenCache.forget`."""
         sealer = self._sealed(deadline)
         if sealer is None:
             return
@@ -193,7 +183,11 @@ class RedisCache:
                 # Unless what is newer there is forged, and gone once it is read.
                 self.get(older, namespace=namespace, deadline=deadline)
                 self._write([writes[key] for key in older], deadline.caches)
-        elif not self._remove([write[0] for write in writes.values()], deadline.caches):
+            return
+        try:  # a full Redis refuses to write, but not this
+            deleted: list[Command] = [("DEL", write[0]) for write in writes.values()]
+            self._link.ask(deleted, _is_bit, deadline.caches)
+        except (Away, OutOfMemoryError):
             self._owe(list(writes.values()))
 
     def close(self) -> None:
@@ -220,14 +214,6 @@ class RedisCache:
             return None
         self._counters.add("cache_outdated", written.count(0))
         return written
-
-    def _remove(self, places: Sequence[str], caches: CacheTime) -> bool:
-        """Delete entries: a full Redis refuses to write, but not this."""
-        try:
-            self._link.ask([("DEL", place) for place in places], _is_bit, caches)
-        except (Away, OutOfMemoryError):
-            return False
-        return True
 
     # --- after an absence --------------------------------------------------
 
@@ -277,7 +263,3 @@ def _put(writes: Sequence[Write]) -> list[Command]:
 
 def _is_bit(reply: object) -> bool:
     return reply in (0, 1)
-
-
-def _sha1(value: bytes) -> str:
-    return hashlib.sha1(value, usedforsecurity=False).hexdigest()

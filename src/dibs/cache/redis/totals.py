@@ -35,14 +35,7 @@ NUMBER = re.compile(rb"[0-9]{1,18}").fullmatch
 
 
 class SharedCounters:
-    """Adds one worker's counts to those of all others, by day of UTC.
-
-    Args:
-        link: The way to Redis.
-        counters: What this worker counts.
-        namespace: Counts of another one are others.
-        clock: Seconds that only grow.
-    """
+    """Adds one worker's counts to those of all others, by day of UTC."""
 
     def __init__(
         self,
@@ -69,29 +62,10 @@ class SharedCounters:
             counted = Counter({k: v for k, v in self._counters.read().items() if WANTED(k)})
             new = counted - self._sent
             self._sent += new
+        if not new:
+            return
         place = self._place(datetime.now(UTC))
-        if new and not self._add(place, new, deadline):
-            with self._lock:
-                self._sent -= new
 
-    def read(self, deadline: Deadline) -> tuple[dict[str, int], datetime] | None:
-        """All counts of today and yesterday, and when that began; None if Redis is away."""
-        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        since = today - timedelta(days=1)
-        total: Counter[str] = Counter()
-        for day in (since, today):
-            place = self._place(day)
-            try:
-                found = self._link.call(partial(_all, place=place), deadline.caches)
-            except (Away, OutOfMemoryError):
-                return None
-            total.update(found)
-        return dict(total), since
-
-    def _place(self, day: datetime) -> str:
-        return f"{self._prefix}:{day:%Y-%m-%d}"
-
-    def _add(self, place: str, new: Counter[str], deadline: Deadline) -> bool:
         def send(client: Client) -> None:
             pipeline = client.pipeline(transaction=False)
             for name, number in new.items():
@@ -103,11 +77,26 @@ class SharedCounters:
         try:
             self._link.call(send, deadline.caches)
         except (Away, OutOfMemoryError):
-            return False
-        return True
+            with self._lock:
+                self._sent -= new
+
+    def read(self, deadline: Deadline) -> tuple[dict[str, int], datetime] | None:
+        """All counts of today and yesterday, and when that began; None if Redis is away."""
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        since = today - timedelta(days=1)
+        total: Counter[str] = Counter()
+        for day in (since, today):
+            try:
+                total.update(self._link.call(partial(_all, self._place(day)), deadline.caches))
+            except (Away, OutOfMemoryError):
+                return None
+        return dict(total), since
+
+    def _place(self, day: datetime) -> str:
+        return f"{self._prefix}:{day:%Y-%m-%d}"
 
 
-def _all(client: Client, place: str) -> dict[str, int]:
+def _all(place: str, client: Client) -> dict[str, int]:
     """The counts at one place; whatever else somebody has put there is passed over."""
     try:
         if not 0 < client.hlen(place) <= MOST:

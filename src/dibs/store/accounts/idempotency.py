@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from dibs.context import Deadline
 from dibs.errors import OutcomeUnknown, StoreUnavailable
-from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import plain
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished, Transactions, delete_some
 from dibs.store.models import MAX_ANSWER, MAX_LANGUAGE, MAX_LOCATION
 
 KEPT_MS = 24 * 3_600_000
 """How long a request is known; past that it is as if it had never been seen."""
+
+STILL_MINE = "id = :id AND attempt = :token AND state = 'running'"
 
 Verdict = Literal["mine", "other", "running", "done"]
 """`mine` is to be run now, by who asked. `other` is a request with the same key and another
@@ -23,13 +25,7 @@ payload, `running` the same one, at work elsewhere, and `done` one that was answ
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request was answered.
-
-    Attributes:
-        body: Its text, as it was sent.
-        location: The header Location.
-        language: The header Content-Language.
-    """
+    """What a request was answered."""
 
     status: int
     body: str
@@ -50,7 +46,6 @@ class Attempt:
 
     Attributes:
         id: Of the row: route, caller and key, in a form that only this service can make.
-        fingerprint: Of the payload, in such a form too.
         token: Random; a row that carries it is this run's.
     """
 
@@ -58,15 +53,15 @@ class Attempt:
     fingerprint: str
     token: str
 
+    @property
+    def params(self) -> dict[str, object]:
+        """Those of statements."""
+        return {"id": self.id, "fingerprint": self.fingerprint, "token": self.token}
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What is to be done about a request.
-
-    Attributes:
-        answer: The one that was given, if it was kept.
-        token: Of the attempt that gave it.
-    """
+    """What is to be done about a request; the token is of the attempt that answered it."""
 
     verdict: Verdict
     answer: Answer | None = None
@@ -88,9 +83,7 @@ class _Row:
 class Requests:
     """The table of requests: who inserts a row runs the request.
 
-    Args:
-        transactions: Of the service's own database.
-        patience_ms: After this time a run that has not ended is taken for dead.
+    After `patience_ms` a run that has not ended is taken for dead.
     """
 
     def __init__(self, transactions: Transactions, *, patience_ms: int) -> None:
@@ -101,8 +94,7 @@ class Requests:
     def begin(self, attempt: Attempt, *, deadline: Deadline) -> Begun:
         """Note that this attempt runs, unless another one does or has.
 
-        Raises:
-            StoreUnavailable: The database cannot answer; the request is not to be run.
+        If the database cannot answer, the request is not to be run.
         """
         insert = (
             "INSERT INTO dibs_requests (id, fingerprint, attempt, state, created_at, started_at)"
@@ -111,12 +103,13 @@ class Requests:
         )
 
         def work(run: Run) -> Begun:
-            run.change(insert, _params(attempt))
+            run.change(insert, attempt.params)
             row = self._row(run, attempt)
             verdict = self._judge(row, attempt)
             if verdict == "mine" and row.token != attempt.token:
                 # In this one statement, since the row has been read without a lock.
-                taken = self._take(run, attempt, row.token, since=_renewed(row, self._clock))
+                since = self._clock if row.known_ms >= KEPT_MS else "created_at"
+                taken = self._take(run, attempt, row.token, since=since)
                 verdict = "mine" if taken else "running"
             return Begun(verdict, row.answer, row.token)
 
@@ -126,9 +119,7 @@ class Requests:
         """Note that this attempt runs because an answer holds no longer, and say whether it may.
 
         Args:
-            attempt: The new one.
             after: The token of the one that was answered.
-            deadline: When the caller stops waiting.
 
         Raises:
             StoreUnavailable: The database cannot answer; the request is not to be run.
@@ -169,7 +160,7 @@ class Requests:
         rows = run.rows(sql, {"id": attempt.id})
         if not rows:
             raise RowVanished
-        fingerprint, token, state, running_ms, known_ms, *told = plain(rows[0])
+        fingerprint, token, state, running_ms, known_ms, *told = rows[0]
         answer = None if told[0] is None else Answer(*told)
         return _Row(fingerprint, token, state, running_ms, known_ms, answer)
 
@@ -180,65 +171,32 @@ class Requests:
             " state = 'running', status = NULL, body = NULL, location = NULL, language = NULL,"
             f" created_at = {since}, started_at = {self._clock} WHERE id = :id AND attempt = :seen"
         )
-        return run.change(sql, {**_params(attempt), "seen": seen}) == 1
+        return run.change(sql, {**attempt.params, "seen": seen}) == 1
 
     def finish(self, attempt: Attempt, answer: Answer | None, *, deadline: Deadline) -> None:
         """Keep the answer; with None, keep only that the request was answered.
 
-        Raises:
-            StoreUnavailable: It is not kept; the attempt will be taken for dead.
+        If it cannot be kept, the attempt will be taken for dead.
         """
         told = answer or Answer(0, "")
-        params = {
-            "status": told.status or None,
-            "body": told.body or None,
-            "location": told.location,
-            "language": told.language,
-        }
+        headers = {"location": told.location, "language": told.language, "body": told.body or None}
+        params = attempt.params | headers | {"status": told.status or None}
         sql = (
             "UPDATE dibs_requests SET state = 'done', status = :status, body = :body,"
-            f" location = :location, language = :language WHERE {_STILL_MINE}"
+            f" location = :location, language = :language WHERE {STILL_MINE}"
         )
-        self._change(sql, {**_params(attempt), **params}, deadline)
+        self._transactions.change(sql, params, deadline=deadline)
 
     def forget(self, attempt: Attempt, *, deadline: Deadline) -> None:
-        """Let the same request be run again, now.
-
-        Raises:
-            StoreUnavailable: Not now, but when the attempt is taken for dead.
-        """
-        sql = f"DELETE FROM dibs_requests WHERE {_STILL_MINE}"
-        self._change(sql, {"id": attempt.id, "token": attempt.token}, deadline)
-
-    def _change(self, sql: str, params: dict[str, object], deadline: Deadline) -> None:
-        self._transactions.write(
-            lambda run: run.change(sql, params), changed=bool, deadline=deadline
-        )
+        """Let the same request be run again, now; or later, if the database cannot answer."""
+        sql = f"DELETE FROM dibs_requests WHERE {STILL_MINE}"
+        params = {"id": attempt.id, "token": attempt.token}
+        self._transactions.change(sql, params, deadline=deadline)
 
     def remove_expired(self, *, limit: int, deadline: Deadline) -> int:
-        """Delete up to `limit` of those that are known no longer, and say how many they were.
-
-        Raises:
-            StoreUnavailable: The database cannot answer; nothing waits for it.
-        """
+        """Delete up to `limit` of those that are known no longer, and say how many they were."""
         # In a subquery the clock is read once; else PostgreSQL compares it with every row.
         old = f"created_at <= (SELECT {self._clock} - {KEPT_MS})"
-        oldest = f"SELECT id FROM dibs_requests WHERE {old} ORDER BY created_at LIMIT :limit"
-
-        return self._transactions.write(
-            lambda run: delete_some(run, "dibs_requests", oldest, {"limit": limit}, still=old),
-            changed=bool,
-            deadline=deadline,
-        )
-
-
-_STILL_MINE = "id = :id AND attempt = :token AND state = 'running'"
-
-
-def _params(attempt: Attempt) -> dict[str, object]:
-    return {"id": attempt.id, "fingerprint": attempt.fingerprint, "token": attempt.token}
-
-
-def _renewed(row: _Row, clock: str) -> str:
-    """A request that is known no longer is seen for the first time; another one is not."""
-    return clock if row.known_ms >= KEPT_MS else "created_at"
+        which = f"SELECT id FROM dibs_requests WHERE {old} ORDER BY created_at LIMIT {limit}"
+        work = partial(delete_some, table="dibs_requests", which=which, params={}, still=old)
+        return self._transactions.write(work, changed=bool, deadline=deadline)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dibs.context import Deadline, acting
-from dibs.store.accounts.rows import change_user, lock_user
-from dibs.store.database.dialects import Row, Run
-from dibs.store.database.dialects.base import plain
+from dibs.store.accounts.rows import change_user, has_hash, lock_user
+from dibs.store.database.rows import Row
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 from dibs.store.records import new_id
 
@@ -38,9 +38,7 @@ class Event:
 
     Attributes:
         at: Milliseconds of the database's clock since 1970.
-        user_id: Whose account it is, or was.
         actor: Who did it: a user's id, or the command; None if nobody was signed in.
-        request_id: By which request.
     """
 
     id: str
@@ -53,58 +51,41 @@ class Event:
 
 def note(run: Run, kind: EventKind, user_id: str) -> None:
     """Write down what this transaction does to an account."""
-    who = acting()
-    run.change(
+    sql = (
         "INSERT INTO dibs_events (id, at, kind, user_id, actor, request_id)"
-        f" VALUES (:id, {run.dialect.clock}, :kind, :user_id, :actor, :request_id)",
-        {
-            "id": new_id(),
-            "kind": kind,
-            "user_id": user_id,
-            "actor": who.actor,
-            "request_id": who.request_id,
-        },
+        f" VALUES (:id, {run.dialect.clock}, :kind, :user_id, :actor, :request_id)"
     )
+    who = {"actor": acting().actor, "request_id": acting().request_id}
+    run.change(sql, {"id": new_id(), "kind": kind, "user_id": user_id, **who})
 
 
 def end_all(run: Run, user_id: str) -> int:
-    """End a user's sessions, and the links by which they could come in without their password.
-
-    Returns:
-        How many sessions there were.
-    """
+    """End a user's sessions, of which it says how many, and the links they could come in by."""
     params = {"id": user_id}
     run.change("DELETE FROM dibs_recoveries WHERE user_id = :id AND kind = 'link'", params)
     return run.change("DELETE FROM dibs_sessions WHERE user_id = :id", params)
 
 
 class Recoveries:
-    """Links and codes by which users come back in; the database has only hashes of them."""
+    """Links and codes by which users come back in; the database has only hashes of them.
+
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+    """
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
         self._clock = transactions.dialect.clock
 
     def put(
-        self,
-        user_id: str,
-        kind: Kind,
-        hashes: Sequence[str],
-        *,
-        ms: int | None,
-        deadline: Deadline,
+        self, user_id: str, kind: Kind, hashes: Sequence[str], *, ms: int | None, deadline: Deadline
     ) -> bool:
         """Give a user these, in place of those of the kind they had; say whether there is one.
 
         Args:
-            user_id: Whose.
-            kind: Links or codes.
-            hashes: What is stored of them.
             ms: Milliseconds for which they are good; None for ever.
-            deadline: When the caller stops waiting.
 
         Raises:
-            StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was is not known; those before may be good no more.
         """
         ends = "NULL" if ms is None else f"{self._clock} + :ms"
@@ -129,11 +110,7 @@ class Recoveries:
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
     def user_of(self, way: str, *, deadline: Deadline) -> str | None:
-        """Whom a link or a code lets in, by its hash; None if nobody, or no longer.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Whom a link or a code lets in, by its hash; None if nobody, or no longer."""
         return self._transactions.read(lambda run: self._lets_in(run, way), deadline=deadline)
 
     def _lets_in(self, run: Run, way: str) -> str | None:
@@ -141,60 +118,35 @@ class Recoveries:
             "SELECT user_id FROM dibs_recoveries WHERE id = :id"
             f" AND (expires_at IS NULL OR expires_at > {self._clock})"
         )
-        rows = run.rows(sql, {"id": way})
-        return str(plain(rows[0])[0]) if rows else None
+        found: str | None = run.value(sql, {"id": way})
+        return found
 
     def has_link_since(self, user_id: str, ms: int, *, deadline: Deadline) -> bool:
-        """Whether a link that nobody has used was made for a user within so many milliseconds.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Whether a link that nobody has used was made for a user within so many milliseconds."""
         sql = (
             "SELECT 1 FROM dibs_recoveries WHERE user_id = :id AND kind = 'link'"
             f" AND created_at > {self._clock} - :ms"
         )
-        params = {"id": user_id, "ms": ms}
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return bool(rows)
+        return bool(self._transactions.rows(sql, {"id": user_id, "ms": ms}, deadline=deadline))
 
     def codes_left(self, user_id: str, *, deadline: Deadline) -> int:
-        """How many codes a user has not used.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """How many codes a user has not used."""
         sql = "SELECT COUNT(*) FROM dibs_recoveries WHERE user_id = :id AND kind = 'code'"
-        rows = self._transactions.read(
-            lambda run: run.rows(sql, {"id": user_id}), deadline=deadline
-        )
-        return int(plain(rows[0])[0])
+        return int(self._transactions.rows(sql, {"id": user_id}, deadline=deadline)[0][0])
 
     def set_password(self, user_id: str, new: str, *, way: str | None, deadline: Deadline) -> bool:
         """Replace a password and end all sessions; say whether that could be done.
 
         Args:
-            user_id: Whose.
-            new: The hash of the new one.
             way: The hash of the link or code by which they come, which is used up; None if it
                 is set for them.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known.
         """
-        params = {"id": user_id}
-
-        def is_new(run: Run) -> bool:
-            rows = run.rows("SELECT password_hash FROM dibs_users WHERE id = :id", params)
-            return bool(rows) and plain(rows[0])[0] == new  # salted, so nobody else's
 
         def work(run: Run) -> bool:
             # The user first, as everywhere: two who come by one link wait for each other here.
             if not lock_user(run, user_id):
                 return False
-            if is_new(run):
+            if has_hash(run, user_id, new):
                 return True  # by our earlier self
             if way is not None:
                 if not self._lets_in(run, way):
@@ -206,7 +158,10 @@ class Recoveries:
             return True
 
         return self._transactions.write(
-            work, changed=bool, recall=lambda run: is_new(run) or None, deadline=deadline
+            work,
+            changed=bool,
+            recall=lambda run: has_hash(run, user_id, new) or None,
+            deadline=deadline,
         )
 
     def events(
@@ -220,21 +175,14 @@ class Recoveries:
         """What was done to accounts, the newest first.
 
         Args:
-            user_id: To this one; None for all.
             after: The id of an event: only what was before it. None of the events is before one
                 that there is not.
-            limit: How many at most.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
         """
-        where = ["user_id = :user_id"] if user_id else []
-        params: dict[str, object] = (
-            {"limit": limit, "user_id": user_id} if user_id else {"limit": limit}
-        )
+        where, params = list[str](), dict[str, object](limit=limit)
+        if user_id:
+            where, params = ["user_id = :user_id"], {"limit": limit, "user_id": user_id}
 
-        def work(run: Run) -> Sequence[Row]:
+        def work(run: Run) -> list[Row]:
             if after is not None:
                 found = run.rows("SELECT at FROM dibs_events WHERE id = :after", {"after": after})
                 if not found:
@@ -248,4 +196,4 @@ class Recoveries:
                 params,
             )
 
-        return [Event(*plain(row)) for row in self._transactions.read(work, deadline=deadline)]
+        return [Event(*row) for row in self._transactions.read(work, deadline=deadline)]

@@ -8,7 +8,7 @@ renames, transfers, passwords, roles, keeping them out, sessions, teams and thei
 
 from __future__ import annotations
 
-from dibs.store.database.dialects import Run
+from dibs.store.database.runs import Run
 
 ONLY_NAMED = (
     "{0}owner_kind = 'user' AND {0}state = 'owned' AND {0}registered = 1 AND {0}updated_at IS NULL"
@@ -21,24 +21,12 @@ HAS_NAME = """EXISTS (
 )"""
 
 
-def change_user(
-    run: Run,
-    user_id: str,
-    what: str,
-    where: str = "1 = 1",
-    **params: object,
-) -> bool:
-    """Change a user's row, which is made if there is none, and lock it.
+def change_user(run: Run, user_id: str, what: str, where: str = "1 = 1", **params: object) -> bool:
+    """Change a user's row, which is made if there is none; say whether there is such a user.
 
     Args:
-        run: Sends the statements.
-        user_id: Whose.
         what: What stands after SET.
         where: What else must be true of the row.
-        params: Those of both.
-
-    Returns:
-        Whether there is such a user, of whom that is true.
     """
     sql = f"UPDATE dibs_users SET {what} WHERE id = :id AND {where}"
     values = {"id": user_id, **params}
@@ -57,6 +45,12 @@ def make_row(run: Run, user_id: str) -> None:
     """
     make = f"INSERT INTO dibs_users (id, created_at) SELECT owner, created_at {NAME_OF}"
     run.change(f"{make} {run.dialect.pass_over('id')}", {"id": user_id})
+
+
+def has_hash(run: Run, user_id: str, password_hash: str) -> bool:
+    """Whether a user's password was stored already: salted, so it is nobody else's."""
+    sql = "SELECT password_hash FROM dibs_users WHERE id = :id"
+    return bool(run.value(sql, {"id": user_id}) == password_hash)
 
 
 def lock_user(run: Run, user_id: str, where: str = "1 = 1", **params: object) -> bool:

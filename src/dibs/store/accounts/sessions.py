@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from dibs.context import Deadline
 from dibs.store.accounts.rows import change_user
-from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import listed, plain
+from dibs.store.database.rows import listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions, delete_some
 
 GRACE_MS = 10_000
@@ -18,6 +19,10 @@ GRACE_MS = 10_000
 MOST_ENDED = 1000
 """How many sessions one login ends at most: those that were there before there was a limit."""
 
+FURTHER = """
+    SELECT id FROM dibs_sessions WHERE user_id = :user_id AND id <> :id
+    ORDER BY used_at DESC, id LIMIT :limit OFFSET :others
+"""
 Rotation = Literal["rotated", "repeated", "late", "reused", "gone"]
 """`rotated` is the first use of the current token, and `repeated` the one repetition of the one
 before, whose reply may have been lost. `late` is another repetition within `GRACE_MS`: requests
@@ -27,14 +32,7 @@ that ran side by side. `reused` is a token that somebody else must have had; it 
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One sign-in on one device: a family of refresh tokens.
-
-    Attributes:
-        device: What the client calls itself.
-        created_at: Milliseconds of the database's clock since 1970, as are the others.
-        used_at: When it was last refreshed.
-        expires_at: When its refresh token ends.
-    """
+    """One sign-in on one device: a family of refresh tokens; times are milliseconds since 1970."""
 
     id: str
     user_id: str
@@ -54,7 +52,11 @@ class Living:
 
 
 class Sessions:
-    """The sessions of a service's own users, in its database."""
+    """The sessions of a service's own users, in its database.
+
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+    """
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -81,14 +83,9 @@ class Sessions:
         """Begin a session, unless the user is gone, disabled, or has another password now.
 
         Args:
-            row_id: UUIDv4.
-            user_id: Whose it is.
             password_hash: What their password was checked against.
-            token_hash: Of its first refresh token.
-            device: What the client calls itself.
             ms: Milliseconds until the token ends.
             most: How many they may have; those that were used longest ago end.
-            deadline: When the caller stops waiting.
 
         Raises:
             StoreUnavailable: It was not begun.
@@ -103,7 +100,8 @@ class Sessions:
             if not change_user(run, user_id, signed_in, same, hash=password_hash):
                 return False
             run.change(self._insert, {**params, "device": device, "ms": ms})
-            _end_further(run, row_id, user_id, most)
+            those = {"user_id": user_id, "id": row_id, "limit": MOST_ENDED, "others": most - 1}
+            delete_some(run, "dibs_sessions", FURTHER, those)
             return True
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
@@ -114,17 +112,13 @@ class Sessions:
         """Exchange a refresh token for the one that follows it.
 
         Args:
-            row_id: The session.
-            presented: Hash of the token that came.
             following: Hash of the one that it is exchanged for, always the same one.
             ms: Milliseconds until the new one ends.
-            deadline: When the caller stops waiting.
 
         Returns:
             What became of it, and the session if there is a new token for it.
 
         Raises:
-            StoreUnavailable: Nothing was changed.
             OutcomeUnknown: Whether it was exchanged is not known; it may be repeated.
         """
         params = {"id": row_id, "presented": presented, "following": following, "ms": ms}
@@ -139,7 +133,11 @@ class Sessions:
         def recall(run: Run) -> tuple[Rotation, Living | None] | None:
             # Without it an exchange whose COMMIT went unanswered would use up the one
             # repetition that its client may need for the reply.
-            living = self._living(run, row_id) if run.rows(self._exchanged(), params) else None
+            made = (
+                "SELECT 1 FROM dibs_sessions WHERE id = :id AND token_hash = :following"
+                f" AND previous_hash = :presented AND rotated_at > {self._clock} - {GRACE_MS}"
+            )
+            living = self._living(run, row_id) if run.rows(made, params) else None
             return ("rotated", living) if living else None
 
         return self._transactions.write(
@@ -164,32 +162,21 @@ class Sessions:
             ),
         }
 
-    def _exchanged(self) -> str:
-        """Finds the session if this very exchange was made a moment ago."""
-        return (
-            "SELECT 1 FROM dibs_sessions WHERE id = :id AND token_hash = :following"
-            f" AND previous_hash = :presented AND rotated_at > {self._clock} - {GRACE_MS}"
-        )
-
     def _refused(self, run: Run, row_id: str, presented: str) -> Rotation:
         recent = f"CASE WHEN rotated_at > {self._clock} - {GRACE_MS} THEN 1 ELSE 0 END"
         ended = f"CASE WHEN expires_at > {self._clock} THEN 0 ELSE 1 END"
         sql = f"SELECT previous_hash, {recent}, {ended} FROM dibs_sessions WHERE id = :id"
         rows = run.rows(sql, {"id": row_id})
-        if not rows or plain(rows[0])[2]:
+        if not rows or rows[0][2]:
             return "gone"
-        previous, is_recent, _ = plain(rows[0])
+        previous, is_recent, _ = rows[0]
         if previous == presented and is_recent:
             return "late"
         run.change("DELETE FROM dibs_sessions WHERE id = :id", {"id": row_id})
         return "reused"
 
     def living(self, row_id: str, *, deadline: Deadline) -> Living | None:
-        """The session, if it goes on: what every access token is asked about.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The session, if it goes on: what every access token is asked about."""
         return self._transactions.read(lambda run: self._living(run, row_id), deadline=deadline)
 
     def _living(self, run: Run, row_id: str) -> Living | None:
@@ -198,30 +185,20 @@ class Sessions:
             f" WHERE s.id = :id AND s.expires_at > {self._clock} AND u.disabled_at IS NULL"
         )
         rows = run.rows(sql, {"id": row_id})
-        return Living(*plain(rows[0])) if rows else None
+        return Living(*rows[0]) if rows else None
 
     def of(self, user_id: str, *, deadline: Deadline) -> list[SessionRow]:
-        """The user's sessions that go on, the one used last first.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The user's sessions that go on, the one used last first."""
         sql = (
             "SELECT id, user_id, device, created_at, used_at, expires_at FROM dibs_sessions"
             f" WHERE user_id = :user_id AND expires_at > {self._clock}"
             " ORDER BY used_at DESC, id"
         )
-        rows = self._transactions.read(
-            lambda run: run.rows(sql, {"user_id": user_id}), deadline=deadline
-        )
-        return [SessionRow(*plain(row)) for row in rows]
+        rows = self._transactions.rows(sql, {"user_id": user_id}, deadline=deadline)
+        return [SessionRow(*row) for row in rows]
 
     def count(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
-        """How many sessions go on of each of these users, by id; who has none is left out.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """How many sessions go on of each of these users, by id; who has none is left out."""
         if not user_ids:
             return {}
         ids, params = listed(user_ids)
@@ -229,56 +206,26 @@ class Sessions:
             "SELECT user_id, COUNT(*) FROM dibs_sessions"
             f" WHERE user_id IN ({ids}) AND expires_at > {self._clock} GROUP BY user_id"
         )
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return dict(map(plain, rows))
+        return dict(self._transactions.rows(sql, params, deadline=deadline))
 
     def end(self, row_id: str, *, user_id: str, deadline: Deadline) -> bool:
-        """End a session of this user's, and say whether there was one that had not expired.
-
-        Raises:
-            StoreUnavailable: It is not known to have ended; asking again is safe.
-        """
+        """End a session of this user's, and say whether there was one that had not expired."""
         sql = (
             "DELETE FROM dibs_sessions WHERE id = :id AND user_id = :user_id"
             f" AND expires_at > {self._clock}"
         )
-        return self._delete(sql, {"id": row_id, "user_id": user_id}, deadline) > 0
+        params = {"id": row_id, "user_id": user_id}
+        return self._transactions.change(sql, params, deadline=deadline) > 0
 
     def end_all(self, user_id: str, *, deadline: Deadline) -> int:
-        """End all sessions of a user, and say how many there were.
-
-        Raises:
-            StoreUnavailable: They are not known to have ended; asking again is safe.
-        """
+        """End all sessions of a user, and say how many there were."""
         sql = "DELETE FROM dibs_sessions WHERE user_id = :user_id"
-        return self._delete(sql, {"user_id": user_id}, deadline)
+        return self._transactions.change(sql, {"user_id": user_id}, deadline=deadline)
 
     def remove_expired(self, *, limit: int, deadline: Deadline) -> int:
-        """Delete up to `limit` of those that have expired, and say how many they were.
-
-        Raises:
-            StoreUnavailable: The database cannot answer; nothing waits for it.
-        """
+        """Delete up to `limit` of those that have expired, and say how many they were."""
         # In a subquery the clock is read once; else PostgreSQL compares it with every session.
         over = f"expires_at <= (SELECT {self._clock})"
-        oldest = f"SELECT id FROM dibs_sessions WHERE {over} ORDER BY expires_at LIMIT :limit"
-        return self._transactions.write(
-            lambda run: delete_some(run, "dibs_sessions", oldest, {"limit": limit}, still=over),
-            changed=bool,
-            deadline=deadline,
-        )
-
-    def _delete(self, sql: str, params: Mapping[str, object], deadline: Deadline) -> int:
-        return self._transactions.write(
-            lambda run: run.change(sql, params), changed=bool, deadline=deadline
-        )
-
-
-def _end_further(run: Run, row_id: str, user_id: str, most: int) -> None:
-    """End what a user, who is locked, has beyond so many sessions, this one included."""
-    further = (
-        "SELECT id FROM dibs_sessions WHERE user_id = :user_id AND id <> :id"
-        " ORDER BY used_at DESC, id LIMIT :limit OFFSET :others"
-    )
-    params = {"user_id": user_id, "id": row_id, "limit": MOST_ENDED, "others": most - 1}
-    delete_some(run, "dibs_sessions", further, params)
+        which = f"SELECT id FROM dibs_sessions WHERE {over} ORDER BY expires_at LIMIT {limit}"
+        work = partial(delete_some, table="dibs_sessions", which=which, params={}, still=over)
+        return self._transactions.write(work, changed=bool, deadline=deadline)

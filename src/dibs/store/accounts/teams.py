@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from dibs.context import Deadline
 from dibs.errors import LastOwner, NotAllowed, SessionEnded
 from dibs.store.accounts.rows import lock_user
-from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import listed, plain
+from dibs.store.database.rows import Row, listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
-from dibs.store.names.quarantine import release_for_good
+from dibs.store.names.quarantine import OF_OWNER, release_for_good
 from dibs.store.records import NewTeam
 
 THIS_ONE = "team_id = :team_id AND user_id = :user_id"
+IS_IN = f"SELECT role FROM dibs_members WHERE {THIS_ONE}"
 
 
 def lock_team(run: Run, team_id: str) -> bool:
@@ -26,13 +27,9 @@ def lock_team(run: Run, team_id: str) -> bool:
 
 
 def leave_all(run: Run, user_id: str) -> None:
-    """Take a user, who is locked, out of all teams; for the transaction that deletes them.
-
-    Raises:
-        LastOwner: This is the last owner of one.
-    """
+    """Take a user, who is locked, out of all teams; `LastOwner` where one would have none."""
     sql = "SELECT team_id FROM dibs_members WHERE user_id = :user_id ORDER BY team_id"
-    for (team_id,) in [plain(row) for row in run.rows(sql, {"user_id": user_id})]:
+    for (team_id,) in run.rows(sql, {"user_id": user_id}):
         lock_team(run, team_id)
         keep_an_owner(run, {"team_id": team_id, "user_id": user_id})
     run.change("DELETE FROM dibs_members WHERE user_id = :user_id", {"user_id": user_id})
@@ -48,11 +45,6 @@ def refuse_strangers(run: Run, team_id: str, by: str | None) -> None:
     """
     if by is not None and by not in _owners(run, team_id)[1]:
         raise NotAllowed
-
-
-def is_in(run: Run, member: Mapping[str, object]) -> bool:
-    """Whether a user is in a team."""
-    return bool(run.rows(f"SELECT 1 FROM dibs_members WHERE {THIS_ONE}", member))
 
 
 def keep_an_owner(run: Run, member: Mapping[str, object]) -> None:
@@ -74,7 +66,7 @@ def _owners(run: Run, team_id: object) -> tuple[set[object], set[object]]:
         "SELECT m.user_id, CASE WHEN u.disabled_at IS NULL THEN 1 ELSE 0 END FROM dibs_members m"
         " JOIN dibs_users u ON u.id = m.user_id WHERE m.team_id = :team_id AND m.role = 'owner'"
     )
-    rows = [plain(row) for row in run.rows(sql, {"team_id": team_id})]
+    rows = run.rows(sql, {"team_id": team_id})
     return {user for user, _ in rows}, {user for user, able in rows if able}
 
 
@@ -94,16 +86,10 @@ MEMBERS = """
     ORDER BY m.team_id, m.user_id
 """
 
-OF_TEAM = "owner_kind = 'team' AND owner = :id"
-
 
 @dataclass(frozen=True, slots=True)
 class TeamRow:
-    """A team with the name that is its.
-
-    Attributes:
-        created_at: Milliseconds of the database's clock since 1970.
-    """
+    """A team with the name that is its, made so many milliseconds after 1970."""
 
     id: str
     name: str
@@ -121,38 +107,32 @@ class MemberRow:
 
 
 class Teams:
-    """The teams of a service's own users, in its database."""
+    """The teams of a service's own users, in its database.
+
+    Who changes one (`by`) must own it at that moment; None may in any case.
+
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+    """
 
     def __init__(self, transactions: Transactions, namespace: str) -> None:
         self._transactions = transactions
         self._namespace = namespace
 
     def find(self, team_id: str, *, deadline: Deadline) -> TeamRow | None:
-        """The team with this id.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The team with this id."""
         params = {"id": team_id, "limit": 1}
         found = self._teams("t.id = :id", params, deadline)
         return found[0] if found else None
 
     def page(self, *, limit: int, after: str | None, deadline: Deadline) -> list[TeamRow]:
-        """Up to `limit` teams in the order of their ids, past the id `after`.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Up to `limit` teams in the order of their ids, past the id `after`."""
         # Of both tables, or one of them is read from its first row on.
         where = "t.id > :after AND n.owner > :after"
         return self._teams(where, {"after": after or "", "limit": limit}, deadline)
 
     def of(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, list[TeamRow]]:
-        """The teams of each of these users, by user, in one query.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The teams of each of these users, by user, in one query."""
         if not user_ids:
             return {}
         places, params = listed(user_ids)
@@ -169,11 +149,7 @@ class Teams:
         return found
 
     def members(self, team_ids: Sequence[str], *, deadline: Deadline) -> dict[str, list[MemberRow]]:
-        """The members of each of these teams, by team, in one query.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The members of each of these teams, by team, in one query."""
         if not team_ids:
             return {}
         places, params = listed(team_ids)
@@ -184,33 +160,19 @@ class Teams:
         return found
 
     def role(self, team_id: str, user_id: str, *, deadline: Deadline) -> Role | None:
-        """What this user is in this team, or None.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        sql = f"SELECT role FROM dibs_members WHERE {THIS_ONE}"
+        """What this user is in this team, or None."""
         params = {"team_id": team_id, "user_id": user_id}
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return cast("Role", plain(rows[0])[0]) if rows else None
+        rows = self._transactions.rows(IS_IN, params, deadline=deadline)
+        return cast("Role", rows[0][0]) if rows else None
 
     def put(
         self, team_id: str, user_id: str, role: Role, *, by: str | None, deadline: Deadline
     ) -> bool:
         """Make this user a member or an owner, and say whether there are such a user and team.
 
-        Args:
-            team_id: Which team.
-            user_id: Who.
-            role: As what.
-            by: Who must own the team when this is done; None for who may do it anyway.
-            deadline: When the caller stops waiting.
-
         Raises:
             NotAllowed: `by` does not own the team.
             LastOwner: This is the last owner, who would be one no more.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         member = {"team_id": team_id, "user_id": user_id}
         insert = (
@@ -226,7 +188,7 @@ class Teams:
             refuse_strangers(run, team_id, by)
             if role != "owner":
                 keep_an_owner(run, member)
-            sql = f"{update} WHERE {THIS_ONE}" if is_in(run, member) else insert
+            sql = f"{update} WHERE {THIS_ONE}" if run.rows(IS_IN, member) else insert
             return run.change(sql, {**member, "role": role}) == 1
 
         return self._transactions.write(work, changed=bool, deadline=deadline)
@@ -234,17 +196,9 @@ class Teams:
     def remove(self, team_id: str, user_id: str, *, by: str | None, deadline: Deadline) -> bool:
         """Take a user out of a team, and say whether they were in it.
 
-        Args:
-            team_id: Which team.
-            user_id: Who.
-            by: Who must own the team when this is done; None for who may do it anyway.
-            deadline: When the caller stops waiting.
-
         Raises:
             NotAllowed: `by` does not own the team.
             LastOwner: This is the last owner.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         member = {"team_id": team_id, "user_id": user_id}
 
@@ -252,7 +206,7 @@ class Teams:
             if not lock_team(run, team_id):
                 return False
             refuse_strangers(run, team_id, by)
-            if not is_in(run, member):
+            if not run.rows(IS_IN, member):
                 return False
             keep_an_owner(run, member)
             return run.change(f"DELETE FROM dibs_members WHERE {THIS_ONE}", member) == 1
@@ -260,25 +214,15 @@ class Teams:
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
     def delete(
-        self,
-        team_id: str,
-        *,
-        by: str | None,
-        quarantine: int | None = 0,
-        deadline: Deadline,
+        self, team_id: str, *, by: str | None, quarantine: int | None = 0, deadline: Deadline
     ) -> bool:
         """Delete a team and its memberships, release its names; say whether it was there.
 
         Args:
-            team_id: Which team.
-            by: Who must own it when this is done; None for who may do it anyway.
             quarantine: Milliseconds for which nobody can have its names; None for ever.
-            deadline: When the caller stops waiting.
 
         Raises:
             NotAllowed: `by` does not own the team.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         params = {"id": team_id}
         attempts = count()
@@ -290,7 +234,8 @@ class Teams:
                 return repeated  # perhaps by our earlier self, and gone in any case
             refuse_strangers(run, team_id, by)
             run.change("DELETE FROM dibs_members WHERE team_id = :id", params)
-            release_for_good(run, OF_TEAM, params, quarantine)
+            whose = {"owner_kind": "team", "owner": team_id}
+            release_for_good(run, OF_OWNER, whose, quarantine)
             return run.change("DELETE FROM dibs_teams WHERE id = :id", params) == 1
 
         def recall(run: Run) -> bool | None:
@@ -301,10 +246,9 @@ class Teams:
     def _teams(self, where: str, params: dict[str, object], deadline: Deadline) -> list[TeamRow]:
         return [TeamRow(*row) for row in self._read(TEAMS.format(where=where), params, deadline)]
 
-    def _read(self, sql: str, params: dict[str, object], deadline: Deadline) -> list[list[Any]]:
+    def _read(self, sql: str, params: dict[str, object], deadline: Deadline) -> list[Row]:
         params = {"namespace": self._namespace, **params}
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return [plain(row) for row in rows]
+        return self._transactions.rows(sql, params, deadline=deadline)
 
 
 def insert_team(run: Run, team: NewTeam) -> None:

@@ -5,29 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 from dibs.context import Deadline
 from dibs.errors import LastStaff
 from dibs.names import Username, meant
 from dibs.store.accounts.recoveries import end_all, note
-from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, lock_user
+from dibs.store.accounts.rows import NAME_OF, ONLY_NAMED, change_user, has_hash, lock_user
 from dibs.store.accounts.teams import leave_all
-from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import CANONICAL, listed, plain
+from dibs.store.database.rows import CANONICAL, Row, listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
-from dibs.store.names.quarantine import release_for_good
+from dibs.store.names.quarantine import OF_OWNER, release_for_good
 from dibs.store.records import MARK, UserRow, keys_of
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a login is checked against.
-
-    Attributes:
-        password_hash: None for an account without a password.
-        disabled: Whether they may not come in.
-    """
+    """What a login is checked against."""
 
     user_id: str
     display: str
@@ -58,11 +52,7 @@ IS_STAFF = "role = 'staff' AND disabled_at IS NULL"
 
 
 def keep_staff(run: Run, user_id: str) -> None:
-    """See that somebody else is staff and can sign in, if this user is; for staff's own changes.
-
-    Raises:
-        LastStaff: Nobody else is.
-    """
+    """Raise `LastStaff` where this user alone is staff and can sign in; for staff's own changes."""
     found = run.rows(f"SELECT 1 FROM dibs_users WHERE id = :id AND {IS_STAFF}", {"id": user_id})
     if not found:
         return  # of the others nothing is read: there is no index by roles
@@ -70,13 +60,17 @@ def keep_staff(run: Run, user_id: str) -> None:
     # All of them, in one order, and looked at once more: two who take each other's role away at
     # the same moment wait for each other here.
     lock = f"UPDATE dibs_users SET created_at = created_at WHERE id = :id AND {IS_STAFF}"
-    staff = [one for (one,) in map(plain, rows) if run.change(lock, {"id": one}) == 1]
+    staff = [one for (one,) in rows if run.change(lock, {"id": one}) == 1]
     if staff == [user_id]:
         raise LastStaff
 
 
 class Users:
-    """The service's own users, in its database."""
+    """The service's own users, in its database.
+
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+    """
 
     def __init__(self, transactions: Transactions, namespace: str) -> None:
         self._transactions = transactions
@@ -87,13 +81,7 @@ class Users:
     ) -> Credentials | None:
         """Those of the user who is meant by this name; a look-alike is somebody else.
 
-        Args:
-            username: As it was typed.
-            keys: Under which they may be; see `Parser.keys`.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
+        The keys are those under which they may be: see `Parser.keys`.
         """
         # In a group who writes it like this goes before its first, who is in the key's own row.
         those, params = listed([*dict.fromkeys([*keys, *keys_of(username)])])
@@ -101,11 +89,7 @@ class Users:
         return meant(username, {one.user_id: one for one in reversed(found)}.values())
 
     def credentials_of(self, user_id: str, *, deadline: Deadline) -> Credentials | None:
-        """Those of the user with this id.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Those of the user with this id."""
         found = self._credentials("n.owner = :id", {"id": user_id}, deadline)
         return found[0] if found else None
 
@@ -118,56 +102,38 @@ class Users:
             f" FROM {USERS} WHERE n.namespace = :namespace AND {IS_CALLED} AND {where}"
             " ORDER BY n.name_key"
         )
-        all_params = {"namespace": self._namespace, **params}
-        rows = self._transactions.read(lambda run: run.rows(sql, all_params), deadline=deadline)
+        params = {"namespace": self._namespace, **params}
+        rows = self._transactions.rows(sql, params, deadline=deadline)
         return [
             Credentials(user_id, display, canonical, password_hash, bool(disabled))
-            for user_id, display, canonical, password_hash, disabled in map(plain, rows)
+            for user_id, display, canonical, password_hash, disabled in rows
         ]
 
     def renew_hash(self, user_id: str, *, old: str, new: str, deadline: Deadline) -> bool:
-        """Replace the hash of a password that stays the same, unless it has changed meanwhile.
-
-        Raises:
-            StoreUnavailable: Nothing was changed.
-        """
+        """Replace the hash of a password that stays the same, unless it has changed meanwhile."""
         sql = "UPDATE dibs_users SET password_hash = :new WHERE id = :id AND password_hash = :old"
         params = {"id": user_id, "old": old, "new": new}
-        return self._transactions.write(
-            lambda run: run.change(sql, params) == 1, changed=bool, deadline=deadline
-        )
+        return self._transactions.change(sql, params, deadline=deadline) == 1
 
     def change_password(
         self, user_id: str, *, old: str | None, new: str, deadline: Deadline
     ) -> bool:
-        """Replace a password and end all sessions, unless it was changed meanwhile.
-
-        Args:
-            user_id: Whose.
-            old: The hash that the old password was checked against.
-            new: The hash of the new one.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known.
-        """
+        """Replace a password and end all sessions, unless the old one's hash is another by now."""
         was = "password_hash IS NULL" if old is None else "password_hash = :old"
         params = {"old": old, "new": new}
 
-        def is_new(run: Run) -> bool:
-            rows = run.rows("SELECT password_hash FROM dibs_users WHERE id = :id", {"id": user_id})
-            return bool(rows) and plain(rows[0])[0] == new  # salted, so nobody else's
-
         def work(run: Run) -> bool:
             if not change_user(run, user_id, "password_hash = :new", was, **params):
-                return is_new(run)
+                return has_hash(run, user_id, new)
             end_all(run, user_id)
             note(run, "password_changed", user_id)
             return True
 
         return self._transactions.write(
-            work, changed=bool, recall=lambda run: is_new(run) or None, deadline=deadline
+            work,
+            changed=bool,
+            recall=lambda run: has_hash(run, user_id, new) or None,
+            deadline=deadline,
         )
 
     def set_disabled(
@@ -177,7 +143,6 @@ class Users:
 
         Raises:
             LastStaff: It would be the last staff member, and `keeps_staff` forbids that.
-            StoreUnavailable: It is not known to be done; asking again is safe.
         """
         dialect = self._transactions.dialect
         since = f"COALESCE(disabled_at, {dialect.clock})" if disabled else "NULL"
@@ -195,11 +160,7 @@ class Users:
         return self._transactions.write(work, changed=bool, deadline=deadline)
 
     def sign_out(self, user_id: str, *, deadline: Deadline) -> int | None:
-        """End a user's sessions and say how many there were; None if there is no such user.
-
-        Raises:
-            StoreUnavailable: They are not known to have ended; asking again is safe.
-        """
+        """End a user's sessions and say how many there were; None if there is no such user."""
 
         def work(run: Run) -> int | None:
             if not lock_user(run, user_id):
@@ -215,41 +176,26 @@ class Users:
     def named(
         self, beginnings: Sequence[str], *, after: str, limit: int, deadline: Deadline
     ) -> list[UserRow]:
-        """Up to `limit` users whose names begin alike, in the order of their keys.
-
-        Args:
-            beginnings: Of keys.
-            after: The key of a name: only those past it.
-            limit: How many at most.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Up to `limit` users whose keys begin with one of these, by key, past the key `after`."""
         sql = (
             f"SELECT n.name_key, {SHOWN} FROM {USERS} WHERE n.namespace = :namespace"
             " AND n.name_key > :after AND n.name_key >= :begins AND n.name_key < :ends"
             f" AND {IS_USER} ORDER BY n.name_key LIMIT :limit"
         )
 
-        def work(run: Run) -> list[tuple[Any, ...]]:
-            found: list[tuple[Any, ...]] = []
+        def work(run: Run) -> list[Row]:
+            found: list[Row] = []
             # Who shares a name has a row under a marked key. Each is a read from where it begins.
             for one in [mark + one for mark in ("", MARK) for one in beginnings]:
                 params = {"after": after, "begins": one, "ends": one + BEYOND, "limit": limit}
-                rows = run.rows(sql, {"namespace": self._namespace, **params})
-                found += [tuple(plain(row)) for row in rows]
+                found += run.rows(sql, {"namespace": self._namespace, **params})
             return sorted(found, key=lambda row: row[0])[:limit]
 
         rows = self._transactions.read(work, deadline=deadline)
         return [UserRow(*row[1:]) for row in rows]
 
     def disabled(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, int]:
-        """Who of these may not come in, by id: since which moment of the database's clock.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Who of these may not come in, by id: since which moment of the database's clock."""
         if not user_ids:
             return {}
         ids, params = listed(user_ids)
@@ -257,8 +203,7 @@ class Users:
             "SELECT id, disabled_at FROM dibs_users"
             f" WHERE disabled_at IS NOT NULL AND id IN ({ids})"
         )
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return dict(map(plain, rows))
+        return dict(self._transactions.rows(sql, params, deadline=deadline))
 
     def delete(
         self,
@@ -271,16 +216,11 @@ class Users:
         """Delete a user, sessions and memberships, release their names; say whether there was one.
 
         Args:
-            user_id: Whom.
             quarantine: Milliseconds for which nobody can have their names; None for ever.
-            keeps_staff: Whether the last staff member has to stay.
-            deadline: When the caller stops waiting.
 
         Raises:
             LastOwner: A team would be without an owner; nothing was changed.
             LastStaff: It is the last staff member; nothing was changed.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
         """
         params = {"id": user_id}
         attempts = count()
@@ -296,7 +236,8 @@ class Users:
             leave_all(run, user_id)
             for table in ("dibs_sessions", "dibs_recoveries"):
                 run.change(f"DELETE FROM {table} WHERE user_id = :id", params)
-            release_for_good(run, _HERS, params, quarantine)
+            whose = {"owner_kind": "user", "owner": user_id}
+            release_for_good(run, OF_OWNER, whose, quarantine)
             note(run, "deleted", user_id)
             return run.change("DELETE FROM dibs_users WHERE id = :id", params) == 1
 
@@ -305,6 +246,3 @@ class Users:
             return None if run.rows(sql, params) else True
 
         return self._transactions.write(work, changed=bool, recall=recall, deadline=deadline)
-
-
-_HERS = "owner_kind = 'user' AND owner = :id"

@@ -49,11 +49,7 @@ def parse_url(url: str) -> URL:
 
 
 def is_at(engine: Engine, url: str) -> bool:
-    """Whether an engine leads to the database at this address, by whichever driver.
-
-    Raises:
-        ConfigError: It is no address, or one of the two is a database that dibs does not know.
-    """
+    """Whether an engine leads to the database at this address, by whichever driver."""
     ours, theirs = parse_url(url), engine.url
     kinds = {dialect_for(one.get_backend_name()) for one in (ours, theirs)}
     return len(kinds) == 1 and ours == theirs.set(drivername=ours.drivername)
@@ -61,11 +57,7 @@ def is_at(engine: Engine, url: str) -> bool:
 
 @contextmanager
 def driver_of(parsed: URL) -> Iterator[None]:
-    """Load what this address needs.
-
-    Raises:
-        ConfigError: Its driver is not installed.
-    """
+    """Load what this address needs; a driver that is not installed is a `ConfigError`."""
     try:
         yield
     except ModuleNotFoundError as missing:
@@ -102,11 +94,7 @@ def own_url(url: str) -> tuple[URL, type[Dialect]]:
 
 
 def unbounded_engine(url: str) -> Engine:
-    """An engine for what may take longer than a request: migrations, imports.
-
-    Raises:
-        ConfigError: The address cannot be used, or its driver is not installed.
-    """
+    """An engine for what may take longer than a request (migrations, imports); see `own_url`."""
     parsed, dialect = own_url(url)
     engine = create_engine(parsed, poolclass=NullPool)
     dialect.listen_unbounded(engine)
@@ -114,13 +102,10 @@ def unbounded_engine(url: str) -> Engine:
 
 
 def connect(url: str, *, budget: Budget, pool_size: int, pooled: Pooled = "auto") -> Engine:
-    """An engine whose every connection, statement and wait is bounded.
+    """An engine whose every connection, statement and wait is bounded; see `own_url`.
 
     It is in autocommit mode: a transaction is always spelled out, so a read
     costs one round trip and no statement runs that nobody wrote.
-
-    Raises:
-        ConfigError: The address cannot be used, or its driver is not installed.
     """
     parsed, dialect = own_url(url)
     engine = create_engine(

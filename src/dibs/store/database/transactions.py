@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import random
-import re
 import threading
 import time
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import lru_cache, partial
-from typing import Any, Generic, NoReturn, TypeVar
+from functools import partial
+from typing import Generic, NoReturn, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from dibs.context import Budget, Deadline, turns
 from dibs.errors import (
@@ -30,9 +28,9 @@ from dibs.errors import (
     StoreUnavailable,
 )
 from dibs.signals import NameChange, announce
-from dibs.store.database.dialects import UPGRADE, Dialect, Kind, Row, Run, dialect_for
-from dibs.store.database.dialects.base import Params, listed, plain
-from dibs.store.database.outage import OutageGate
+from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
+from dibs.store.database.rows import Params, Row, listed
+from dibs.store.database.runs import AttemptRun, DriverRun, OutOfTime, Run
 
 
 class RowVanished(Exception):
@@ -53,130 +51,6 @@ class Away(Exception):
 
 class CommitLost(Exception):
     """The server was lost after COMMIT was sent."""
-
-
-class OutOfTime(Exception):
-    """A statement was not sent, because its answer might have come too late."""
-
-
-class AttemptRun(Run):
-    """Sends the statements of one attempt, on a connection that is its own until it ends."""
-
-    def prepare(self) -> None:
-        """Bound every wait, before anything else is sent."""
-
-    @abstractmethod
-    def begin(self) -> None:
-        """Open a transaction that will write."""
-
-    @abstractmethod
-    def commit(self) -> None:
-        """Keep what was written."""
-
-    @abstractmethod
-    def roll_back(self) -> None:
-        """Undo what was written."""
-
-    @abstractmethod
-    def give_back(self) -> None:
-        """Return the connection, on which no transaction of ours is open any more."""
-
-    @abstractmethod
-    def undo(self) -> None:
-        """Undo what was sent, and return the connection."""
-
-    @abstractmethod
-    def drop(self) -> None:
-        """Undo what was sent, whatever state the connection is in: nobody is to use it again."""
-
-
-class DriverRun(AttemptRun):
-    """Sends statements straight through the driver, on a connection of dibs' own.
-
-    SQLAlchemy's Core costs four times as much for a claim, its ORM eight times
-    (788, 413 and 96 µs of Python for one INSERT, psycopg 3, PostgreSQL 15).
-    """
-
-    def __init__(
-        self,
-        dialect: type[Dialect],
-        connection: PoolProxiedConnection,
-        named: bool,
-        deadline: Deadline,
-        silence: float,
-    ) -> None:
-        """Bind to a connection.
-
-        Args:
-            dialect: The database's way of saying things.
-            connection: From the pool.
-            named: Whether the driver reads `:name` itself.
-            deadline: When the caller stops waiting.
-            silence: Seconds that one statement may take at most.
-        """
-        super().__init__(dialect)
-        self.takes_lists = dialect.lists
-        self._connection = connection
-        self._cursor: Any = None
-        self._named = named
-        self._deadline = deadline
-        self._silence = silence
-
-    def prepare(self) -> None:
-        # One cursor for all of them: a new one for each costs some 10 µs more a statement.
-        self._cursor = self._connection.driver_connection.cursor()  # type: ignore[union-attr]
-
-    def begin(self) -> None:
-        self.change(self.dialect.begin, {})
-
-    def commit(self) -> None:
-        self.change("COMMIT", {})
-
-    def roll_back(self) -> None:
-        self.change("ROLLBACK", {})
-
-    def give_back(self) -> None:
-        self._connection.close()
-
-    def undo(self) -> None:
-        undo(self._connection)
-
-    def drop(self) -> None:
-        # A closed connection is a rolled-back one, whatever state it was in.
-        self.dialect.release_locks(self._connection.dbapi_connection)
-        self._connection.invalidate()
-
-    def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
-        self._execute(sql, params)
-        return self._cursor.fetchall()  # type: ignore[no-any-return]
-
-    def change(self, sql: str, params: Mapping[str, object]) -> int:
-        self._execute(sql, params)
-        return self._cursor.rowcount  # type: ignore[no-any-return]
-
-    def _execute(self, sql: str, params: Mapping[str, object]) -> None:
-        if not self._deadline.allows(self._silence):
-            raise OutOfTime
-        if self._named:
-            self._cursor.execute(sql, params)
-        else:
-            self._cursor.execute(pyformat(sql), params or None)
-
-
-@lru_cache(maxsize=512)
-def pyformat(sql: str) -> str:
-    """A statement as most drivers read it, with `%(name)s` for a parameter."""
-    return re.sub(r":(\w+)", r"%(\1)s", sql)
-
-
-def undo(connection: PoolProxiedConnection | Connection) -> None:
-    """Undo what was sent, and give the connection back."""
-    try:
-        connection.rollback()
-    except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
-        connection.invalidate()
-    else:
-        connection.close()
 
 
 T = TypeVar("T")
@@ -208,11 +82,6 @@ class Unit(Generic[T]):
     """One transaction, however often it is sent.
 
     Attributes:
-        work: Sends the statements.
-        changed: Whether the result of `work` is something to commit.
-        at_once: Does all of it in one statement, if it can; None says that it changed nothing.
-        recall: Looks whether a COMMIT that went unanswered was carried out.
-        sent: How far the last attempt got.
         is_in_doubt: Whether some attempt's COMMIT went unanswered.
         news: What to announce in the end.
     """
@@ -259,14 +128,11 @@ class Unit(Generic[T]):
 
 
 class Transactions:
-    """Runs units of work on an engine, again where that is safe, and never past the deadline.
-
-    Attributes:
-        mending: The command that makes the tables, or mends them.
-        budget: The time-outs of a request.
-    """
+    """Runs units of work on an engine, again where that is safe, and never past the deadline."""
 
     mending = UPGRADE
+    at_once = True
+    """Whether a statement can be a transaction of its own."""
 
     def __init__(self, engine: Engine, budget: Budget) -> None:
         self.engine = engine
@@ -307,12 +173,16 @@ class Transactions:
         if record.info["generation"] != self.generation:
             raise DisconnectionError
 
-    def read(self, work: Callable[[Run], T], *, deadline: Deadline) -> T:
-        """Run statements that change nothing, each in a transaction of its own.
+    def rows(self, sql: str, params: Params, *, deadline: Deadline) -> list[Row]:
+        """The rows that a statement returns which changes nothing; raises what `read` does."""
+        return self.read(lambda run: run.rows(sql, params), deadline=deadline)
 
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+    def change(self, sql: str, params: Params, *, deadline: Deadline) -> int:
+        """How many rows one statement has changed; raises what `write` does."""
+        return self.write(lambda run: run.change(sql, params), changed=bool, deadline=deadline)
+
+    def read(self, work: Callable[[Run], T], *, deadline: Deadline) -> T:
+        """Run statements that change nothing, one by one; raises `StoreUnavailable`."""
         return self._persist(lambda: self._attempt(work, deadline), deadline)
 
     def write(
@@ -332,7 +202,6 @@ class Transactions:
             at_once: Tries first to do all of it in one statement, which is a transaction of
                 its own and saves the other two trips; None says that it changed nothing.
             changed: Whether its result is something to commit.
-            deadline: When the caller stops waiting.
             recall: Looks whether a COMMIT that went unanswered was carried out.
                 None proves nothing, since it may still be on its way; then the
                 transaction runs again and waits for, or loses to, its earlier self.
@@ -343,7 +212,7 @@ class Transactions:
             OutcomeUnknown: COMMIT was sent and its fate is not known.
             Restart: It lost, nothing was changed, and the caller did not insist.
         """
-        unit = Unit(work, changed, at_once, recall)
+        unit = Unit(work, changed, at_once if self.at_once else None, recall)
         result = self._persist(partial(self._settle, unit, deadline), deadline, insist=insist)
         announce(unit.news)
         return result
@@ -365,11 +234,7 @@ class Transactions:
             raise CommitLost from lost
 
     def inspect(self, work: Callable[[Connection], T], *, deadline: Deadline) -> T:
-        """Look at the database itself, through SQLAlchemy.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Look at the database itself, through SQLAlchemy; raises `StoreUnavailable`."""
 
         def attempt() -> T:
             started = time.monotonic()
@@ -456,13 +321,7 @@ class Transactions:
         is_theirs = isinstance(error, (dbapi_error, DBAPIError))
         return self.dialect.classify(error) if is_theirs else Kind.OTHER
 
-    def _persist(
-        self,
-        attempt: Callable[[], T],
-        deadline: Deadline,
-        *,
-        insist: bool = True,
-    ) -> T:
+    def _persist(self, attempt: Callable[[], T], deadline: Deadline, *, insist: bool = True) -> T:
         if (others := turns()) is not None:  # for whom this thread is not to wait
             mine = partial(self._persist, attempt, deadline, insist=insist)
             return others.elsewhere(mine, deadline=deadline)
@@ -498,11 +357,62 @@ def delete_some(run: Run, table: str, which: str, params: Params, *, still: str 
     Listed first: MariaDB takes no LIMIT in a subquery, nor PostgreSQL in a DELETE.
 
     Args:
-        run: Sends the statements.
-        table: Where they are.
-        which: The SELECT.
-        params: Those of `which`.
         still: What must be true of a row when it is deleted.
     """
-    ids, places = listed([plain(row)[0] for row in run.rows(which, params)])
+    ids, places = listed([row[0] for row in run.rows(which, params)])
     return run.change(f"DELETE FROM {table} WHERE id IN ({ids}) AND {still}", places) if ids else 0
+
+
+# A server that is back answers in milliseconds: so long is worth waiting for
+# another request that asks it, and no longer.
+HEARSAY = 0.25
+
+
+class OutageGate:
+    """Lets one request at a time ask a server that has stopped answering.
+
+    Without it every thread would wait out its whole deadline behind a frozen
+    server, and the requests behind them theirs again. There is no period of
+    grace: whoever comes next may ask, so the first request after the server's
+    return is served; those beside it wait for a moment to hear how it fared.
+    """
+
+    def __init__(self) -> None:
+        self._silent = False
+        self._asking = threading.Lock()
+        self._asked_at: float | None = None
+
+    @contextmanager
+    def ask(self) -> Iterator[None]:
+        """Go ahead; or `StoreUnavailable`: the server is silent, and somebody is asking already."""
+        if not self._silent:
+            yield
+            return
+        if not self._asking.acquire(timeout=self._patience()):
+            raise StoreUnavailable
+        if not self._silent:  # whoever asked before us was answered
+            self._asking.release()
+            yield
+            return
+        self._asked_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._asked_at = None
+            self._asking.release()
+
+    def _patience(self) -> float:
+        """Seconds to wait for the one who asks: none once the answer is late."""
+        asked_at = self._asked_at
+        return HEARSAY if asked_at is None else max(0.0, asked_at + HEARSAY - time.monotonic())
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the server did not answer the last time."""
+        return self._silent
+
+    def heard(self) -> None:
+        self._silent = False
+
+    def lost(self) -> None:
+        self._silent = True

@@ -13,7 +13,7 @@ from dibs.errors import ConfigError, NameTaken
 from dibs.names import Username
 from dibs.store.host.connection import NameTable
 from dibs.store.host.endings import Fate
-from dibs.store.host.pending import filled, is_sql
+from dibs.store.host.owners import filled, is_sql
 from dibs.store.names.quarantine import Quarantine
 from dibs.store.records import NameRow
 
@@ -31,11 +31,8 @@ class Rules:
         refusal: Why a name cannot be had, by the row that was there and the canonical form.
         namespace: In which the names of an instance are unique.
         table: Where names are kept, here and now.
-        rest: What a name is between its owner and the next one.
-        fate: What becomes of the names of owners who are deleted.
         touched: Is told of a session whose flush dibs takes part in.
         within: Of two guards that are equal in this, one model has one; None for any number.
-        by_staff: Whether a name may be had that is reserved, held or quarantined.
         adopt: What is done: nothing (`off`), everything but to refuse (`watch`), or everything.
     """
 
@@ -58,9 +55,6 @@ class GuardedColumn:
 
     Attributes:
         mapper: Of the model; its subclasses are guarded too.
-        key: What the attribute is called.
-        column: Where it is stored.
-        rules: What counts for its names.
     """
 
     mapper: Mapper[Any]
@@ -74,11 +68,7 @@ class GuardedColumn:
         return f"{self.mapper.class_.__name__}.{self.key}"
 
     def name_of(self, state: InstanceState[Any]) -> str | None:
-        """The name that is about to be stored; None for none.
-
-        Raises:
-            ConfigError: It is no text.
-        """
+        """The name that is about to be stored, or None; what is no text is a `ConfigError`."""
         value = state.dict.get(self.key)
         if value is None and not state.has_identity:
             value = filled(state, state.mapper.columns[self.key])  # a concrete subclass's own
@@ -91,12 +81,7 @@ class GuardedColumn:
         )
 
     def name_before(self, state: InstanceState[Any], *, load: bool) -> str | None:
-        """The name that is stored now; None for none.
-
-        Args:
-            state: Of the instance.
-            load: Whether to ask the database for one that is not known.
-        """
+        """The name that is stored now, or None; asked of the database if it must be (`load`)."""
         if not state.has_identity:
             return None
         attribute = state.attrs[self.key]
@@ -114,11 +99,7 @@ def guards_of(mapper: Mapper[Any]) -> Sequence[GuardedColumn]:
 
 
 def guarded_column(attribute: Any) -> tuple[Mapper[Any], Column[Any]]:
-    """The model and the column that this attribute of a mapped class stands for.
-
-    Raises:
-        ConfigError: It cannot be guarded; the message says why.
-    """
+    """The model and column for which a mapped class has this attribute; else a `ConfigError`."""
     if not isinstance(attribute, InstrumentedAttribute) or not isinstance(attribute.parent, Mapper):
         raise ConfigError(
             f"guard() takes the column of a mapped class, such as User.username, not {attribute!r};"

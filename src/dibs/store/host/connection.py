@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, CursorResult, Engine, inspect, text
@@ -26,24 +26,16 @@ from dibs.errors import (
 )
 from dibs.names import Parser, Phase
 from dibs.store import schema
-from dibs.store.database.dialects import UPGRADE, Kind, Row, Run, dialect_for, dialect_or_base
-from dibs.store.database.dialects.base import plain
-from dibs.store.database.transactions import RowVanished, pyformat
-from dibs.store.host.owners import bind_of, instance_state, session_of, state_of
-from dibs.store.host.pending import come_back
+from dibs.store.database.dialects import UPGRADE, Kind, dialect_for, dialect_or_base
+from dibs.store.database.rows import Params, Row, plain
+from dibs.store.database.runs import Run, pyformat
+from dibs.store.database.transactions import RowVanished
+from dibs.store.host.owners import bind_of, come_back, instance_state, state_of
 from dibs.store.models import NAME_TABLES, Tables, first_row, names
 from dibs.store.names.reading import tell_followed
 
 HOST_UPGRADE = f"flask {UPGRADE}"
 YOUR_MIGRATION = "run your app's migration"
-
-
-class HasSession(Protocol):
-    """The `db` of a Flask extension."""
-
-    @property
-    def session(self) -> Any:
-        """The current one."""
 
 
 T = TypeVar("T")
@@ -62,9 +54,7 @@ class NameTable:
     """Where a host keeps its names.
 
     Attributes:
-        namespace: Names are unique within one.
         bind: `bind_arguments` that choose the database.
-        parser: What reads them.
         in_metadata: Whether the host has the tables in its own metadata.
         routes: The engine of the routes that write to the same names, where some are mounted.
     """
@@ -76,12 +66,10 @@ class NameTable:
     routes: Engine | None = None
 
     def connect(self, session: Session, bind: Bind) -> Connection:
-        """The connection of the host's transaction, about to write names.
+        """The connection of the host's transaction, about to write names; see `connect`.
 
         Raises:
             ConfigError: The owner, or the routes of the same app, are in another database.
-            StoreUnavailable: The database cannot answer.
-            SchemaError: The database is not set up for dibs.
         """
         owner = bind.get("mapper")
         # The address alone does not say: `creator=`, or two databases in memory.
@@ -100,17 +88,18 @@ class NameTable:
 
 
 def enter(
-    session: AnySession, *, owner: object | None, kind: str | None, table: NameTable
+    session: AnySession, table: NameTable, owner: object | None = None, kind: str | None = None
 ) -> tuple[Session, Connection]:
     """The session that writes the owner's own row, and the connection of its transaction.
 
     Raises:
         OwnerWithoutIdentity: The owner was never added to a session.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
-    here, bind = _at(session, owner, kind, table.bind)
-    return here, table.connect(here, bind)
+    if (returning := instance_state(owner)) is not None:
+        come_back(returning)
+    state = None if owner is None else state_of(owner, kind)
+    here = (state and state.session) or plain_session(session)
+    return here, table.connect(here, table.bind if state is None else bind_of(state.mapper))
 
 
 def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = True) -> Connection:
@@ -118,12 +107,6 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
 
     It is asked for before anything of the host's, so that a server that is away
     is told as what it is.
-
-    Args:
-        session: The host's.
-        bind: `bind_arguments` that choose the database.
-        table: Where names are kept.
-        writes: Whether something may be written.
 
     Raises:
         ConfigError: The session is one for asyncio, and is not run by it.
@@ -138,12 +121,7 @@ def connect(session: Session, bind: Bind, table: NameTable, *, writes: bool = Tr
 
 
 def open_connection(session: Session, bind: Bind) -> Connection:
-    """The same, whatever is in its database.
-
-    Raises:
-        ConfigError: The session is one for asyncio, and is not run by it.
-        StoreUnavailable: The database cannot answer.
-    """
+    """The same, whatever is in its database: no `SchemaError` is raised."""
     if engine_of(session, bind).dialect.is_async and not _is_awaited():
         raise ConfigError(
             "With an AsyncSession, call dibs as in: await session.run_sync(lambda _:"
@@ -171,10 +149,9 @@ def _is_awaited() -> bool:
 
 
 def refuse_translated(connection: Connection) -> None:
-    """See that SQLAlchemy puts the host's tables into no other schema than the connection's own.
+    """Raise `ConfigError` where SQLAlchemy puts a host's tables into another schema.
 
-    Raises:
-        ConfigError: Then the tables of dibs would not be where the host has made them.
+    Those of dibs would not be where the host has made them.
     """
     translated = connection.get_execution_options().get("schema_translate_map") or {}
     if translated.get(None) is not None:
@@ -188,8 +165,6 @@ def verify(connection: Connection, table: NameTable, *, tables: Tables = NAME_TA
     """See that a host's database is as dibs needs it.
 
     Args:
-        connection: To the database.
-        table: Where names are kept.
         tables: Those that are needed; what only the service uses may be missing.
 
     Raises:
@@ -208,11 +183,7 @@ def verify(connection: Connection, table: NameTable, *, tables: Tables = NAME_TA
 
 
 def engine_of(session: AnySession, bind: Bind) -> Engine:
-    """The engine to which these `bind_arguments` lead.
-
-    Raises:
-        ConfigError: To none.
-    """
+    """The engine to which these `bind_arguments` lead; a `ConfigError` where there is none."""
     try:
         return plain_session(session).get_bind(**bind).engine
     except UnboundExecutionError as error:
@@ -230,24 +201,8 @@ def has_names(connection: Connection) -> bool:
     return pool in _holding
 
 
-def _at(
-    session: AnySession, owner: object | None, kind: str | None, bind: Bind
-) -> tuple[Session, Bind]:
-    """The session and the database in which the owner's own row lives."""
-    if (returning := instance_state(owner)) is not None:
-        come_back(returning)
-    state = state_of(owner, kind) if owner is not None else None
-    here = session_of(state) or plain_session(session)
-    if state is None:
-        return here, bind
-    return here, bind_of(state.mapper)
-
-
 def session_source(given: object) -> Callable[[], AnySession]:
-    """What gives the current session.
-
-    Args:
-        given: A function that gives it, or the `db` of a Flask extension that has it.
+    """What gives the current session: a function, or the `db` of a Flask extension that has it.
 
     Raises:
         ConfigError: It is neither.
@@ -266,8 +221,7 @@ def session_source(given: object) -> Callable[[], AnySession]:
 def plain_session(session: AnySession) -> Session:
     """The session itself, where a host gives the registry of its sessions, or one for asyncio.
 
-    Raises:
-        ConfigError: It is no session of SQLAlchemy's.
+    Anything else is a `ConfigError`.
     """
     found: object = session() if isinstance(session, scoped_session) else session
     found = getattr(found, "sync_session", found)
@@ -279,40 +233,23 @@ def plain_session(session: AnySession) -> Session:
 
 
 def set_up(
-    connection: Connection,
-    table: NameTable,
-    *,
-    tables: Tables = NAME_TABLES,
-    writes: bool = True,
+    connection: Connection, table: NameTable, *, tables: Tables = NAME_TABLES, writes: bool = True
 ) -> None:
     """See that the database is as dibs needs it, and put in the row that migrations do not write.
 
     On the host's own connection: a second one could be the same one, as in StaticPool.
-
-    Args:
-        connection: The host's.
-        table: Where names are kept.
-        tables: Those that are needed.
-        writes: Whether something may be written.
-
-    Raises:
-        SchemaError: It is not; the message says what mends it.
     """
     empty = schema.lacks_rules(connection)
     if empty and not writes:
         return  # nothing was ever claimed here
     if empty:
-        _write_rules(connection, table.parser.rules_version)
+        sql, params = first_row(table.parser.rules_version)
+        with lock_timeout(connection) as run:
+            run.change(sql + run.dialect.pass_over("id"), params)
     verify(connection, table, tables=tables)
     if not empty:  # or it may be rolled back
         _verified.setdefault(connection.engine.pool, WeakSet()).add(table.parser)
         _holding.add(connection.engine.pool)
-
-
-def _write_rules(connection: Connection, rules_version: int) -> None:
-    sql, params = first_row(rules_version)
-    with lock_timeout(connection) as run:
-        run.change(sql + run.dialect.pass_over("id"), params)
 
 
 class HostRun(Run):
@@ -320,32 +257,27 @@ class HostRun(Run):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(dialect_for(connection.dialect.name))
-        self._connection = connection
+        self.connection = connection
 
-    @property
-    def connection(self) -> Connection:
-        """The host's."""
-        return self._connection
+    def rows(self, sql: str, params: Params) -> list[Row]:
+        return [plain(row) for row in self._execute(sql, params)]
 
-    def rows(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
-        return self._execute(sql, params).all()
-
-    def change(self, sql: str, params: Mapping[str, object]) -> int:
+    def change(self, sql: str, params: Params) -> int:
         return self._execute(sql, params).rowcount
 
-    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+    def _execute(self, sql: str, params: Params) -> CursorResult[Any]:
         sql, params = self.dialect.host_statement(sql, params)
-        return self._connection.execute(text(sql), params)
+        return self.connection.execute(text(sql), params)
 
 
 class BulkRun(HostRun):
     """The same past SQLAlchemy, which reads a thousand parameters slower than they are sent."""
 
-    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+    def _execute(self, sql: str, params: Params) -> CursorResult[Any]:
         sql, params = self.dialect.host_statement(sql, params)
-        if "format" in self._connection.dialect.paramstyle:
+        if "format" in self.connection.dialect.paramstyle:
             sql = pyformat(sql)
-        return self._connection.exec_driver_sql(sql, dict(params))
+        return self.connection.exec_driver_sql(sql, dict(params))
 
 
 @contextmanager
@@ -361,13 +293,12 @@ def lock_timeout(connection: Connection) -> Iterator[HostRun]:
 
 @contextmanager
 def translated_errors(connection: Connection) -> Iterator[None]:
-    """Turn what the driver says into what it means.
+    """Turn what the driver says into what it means; after each only a rollback is accepted.
 
     Raises:
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer; only a rollback is accepted.
-        SchemaError: A table is missing; only a rollback is accepted.
-        OwnerWithoutIdentity: Only a rollback is accepted.
+        TransactionMustRestart: The transaction lost.
+        StoreUnavailable: The database cannot answer.
+        SchemaError: A table is missing.
     """
     try:
         yield
@@ -389,8 +320,6 @@ def by_rules_of_now(run: HostRun, table: NameTable, work: Callable[[Parser | Non
     """Give names, once more if it turns out that they have other rules by now.
 
     Args:
-        run: Sends the statements of `work`.
-        table: Where names are kept.
         work: Is called with the parser that is to read the names again, first with None.
 
     Raises:
@@ -399,7 +328,7 @@ def by_rules_of_now(run: HostRun, table: NameTable, work: Callable[[Parser | Non
     try:
         return work(None)
     except RulesReplaced as error:
-        rules = plain(run.rows(f"SELECT {run.dialect.rules}", {})[0])[0]
+        rules = run.value(f"SELECT {run.dialect.rules}", {})
         if not error.is_first or rules is None or not table.parser.follow(Phase.of(rules)):
             raise
     tell_followed(table.parser.phase)

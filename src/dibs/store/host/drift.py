@@ -21,14 +21,15 @@ from sqlalchemy.pool import Pool
 
 from dibs.errors import InvalidName
 from dibs.names import Username
-from dibs.store.database.dialects.base import Run, listed, name_row
+from dibs.store.database.rows import listed, name_row
+from dibs.store.database.runs import Run
 from dibs.store.host.columns import GuardedColumn
-from dibs.store.host.connection import HostRun, NameTable, connect, lock_timeout, translated_errors
-from dibs.store.host.endings import announce_later, freed
+from dibs.store.host.connection import HostRun, NameTable, connect
+from dibs.store.host.endings import changing, freed
 from dibs.store.host.owners import joined, kind_of
 from dibs.store.host.people import MappedPeople, Record
 from dibs.store.names.adoption import renamed_by_plan
-from dibs.store.names.claims import decide, place
+from dibs.store.names.claims import decide
 from dibs.store.names.groups import who_has
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, release_for_good
@@ -49,7 +50,6 @@ class Apart:
 
     Attributes:
         owner: Which one, as the names table has it.
-        name: As the column has it, or as it was claimed.
         why: `unclaimed` for a name that is not theirs and is free, `taken` for one that another
             owner has, `invalid` for one that nobody can have, `renamed` for one in whose place a
             plan gave them another, and `without_owner` for a name whose owner is not there.
@@ -70,11 +70,7 @@ class Drift:
     """What was found of one column.
 
     Attributes:
-        where: The model and its attribute.
-        people: How many of them have something in it.
         unique: What of the host's own keeps it unique in the database, whatever the model says.
-        mended: How many names were claimed or released.
-        apart: What is still open.
     """
 
     where: str
@@ -105,10 +101,7 @@ class Compared:
     """People whose names are compared with those that are theirs.
 
     Attributes:
-        people: Where they are.
-        parse: Reads a name that somebody has; raises `InvalidName`.
         namespace: Of their names; None where each row says it.
-        table: Where names are kept.
         quarantine: Milliseconds for which nobody can have a name whose owner is not there.
     """
 
@@ -137,8 +130,6 @@ def compare(engine: Engine, compared: Compared, *, mend: bool = False) -> Drift:
     """Compare people with the names, both ways.
 
     Args:
-        engine: Of the database that holds the names.
-        compared: The people, and how their names are read.
         mend: Whether to claim what is free, and to release what is nobody's, a page a
             transaction. Names that somebody else has stay open: people decide about those.
 
@@ -217,9 +208,9 @@ def _compare(
     if mend:
         _claim(session, wanted, theirs, drift)
         return
-    rows = read(run, {place(claim) for claim in wanted})
+    rows = read(run, {claim.place for claim in wanted})
     for claim in wanted:
-        row = rows.get(place(claim))
+        row = rows.get(claim.place)
         is_free = row is None or row.open_to(claim) or row.is_of(claim.owner_kind, claim.owner)
         has = None if row is None or is_free else who_has(run, row, claim)
         drift.apart.append(_apart(claim, _old(claim, theirs[claim.owner]), has))
@@ -247,14 +238,10 @@ def _owned(run: Run, kind: str, owners: Sequence[str]) -> Mapping[str, list[Name
 
 
 def _claim(
-    session: Session,
-    wanted: Sequence[Claim],
-    theirs: Mapping[str, list[NameRow]],
-    drift: Drift,
+    session: Session, wanted: Sequence[Claim], theirs: Mapping[str, list[NameRow]], drift: Drift
 ) -> None:
     """Claim these names, one by one where their owner gives up another one for it."""
-    connection = session.connection()
-    with translated_errors(connection), lock_timeout(connection) as run:
+    with changing(session, session.connection()) as run:
         olds = {claim.token: _old(claim, theirs[claim.owner]) for claim in wanted}
         new = [claim for claim in wanted if olds[claim.token] is None]
         outcomes = dict(zip([c.token for c in new], decide(run, new) if new else [], strict=True))
@@ -263,7 +250,6 @@ def _claim(
                 moved = apply_moves(run, [Move(claim, old)], FREE)
                 outcomes[claim.token] = moved.outcomes[claim.token]
                 freed(session, moved.freed)
-    announce_later(session, run.noted)
     for claim in wanted:
         if isinstance(outcome := outcomes[claim.token], Lost):
             drift.apart.append(_apart(claim, olds[claim.token], outcome.row))
@@ -296,12 +282,11 @@ def _find_orphans(session: Session, compared: Compared, drift: Drift, *, mend: b
         there = compared.people.existing({str(row.owner) for row in rows})
         gone = [row for row in rows if row.owner not in there]
         if mend and gone:
-            with translated_errors(connection), lock_timeout(connection) as run:
+            with changing(session, connection) as run:
                 for owner in sorted({str(row.owner) for row in gone}):
                     params = {"kind": kind, "owner": owner}
                     by = "owner_kind = :kind AND owner = :owner"
                     freed(session, release_for_good(run, by, params, compared.quarantine))
-            announce_later(session, run.noted)
             drift.mended += len(gone)
         else:
             drift.apart += [Apart(str(row.owner), row.display, "without_owner") for row in gone]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import event, inspect
+from sqlalchemy import Connection, event, inspect
 from sqlalchemy.orm import InstanceState, Mapper, Session, SessionTransaction, UOWTransaction
 
 from dibs.config.namespaces import Namespaces
 from dibs.signals import NameChange, announce
-from dibs.store.host.connection import HostRun, has_names, translated_errors
+from dibs.store.host.connection import HostRun, has_names, lock_timeout, translated_errors
 from dibs.store.host.owners import bind_of, fitting, identity_of, kind_of
 from dibs.store.names.quarantine import release_for_good
 from dibs.store.records import Claim, NameRow
 
-NEWS = "dibs.news"
+NEWS, FREED = "dibs.news", "dibs.freed"
 
 Noted = list[tuple[SessionTransaction | None, Sequence[NameChange]]]
 
@@ -29,8 +30,16 @@ def announce_later(session: Session, changes: Sequence[NameChange]) -> None:
         noted.append((within, list(changes)))
 
 
+@contextmanager
+def changing(session: Session, connection: Connection) -> Iterator[HostRun]:
+    """What changes names in a session's transaction; they are announced once it has committed."""
+    with translated_errors(connection), lock_timeout(connection) as run:
+        yield run
+    announce_later(session, run.noted)
+
+
 @event.listens_for(Session, "after_commit")
-def _announce_committed(session: Session) -> None:
+def _committed(session: Session) -> None:
     if kept := session.get_nested_transaction():
         # The transaction around a SAVEPOINT may yet undo what that has kept.
         noted = session.info.get(NEWS, [])
@@ -38,6 +47,8 @@ def _announce_committed(session: Session) -> None:
         return
     for _, changes in session.info.pop(NEWS, []):
         announce(changes)
+    if names := session.info.pop(FREED, None):
+        _tell_all(names)
 
 
 @event.listens_for(Session, "after_transaction_end")
@@ -47,15 +58,8 @@ def _ended(session: Session, ended: SessionTransaction) -> None:
     noted[:] = [(within, changes) for within, changes in noted if within is not ended]
 
 
-FREED = "dibs.freed"
-
-
 class FreedName(NamedTuple):
-    """A name that is free once the transaction commits.
-
-    Attributes:
-        version: The row's, after the change.
-    """
+    """A name that is free once the transaction commits, and its row's version after that."""
 
     namespace: str
     key: str
@@ -86,17 +90,7 @@ def _tell_all(names: Sequence[FreedName]) -> None:
         tell(names)
 
 
-@event.listens_for(Session, "after_commit")
-def _tell_committed(session: Session) -> None:
-    if session.get_nested_transaction():
-        return  # the transaction around it goes on
-    if names := session.info.pop(FREED, None):
-        _tell_all(names)
-
-
-DELETED = "dibs.deleted"
-MOVED = "dibs.moved"
-KEPT = "dibs.kept"
+DELETED, MOVED, KEPT = "dibs.deleted", "dibs.moved", "dibs.kept"
 MAX_BATCH = 500
 LAST = "\U0010ffff"
 """No character comes after it, and no namespace holds it."""
@@ -129,9 +123,6 @@ def follow_owners(fate: Callable[[Mapper[Any]], Fate]) -> None:
 
     What goes past the unit of work (`session.execute(delete(...))`, ON DELETE CASCADE, ON
     UPDATE CASCADE) is not seen.
-
-    Args:
-        fate: What counts at that moment for instances of a model.
     """
 
     @event.listens_for(Session, "before_flush")

@@ -31,10 +31,9 @@ from dibs.store.host.connection import (
     translated_errors,
 )
 from dibs.store.host.endings import announce_later, freed, keep
-from dibs.store.host.owners import bind_of
-from dibs.store.host.pending import PendingName, owner_of, write_owners
-from dibs.store.host.reading import owned_in_session
+from dibs.store.host.owners import PendingName, bind_of, owner_of, write_owners
 from dibs.store.host.refused import REFUSED, in_flush
+from dibs.store.host.session import owned_in_session
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, Quarantine
 from dibs.store.records import Claim, Lost, Outcome, Won
@@ -110,12 +109,9 @@ class NameFlush:
     """The names of one flush: claimed before anything is written, and owned after it.
 
     Attributes:
-        session: Whose flush it is.
-        context: What it is about to write.
         seen: What was claimed for an attribute of an instance.
         written: What went into the database instead, set by a listener that came after ours.
         kept: The instances, which a session would let go of once they are written.
-        sent: In the order in which it was.
         watched: Who would have been refused: the column, the name and why; told once it is stored.
     """
 
@@ -233,11 +229,11 @@ class NameFlush:
 
     def _by_connection(self, wishes: Sequence[Wish]) -> dict[Connection, list[Wish]]:
         """All but the names of deleted owners that nobody wants; those go with their owners."""
-        gained = {(c.namespace, c.username.key) for wish in wishes if (c := wish.move.claim)}
+        gained = {wish.move.claim.place for wish in wishes if wish.move.claim}
         groups: dict[Connection, list[Wish]] = {}
         for wish in wishes:
             old = wish.move.old
-            if wish.is_gone and (old is None or (old.namespace, old.key) not in gained):
+            if wish.is_gone and (old is None or old.place not in gained):
                 continue
             bind, table = bind_of(wish.state.mapper), wish.guard.rules.table()
             connection = table.connect(self.session, bind)

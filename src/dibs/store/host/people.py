@@ -13,29 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Engine,
-    LargeBinary,
-    MetaData,
-    Select,
-    Table,
-    TableClause,
-    Text,
-    and_,
-    cast,
-    column,
-    create_engine,
-    false,
-    func,
-    inspect,
-    literal,
-    or_,
-    select,
-    table,
-)
+import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.pool import NullPool
@@ -55,10 +33,10 @@ DUPLICATES = 3
 Record = tuple[str, object, object]
 """An id as the names table has owners, the name, and what else was asked for."""
 
-Keys = Sequence[ColumnElement[Any]]
+Keys = Sequence[sa.ColumnElement[Any]]
 
 
-def reading_engine(url: str) -> Engine:
+def reading_engine(url: str) -> sa.Engine:
     """An engine to read somebody's tables by; it makes no file and sets up nothing.
 
     Raises:
@@ -71,32 +49,27 @@ def reading_engine(url: str) -> Engine:
         raise ConfigError(str(error).replace("DIBS_DATABASE_URL", "--database")) from None
     schema.require_file(parsed, "give --database the address that the app has")
     with driver_of(parsed):
-        return create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        return sa.create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
 
 class TablePeople:
     """The people of a table that is known by its name alone.
 
     Args:
-        engine: Of its database.
         name: Of the table or view; `schema.table` for one that is not in the search path.
-        names: The column that has their names.
         ids: The columns that say who they are. Default: the primary key.
-        also: Further columns that are wanted of each.
-        page: How many rows are read at a time.
 
     Attributes:
-        where: The column in a sentence.
         kind: What their names are owned by, as for a mapped class of this table.
 
     Raises:
         ConfigError: There is no such table or column, or nothing says who is who.
-        StoreUnavailable: The database cannot answer.
+        StoreUnavailable: The database cannot answer; in each method too.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        engine: sa.Engine,
         name: str,
         names: str,
         ids: Sequence[str] = (),
@@ -106,9 +79,11 @@ class TablePeople:
         self._engine, self.kind, self._page = engine, name, page
         with reading(engine) as connection:
             self._schema, self._name, columns = _look_up(connection, name)
-            for wanted in (names, *ids, *also):
-                _see_column(wanted, columns, name)
-            key = inspect(connection).get_pk_constraint(self._name, self._schema)
+            for one in (names, *ids, *also):
+                if one not in columns:
+                    every = ", ".join(columns)
+                    raise ConfigError(f"the table {name} has no column {one}; it has {every}")
+            key = sa.inspect(connection).get_pk_constraint(self._name, self._schema)
             by = list(ids) or key["constrained_columns"]
             if not by:
                 raise ConfigError(
@@ -116,26 +91,24 @@ class TablePeople:
                     f" who; it has {', '.join(columns)}"
                 )
             self.where = f"{name}.{names}"
-            there = Table(self._name, MetaData(), Column(names), schema=self._schema)
+            there = sa.Table(self._name, sa.MetaData(), sa.Column(names), schema=self._schema)
             self._column = there.c[names]
-            self._names: ColumnElement[Any] = column(names)
-            self._also: Keys = [column(one) for one in also]
-            self._keys: Keys = [column(one) for one in by]
+            self._names: sa.ColumnElement[Any] = sa.column(names)
+            self._also: Keys = [sa.column(one) for one in also]
+            self._keys: Keys = [sa.column(one) for one in by]
             # As the driver takes it that has no type of SQLAlchemy's to help it.
             makers = [maker(columns[one]) for one in by]
-            self._makers = [_uuid_text if one is UUID else one for one in makers]
+            self._makers = [
+                (lambda part: str(UUID(part))) if one is UUID else one for one in makers
+            ]
             if set(by) != set(key["constrained_columns"]):
                 self._refuse_duplicates(connection, by)
 
     def pages(self) -> Iterator[list[Record]]:
-        """Everybody who has an id, in its order.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Everybody who has an id, in its order."""
         # SQLite lets a primary key be NULL, after which no row would be the next one.
-        known = and_(*(key.is_not(None) for key in self._keys))
-        wanted = select(self._names, *self._also, *self._keys).select_from(self._table)
+        known = sa.and_(*(key.is_not(None) for key in self._keys))
+        wanted = sa.select(self._names, *self._also, *self._keys).select_from(self._table)
         wanted = wanted.where(known)
         with reading(self._engine) as connection:
             for page in by_pages(
@@ -147,30 +120,22 @@ class TablePeople:
                 yield records
 
     def count(self) -> tuple[int, int]:
-        """How many rows there are, and how many of them have no id and are not read.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        unknown = or_(*(key.is_(None) for key in self._keys))
-        rows = select(func.count()).select_from(self._table)
+        """How many rows there are, and how many of them have no id and are not read."""
+        unknown = sa.or_(*(key.is_(None) for key in self._keys))
+        rows = sa.select(sa.func.count()).select_from(self._table)
         with reading(self._engine) as connection:
             return connection.scalar(rows) or 0, connection.scalar(rows.where(unknown)) or 0
 
     def existing(self, owners: Collection[str]) -> set[str]:
-        """Which of these ids belong to a person.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Which of these ids belong to a person."""
         theirs = among(self._keys, owners, self._makers)
-        wanted = select(*self._keys).select_from(self._table).where(theirs)
+        wanted = sa.select(*self._keys).select_from(self._table).where(theirs)
         with reading(self._engine) as connection:
             return {joined(row) for row in connection.execute(wanted)}
 
-    def again(self, connection: Connection, owners: Collection[str]) -> list[Record]:
+    def again(self, connection: sa.Connection, owners: Collection[str]) -> list[Record]:
         """These people as they are now, kept so until the end of this connection's transaction."""
-        wanted = select(self._names, *self._keys).select_from(self._table)
+        wanted = sa.select(self._names, *self._keys).select_from(self._table)
         wanted = wanted.where(among(self._keys, owners, self._makers)).with_for_update(read=True)
         dialect = dialect_or_base(connection.dialect.name)
         with dialect.any_text(connection):
@@ -182,13 +147,13 @@ class TablePeople:
             return schema.unique_constraints(connection, self._column)
 
     @property
-    def _table(self) -> TableClause:
-        return table(self._name, schema=self._schema)
+    def _table(self) -> sa.TableClause:
+        return sa.table(self._name, schema=self._schema)
 
-    def _refuse_duplicates(self, connection: Connection, by: Sequence[str]) -> None:
+    def _refuse_duplicates(self, connection: sa.Connection, by: Sequence[str]) -> None:
         """See that a given id is one person's."""
-        twice = (select(*self._keys).select_from(self._table).group_by(*self._keys)).having(
-            and_(func.count() > 1, *(key.is_not(None) for key in self._keys))
+        twice = (sa.select(*self._keys).select_from(self._table).group_by(*self._keys)).having(
+            sa.and_(sa.func.count() > 1, *(key.is_not(None) for key in self._keys))
         )
         if found := connection.execute(twice.limit(DUPLICATES)).all():
             shown = ", ".join(repr(joined(row)) for row in found)
@@ -202,21 +167,16 @@ class MappedPeople:
     """The people of a mapped class.
 
     Args:
-        engine: Of its database.
-        attribute: The column that has their names.
         namespace: Says of an instance in which namespace its name is unique; None where all are
             in one.
 
-    Attributes:
-        where: The column in a sentence.
-        kind: What their names are owned by.
-
     Raises:
         ConfigError: It is no column that can be guarded.
+        StoreUnavailable: The database cannot answer; in each method.
     """
 
     def __init__(
-        self, engine: Engine, attribute: Any, namespace: Callable[[object], str] | None = None
+        self, engine: sa.Engine, attribute: Any, namespace: Callable[[object], str] | None = None
     ) -> None:
         self._engine, self._attribute, self._namespace = engine, attribute, namespace
         self._mapper, self._column = guarded_column(attribute)
@@ -224,11 +184,7 @@ class MappedPeople:
         self.kind = kind_of(self._mapper)
 
     def pages(self) -> Iterator[list[Record]]:
-        """Everybody, in the order of their primary keys, with their namespaces if asked for.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Everybody, in the order of their primary keys, with their namespaces if asked for."""
         keys = primary_key(self._mapper)
         wanted = self._wanted()
         with reading(self._engine) as connection, Session(connection) as session:
@@ -239,12 +195,8 @@ class MappedPeople:
                 yield records
 
     def count(self) -> tuple[int, int]:
-        """How many rows there are; all of them have an id.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        rows = select(func.count()).select_from(self._mapper.class_)
+        """How many rows there are; all of them have an id."""
+        rows = sa.select(sa.func.count()).select_from(self._mapper.class_)
         with reading(self._engine) as connection, Session(connection) as session:
             return session.scalar(rows) or 0, 0
 
@@ -254,17 +206,13 @@ class MappedPeople:
             return schema.unique_constraints(connection, self._column)
 
     def existing(self, owners: Collection[str]) -> set[str]:
-        """Which of these ids belong to a person.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Which of these ids belong to a person."""
         keys = primary_key(self._mapper)
-        wanted = select(*keys).where(self._among(owners))
+        wanted = sa.select(*keys).where(self._among(owners))
         with reading(self._engine) as connection, Session(connection) as session:
             return {joined(row) for row in session.execute(wanted)}
 
-    def again(self, connection: Connection, owners: Collection[str]) -> list[Record]:
+    def again(self, connection: sa.Connection, owners: Collection[str]) -> list[Record]:
         """These people as they are now, kept so until the end of this connection's transaction."""
         wanted = self._wanted().where(self._among(owners)).with_for_update(read=True)
         dialect = dialect_or_base(connection.dialect.name)
@@ -273,11 +221,11 @@ class MappedPeople:
         with session, dialect.any_text(connection):
             return [self._record(row) for row in session.execute(wanted)]
 
-    def _wanted(self) -> Select[Any]:
+    def _wanted(self) -> sa.Select[Any]:
         first = self._attribute if self._namespace is None else self._mapper.class_
-        return select(first, *primary_key(self._mapper))
+        return sa.select(first, *primary_key(self._mapper))
 
-    def _among(self, owners: Collection[str]) -> ColumnElement[bool]:
+    def _among(self, owners: Collection[str]) -> sa.ColumnElement[bool]:
         keys = primary_key(self._mapper)
         return among(keys, owners, [maker(key.type) for key in keys])
 
@@ -299,7 +247,7 @@ def primary_key(mapper: Mapper[Any]) -> Keys:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection by which text is read whatever it holds, each statement a transaction.
 
     Raises:
@@ -314,7 +262,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def by_pages(
-    fetch: Callable[[Select[Any]], Sequence[Any]], wanted: Select[Any], keys: Keys, size: int
+    fetch: Callable[[sa.Select[Any]], Sequence[Any]], wanted: sa.Select[Any], keys: Keys, size: int
 ) -> Iterator[Sequence[Any]]:
     """Rows in the order of their keys, which are the last columns of each.
 
@@ -329,10 +277,10 @@ def by_pages(
         if len(page) < size:
             return
         beyond = [
-            and_(*map(_is, keys[:at], last), keys[at] > _bound(last[at], keys[at]))
+            sa.and_(*map(_is, keys[:at], last), keys[at] > _bound(last[at], keys[at]))
             for at in range(len(keys))
         ]
-        page = fetch(ordered.where(or_(*beyond)))
+        page = fetch(ordered.where(sa.or_(*beyond)))
 
 
 Maker = Callable[[str], Any]
@@ -347,7 +295,7 @@ def maker(kind: TypeEngine[Any]) -> Maker:
         return str
 
 
-def among(keys: Keys, owners: Collection[str], makers: Sequence[Maker]) -> ColumnElement[bool]:
+def among(keys: Keys, owners: Collection[str], makers: Sequence[Maker]) -> sa.ColumnElement[bool]:
     """Whether a primary key is one of those that these ids, as `joined` made them, stand for."""
     found: list[tuple[Any, ...]] = []
     for owner in owners:
@@ -356,37 +304,29 @@ def among(keys: Keys, owners: Collection[str], makers: Sequence[Maker]) -> Colum
             found.append(tuple(make(part) for make, part in zip(makers, parts, strict=True)))
     if len(keys) == 1:
         return keys[0].in_([_bound(values[0], keys[0]) for values in found])
-    return or_(false(), *(and_(*map(_is, keys, values)) for values in found))
+    return sa.or_(sa.false(), *(sa.and_(*map(_is, keys, values)) for values in found))
 
 
-def _is(key: ColumnElement[Any], value: object) -> ColumnElement[bool]:
+def _is(key: sa.ColumnElement[Any], value: object) -> sa.ColumnElement[bool]:
     return key == _bound(value, key)
 
 
-def _bound(value: object, key: ColumnElement[Any]) -> ColumnElement[Any]:
+def _bound(value: object, key: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """A value of this column, to be sent."""
     if isinstance(value, str) and (raw := value.encode("utf-8", "surrogateescape")) != (
         value.encode("utf-8", "replace")
     ):
-        return cast(literal(raw, LargeBinary), Text)
+        return sa.cast(sa.literal(raw, sa.LargeBinary), sa.Text)
     # With the column's own type: PostgreSQL would compare a citext with a varchar as text.
-    return literal(value, key.type)
-
-
-def _uuid_text(part: str) -> str:
-    return str(UUID(part))
+    return sa.literal(value, key.type)
 
 
 Columns = Mapping[str, TypeEngine[Any]]
 
 
-def _look_up(connection: Connection, name: str) -> tuple[str | None, str, Columns]:
-    """Schema and name of a table or view, and the types of its columns.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    inspector = inspect(connection)
+def _look_up(connection: sa.Connection, name: str) -> tuple[str | None, str, Columns]:
+    """Schema and name of a table or view, and the types of its columns; else a `ConfigError`."""
+    inspector = sa.inspect(connection)
     before, _, after = name.rpartition(".")
     for place, bare in ((None, name), (before or None, after)):
         if inspector.has_table(bare, place):
@@ -394,8 +334,3 @@ def _look_up(connection: Connection, name: str) -> tuple[str | None, str, Column
             return place, bare, {one["name"]: one["type"] for one in found}
     near = get_close_matches(name, inspector.get_table_names(), 1)
     raise ConfigError(f"there is no table {name}" + (f"; do you mean {near[0]}?" if near else ""))
-
-
-def _see_column(name: str, columns: Collection[str], of: str) -> None:
-    if name not in columns:
-        raise ConfigError(f"the table {of} has no column {name}; it has {', '.join(columns)}")

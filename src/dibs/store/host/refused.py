@@ -4,17 +4,24 @@ Who adds a row catches SQLAlchemy's IntegrityError around `commit()`. So what a 
 raises is one, with statement, params and `orig`, and a `NameTaken` or `InvalidName` as well.
 SQLAlchemy means a page of its documentation by an error's `code`, and prints a link to it; here
 `code` is that of dibs, and no link is printed.
+
+A UNIQUE of the host's on a guarded column speaks where a row was never claimed: stored before
+dibs came, or by a bulk statement that nobody saw. What it refuses is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from sqlalchemy import Column, Engine, Table, UniqueConstraint, event, literal, select
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import IntegrityError
 
 from dibs.errors import InvalidName, NameTaken
+from dibs.store.database.dialects import Kind, dialect_or_base
+from dibs.store.host.columns import GUARDS, GuardedColumn
 
 REFUSED = "dibs.refused"
 """What the last guarded flush of a session was refused for, in the session's `info`."""
@@ -24,7 +31,6 @@ class RefusedInFlush(IntegrityError):
     """What all of these have in common; made by `in_flush` alone.
 
     Attributes:
-        params: Of the statement, as SQLAlchemy has it.
         orig: The refusal itself, or the driver's own error where the host's constraint refused.
     """
 
@@ -48,9 +54,7 @@ def in_flush(
     """The refusal as a flush raises it.
 
     Args:
-        refusal: Of this class is what is made, with all that it holds.
         statement: What the database was, or would have been, asked to store.
-        params: Its parameters.
         orig: The driver's error, if it was one.
     """
     both = _both(type(refusal))  # type: ignore[arg-type]  # a class is hashable
@@ -68,3 +72,63 @@ def _both(refusal: type[NameTaken | InvalidName]) -> type[RefusedInFlush]:
     both = type(refusal.__name__, (RefusedInFlush, refusal), {"code": refusal.code})
     both.__module__, both.__doc__ = refusal.__module__, refusal.__doc__
     return both
+
+
+@event.listens_for(Engine, "handle_error")
+def _tell_taken(context: ExceptionContext) -> None:
+    """Raise what the guard would have raised, if this is about a guarded column."""
+    execution = context.execution_context
+    table = getattr(getattr(getattr(execution, "compiled", None), "statement", None), "table", None)
+    columns = table.columns if isinstance(table, Table) else ()
+    guards: list[GuardedColumn] = [one for col in columns for one in col.info.get(GUARDS, ())]
+    error = context.original_exception
+    if not guards or dialect_or_base(context.dialect.name).classify(error) is not Kind.UNIQUE:
+        return
+    rows = [dict(row) for row in getattr(execution, "compiled_parameters", None) or ()]
+    for guard in guards:
+        if about := _row_refused(context, guard.column, rows):
+            raise in_flush(NameTaken(), context.statement, about, error) from error
+
+
+def _row_refused(
+    context: ExceptionContext, column: Column[Any], rows: list[dict[str, Any]]
+) -> Mapping[str, Any] | None:
+    """One of these rows, if the constraint that refused them is one of this column."""
+    named = getattr(getattr(context.original_exception, "diag", None), "constraint_name", None)
+    if named is not None:  # PostgreSQL says which, and its transaction answers no question now
+        return next(iter(rows), {}) if named in set(_names(column)) else None
+    return next((row for row in rows if _is_there(context, column, row)), None)
+
+
+def _unique_with(column: Column[Any]) -> Iterator[tuple[str | None, list[Column[Any]]]]:
+    """The name and the columns of what keeps this column unique, alone or with others."""
+    for constraint in column.table.constraints:
+        if isinstance(constraint, UniqueConstraint) and column in list(constraint.columns):
+            yield None if constraint.name is None else str(constraint.name), [*constraint.columns]
+    for index in column.table.indexes:
+        if index.unique and column in list(index.columns):
+            yield None if index.name is None else str(index.name), [*index.columns]
+    if column.primary_key:
+        yield None, [*column.table.primary_key.columns]
+
+
+def _names(column: Column[Any]) -> Iterator[str]:
+    """What PostgreSQL calls them: an unnamed one by table and columns."""
+    table = column.table.name
+    yield f"{table}_{column.name}_key"  # whatever the model says by now
+    yield f"{table}_pkey" if column.primary_key else ""
+    for name, columns in _unique_with(column):
+        yield name or f"{table}_{'_'.join(one.name for one in columns)}_key"
+
+
+def _is_there(context: ExceptionContext, column: Column[Any], row: Mapping[str, Any]) -> bool:
+    """Whether the table has another row that is in the way of this one."""
+    if context.connection is None or row.get(column.key) is None:
+        return False
+    for columns in [columns for _, columns in _unique_with(column)] or [[column]]:
+        known = [one for one in columns if one.key in row]
+        where = [one == row[one.key] for one in known]
+        there = select(literal(1)).select_from(column.table).where(*where).limit(1)
+        if context.connection.execute(there).first() is not None:
+            return True
+    return False

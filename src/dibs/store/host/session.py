@@ -4,38 +4,54 @@ Nothing here begins or commits, sets a SAVEPOINT or tries again. A name that is
 refused leaves the host's transaction as it was. When the database refuses a
 statement, the transaction is undone at once, and from then on SQLAlchemy
 accepts nothing but a rollback.
+
+All raise `TransactionMustRestart` when the transaction lost, `StoreUnavailable` when the database
+cannot answer, and `SchemaError` when it is not set up for dibs.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import InstanceState, Session
 
 from dibs.names import Username
-from dibs.store.database.dialects.base import CANONICAL, key_params
+from dibs.store.database.rows import CANONICAL, key_params, name_row
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,
     HostRun,
     NameTable,
     by_rules_of_now,
+    connect,
     enter,
     lock_timeout,
+    plain_session,
     translated_errors,
 )
-from dibs.store.host.endings import announce_later, freed
-from dibs.store.host.owners import Owner, identify, instance_state
-from dibs.store.host.pending import PendingName, leave_out, owner_of, write_owners
-from dibs.store.host.reading import held_by
+from dibs.store.host.endings import announce_later, changing, freed
+from dibs.store.host.owners import (
+    Owner,
+    PendingName,
+    identify,
+    instance_state,
+    leave_out,
+    owner_of,
+    write_owners,
+)
 from dibs.store.names.claims import decide
-from dibs.store.names.history import append
-from dibs.store.names.moves import Move, OldName, apply_moves
+from dibs.store.names.companions import resolved
+from dibs.store.names.groups import holders
+from dibs.store.names.history import PastChange, append, read_history
+from dibs.store.names.moves import Move, OldName, Rename, apply_moves, apply_rename
 from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_row, locked, release_where
-from dibs.store.names.renames import Rename, apply_rename
+from dibs.store.names.reading import read
 from dibs.store.records import Claim, NameRow, Outcome, Won, keys_of, short_token
 
 
@@ -44,10 +60,8 @@ class Wish:
     """One owner's wish for one name.
 
     Attributes:
-        username: The parsed name.
         owner: A mapped instance, or a plain id.
         kind: What a plain id is of.
-        by_staff: Whether a name may be had that is reserved, held or quarantined.
         hold: The claim token of a hold of the name.
     """
 
@@ -76,14 +90,11 @@ def claim_in_session(
 
     Raises:
         OwnerWithoutIdentity: A name would be nobody's.
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
     if not wishes:
         return []
     # Each of them, and not the first alone: an owner who was never added is refused before all.
-    entered = [enter(session, owner=one.owner, kind=one.kind, table=table) for one in wishes]
+    entered = [enter(session, table, one.owner, one.kind) for one in wishes]
     here, connection = entered[0]
     if here.deleted:
         here.flush()  # whoever goes may leave this very name
@@ -139,45 +150,20 @@ def _claim_of(wish: Wish, table: NameTable) -> Claim:
 def hold_in_session(
     session: AnySession, username: Username, *, token: str, lasts: int, table: NameTable
 ) -> Outcome:
-    """Keep a name back in the host's transaction, for whoever has the token.
-
-    Args:
-        session: The host's.
-        username: The parsed name.
-        token: The claim token by which the hold is found again.
-        lasts: Milliseconds.
-        table: Where names are kept.
-
-    Raises:
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
-    """
-    here, connection = enter(session, owner=None, kind=None, table=table)
+    """Keep a name back in the host's transaction, for who has the token, so many milliseconds."""
     claim = Claim(username, "hold", "host", token, table.namespace, state="held", lasts=lasts)
-    with translated_errors(connection), lock_timeout(connection) as run:
-        outcome = by_rules_of_now(
-            run, table, lambda parser: decide(run, [claim.read_by(parser)])[0]
-        )
-    announce_later(here, run.noted)
-    return outcome
+    with changing(*enter(session, table)) as run:
+        return by_rules_of_now(run, table, lambda parser: decide(run, [claim.read_by(parser)])[0])
 
 
 def end_hold_in_session(session: AnySession, key: str, *, token: str, table: NameTable) -> bool:
-    """End a hold early, and say whether there was one.
-
-    Raises:
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
-    """
-    here, connection = enter(session, owner=None, kind=None, table=table)
+    """End a hold early, and say whether there was one."""
     where = "namespace = :namespace AND name_key = :key AND state = 'held' AND claim_token = :token"
     params = {"namespace": table.namespace, "key": key, "token": short_token(token)}
-    with translated_errors(connection), lock_timeout(connection) as run:
+    here, connection = enter(session, table)
+    with changing(here, connection) as run:
         ended = [end_row(run, row, action="unheld") for row in locked(run, where, params)]
         append(run, [one.step for one in ended])
-    announce_later(here, run.noted)
     freed(here, [one.row for one in ended])
     return bool(ended)
 
@@ -188,26 +174,19 @@ def transfer_in_session(
     """Pass a name on to another owner, who may have others.
 
     Args:
-        session: Used unless the owner lives in another one.
         wish: Of the owner who gets it.
         old: The name, with the owner who has it; None if nobody has.
-        table: Where names are kept.
 
     Raises:
         OwnerWithoutIdentity: The name would be nobody's.
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
-    here, connection = enter(session, owner=wish.owner, kind=wish.kind, table=table)
-    _have_identity(here, wish.owner)
+    here, connection = _enter_known(session, table, wish.owner, wish.kind)
     claim = _claim_of(wish, table)
     moves = [Move(claim), *([Move(old=old)] if old else [])]
-    with translated_errors(connection), lock_timeout(connection) as run:
+    with changing(here, connection) as run:
         moved = by_rules_of_now(
             run, table, lambda parser: apply_moves(run, [m.read_by(parser) for m in moves], FREE)
         )
-    announce_later(here, run.noted)
     return moved.outcomes[claim.token]
 
 
@@ -228,14 +207,10 @@ def rename_in_session(
 
     Raises:
         OwnerWithoutIdentity: It is nobody's.
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
-    session, connection = enter(session, owner=owner, kind=kind, table=table)
-    _have_identity(session, owner)
+    here, connection = _enter_known(session, table, owner, kind)
     claim = _claim_of(Wish(username, owner, kind), table)
-    with translated_errors(connection), lock_timeout(connection) as run:
+    with changing(here, connection) as run:
         row = next(iter(held_by(run, old, [old.key], table)), None)
         if row is None or not _owns(claim, row, old):
             return None
@@ -244,8 +219,7 @@ def rename_in_session(
         )
         if outcome is None:
             raise RowVanished(old.key)
-        announce_later(session, run.noted)
-    freed(session, [replace(row, version=row.version + 1)])
+    freed(here, [replace(row, version=row.version + 1)])
     return outcome
 
 
@@ -258,31 +232,28 @@ def release_in_session(
     rest: Quarantine,
     table: NameTable,
 ) -> int:
-    """Release one name, or all names of an owner, in the host's transaction.
-
-    Returns:
-        How many names were freed.
+    """Release one name, or all of an owner, in the host's transaction; say how many were freed.
 
     Raises:
         OwnerWithoutIdentity: There is an owner, and it has no identity.
-        TransactionMustRestart: The transaction lost; only a rollback is accepted.
-        StoreUnavailable: The database cannot answer.
-        SchemaError: The database is not set up for dibs.
     """
-    session, connection = enter(session, owner=owner, kind=kind, table=table)
-    _have_identity(session, owner)
+    here, connection = _enter_known(session, table, owner, kind)
     who = None if owner is None else identify(owner, kind)
-    with translated_errors(connection), lock_timeout(connection) as run:
+    with changing(here, connection) as run:
         where, params = _chosen(run, username, who, table)
         rows = release_where(run, where, params, rest)
-        announce_later(session, run.noted)
-    freed(session, rows)
+    freed(here, rows)
     return len(rows)
 
 
-def _have_identity(session: Session, owner: object) -> None:
+def _enter_known(
+    session: AnySession, table: NameTable, owner: object | None, kind: str | None
+) -> tuple[Session, Connection]:
+    """The same as `enter`, with an owner who is in the database."""
+    here, connection = enter(session, table, owner, kind)
     if _unstored(owner) is not None:
-        session.flush()
+        here.flush()
+    return here, connection
 
 
 def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
@@ -304,3 +275,62 @@ def _chosen(
         where += f" AND {OF_OWNER}"
         params |= {"owner_kind": who.kind, "owner": who.id}
     return where, params
+
+
+@contextmanager
+def reading(session: AnySession, table: NameTable) -> Iterator[HostRun]:
+    """Sends statements that read, in the host's transaction."""
+    connection = connect(plain_session(session), table.bind, table, writes=False)
+    with translated_errors(connection):
+        yield HostRun(connection)
+
+
+def rows_in_session(
+    session: AnySession, keys: Sequence[str], *, table: NameTable
+) -> Mapping[str, NameRow]:
+    """The rows of these keys, by key; a key that was never claimed is left out."""
+    if not keys:
+        return {}
+    with reading(session, table) as run:
+        return _find(run, keys, table)
+
+
+def holders_in_session(
+    session: AnySession, username: Username, keys: Sequence[str], *, table: NameTable
+) -> list[NameRow]:
+    """The rows of these keys, as far as this name may mean them; see `holders`."""
+    with reading(session, table) as run:
+        return held_by(run, username, keys, table)
+
+
+def held_by(
+    run: HostRun, username: Username, keys: Sequence[str], table: NameTable
+) -> list[NameRow]:
+    """The same, by a transaction that goes on."""
+    return holders(partial(_find, run, table=table), username, keys)
+
+
+def _find(run: HostRun, keys: Sequence[str], table: NameTable) -> Mapping[str, NameRow]:
+    find = resolved if table.parser.phase.step == "moving" else read
+    return {key: row for (_, key), row in find(run, {(table.namespace, k) for k in keys}).items()}
+
+
+def owned_in_session(
+    session: AnySession, owner: Owner, *, table: NameTable, or_had: bool = False
+) -> list[NameRow]:
+    """The rows of the names that this owner has, or may take back, in the order of their keys."""
+    with reading(session, table) as run:
+        states = "'owned', 'quarantined'" if or_had else "'owned'"
+        where = f"{OF_OWNER} AND state IN ({states})"
+        where += f" AND {run.dialect.unindexed('namespace')} = :place"
+        params = {"owner_kind": owner.kind, "owner": owner.id, "place": table.namespace}
+        found = map(name_row, run.rows(run.dialect.select_where(where), params))
+        return sorted(found, key=lambda row: row.key)
+
+
+def history_in_session(
+    session: AnySession, key: str, *, limit: int, table: NameTable
+) -> list[PastChange]:
+    """The newest changes of a name and of those that look like it, newest first."""
+    with reading(session, table) as run:
+        return read_history(run, table.namespace, key, limit=limit)

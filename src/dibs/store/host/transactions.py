@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, CursorResult, text
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from dibs.context import Budget, Deadline
 from dibs.errors import StoreUnavailable
-from dibs.store.database.dialects import Run
-from dibs.store.database.transactions import AttemptRun, OutOfTime, Restart, Transactions, no_memory
-from dibs.store.host.connection import (
-    HOST_UPGRADE,
-    HostRun,
-    NameTable,
-    refuse_translated,
-    set_up,
-)
+from dibs.store.database.rows import Params
+from dibs.store.database.runs import AttemptRun, OutOfTime
+from dibs.store.database.transactions import Restart, Transactions
+from dibs.store.host.connection import HOST_UPGRADE, HostRun, NameTable, refuse_translated, set_up
 from dibs.store.models import Tables
 from dibs.store.names.store import NameStore
 
-T = TypeVar("T")
-
 
 class HostStore(NameStore):
-    """The store of names on a host's engine.
-
-    Args:
-        transactions: On that engine.
-        table: Where names are kept.
-        tables: Those that must be there.
-    """
+    """The store of names on a host's engine."""
 
     def __init__(self, transactions: HostTransactions, table: NameTable, *, tables: Tables) -> None:
         super().__init__(transactions, parser=table.parser, tables=tables)
@@ -56,26 +42,13 @@ class HostTransactions(Transactions):
     """
 
     mending = HOST_UPGRADE
+    at_once = False
 
     def _listen(self) -> None:
         """Leave a host's engine alone."""
 
     def close(self) -> None:
         """Leave the connections to the host."""
-
-    def write(
-        self,
-        work: Callable[[Run], T],
-        *,
-        changed: Callable[[T], bool],
-        deadline: Deadline,
-        at_once: Callable[[Run], T | None] | None = None,
-        recall: Callable[[Run], T | None] = no_memory,
-        insist: bool = True,
-    ) -> T:
-        """See `Transactions`; no statement is a transaction of its own here."""
-        del at_once
-        return super().write(work, changed=changed, deadline=deadline, recall=recall, insist=insist)
 
     def _connect(self) -> Connection:
         pool = self.engine.pool
@@ -100,47 +73,47 @@ class RouteRun(HostRun, AttemptRun):
         self._bounds = ExitStack()
 
     def prepare(self) -> None:
-        driver = self._connection.connection.driver_connection
+        driver = self.connection.connection.driver_connection
         self._is_lent = self.dialect.is_lent(driver)
         if self._is_lent:  # by the session of this thread, as in SingletonThreadPool
             raise Restart
-        refuse_translated(self._connection)
+        refuse_translated(self.connection)
         if self.dialect.commits_at_once(driver):
-            usual = self._connection.default_isolation_level
-            self._connection = self._connection.execution_options(isolation_level=usual)
-        self._bounds.enter_context(self.dialect.bounded(self._connection, self._budget))
+            usual = self.connection.default_isolation_level
+            self.connection = self.connection.execution_options(isolation_level=usual)
+        self._bounds.enter_context(self.dialect.bounded(self.connection, self._budget))
 
-    def _execute(self, sql: str, params: Mapping[str, object]) -> CursorResult[Any]:
+    def _execute(self, sql: str, params: Params) -> CursorResult[Any]:
         if not self._deadline.allows(self._budget.silence):
             raise OutOfTime
         sql, params = self.dialect.bounded_statement(sql, params, self._budget)
-        return self._connection.execute(text(sql), params)
+        return self.connection.execute(text(sql), params)
 
     def begin(self) -> None:
-        self.dialect.begin_on(self._connection)
+        self.dialect.begin_on(self.connection)
 
     def commit(self) -> None:
-        self._connection.commit()
+        self.connection.commit()
 
     def roll_back(self) -> None:
-        self._connection.rollback()
+        self.connection.rollback()
 
     def give_back(self) -> None:
         self._bounds.close()
-        self._connection.close()
+        self.connection.close()
 
     def undo(self) -> None:
         self._bounds.close()
         try:
             if not self._is_lent:
-                self._connection.rollback()
+                self.connection.rollback()
         except Exception:  # noqa: BLE001  # whatever it was, closing it undoes the transaction too
-            self._connection.invalidate()
-        self._connection.close()
+            self.connection.invalidate()
+        self.connection.close()
 
     def drop(self) -> None:
         # For SQLite in memory the connection is the database.
-        if not isinstance(self._connection.engine.pool, StaticPool | SingletonThreadPool):
-            self.dialect.release_locks(self._connection.connection.driver_connection)
-            self._connection.invalidate()
+        if not isinstance(self.connection.engine.pool, StaticPool | SingletonThreadPool):
+            self.dialect.release_locks(self.connection.connection.driver_connection)
+            self.connection.invalidate()
         self.undo()

@@ -7,16 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from sqlalchemy import Engine
+
 from dibs.names import Username
-from dibs.store.accounts.adopted import delete_adopted, they_came_in
-from dibs.store.database.dialects.base import ADOPTED, Run, key_params, name_row, plain
-from dibs.store.host.connection import HostRun
-from dibs.store.names.groups import join, lock_all, rows_at, write
+from dibs.store.database.rows import ADOPTED, key_params, listed, name_row, plain
+from dibs.store.database.runs import Run
+from dibs.store.host.connection import HostRun, translated_errors
+from dibs.store.names.claims import insert_users
+from dibs.store.names.groups import join, lock_all, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, end_groups, end_row
-from dibs.store.names.reading import Place, parts, require_rules
-from dibs.store.records import BEHIND, Claim, NameRow, Won, owned
+from dibs.store.names.reading import Place, parts, read, require_rules
+from dibs.store.records import BEHIND, Claim, NameRow, NewUser, Won, owned
 
 ACTOR = "adopt"
 COLUMNS = (
@@ -43,8 +46,6 @@ class Adopted:
     """What became of some people.
 
     Attributes:
-        new: How many have their name from now on.
-        already: How many had it before.
         grouped: How many of both are in a group now.
         taken: Whose name somebody else writes exactly like that, or has under no key of a group.
     """
@@ -58,20 +59,13 @@ class Adopted:
 def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -> None:
     """Put these names into their owners' hands, in the caller's transaction.
 
-    Args:
-        run: Sends the statements.
-        entries: Who has which name.
-        kind: Of owners.
-        adopted: Is told what became of them.
-
     Raises:
         RulesReplaced: The names were read by rules that are not in force.
-        RowVanished: A row kept changing; the transaction is to be run again.
         DBAPIError: Somebody claimed a name meanwhile; the same.
     """
     if not entries:
         return
-    now, rules = plain(run.rows(f"SELECT {run.dialect.clock}, {run.dialect.rules}", {})[0])
+    now, rules = run.rows(f"SELECT {run.dialect.clock}, {run.dialect.rules}", {})[0]
     require_rules(entries[0].username.rules_version, [rules])
     new: dict[str, dict[str, Entry]] = {}
     others: list[Entry] = []
@@ -95,35 +89,18 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
 
 
 def _load(run: HostRun, kind: str, entries: Iterable[Entry], now: int) -> None:
-    rows = [
-        (
-            namespace,
-            name.key,
-            None if name.canonical == name.key else name.canonical,
-            name.display,
-            name.rules_version,
-            "owned",
-            kind,
-            owner,
-            1,
-            now,
-            ACTOR,
-            ADOPTED,
-        )
-        for name, owner, namespace in entries
-    ]
+    rows = []
+    for name, owner, namespace in entries:
+        canonical = None if name.canonical == name.key else name.canonical
+        written = (namespace, name.key, canonical, name.display, name.rules_version)
+        rows.append((*written, "owned", kind, owner, 1, now, ACTOR, ADOPTED))
     if rows:
         run.dialect.load(run.connection, "dibs_names", COLUMNS, rows)
 
 
-def _adopt_others(
-    run: Run,
-    kind: str,
-    entries: Sequence[Entry],
-    adopted: Adopted,
-) -> None:
+def _adopt_others(run: Run, kind: str, entries: Sequence[Entry], adopted: Adopted) -> None:
     """Those whose name's row is there: nobody's by now, or one that others have too."""
-    rows = rows_at(run, {one.place for one in entries})
+    rows = read(run, {one.place for one in entries})
     steps: list[Step] = []
     claims: list[tuple[Entry, Claim]] = []
     for one in entries:
@@ -160,7 +137,7 @@ def renamed_by_plan(run: Run, kind: str) -> dict[Place, str]:
         " AND n.owner_kind = :kind"
     )
     rows = run.rows(sql, {"actor": ACTOR, "kind": kind})
-    return {(namespace, owner): name for namespace, owner, name in map(plain, rows)}
+    return {(namespace, owner): name for namespace, owner, name in rows}
 
 
 def rename(run: Run, old: Entry, new: Username, kind: str) -> bool:
@@ -176,10 +153,8 @@ def read_members(run: Run, namespace: str, after: str, limit: int) -> tuple[list
     """Some members of groups, in the order of their keys.
 
     Args:
-        run: Sends the statements.
         namespace: That of the last one; empty at the beginning.
         after: The key of the last one; empty at the beginning of a namespace.
-        limit: How many at most.
 
     Returns:
         Members of one namespace, and which it is; of the next one where there are no more in
@@ -191,16 +166,11 @@ def read_members(run: Run, namespace: str, after: str, limit: int) -> tuple[list
     if namespace and (found := [name_row(row) for row in run.rows(sql, params)]):
         return found, namespace
     sql = "SELECT MIN(namespace) FROM dibs_names WHERE namespace > :namespace"
-    return [], plain(run.rows(sql, {"namespace": namespace})[0])[0] or ""
+    return [], run.value(sql, {"namespace": namespace}) or ""
 
 
 class Undone(NamedTuple):
-    """What was taken back.
-
-    Attributes:
-        names: How many people have their name no more.
-        rows: The names that are nobody's now, or are somebody's alone again.
-    """
+    """What was taken back: of how many people, and names that are nobody's or somebody's alone."""
 
     names: int
     rows: list[NameRow]
@@ -214,10 +184,7 @@ def take_back(
     Of a group all are taken back at once, or the last one would be promoted in between.
 
     Args:
-        run: Sends the statements.
-        kind: Of owners.
         after: The id of the last owner that was looked at.
-        limit: How many names are looked at.
         users: Whether these are users of the service, who go with their names, but for those
             who have used their account.
 
@@ -264,6 +231,77 @@ def _taken_over(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
             " WHERE namespace = :namespace AND name_key = :key AND version = :version"
         )
         params = {"namespace": row.namespace, "key": row.key, "version": row.version}
-        if [plain(line)[0] for line in run.rows(sql, params)] == ["adopted"]:
+        if run.value(sql, params) == "adopted":
             found.append(row)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedUser:
+    """A user from elsewhere, with the hash as it was stored there."""
+
+    id: str
+    password_hash: str | None
+    is_active: bool = True
+
+
+OWN = "$argon2id$"
+"""How hashes of ours begin: who has come in since, or chosen a password, has one."""
+
+NEVER_IN = "NOT EXISTS (SELECT 1 FROM dibs_sessions WHERE user_id = dibs_users.id)"
+"""Somebody of whom nothing says that they use their account, where they have no role either."""
+
+
+def insert_adopted(engine: Engine, users: Sequence[AdoptedUser]) -> tuple[set[str], int]:
+    """Write the rows of those who own a name and have no row yet, or one with another hash.
+
+    Returns:
+        The ids of the new ones, and how many hashes of others, who never came in, were corrected.
+
+    Raises:
+        StoreUnavailable: The database cannot answer; nothing was changed.
+        TransactionMustRestart: It lost against another one; nothing was changed.
+    """
+    ids, params = listed([user.id for user in users])
+    with engine.begin() as connection, translated_errors(connection):
+        run = HostRun(connection)
+        sql = "SELECT DISTINCT owner FROM dibs_names WHERE owner_kind = 'user' AND state = 'owned'"
+        own = {row[0] for row in run.rows(f"{sql} AND owner IN ({ids})", params)}
+        sql = f"SELECT id, password_hash FROM dibs_users WHERE id IN ({ids})"
+        there: dict[str, str | None] = dict(run.rows(sql, params))
+        corrected = sum(
+            _correct(run, user, there[user.id]) for user in users if user.id in own & there.keys()
+        )
+        new = {user.id: user for user in users if user.id in own - there.keys()}
+        if not new:
+            return set(), corrected
+        insert_users(run, [NewUser(user.id, user.password_hash) for user in new.values()])
+        if out := [user.id for user in new.values() if not user.is_active]:
+            among, params = listed(out)
+            since = f"disabled_at = {run.dialect.clock}"
+            run.change(f"UPDATE dibs_users SET {since} WHERE id IN ({among})", params)
+    return set(new), corrected
+
+
+def _correct(run: HostRun, user: AdoptedUser, stored: str | None) -> bool:
+    if user.password_hash in (None, stored) or (stored or "").startswith(OWN):
+        return False
+    sql = f"UPDATE dibs_users SET password_hash = :now WHERE id = :id AND {NEVER_IN}"
+    sql += " AND password_hash IS NULL" if stored is None else " AND password_hash = :stored"
+    params = {"id": user.id, "now": user.password_hash} | ({"stored": stored} if stored else {})
+    return run.change(sql, params) == 1
+
+
+def they_came_in(run: Run, owners: Sequence[str]) -> set[str]:
+    """Those of these users who have used the account that an import made of them."""
+    ids, params = listed(owners)
+    sql = f"SELECT id FROM dibs_users WHERE id IN ({ids}) AND NOT (role IS NULL AND {NEVER_IN})"
+    return {row[0] for row in run.rows(sql, params)}
+
+
+def delete_adopted(run: Run, owners: Sequence[str]) -> None:
+    """Delete the rows of those of these users who have no name left."""
+    ids, params = listed(owners)
+    mine = "owner = dibs_users.id AND owner_kind = 'user' AND state = 'owned'"
+    named = f"EXISTS (SELECT 1 FROM dibs_names WHERE {mine})"
+    run.change(f"DELETE FROM dibs_users WHERE id IN ({ids}) AND NOT {named}", params)

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -16,17 +15,15 @@ from dibs.names import Parser, Phase
 from dibs.signals import NameChange
 from dibs.store import schema
 from dibs.store.accounts.teams import insert_team
-from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import plain
-from dibs.store.database.outage import HEARSAY
-from dibs.store.database.transactions import Restart, Transactions
+from dibs.store.database.runs import Run
+from dibs.store.database.transactions import HEARSAY, Restart, Transactions
 from dibs.store.models import ALL_TABLES, Tables
 from dibs.store.names.claims import (
     claim_at_once,
     claim_many_at_once,
     decide,
     is_alone,
-    place,
+    won_before,
 )
 from dibs.store.names.companions import resolved
 from dibs.store.names.group_commit import GroupCommit
@@ -36,28 +33,20 @@ from dibs.store.records import DEFAULT_NAMESPACE, Claim, Failed, Lost, NameRow, 
 PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
 MAX_BATCH = 500
+Look = tuple[str, Sequence[str]]
+"""At keys of a namespace."""
+
 JUST_NOW = 0.02
 """Seconds for which a server that has answered is taken to be there."""
-
-
-class Look(NamedTuple):
-    """A look at some names of one namespace.
-
-    Attributes:
-        namespace: The one.
-        keys: Theirs.
-    """
-
-    namespace: str
-    keys: Sequence[str]
 
 
 class Attempts:
     """Claims and looks, and whether the database is fit for them.
 
+    All raise `StoreUnavailable` when the database cannot answer, or `OutcomeUnknown` when a change
+    may have been made all the same.
+
     Args:
-        transactions: On the service's database.
-        parser: What reads the names, by the rules that the database says.
         tables: Those that must be there: for names alone not all of them.
         grouped: Whether claims that come at the same moment may go together.
     """
@@ -89,12 +78,7 @@ class Attempts:
             self._looks = GroupCommit(self._looked, self._look, enough=enough)
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
-        """Try to take the name.
-
-        Raises:
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was stored is not known.
-        """
+        """Try to take the name."""
         if self._groups is None or self._at_once([claim]) is not None:
             return self._alone(claim, deadline)
         return self._groups.ask(claim, deadline=deadline)
@@ -103,12 +87,7 @@ class Attempts:
         return self._write([claim], deadline, insist=True)[0]
 
     def claim_many(self, claims: Sequence[Claim], *, deadline: Deadline) -> list[Outcome | Failed]:
-        """Try to take each name.
-
-        Returns:
-            One outcome a claim, in the order of the claims. A name that another
-            transaction keeps locked fails alone.
-        """
+        """Try to take each name; one that another transaction keeps locked fails alone."""
         outcomes: list[Outcome | Failed | None] = []
         for start in range(0, len(claims), MAX_BATCH):
             outcomes += self._together(claims[start : start + MAX_BATCH], deadline)
@@ -123,10 +102,9 @@ class Attempts:
     def _together(
         self, claims: Sequence[Claim], deadline: Deadline
     ) -> Sequence[Outcome | Failed | None]:
-        """Try to take all in one transaction, and each in its own if one of them is locked.
+        """Try to take all in one transaction, or each in its own if one of them is locked.
 
-        Returns:
-            One outcome a claim; None for one that another transaction keeps locked.
+        None is the outcome of that one.
         """
         told: dict[str, Outcome] = {}
         left = claims
@@ -158,11 +136,7 @@ class Attempts:
         return all(map(is_alone, claims)) and len({one.username.in_force for one in claims}) == 1
 
     def _insert_many(self, claims: Sequence[Claim], deadline: Deadline) -> dict[str, Outcome]:
-        """Take those names that are new, by one statement; the outcomes by token.
-
-        Raises:
-            Restart: One of the names is locked; nothing was changed.
-        """
+        """Take those names that are new, by one statement; if one is locked (`Restart`) none."""
         self.verify_once(deadline)
         noted: list[NameChange] = []
 
@@ -174,23 +148,13 @@ class Attempts:
 
         def recall(run: Run) -> dict[str, Outcome] | None:
             # All or none: if one of them is there, none of the others is on its way still.
-            rows = read(run, {place(claim) for claim in claims})
-            found: dict[str, Outcome] = {
-                one.token: Won(row)
-                for one in claims
-                if (row := rows.get(place(one))) and row.won_by(one.token)
-            }
+            found = won_before(run, claims)
             keys = {outcome.row.key for outcome in found.values()}
             noted[:] = [new for new in noted if new.key in keys]
             return found or None
 
         return self.transactions.write(
-            send,
-            at_once=send,
-            changed=bool,
-            recall=recall,
-            deadline=deadline,
-            insist=False,
+            send, at_once=send, changed=bool, recall=recall, deadline=deadline, insist=False
         )
 
     def _lost(self, claims: Sequence[Claim], deadline: Deadline) -> dict[str, Outcome]:
@@ -198,7 +162,7 @@ class Attempts:
         if not claims:
             return {}
         rules = claims[0].username.in_force
-        places = {place(claim) for claim in claims}
+        places = {claim.place for claim in claims}
         try:
             rows = self.transactions.read(
                 lambda run: read(run, places, rules=rules), deadline=deadline
@@ -208,7 +172,7 @@ class Attempts:
         return {
             claim.token: Lost(row)
             for claim in claims
-            if (row := rows.get(place(claim))) and row.state == "owned"
+            if (row := rows.get(claim.place)) and row.state == "owned"
             if not row.won_by(claim.token)
         }
 
@@ -231,11 +195,7 @@ class Attempts:
             return self._send(claims, deadline, insist=insist)
 
     def _again(self, claim: Claim, error: RulesReplaced, deadline: Deadline) -> Claim:
-        """The claim by the rules that are in force by now.
-
-        Raises:
-            RulesReplaced: This server cannot have names by those.
-        """
+        """The claim by the rules that are in force by now, if this server can have those."""
         if claim.username.in_force == self.parser.phase.token:
             if not self._follow(deadline):
                 raise error
@@ -244,8 +204,8 @@ class Attempts:
 
     def _follow(self, deadline: Deadline) -> bool:
         """Read which rules are in force, and say whether names can be had by those."""
-        rows = self.transactions.read(lambda run: run.rows(PHASE, {}), deadline=deadline)
-        return bool(rows) and self.parser.follow(Phase(*plain(rows[0])))
+        rows = self.transactions.rows(PHASE, {}, deadline=deadline)
+        return bool(rows) and self.parser.follow(Phase(*rows[0]))
 
     def _hear(self) -> None:
         """Learn from the database how far a change of rules has got, if it answers."""
@@ -260,19 +220,21 @@ class Attempts:
     def _send(self, claims: Sequence[Claim], deadline: Deadline, *, insist: bool) -> list[Outcome]:
         def work(run: Run) -> list[Outcome]:
             outcomes = decide(run, claims, patient=insist)
-            self._insert_teams(run, claims, outcomes)
+            for claim, outcome in zip(claims, outcomes, strict=True):
+                # An earlier request with this token wrote its own.
+                if claim.team and isinstance(outcome, Won) and outcome.row.owner == claim.owner:
+                    insert_team(run, claim.team)
             return outcomes
 
         def recall(run: Run) -> list[Outcome] | None:
-            rows = read(run, {place(claim) for claim in claims})
-            found = [(claim, rows.get(place(claim))) for claim in claims]
-            won = [Won(row) for claim, row in found if row and row.won_by(claim.token)]
-            return list(won) if len(won) == len(claims) else None
+            won = won_before(run, claims)
+            is_whole = all(claim.token in won for claim in claims)
+            return [won[claim.token] for claim in claims] if is_whole else None
 
         return self.transactions.write(
             work,
             at_once=self._at_once(claims) if insist else None,
-            changed=_any_won,
+            changed=lambda outcomes: any(isinstance(one, Won) for one in outcomes),
             recall=recall,
             deadline=deadline,
             insist=insist,
@@ -299,7 +261,6 @@ class Attempts:
 
         Raises:
             SchemaError: It does not; the message names the command that mends it.
-            StoreUnavailable: The database cannot answer.
         """
         if self._verified == self.transactions.generation:
             return
@@ -315,24 +276,13 @@ class Attempts:
         finally:
             self._verifying.release()
 
-    def _insert_teams(self, run: Run, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
-        for claim, outcome in zip(claims, outcomes, strict=True):
-            # An earlier request with this token wrote its own.
-            if claim.team and isinstance(outcome, Won) and outcome.row.owner == claim.owner:
-                insert_team(run, claim.team)
-
     def find(
         self, keys: Sequence[str], *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
     ) -> Mapping[str, NameRow]:
-        """The rows of these keys, by key; a key that was never claimed is left out.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
-        wish = Look(namespace, keys)
+        """The rows of these keys, by key; a key that was never claimed is left out."""
         if self._looks is None or turns() is None:
-            return self._look(wish, deadline)
-        return self._looks.ask(wish, deadline=deadline)
+            return self._look((namespace, keys), deadline)
+        return self._looks.ask((namespace, keys), deadline=deadline)
 
     def _look(self, wish: Look, deadline: Deadline) -> Mapping[str, NameRow]:
         return self._read_all([wish], deadline)[0]
@@ -347,12 +297,12 @@ class Attempts:
 
     def _read_all(self, wishes: Sequence[Look], deadline: Deadline) -> list[Mapping[str, NameRow]]:
         """The rows that each is about, by key; one statement for those of a namespace."""
-        places = {(wish.namespace, key) for wish in wishes for key in wish.keys}
+        places = {(namespace, key) for namespace, keys in wishes for key in keys}
         find = resolved if self.parser.phase.step == "moving" else read
         rows = self.transactions.read(lambda run: find(run, places), deadline=deadline)
         return [
-            {key: row for key in wish.keys if (row := rows.get((wish.namespace, key)))}
-            for wish in wishes
+            {key: row for key in keys if (row := rows.get((namespace, key)))}
+            for namespace, keys in wishes
         ]
 
     def verify(self, *, deadline: Deadline) -> None:
@@ -360,7 +310,6 @@ class Attempts:
 
         Raises:
             SchemaError: They are not; the message names the command that mends it.
-            StoreUnavailable: The database cannot answer.
         """
 
         def look(connection: Connection) -> None:
@@ -369,7 +318,3 @@ class Attempts:
             schema.verify(connection, self.parser, tables=self.tables)
 
         self.transactions.inspect(look, deadline=deadline)
-
-
-def _any_won(outcomes: Sequence[Outcome]) -> bool:
-    return any(isinstance(outcome, Won) for outcome in outcomes)

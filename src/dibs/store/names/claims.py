@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from dibs.errors import RulesReplaced
 from dibs.signals import NameChange
-from dibs.store.database.dialects.base import Run, claim_params
+from dibs.store.database.rows import claim_params
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names import companions, groups
 from dibs.store.names.history import ACTIONS, Step, append, changed
@@ -20,11 +22,7 @@ TAKE_OVER_ROUNDS = 5
 
 
 def decide(
-    run: Run,
-    claims: Sequence[Claim],
-    *,
-    patient: bool = True,
-    was: Mapping[str, str] | None = None,
+    run: Run, claims: Sequence[Claim], *, patient: bool = True, was: Mapping[str, str] | None = None
 ) -> list[Outcome]:
     """Insert what is new, take over what is free, and say who has the rest.
 
@@ -32,10 +30,8 @@ def decide(
     and the history are written too; teams are not.
 
     Args:
-        run: Sends the statements.
         claims: In any order; worked on in the order of their keys, so that two
             batches cannot wait for each other in a circle.
-        patient: Whether to wait long for another transaction's locks.
         was: In a rename, what the owner was called until now, by the claim's token. Then the
             history is given a line of every claim at once.
 
@@ -44,7 +40,6 @@ def decide(
 
     Raises:
         RulesReplaced: The names were read by rules that are not in force.
-        RowVanished: A row kept changing; the transaction is to be run again.
     """
     if len({claim.username.in_force for claim in claims}) > 1:
         raise RulesReplaced("Some of these names were read before the rules changed, some after")
@@ -67,13 +62,13 @@ def _decide(
     """`decide` for names with one key, or whose other key this claim has already."""
     if not claims:
         return []
-    ordered, told, before = sorted(claims, key=place), bool(was), was
+    ordered, told, before = sorted(claims, key=attrgetter("place")), bool(was), was
     firsts = [_news(c, owned(c, version=1), before.get(c.token)) for c in ordered]
     inserted = run.dialect.insert_names(run, ordered, firsts, told=told, patient=patient)
     won, rows, whole = inserted.won, inserted.rows, inserted.whole
     companions.see_rules(run, ordered, inserted)
-    missing = [c for c in ordered if c.token not in won and place(c) not in rows]
-    rows |= read(run, {place(c) for c in missing}, rules=ordered[0].username.in_force)
+    missing = [c for c in ordered if c.token not in won and c.place not in rows]
+    rows |= read(run, {c.place for c in missing}, rules=ordered[0].username.in_force)
     settled = {c.token: _settle(run, c, c.token in won, rows) for c in ordered}
     if whole and won:
         run.note(firsts)
@@ -89,11 +84,7 @@ def _decide(
 
 
 def claim_at_once(run: Run, claim: Claim) -> list[Outcome] | None:
-    """Take a name that has no row yet, in the one statement of a dialect that is `whole`.
-
-    Returns:
-        The outcome; None if there is a row, and `decide` has to look at it.
-    """
+    """Take a name without a row, in the one statement of a dialect that is `whole`; else None."""
     row = owned(claim, version=1)
     news = [_news(claim, row, None)]
     run.note(news)  # beforehand: it may be carried out and its reply lost
@@ -111,19 +102,24 @@ def is_alone(claim: Claim) -> bool:
 def claim_many_at_once(run: Run, claims: Sequence[Claim]) -> list[Outcome | None]:
     """Take those names that have no row yet, by one statement of a dialect that has `lists`.
 
-    Args:
-        run: Sends it.
-        claims: All of them alone, and read by the same rules.
-
-    Returns:
-        The outcomes; None where `decide` has to look.
+    The claims are alone and read by the same rules. None is the outcome where `decide` must look.
     """
-    ordered = sorted(claims, key=place)
+    ordered = sorted(claims, key=attrgetter("place"))
     news = {claim.token: _news(claim, owned(claim, version=1), None) for claim in ordered}
     run.note(list(news.values()))  # beforehand: it may be carried out and its reply lost
     won = run.dialect.insert_many(run, ordered, list(news.values()))
     run.noted[:] = [new for token, new in news.items() if token in won]
     return [Won(owned(one, version=1)) if one.token in won else None for one in claims]
+
+
+def won_before(run: Run, claims: Sequence[Claim]) -> dict[str, Outcome]:
+    """Which of these claims an earlier attempt has won, by token."""
+    rows = read(run, {claim.place for claim in claims})
+    return {
+        one.token: Won(row)
+        for one in claims
+        if (row := rows.get(one.place)) and row.won_by(one.token)
+    }
 
 
 class Settled(NamedTuple):
@@ -172,13 +168,8 @@ def insert_users(run: Run, users: Sequence[NewUser]) -> None:
         run.change(run.dialect.insert_users(len(users)), params)
 
 
-def place(claim: Claim) -> Place:
-    """What the database makes unique."""
-    return claim.namespace, claim.username.key
-
-
 def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) -> Settled:
-    row = rows.get(place(claim))
+    row = rows.get(claim.place)
     if won:
         return Settled(Won(row or _written(run, claim, version=1)), is_new=True)
     for _ in range(TAKE_OVER_ROUNDS):
@@ -192,7 +183,7 @@ def _settle(run: Run, claim: Claim, won: bool, rows: Mapping[Place, NameRow]) ->
         if run.change(sql, claim_params([claim]) | {"version": row.version}) == 1:
             now = _written(run, claim, version=row.version + 1)
             return Settled(Won(now), is_new=True, before=row)
-        row = read(run, {place(claim)}).get(place(claim))
+        row = read(run, {claim.place}).get(claim.place)
     raise RowVanished(claim.username.key)
 
 
@@ -200,4 +191,4 @@ def _written(run: Run, claim: Claim, *, version: int) -> NameRow:
     """The row as this claim has just written it; only the database knows when a hold ends."""
     if claim.lasts is None:
         return owned(claim, version=version)
-    return read(run, {place(claim)})[place(claim)]
+    return read(run, {claim.place})[claim.place]

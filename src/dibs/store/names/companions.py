@@ -14,7 +14,9 @@ from typing import NamedTuple
 from dibs.errors import InvalidName, RulesReplaced
 from dibs.names import Phase
 from dibs.names.username import READERS
-from dibs.store.database.dialects.base import Inserted, Run, claim_params, key_params, plain
+from dibs.store.database.dialects.base import Inserted
+from dibs.store.database.rows import claim_params, key_params
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.history import changed
 from dibs.store.names.reading import Place, no_row, read, require_rules
@@ -56,12 +58,7 @@ class Taken(NamedTuple):
 
 
 def take(run: Run, claims: Sequence[Claim], *, patient: bool = True) -> Taken:
-    """Take the new keys of names whose rows are about to be claimed: before those, and in order.
-
-    Raises:
-        RulesReplaced: The names were read by rules that are not in force.
-        RowVanished: A companion kept changing; the transaction is to be run again.
-    """
+    """Take the new keys of names whose rows are about to be claimed: before those, and in order."""
     taken, first = Taken({}, {}), dict[Place, Claim]()
     for claim in claims:
         # Two of one batch that are one by the new rules alone.
@@ -69,20 +66,19 @@ def take(run: Run, claims: Sequence[Claim], *, patient: bool = True) -> Taken:
         if other.username.key != claim.username.key:
             taken.lost[claim.token] = owned(other, version=1)
     marks = {c.token: _companion(c) for c in first.values()}
-    ordered = sorted(marks.values(), key=lambda mark: (mark.namespace, mark.username.key))
+    ordered = sorted(marks.values(), key=lambda mark: mark.place)
     news = [changed(owned(mark, version=1), "claimed") for mark in ordered]
     inserted = run.dialect.insert_names(run, ordered, news, told=False, patient=patient)
     in_force = claims[0].username.in_force
     see_rules(run, ordered, inserted)
-    there = {(m.namespace, m.username.key) for m in ordered if m.token not in inserted.won}
+    there = {mark.place for mark in ordered if mark.token not in inserted.won}
     rows = {at: inserted.rows[at] for at in there if at in inserted.rows}
     rows |= read(run, there - rows.keys(), rules=in_force)
     for claim in first.values():
         mark = marks[claim.token]
-        at = mark.namespace, mark.username.key
         if mark.token in inserted.won:
-            taken.made[mark.token] = at
-        elif (row := _take_over(run, claim, mark, rows.get(at))) is not None:
+            taken.made[mark.token] = mark.place
+        elif (row := _take_over(run, claim, mark, rows.get(mark.place))) is not None:
             taken.lost[mark.token] = row
     return taken._replace(lost=taken.lost | _met(run, claims, taken.lost))
 
@@ -98,16 +94,15 @@ def after(something: bool) -> Iterator[None]:
 
 
 def see_rules(run: Run, claims: Sequence[Claim], inserted: Inserted) -> None:
-    """See that what a statement has just inserted was read by the rules that are in force.
+    """See that what was just inserted was read by the rules in force; else take it back, and raise.
 
-    Raises:
-        RulesReplaced: It was not, and is taken back: a host's transaction may go on.
+    A host's transaction may go on.
     """
     try:
         require_rules(claims[0].username.in_force, inserted.rules)
     except RulesReplaced:
         won = [one for one in claims if one.token in inserted.won]
-        give_back(run, [(one.token, (one.namespace, one.username.key)) for one in won])
+        give_back(run, [(one.token, one.place) for one in won])
         raise
 
 
@@ -129,7 +124,6 @@ def _take_over(run: Run, claim: Claim, mark: Claim, row: NameRow | None) -> Name
 
     It is written in any case: two names that find it free must not both have it.
     """
-    at = mark.namespace, mark.username.key
     for _ in range(ROUNDS):
         if row is None:
             no_row(run, claim)
@@ -141,7 +135,7 @@ def _take_over(run: Run, claim: Claim, mark: Claim, row: NameRow | None) -> Name
         params = claim_params([mark]) | {"version": row.version}
         if run.change(run.dialect.take_over(when_free=False), params) == 1:
             return None
-        row = read(run, {at}).get(at)
+        row = read(run, {mark.place}).get(mark.place)
     raise RowVanished(mark.username.key)
 
 
@@ -173,14 +167,8 @@ def _met(run: Run, claims: Sequence[Claim], lost: Mapping[str, NameRow]) -> dict
 
 
 def point(run: Run, group: Place, rows: Mapping[str, NameRow]) -> None:
-    """Have the companions of a group's members say where names are that are left of it.
-
-    Args:
-        run: Sends the statements.
-        group: Where its key's row is.
-        rows: What is left: members, or the row of the one who has the name alone; by its key.
-    """
-    phase = Phase.of(plain(run.rows(f"SELECT {run.dialect.rules}", {})[0])[0] or 0)
+    """Have the companions of a group's members say where names are that are left of it, by key."""
+    phase = Phase.of(run.value(f"SELECT {run.dialect.rules}", {}) or 0)
     for rules in (phase.rules, phase.other) if phase.has_twins else ():
         for key, row in rows.items():
             try:

@@ -40,13 +40,10 @@ class Waiting(Generic[Wish, Result]):
     """A wish, and who waits for its outcome: a thread, or a call that is served by turns.
 
     Attributes:
-        turns: By what the call is served; None for a thread.
-        call: The call.
         wake: Held until the thread has something to do: to send a group, or to go on.
         group: Whose wishes the thread is to send.
         is_settled: Whether nobody is going to send its own.
         outcome: What became of that; None if something keeps it from going with others.
-        error: What went wrong with the whole group.
     """
 
     wish: Wish

@@ -20,11 +20,12 @@ from dibs.names import Username
 from dibs.names.skeleton import is_too_long
 from dibs.signals import Action, NameChange
 from dibs.store.accounts.rows import make_row
-from dibs.store.database.dialects.base import Run, key_params, name_row, row_params
+from dibs.store.database.rows import key_params, name_row, row_params
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.companions import point
 from dibs.store.names.history import Step, append, changed
-from dibs.store.names.reading import MAX_BATCH, Place, parts
+from dibs.store.names.reading import MAX_BATCH, Place, parts, read
 from dibs.store.records import Claim, FirstClaim, NameRow, member_bounds, member_key, owned
 
 Find = Callable[[Sequence[str]], Mapping[str, NameRow]]
@@ -32,13 +33,7 @@ Find = Callable[[Sequence[str]], Mapping[str, NameRow]]
 
 
 def holders(find: Find, username: Username, keys: Sequence[str]) -> list[NameRow]:
-    """The rows of these keys; for that of a group the one of the member who is meant, if one is.
-
-    Args:
-        find: Asked a second time for a name that is a group's.
-        username: Whose.
-        keys: Under which they may be.
-    """
+    """The rows of these keys; for that of a group the one of the member who is meant, if one is."""
     rows = find(keys).values()
     return [row if row.state != "group" else _meant(find, row, username) for row in rows]
 
@@ -63,24 +58,22 @@ def who_has(run: Run, row: NameRow, claim: Claim) -> NameRow:
     if row.state != "group":
         return row
     key = member_key(row.key, claim.username.display)
-    found = map(name_row, run.rows(run.dialect.select(1), key_params(row.namespace, [key])))
-    return next((member for member in found if member.state == "owned"), row)
+    member = read(run, {(row.namespace, key)}).get((row.namespace, key))
+    return member if member is not None and member.state == "owned" else row
 
 
 def within(claim: Claim, leaving: Iterable[NameRow]) -> Claim:
     """The claim of one's own name in a group, in another spelling, or as its next owner.
 
-    Args:
-        claim: As it was made.
-        leaving: What is given up in the same transaction.
+    Any other claim is as it was.
 
-    Returns:
-        That of a member's row; of any other name the claim as it is.
+    Args:
+        leaving: What is given up in the same transaction.
     """
     name = claim.username
     key = member_key(name.key, name.display)
     for row in leaving:
-        if row.is_member and row.group == (claim.namespace, name.key):
+        if row.is_member and row.group == claim.place:
             is_theirs = row.key == key or row.is_of(claim.owner_kind, claim.owner)
             if is_theirs and not is_too_long(key):
                 return replace(claim, username=name._replace(key=key))
@@ -92,7 +85,6 @@ class Members(NamedTuple):
 
     Attributes:
         row: The key's; None if there is none.
-        owned: Those of its members.
     """
 
     row: NameRow | None
@@ -133,7 +125,7 @@ def hold(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
         if row.group in groups:
             now = groups[row.group].find(_same_owner(row), row.display)
             if now is not None:
-                kept[now.namespace, now.key] = now
+                kept[now.place] = now
     return [kept[at] for at in sorted(kept)]
 
 
@@ -156,17 +148,12 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
     """Have people keep their names beside those who have the keys' rows.
 
     Args:
-        run: Sends the statements.
-        claims: Of names that are others', or a group's.
         adopted: Whether they had them before dibs was there.
-
-    Raises:
-        RowVanished: A name is nobody's by now; the transaction is to be run again.
     """
-    rows = rows_at(run, {(one.namespace, one.username.key) for one in claims}, lock=True)
+    rows = locked_at(run, {one.place for one in claims})
     first = FirstClaim(0, None, None, registered=False, adopted=True) if adopted else None
     wanted = [replace(owned(one, version=1), first=first) for one in claims]
-    seats = Seats(rows_at(run, {_seat(row) for row in [*rows.values(), *wanted]}, lock=False))
+    seats = Seats(read(run, {_seat(row) for row in [*rows.values(), *wanted]}))
     joined, turned = Joined({}, {}, set()), dict[Place, NameRow]()
     for claim, mine in zip(claims, wanted, strict=True):
         row = rows.get(mine.group)
@@ -215,12 +202,11 @@ def _fits(row: NameRow) -> bool:
     return not is_too_long(_seat(row)[1])
 
 
-def rows_at(run: Run, places: set[Place], *, lock: bool = False) -> dict[Place, NameRow]:
-    """The rows at these places; locked as they were committed."""
+def locked_at(run: Run, places: set[Place]) -> dict[Place, NameRow]:
+    """The rows at these places, locked as they were committed last."""
     found: dict[Place, NameRow] = {}
     for namespace, keys in parts(places):
-        among = run.dialect.among(len(keys))
-        sql = run.dialect.lock_rows(among) if lock else run.dialect.select_where(among)
+        sql = run.dialect.lock_rows(run.dialect.among(len(keys)))
         rows = map(name_row, run.rows(sql, key_params(namespace, keys)))
         found |= {(namespace, row.key): row for row in rows}
     return found
@@ -250,11 +236,7 @@ def _write_seats(run: Run, seats: Seats, moved: Mapping[Place, NameRow]) -> None
 
 
 def _write_turned(run: Run, turned: Mapping[Place, NameRow]) -> None:
-    """Have these keys be groups', whose rows were people's.
-
-    Raises:
-        RowVanished: One has changed meanwhile; the transaction is to be run again.
-    """
+    """Have these keys be groups', whose rows were people's."""
     steps: list[Step] = []
     for row in turned.values():
         if row.first is not None and row.first.registered:
@@ -277,7 +259,6 @@ class Settled(NamedTuple):
     """What became of groups that somebody has left.
 
     Attributes:
-        steps: What is to be written down.
         empty: The keys' rows of those in which nobody is left.
     """
 
@@ -286,11 +267,7 @@ class Settled(NamedTuple):
 
 
 def settle(run: Run, gone: Iterable[NameRow]) -> Settled:
-    """Look who is left in groups, of which these rows were, and promote the last one.
-
-    Raises:
-        RowVanished: A row has changed meanwhile; the transaction is to be run again.
-    """
+    """Look who is left in groups, of which these rows were, and promote the last one."""
     settled = Settled([], [])
     for members in lock_all(run, (row for row in gone if row.is_member)).values():
         row, owned = members
@@ -327,11 +304,7 @@ def _keep_first(run: Run, row: NameRow, members: Members) -> list[Step]:
 
 
 def name_first(run: Run, row: NameRow, first: NameRow | None) -> Step:
-    """Have this member be found by their other spellings too, or nobody.
-
-    Raises:
-        RowVanished: The key's row has changed meanwhile.
-    """
+    """Have this member be found by their other spellings too, or nobody."""
     shown = first or row
     after = replace(
         row,
@@ -347,13 +320,9 @@ def name_first(run: Run, row: NameRow, first: NameRow | None) -> Step:
     return Step(row, changed(after, "grouped", was=row.display, became=became))
 
 
-def write(run: Run, after: NameRow) -> None:
-    """Write this as the row's next version.
-
-    Raises:
-        RowVanished: It has changed meanwhile; the transaction is to be run again.
-    """
-    params = row_params([after]) | {"version": after.version - 1}
+def write(run: Run, after: NameRow, lasts: int | None = None) -> None:
+    """Write this as the row's next version, to end after so many milliseconds, if it is to."""
+    params = row_params([after]) | {"version": after.version - 1, "lasts_0": lasts}
     if run.change(run.dialect.take_over(when_free=False), params) != 1:
         raise RowVanished(after.key)
 

@@ -11,15 +11,8 @@ from dibs.context import Acting, Deadline, acting
 from dibs.errors import StoreError
 from dibs.names import Username
 from dibs.signals import Action, NameChange
-from dibs.store.database.dialects.base import (
-    ADOPTED,
-    HISTORY_COLUMNS,
-    MANY,
-    Run,
-    Told,
-    listed,
-    plain,
-)
+from dibs.store.database.rows import ADOPTED, HISTORY_COLUMNS, MANY, Told, listed
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 from dibs.store.models import MAX_REQUEST_ID
 from dibs.store.records import MAX_OWNER, NameRow, State, member_bounds
@@ -27,12 +20,7 @@ from dibs.store.records import MAX_OWNER, NameRow, State, member_bounds
 
 @dataclass(frozen=True, slots=True)
 class PastChange:
-    """A change that was committed.
-
-    Attributes:
-        change: What it was.
-        at: When: milliseconds of the database's clock since 1970.
-    """
+    """A change that was committed, at a millisecond of the database's clock since 1970."""
 
     change: NameChange
     at: int
@@ -93,36 +81,27 @@ OF_GROUP = f"""
 
 
 class History:
-    """What happened to names, read from the database."""
+    """What happened to names, read from the database; raises `StoreUnavailable` if it is away."""
 
     def __init__(self, transactions: Transactions, namespace: str) -> None:
         self._transactions = transactions
         self._namespace = namespace
 
     def of_name(self, username: Username, *, limit: int, deadline: Deadline) -> list[PastChange]:
-        """The newest changes of a name and of those that look like it, newest first.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The newest changes of a name and of those that look like it, newest first."""
         return self._transactions.read(
             lambda run: read_history(run, self._namespace, username.key, limit=limit),
             deadline=deadline,
         )
 
     def names_now(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, str]:
-        """What these users are called now, by id; ids without a user are left out.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """What these users are called now, by id; ids without a user are left out."""
         if not user_ids:
             return {}
         owners, params = listed(user_ids)
         sql = f"{NAMES_NOW.format(owners=owners)} AND {self._namespace_is()}"
         params["namespace"] = self._namespace
-        rows = self._transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return dict(map(plain, rows))
+        return dict(self._transactions.rows(sql, params, deadline=deadline))
 
     def registrations(self, *, since: int, now: int, deadline: Deadline) -> dict[int, int]:
         """How many users registered, by the start of each hour that has any.
@@ -133,11 +112,6 @@ class History:
 
         Args:
             since: Milliseconds of the database's clock since 1970.
-            now: The same, of this moment.
-            deadline: When the caller stops waiting.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
         """
         first = since - since % HOUR_MS
 
@@ -159,7 +133,7 @@ class History:
     def _registered(self, run: Run, hour: int) -> int:
         params = {"namespace": self._namespace, "start": hour, "end": hour + HOUR_MS}
         sql = REGISTERED.format(namespace=self._namespace_is(), adopted=ADOPTED)
-        return int(run.rows(sql, params)[0][0])
+        return int(run.value(sql, params))
 
     def _keep(self, sums: Mapping[int, int], deadline: Deadline) -> None:
         if not sums:
@@ -170,9 +144,7 @@ class History:
         rows = ", ".join(f"(:namespace, :hour_{i}, :registered_{i})" for i in range(len(sums)))
         pass_over = self._transactions.dialect.pass_over("namespace, hour")
         sql = f"INSERT INTO dibs_figures (namespace, hour, registered) VALUES {rows} {pass_over}"
-        self._transactions.write(
-            lambda run: run.change(sql, params), changed=bool, deadline=deadline
-        )
+        self._transactions.change(sql, params, deadline=deadline)
 
     def _namespace_is(self) -> str:
         return f"{self._transactions.dialect.unindexed('namespace')} = :namespace"
@@ -182,7 +154,7 @@ def read_history(run: Run, namespace: str, key: str, *, limit: int) -> list[Past
     """The newest changes of a name and of those that look like it, newest first."""
     params = {"namespace": namespace, "key": key, "limit": limit} | member_bounds(key)
     rows = run.rows(OF_GROUP, params)
-    return [PastChange(NameChange(*values[:-1]), values[-1]) for values in map(plain, rows)]
+    return [PastChange(NameChange(*values[:-1]), values[-1]) for values in rows]
 
 
 def changed(
@@ -197,9 +169,6 @@ def changed(
 
     Args:
         row: As it is afterwards, but for an owner who was forgotten.
-        action: What happened.
-        was: The name before.
-        became: The name afterwards.
         by: Who acted, if not who acts in this thread.
     """
     now = by or acting()
@@ -248,18 +217,9 @@ def _lines(step: Step) -> list[Told]:
         return [(step.change, None)] if step.told else []
     if row.first is None:
         return [(step.change, None)]
-    first = NameChange(
-        row.namespace,
-        row.key,
-        row.version,
-        "adopted" if row.first.adopted and row.state == "owned" else ACTIONS[row.state],
-        None,
-        row.display,
-        row.owner_kind,
-        row.owner,
-        row.first.actor,
-        row.first.request_id,
-    )
+    action: Action = "adopted" if row.first.adopted and row.state == "owned" else ACTIONS[row.state]
+    who = Acting(row.first.actor, row.first.request_id)
+    first = changed(row, action, became=row.display, by=who)
     return [(first, row.first.at), (step.change, None)]
 
 
@@ -273,7 +233,7 @@ def written(run: Run, changes: Sequence[NameChange]) -> bool:
         " WHERE namespace = :namespace AND name_key = :key AND version = :version"
     )
     params = {"namespace": one.namespace, "key": one.key, "version": one.version}
-    return [NameChange(*plain(row)) for row in run.rows(sql, params)] == [one]
+    return [NameChange(*row) for row in run.rows(sql, params)] == [one]
 
 
 def _fitting(text: str | None, max_bytes: int) -> str | None:

@@ -10,8 +10,8 @@ from dibs.errors import InvalidName
 from dibs.names.username import READERS, Username
 from dibs.signals import NameChange
 from dibs.store.accounts.rows import ONLY_NAMED
-from dibs.store.database.dialects.base import Run, key_params, row_params
-from dibs.store.database.transactions import RowVanished
+from dibs.store.database.rows import key_params
+from dibs.store.database.runs import Run
 from dibs.store.names import groups
 from dibs.store.names.companions import BEHIND, MARK, REKEY, companion_key, is_called
 from dibs.store.names.history import Step, append, changed
@@ -28,11 +28,6 @@ class Wanted(NamedTuple):
 
     row: NameRow
     name: Username
-
-    @property
-    def here(self) -> Place:
-        """Where the row is."""
-        return self.row.namespace, self.row.key
 
     @property
     def place(self) -> Place:
@@ -67,7 +62,7 @@ def accompany(run: Run, wanted: Sequence[Wanted], rules: int, merged: list[Place
     there = read(run, {*marks, *(one.place for one in wanted)})
     theirs = read(run, {(at[0], there[at].canonical) for at in marks})
     for one in wanted:
-        here, mark, met = one.here, there[_mark(one)], there.get(one.place)
+        here, mark, met = one.row.place, there[_mark(one)], there.get(one.place)
         if met is not None and is_called(met, rules):
             merged.append(here)
         if mark.canonical != one.row.key:
@@ -126,8 +121,8 @@ def _register(run: Run, rows: Iterable[NameRow]) -> None:
 def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
     """Move the rows whose new places were never anybody's: nearly all, in a few statements."""
     moved.clear()
-    alone = {one.here: one for one in wanted if not one.row.is_member}
-    rows = groups.rows_at(run, set(alone), lock=True)
+    alone = {one.row.place: one for one in wanted if not one.row.is_member}
+    rows = groups.locked_at(run, set(alone))
     targets: dict[Place, Wanted] = {}
     for at, one in alone.items():
         if rows.get(at) == one.row and one.name.key != one.row.key:
@@ -145,7 +140,7 @@ def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
     append(run, steps)
     _point(run, new)
     run.noted.clear()  # whose name it is, and how it is written, is as before
-    moved |= {one.here for one in new}
+    moved |= {one.row.place for one in new}
 
 
 def _is_same(now: NameRow | None, row: NameRow) -> bool:
@@ -167,14 +162,10 @@ def _point(run: Run, moved: Sequence[Wanted]) -> None:
 
 
 def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
-    """Move one name, whatever is at its new place.
-
-    Raises:
-        RowVanished: A row kept changing; the transaction is to be run again.
-    """
+    """Move one name, whatever is at its new place."""
     groups.lock_all(run, [one.row])
-    rows = groups.rows_at(run, {one.here, one.place}, lock=True)
-    row, met = rows.get(one.here), rows.get(one.place)
+    rows = groups.locked_at(run, {one.row.place, one.place})
+    row, met = rows.get(one.row.place), rows.get(one.place)
     if row is None or (row.display, row.state) != (one.row.display, one.row.state) or row.free:
         fates.append("moved")  # it is another name by now, whose claim has taken the new key
         return
@@ -182,7 +173,7 @@ def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
     one = one._replace(row=row)
     if one.name.key == row.group[1]:  # only its canonical form is another
         after = replace(row, canonical=one.name.canonical, version=row.version + 1, first=None)
-        _overwrite(run, after)
+        groups.write(run, after, after.expires_in)
         append(run, [Step(row, _news(after))])
         fates.append("moved")
         return
@@ -214,7 +205,7 @@ def _arrive(run: Run, one: Wanted, met: NameRow | None, steps: list[Step]) -> Fa
     if met is None:
         run.change(*run.dialect.insert_rows([after]))
     else:
-        _overwrite(run, after)
+        groups.write(run, after, after.expires_in)
     steps.append(Step(met, _news(after), told=met is None))
     return "moved"
 
@@ -233,19 +224,13 @@ def _renamed(one: Wanted, version: int) -> NameRow:
     )
 
 
-def _overwrite(run: Run, after: NameRow) -> None:
-    params = row_params([after]) | {"version": after.version - 1, "lasts_0": after.expires_in}
-    if run.change(run.dialect.take_over(when_free=False), params) != 1:
-        raise RowVanished(after.key)
-
-
 def free_some(run: Run, rows: Sequence[NameRow]) -> None:
     """Delete companions, and let go of old keys that names have left behind."""
     marked = [row for row in rows if MARK <= row.key < BEHIND]
     for namespace, keys in parts(row.place for row in marked):
         sql = f"DELETE FROM dibs_names WHERE {run.dialect.among(len(keys))}"
         run.change(sql, key_params(namespace, keys))
-    left = groups.rows_at(run, {row.place for row in rows if row not in marked}, lock=True)
+    left = groups.locked_at(run, {row.place for row in rows if row not in marked})
     gone = [row for row in left.values() if row.state == "companion"]
     _become(run, gone, "free", None)
     ended = [replace(row, version=row.version + 1) for row in gone]

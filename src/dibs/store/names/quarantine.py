@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dibs.signals import Action
-from dibs.store.database.dialects.base import Run, name_row
+from dibs.store.database.rows import name_row
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.groups import hold, settle
 from dibs.store.names.history import Step, append, changed
@@ -46,27 +47,11 @@ class EndedName:
 
 
 def end_row(
-    run: Run,
-    row: NameRow,
-    rest: Quarantine = FREE,
-    *,
-    action: Action,
-    became: str | None = None,
+    run: Run, row: NameRow, rest: Quarantine = FREE, *, action: Action, became: str | None = None
 ) -> EndedName:
-    """End what this row is.
+    """End what this row is, as it was read, and say what is to be written down.
 
-    Args:
-        run: Sends the statements.
-        row: As it was read in this transaction.
-        rest: What comes next.
-        action: What the history calls it.
-        became: In a rename, what the owner is called now.
-
-    Returns:
-        The row as it is now, but for `expires_at`, and what is to be written down.
-
-    Raises:
-        RowVanished: It has changed since it was read; the transaction is to be run again.
+    In what is given back `expires_at` is as before.
     """
     if row.is_member:
         rest = FREE  # nobody else could have this very name
@@ -86,14 +71,7 @@ def end_row(
 
 
 def end_groups(run: Run, gone: Sequence[NameRow], rest: Quarantine) -> list[EndedName]:
-    """See to the groups that these rows have left, and write down what became of them.
-
-    Returns:
-        The names of those in which nobody is left: they rest as any other.
-
-    Raises:
-        RowVanished: A row has changed meanwhile; the transaction is to be run again.
-    """
+    """See to the groups that these rows have left; the names of empty ones rest as any other."""
     settled = settle(run, gone)
     unowned = replace(rest, remembered=False)
     ended = [end_row(run, row, unowned, action="released") for row in settled.empty]
@@ -112,9 +90,6 @@ def release_where(
 
     Returns:
         The rows as they are now.
-
-    Raises:
-        RowVanished: One has changed meanwhile; the transaction is to be run again.
     """
     found = locked(run, f"state = 'owned' AND {where}", params)
     gone = [end_row(run, row, rest, action="released") for row in found]
@@ -124,10 +99,7 @@ def release_where(
 
 
 def release_for_good(
-    run: Run,
-    where: str,
-    params: Mapping[str, object],
-    lasts: int | None,
+    run: Run, where: str, params: Mapping[str, object], lasts: int | None
 ) -> list[NameRow]:
     """Release every name of an owner who is about to be deleted, and forget those they had.
 
@@ -135,9 +107,6 @@ def release_for_good(
 
     Returns:
         Those that they had until now, as they are now.
-
-    Raises:
-        RowVanished: One has changed meanwhile; the transaction is to be run again.
     """
     gone: list[NameRow] = []
     steps: list[Step] = []

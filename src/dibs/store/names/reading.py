@@ -1,17 +1,20 @@
-"""Rows by their keys, and whether the rules by which somebody is about to claim are in force."""
+"""Rows by their keys, lists of keys, and whether the rules by which one claims are in force."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NoReturn
 
-from dibs.errors import RulesReplaced
+from dibs.context import Budget
+from dibs.errors import RulesReplaced, SchemaError
 from dibs.names import Phase
-from dibs.store.database.dialects.base import Run, key_params, name_row
-from dibs.store.database.transactions import RowVanished
+from dibs.store.database.rows import Row, key_params, name_row
+from dibs.store.database.runs import Run
+from dibs.store.database.transactions import RowVanished, Transactions
 from dibs.store.records import Claim, NameRow
+from dibs.store.schema import EMPTY_META
 
 log = logging.getLogger(__name__)
 Place = tuple[str, str]
@@ -34,8 +37,6 @@ def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Plac
     """The rows at these places.
 
     Args:
-        run: Sends the statements.
-        places: Namespaces and keys.
         rules: Those by which something of this is about to be claimed; see `Username.in_force`.
 
     Raises:
@@ -48,7 +49,7 @@ def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Plac
             sql = run.dialect.select_listed(ruled=ruled)
             found = run.rows(sql, {"namespace": namespace, "keys": keys})
         else:
-            sql = run.dialect.select(len(keys), ruled=ruled)
+            sql = run.dialect.select_where(run.dialect.among(len(keys)), ruled=ruled)
             found = run.rows(sql, key_params(namespace, keys))
         if rules is not None:
             require_rules(rules, {row[-1] for row in found})
@@ -80,7 +81,68 @@ def no_row(run: Run, claim: Claim) -> NoReturn:
 
     Raises:
         RulesReplaced: Its rules are not in force.
-        RowVanished: Somebody deleted the row by hand between two statements.
     """
-    require_rules(claim.username.in_force, [run.rows(f"SELECT {run.dialect.rules}", {})[0][0]])
+    require_rules(claim.username.in_force, [run.value(f"SELECT {run.dialect.rules}", {})])
     raise RowVanished(claim.username.key)
+
+
+KEYS = """
+    SELECT name_key FROM dibs_names WHERE namespace = :namespace AND name_key > :after
+    ORDER BY name_key LIMIT :limit
+"""
+COUNT = f"SELECT COUNT(*), MAX(name_key) FROM ({KEYS}) page"
+# In the order of the index on InnoDB, where it holds the primary key too and is all that is read.
+NEW = """
+    SELECT created_at, name_key FROM dibs_names
+    WHERE created_at >= :since AND (created_at > :since OR name_key > :after)
+      AND {namespace} = :namespace
+    ORDER BY created_at, namespace, name_key LIMIT :limit
+"""
+
+
+class Listing:
+    """The keys of one namespace, in whatever state their rows are.
+
+    Each call is one short read; all raise `StoreUnavailable` when the database cannot answer.
+
+    Args:
+        budget: What each read may take: nobody waits for them.
+    """
+
+    def __init__(self, transactions: Transactions, namespace: str, budget: Budget) -> None:
+        self._transactions = transactions
+        self._namespace = namespace
+        self._budget = budget
+
+    def moment(self) -> tuple[int, str]:
+        """The database's clock in milliseconds since 1970, and its secret, read anew."""
+        clock = self._transactions.dialect.clock
+        rows = self._read(f"SELECT {clock}, secret FROM dibs_meta WHERE id = 1", {})
+        if not rows:
+            raise SchemaError(EMPTY_META)
+        return int(rows[0][0]), rows[0][1]
+
+    def count(self, *, after: str, limit: int) -> tuple[int, str]:
+        """How many keys `keys` would return, and the last of them."""
+        count, last = self._read(COUNT, {"after": after, "limit": limit})[0]
+        return count, last or after
+
+    def keys(self, *, after: str, limit: int) -> list[str]:
+        """Up to `limit` keys that have a row, in the order of their bytes, past the key `after`."""
+        return [row[0] for row in self._read(KEYS, {"after": after, "limit": limit})]
+
+    def new_keys(self, *, since: int, after: str, limit: int) -> list[tuple[int, str]]:
+        """Keys with the time at which their rows were made, in the order of both.
+
+        Args:
+            since: By the database's clock; that of a row is read when it is written, so one
+                that is committed later may be older than one that was seen before.
+            after: Of the rows made at `since`, only those past this key.
+        """
+        sql = NEW.format(namespace=self._transactions.dialect.unindexed("namespace"))
+        rows = self._read(sql, {"since": since, "after": after, "limit": limit})
+        return [(row[0], row[1]) for row in rows]
+
+    def _read(self, sql: str, params: Mapping[str, object]) -> Sequence[Row]:
+        params = {"namespace": self._namespace, **params}
+        return self._transactions.rows(sql, params, deadline=self._budget.start())

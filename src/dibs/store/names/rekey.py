@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from operator import methodcaller
 
 from dibs.context import Deadline, acting_as
 from dibs.errors import ConfigError, InvalidName
 from dibs.names import Phase
 from dibs.names.phase import told
 from dibs.names.username import READERS
-from dibs.store.database.dialects.base import Run, name_row, plain
+from dibs.store.database.rows import Params, name_row
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.companions import LEFT, REKEY
 from dibs.store.names.new_keys import Fate, Wanted, accompany, free_some, move_alone, move_one
@@ -39,7 +39,6 @@ class Rekeyed:
     """What a step has done.
 
     Attributes:
-        names: How many were looked at.
         apart: How many have another key by the new rules.
         moved: How many of these have it now.
         ended: How many names that were nobody's gave way to somebody's.
@@ -61,8 +60,6 @@ class Rekey:
     Every step may be interrupted and run again, also twice at once.
 
     Args:
-        transactions: On the database.
-        tell: Hears what is being done.
         lease: Seconds that a server may take to hear of a new phase.
     """
 
@@ -75,8 +72,7 @@ class Rekey:
 
     def phase(self) -> Phase:
         """Which rules are in force, and how far names are."""
-        rows = self._transactions.read(lambda run: run.rows(PHASE, {}), deadline=_soon())
-        return Phase(*plain(rows[0]))
+        return Phase(*self._transactions.rows(PHASE, {}, deadline=_soon())[0])
 
     def begin(self, to: int) -> Rekeyed:
         """Have every claim take the new key too, and take those of the names that are there.
@@ -193,8 +189,7 @@ class Rekey:
             after = ""
             while True:
                 params = {"namespace": namespace, "key": after}
-                look = methodcaller("rows", sql, params)
-                rows = [name_row(row) for row in self._transactions.read(look, deadline=_soon())]
+                rows = self._rows(sql, params)
                 if not rows:
                     break
                 after = rows[-1].key
@@ -203,8 +198,11 @@ class Rekey:
     def _next(self, namespace: str) -> str:
         """The namespace after this one; empty if there is none."""
         sql = "SELECT MIN(namespace) FROM dibs_names WHERE namespace > :namespace"
-        look = methodcaller("rows", sql, {"namespace": namespace})
-        return plain(self._transactions.read(look, deadline=_soon())[0])[0] or ""
+        rows = self._transactions.rows(sql, {"namespace": namespace}, deadline=_soon())
+        return rows[0][0] or ""
+
+    def _rows(self, sql: str, params: Params) -> list[NameRow]:
+        return [name_row(row) for row in self._transactions.rows(sql, params, deadline=_soon())]
 
     def _wanted(self, rows: Iterable[NameRow], rules: int, done: Rekeyed) -> list[Wanted]:
         """Those of the rows whose names have another key by these rules."""
@@ -271,12 +269,12 @@ class Rekey:
         self._write(partial(move_alone, wanted=wanted, moved=moved))
         done.moved += len(moved)
         for one in wanted:
-            if one.here not in moved:
+            if one.row.place not in moved:
                 fates: list[Fate] = []
                 self._write(partial(move_one, one=one, fates=fates))
                 done.moved += fates[-1] == "moved"
                 done.ended += fates[-1] == "ended"
-                done.keyless += [one.here] if fates[-1] == "kept" else []
+                done.keyless += [one.row.place] if fates[-1] == "kept" else []
 
     # --- freeing -----------------------------------------------------------
 
@@ -284,11 +282,7 @@ class Rekey:
         self._wait()
         sql = self._transactions.dialect.select_where(f"{LEFT} LIMIT {BATCH}")
         freed = 0
-        while True:
-            look = methodcaller("rows", sql, {})
-            rows = [name_row(row) for row in self._transactions.read(look, deadline=_soon())]
-            if not rows:
-                break
+        while rows := self._rows(sql, {}):
             self._write(partial(free_some, rows=rows))
             freed += len(rows)
             self._tell(f"{freed} keys given up")

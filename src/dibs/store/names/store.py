@@ -16,13 +16,13 @@ from dibs.store import schema
 from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import change_user, make_row
 from dibs.store.accounts.users import IS_USER, SHOWN, USERS, keep_staff
-from dibs.store.database.dialects import Run
-from dibs.store.database.dialects.base import name_row, plain
+from dibs.store.database.rows import name_row
+from dibs.store.database.runs import Run
 from dibs.store.names.attempts import Attempts
+from dibs.store.names.claims import won_before
 from dibs.store.names.history import append, written
+from dibs.store.names.moves import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
-from dibs.store.names.reading import read
-from dibs.store.names.renames import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     STAFF,
@@ -48,11 +48,7 @@ TRIAL = f"""
     VALUES {", ".join(f"(0, 0, 0, :namespace, :key{i}, :display, 'x')" for i in range(TRIAL_ROWS))}
 """
 
-ENDS: dict[State, Action] = {
-    "held": "unheld",
-    "reserved": "unreserved",
-    "quarantined": "released",
-}
+ENDS: dict[State, Action] = {"held": "unheld", "reserved": "unreserved", "quarantined": "released"}
 
 
 # A user's name is their only owned row; one name a user is what registration makes. Which of
@@ -90,10 +86,6 @@ class NameStore(Attempts):
 
         Args:
             version: That of the row when it was read; what has changed since is left alone.
-            rest: What the name is before somebody else can have it.
-
-        Raises:
-            StoreUnavailable: It is not known to be released; asking again is safe.
         """
         where = {"state": "owned", "owner": owner, "version": version}
         return self._end(namespace, key, where, rest, "released", deadline)
@@ -108,16 +100,7 @@ class NameStore(Attempts):
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> bool:
-        """End a hold, a quarantine or a reservation, and say whether there was one.
-
-        Args:
-            state: Which of them.
-            version: That of the row when it was read.
-            token: The hold's own.
-
-        Raises:
-            StoreUnavailable: It is not known to be free; asking again is safe.
-        """
+        """End a hold (by its token), a quarantine or a reservation; say whether there was one."""
         where = {"state": state, "claim_token": token, "version": version}
         return self._end(namespace, key, where, FREE, ENDS[state], deadline)
 
@@ -152,62 +135,42 @@ class NameStore(Attempts):
             return True
 
         return self.transactions.write(
-            work,
-            changed=bool,
-            recall=lambda run: written(run, sent) or None,
-            deadline=deadline,
+            work, changed=bool, recall=lambda run: written(run, sent) or None, deadline=deadline
         )
 
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
-        """Take a new name and give up the old one: both or neither.
+        """Take a new name and give up the old one, both or neither: see `apply_rename`."""
 
-        Returns:
-            Who has the new name; None if the old row has changed since it was read.
+        def work(run: Run, claim: Claim) -> Outcome | None:
+            return apply_rename(run, replace(wish, claim=claim))
 
-        Raises:
-            UserNotFound: There is no such user, or they may not come in.
-            RenamedTooOften: It is too early for yet another name.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known; asking again is safe.
-        """
-        try:
-            return self._move(wish.claim, lambda run: apply_rename(run, wish), deadline)
-        except RulesReplaced as error:
-            now = replace(wish, claim=self._again(wish.claim, error, deadline))
-            return self._move(now.claim, lambda run: apply_rename(run, now), deadline)
+        return self._move(wish.claim, work, deadline)
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
-        """Pass a name on from one user to another: all of it or nothing.
-
-        Returns:
-            Who has the name that was wanted instead; None if a row has changed meanwhile.
-
-        Raises:
-            UserNotFound: One of the two is no user any more.
-            StoreUnavailable: Nothing was changed.
-            OutcomeUnknown: Whether it was is not known.
-        """
-        try:
-            return self._move(wish.instead, lambda run: apply_transfer(run, wish), deadline)
-        except RulesReplaced as error:
-            now = replace(wish, instead=self._again(wish.instead, error, deadline))
-            return self._move(now.instead, lambda run: apply_transfer(run, now), deadline)
+        """Pass a name on from one user to another, all of it or nothing: see `apply_transfer`."""
+        return self._move(
+            wish.instead,
+            lambda run, claim: apply_transfer(run, replace(wish, instead=claim)),
+            deadline,
+        )
 
     def _move(
-        self, claim: Claim, work: Callable[[Run], Outcome | None], deadline: Deadline
+        self, claim: Claim, work: Callable[[Run, Claim], Outcome | None], deadline: Deadline
     ) -> Outcome | None:
-        place = claim.namespace, claim.username.key
+        """Do this, with the claim by the rules that are in force."""
 
-        def recall(run: Run) -> Outcome | None:
-            row = read(run, {place}).get(place)
-            return Won(row) if row is not None and row.won_by(claim.token) else None
+        def send(claim: Claim) -> Outcome | None:
+            return self.transactions.write(
+                lambda run: work(run, claim),
+                changed=lambda outcome: isinstance(outcome, Won),
+                recall=lambda run: won_before(run, [claim]).get(claim.token),
+                deadline=deadline,
+            )
 
-        return self.transactions.write(
-            work,
-            changed=lambda outcome: isinstance(outcome, Won),
-            recall=recall,
-            deadline=deadline,
-        )
+        try:
+            return send(claim)
+        except RulesReplaced as error:
+            return send(self._again(claim, error, deadline))
 
     def names_of(
         self,
@@ -218,36 +181,24 @@ class NameStore(Attempts):
         namespace: str | None = None,
         deadline: Deadline,
     ) -> list[NameRow]:
-        """The rows that this owner has, in the order of namespaces and keys.
-
-        Args:
-            state: Of the rows; what is over by now is left out.
-            namespace: The only one to look at.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The rows in this state that an owner has and that are not over, by namespace and key."""
         dialect, where = self.transactions.dialect, f"{OF_OWNER} AND state = :state"
         params = {"owner_kind": owner_kind, "owner": owner, "state": state}
         if namespace is not None:
             where = f"{where} AND {dialect.unindexed('namespace')} = :namespace"
             params["namespace"] = namespace
         sql = dialect.select_where(where)
-        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        rows = self.transactions.rows(sql, params, deadline=deadline)
         found = [row for row in map(name_row, rows) if not row.free]
         return sorted(found, key=lambda row: row.place)
 
     def reserved(self, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline) -> list[NameRow]:
-        """Every reserved name, in the order of their keys.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Every reserved name, in the order of their keys."""
         # By their owner: of the other names of a namespace nothing is read.
         dialect, params = self.transactions.dialect, {"namespace": namespace, "kind": STAFF}
         where = f"{dialect.unindexed('namespace')} = :namespace AND state = 'reserved'"
         sql = dialect.select_where(f"owner_kind = :kind AND {where}")
-        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
+        rows = self.transactions.rows(sql, params, deadline=deadline)
         return sorted(map(name_row, rows), key=lambda row: row.key)
 
     def set_role(
@@ -257,7 +208,6 @@ class NameStore(Attempts):
 
         Raises:
             LastStaff: It is the last staff member's, and `keeps_staff` forbids that.
-            StoreUnavailable: It is not known to be done; asking again is safe.
         """
 
         def work(run: Run) -> bool:
@@ -273,11 +223,7 @@ class NameStore(Attempts):
     def user(
         self, user_id: str, *, namespace: str = DEFAULT_NAMESPACE, deadline: Deadline
     ) -> UserRow | None:
-        """The user with this id, if their name is in this namespace.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The user with this id, if their name is in this namespace."""
         params = {"namespace": namespace, "id": user_id, "limit": 1}
         found = self._read_users("= :id", params, deadline)
         return found[0] if found else None
@@ -290,11 +236,7 @@ class NameStore(Attempts):
         namespace: str = DEFAULT_NAMESPACE,
         deadline: Deadline,
     ) -> list[UserRow]:
-        """Up to `limit` users of a namespace in the order of their ids, past the id `after`.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Up to `limit` users of a namespace in the order of their ids, past the id `after`."""
         params = {"namespace": namespace, "after": after or "", "limit": limit}
         return self._read_users("> :after", params, deadline)
 
@@ -303,42 +245,28 @@ class NameStore(Attempts):
     ) -> list[UserRow]:
         namespace = self.transactions.dialect.unindexed("n.namespace")
         sql = LISTED.format(which=which, namespace=namespace)
-        rows = self.transactions.read(lambda run: run.rows(sql, params), deadline=deadline)
-        return [UserRow(*plain(row)) for row in rows]
+        return [UserRow(*row) for row in self.transactions.rows(sql, params, deadline=deadline)]
 
     def is_empty(self, *, deadline: Deadline) -> bool:
-        """Whether none of the tables exists yet.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """Whether none of the tables exists yet."""
         return self.transactions.inspect(schema.is_empty, deadline=deadline)
 
     def secret(self, *, deadline: Deadline) -> str:
-        """The random secret that all servers on this database share.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The random secret that all servers on this database share."""
         if not self._secret:
             self._secret = str(self._of_meta("secret", deadline))
         return self._secret
 
     def clock(self, *, deadline: Deadline) -> int:
-        """The database's own time in milliseconds since 1970.
-
-        Raises:
-            StoreUnavailable: The database cannot answer.
-        """
+        """The database's own time in milliseconds since 1970."""
         return int(self._of_meta(self.transactions.dialect.clock, deadline))
 
     def _of_meta(self, what: str, deadline: Deadline) -> Any:
         """A value of the one row of `dibs_meta`, or beside it."""
         sql = f"SELECT {what} FROM dibs_meta WHERE id = 1"
         for _ in range(2):
-            rows = self.transactions.read(lambda run: run.rows(sql, {}), deadline=deadline)
-            if rows:
-                return plain(rows[0])[0]
+            if rows := self.transactions.rows(sql, {}, deadline=deadline):
+                return rows[0][0]
             self.verify(deadline=deadline)  # writes it where a host has just made the tables
         raise SchemaError(schema.EMPTY_META)
 
@@ -349,7 +277,6 @@ class NameStore(Attempts):
 
         Raises:
             NotWritable: The database answers, and nothing can be.
-            StoreUnavailable: The database cannot answer.
         """
         if not self._trying.acquire(timeout=max(0.0, deadline.remaining())):
             raise StoreUnavailable

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from dibs.errors import ConfigError
-from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind, Row, Run
+from dibs.store.database.dialects.base import UPGRADE, Dialect, Kind
 from dibs.store.database.dialects.mysql import MySQL
 from dibs.store.database.dialects.postgresql import PostgreSQL
 from dibs.store.database.dialects.sqlite import SQLite
 
-__all__ = [
-    "DIALECTS",
-    "UPGRADE",
-    "Dialect",
-    "Kind",
-    "Row",
-    "Run",
-    "dialect_for",
-    "dialect_or_base",
-]
+__all__ = ["DIALECTS", "UPGRADE", "Dialect", "Kind", "dialect_for", "dialect_or_base"]
 
 DIALECTS: tuple[type[Dialect], ...] = (SQLite, PostgreSQL, MySQL)
 BY_NAME = {name: dialect for dialect in DIALECTS for name in dialect.names}

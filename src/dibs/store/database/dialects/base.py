@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -13,15 +12,25 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.types import TypeEngine
 
 from dibs.context import Budget
-from dibs.names import Username
 from dibs.signals import NameChange
-from dibs.store.records import Claim, FirstClaim, NameRow
-
-Params = Mapping[str, object]
-Row = Sequence[Any]
-Told = tuple[NameChange, int | None]
-"""A change, and when it was; None for now."""
-
+from dibs.store.database.rows import (
+    FIRST_COLUMNS,
+    HISTORY_COLUMNS,
+    MANY,
+    NAME_COLUMNS,
+    NAME_VALUES,
+    WHOSE,
+    Params,
+    Row,
+    Told,
+    first_claim,
+    history_params,
+    history_values,
+    insert_params,
+    row_params,
+)
+from dibs.store.database.runs import Run
+from dibs.store.records import Claim, NameRow
 
 Pooled = Literal["auto", "yes", "no"]
 """Whether sessions of the database's are shared with others: `auto` says no where it is proven."""
@@ -39,68 +48,6 @@ class Kind(Enum):
     AWAY = "the server cannot answer; the connection is not to be used again"
     SCHEMA = "a table or column is missing"
     OTHER = "a bug, of ours or of the host"
-
-
-class Run(ABC):
-    """Sends statements inside one transaction; `:name` marks a parameter.
-
-    Attributes:
-        dialect: The database's way of saying them.
-        noted: What is to be announced if the transaction commits.
-        takes_lists: Whether a parameter may be a list.
-    """
-
-    takes_lists = False
-
-    def __init__(self, dialect: type[Dialect]) -> None:
-        self.dialect = dialect
-        self.noted: list[NameChange] = []
-
-    @abstractmethod
-    def rows(self, sql: str, params: Params) -> Sequence[Row]:
-        """The rows the statement returns."""
-
-    @abstractmethod
-    def change(self, sql: str, params: Params) -> int:
-        """How many rows the statement changed."""
-
-    def note(self, changes: Sequence[NameChange]) -> None:
-        """Keep what is to be announced if the transaction commits."""
-        self.noted += changes
-
-
-NAME_COLUMNS = (
-    "namespace, name_key, canonical, display, rules_version, state,"
-    " owner_kind, owner, claim_token, expires_at, version"
-)
-CANONICAL = "COALESCE({0}canonical, {0}name_key)"
-"""A row's canonical form; `{0}` is the table's alias."""
-
-NAME_VALUES = NAME_COLUMNS.replace("canonical", CANONICAL.format(""))
-FIRST_COLUMNS = "created_at, updated_at, actor, request_id, registered"
-"""What a row says of its first claim while `updated_at` is NULL."""
-
-WHOSE = "name_key, state, owner_kind, owner"
-FEW = 20
-"""More rows than that are one parameter where a driver is slow to read a statement for many."""
-
-SEPARATOR = "\x02"
-"""No key has it in it."""
-
-MANY = 500
-"""Rows in one statement: SQLite takes 32,766 parameters."""
-
-ADOPTED = 2
-"""What `registered` is of a name that was somebody's before dibs was there."""
-
-HISTORY_COLUMNS = (
-    "namespace, name_key, version, action, was, became, owner_kind, owner, actor, request_id"
-)
-HISTORY_PARAMS = {
-    f"h{at}": "key" if column == "name_key" else column
-    for at, column in enumerate(HISTORY_COLUMNS.split(", "))
-}
-"""What each column's parameter is called, and which attribute of a change it is."""
 
 
 class Inserted(NamedTuple):
@@ -131,6 +78,7 @@ class Dialect:
         clock: SQL for the database's own time in integer milliseconds since 1970.
         rules: SQL for which rules are in force; see `dibs.names.phase:Phase.token`. Whoever
             changes them waits until every transaction that has read it before is over.
+        bytewise: Those of `collations` that compare bytes alone.
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
@@ -150,6 +98,7 @@ class Dialect:
         " WHEN 'moving' THEN -(rules_version + 65536 * other_rules)"
         " ELSE rules_version END FROM dibs_meta WHERE id = 1)"
     )
+    bytewise: ClassVar[tuple[str, ...]]
     begin: ClassVar[str] = "BEGIN"
     whole: ClassVar[bool] = False
     lists: ClassVar[bool] = False
@@ -167,25 +116,16 @@ class Dialect:
 
     @staticmethod
     def refuse_no_folder(url: URL) -> None:
-        """See that there is a folder for the database's file, if it is one.
-
-        Raises:
-            ConfigError: There is none.
-        """
+        """Raise `ConfigError` where there is no folder for the database's file, if it is one."""
 
     @staticmethod
     def missing_file(url: URL) -> str | None:
         """The file that the database is to be, where it does not exist yet."""
-        del url
         return None
 
     @classmethod
     def keys(cls, url: URL) -> Container[str] | None:
-        """Those that an address may have in its query; None if they are for the database to judge.
-
-        Raises:
-            ModuleNotFoundError: The driver is not installed.
-        """
+        """What an address may have in its query; None if that is for the database to judge."""
         raise NotImplementedError
 
     # --- connections -------------------------------------------------------
@@ -206,19 +146,16 @@ class Dialect:
     @classmethod
     def time_outs(cls, connection: Connection) -> str:
         """Those that the server really has in force, for people to read; nothing if it has none."""
-        del connection
         return ""
 
     @classmethod
     def dangers(cls, connection: Connection) -> list[str]:
         """What in the server's settings lets it lose or hide what it has confirmed."""
-        del connection
         return []
 
     @staticmethod
     def why_away(error: BaseException) -> str:
         """Why it cannot answer, where its own words say little; nothing if they do."""
-        del error
         return ""
 
     @staticmethod
@@ -234,30 +171,23 @@ class Dialect:
     @contextmanager
     def any_text(connection: Connection) -> Iterator[None]:
         """Have text be read that is none, as this database may hold it; only here."""
-        del connection
         yield
 
     # --- errors ------------------------------------------------------------
 
     @classmethod
     def classify(cls, error: BaseException) -> Kind:
-        """What an error means. By code, never by message text.
-
-        Args:
-            error: The driver's own exception, or SQLAlchemy's around it.
-        """
+        """What an error means. By code, never by message text."""
         return cls.meaning(getattr(error, "orig", None) or error)
 
     @classmethod
     def meaning(cls, error: BaseException) -> Kind:
         """What a driver's own exception means."""
-        del error
         return Kind.OTHER
 
     @staticmethod
     def has_undone(error: BaseException | None) -> bool:
         """Whether the transaction whose COMMIT was answered with this error is rolled back."""
-        del error
         return False
 
     # --- a host's transaction ----------------------------------------------
@@ -274,7 +204,6 @@ class Dialect:
 
         A host that waits less on its own connections goes on doing so.
         """
-        del connection, run
         yield
 
     # --- a transaction of dibs' own, on a connection of a host's -----------
@@ -286,13 +215,11 @@ class Dialect:
 
         A host that waits less goes on doing so.
         """
-        del connection, budget
         yield
 
     @classmethod
     def bounded_statement(cls, sql: str, params: Params, budget: Budget) -> tuple[str, Params]:
         """How a statement is sent there."""
-        del budget
         return cls.host_statement(sql, params)
 
     @staticmethod
@@ -304,13 +231,11 @@ class Dialect:
     @staticmethod
     def commits_at_once(connection: Any) -> bool:
         """Whether each statement on this driver's connection is a transaction, left alone."""
-        del connection
         return False
 
     @staticmethod
     def is_lent(connection: Any) -> bool:
         """Whether somebody else is in a transaction on this driver's connection."""
-        del connection
         return False
 
     @classmethod
@@ -345,24 +270,19 @@ class Dialect:
         return f"namespace = :namespace AND name_key IN ({keys})"
 
     @classmethod
-    def select(cls, count: int, *, ruled: bool = False) -> str:
-        """The rows of `count` keys of one namespace, with whether each is free.
+    def select_where(cls, where: str, *, ruled: bool = False) -> str:
+        """The rows that `where` chooses, with whether each is free and how long it is not yet.
 
         Args:
             ruled: Whether each row ends with what `rules` says at that moment.
         """
         of_rules = f", {cls.rules}" if ruled else ""
-        return f"SELECT {cls.seen()}{of_rules} FROM dibs_names WHERE {cls.among(count)}"
+        return f"SELECT {cls.seen()}{of_rules} FROM dibs_names WHERE {where}"
 
     @classmethod
     def select_listed(cls, *, ruled: bool = False) -> str:
         """The same of the keys in the list `keys`: one text, however many they are."""
         raise NotImplementedError
-
-    @classmethod
-    def select_where(cls, where: str) -> str:
-        """The rows that `where` chooses, with whether each is free and how long it is not yet."""
-        return f"SELECT {cls.seen()} FROM dibs_names WHERE {where}"
 
     @classmethod
     def seen(cls) -> str:
@@ -399,10 +319,8 @@ class Dialect:
     def insert_users(cls, count: int) -> str:
         """Insert `count` users; one that exists was written by this claim's earlier self."""
         rows = ", ".join(f"(:id_{i}, :password_hash_{i}, {cls.clock})" for i in range(count))
-        return (
-            "INSERT INTO dibs_users (id, password_hash, created_at)"
-            f" VALUES {rows} {cls.pass_over('id')}"
-        )
+        sql = f"INSERT INTO dibs_users (id, password_hash, created_at) VALUES {rows}"
+        return f"{sql} {cls.pass_over('id')}"
 
     @classmethod
     def insert_rows(
@@ -411,7 +329,6 @@ class Dialect:
         """Insert many names as these rows are, passing over those whose key exists.
 
         Args:
-            rows: Of version 1.
             news: What the history is to say of each, kept by the row; None if it says so now.
         """
         params = row_params(rows)
@@ -474,8 +391,8 @@ class Dialect:
         found: list[Row] = []
         for start in range(0, len(keys), MANY):
             part = keys[start : start + MANY]
-            signs = ", ".join([sign(connection)] * len(part))
-            where = f"namespace = {sign(connection)} AND name_key IN ({signs})"
+            one, *others = [sign(connection)] * (len(part) + 1)
+            where = f"namespace = {one} AND name_key IN ({', '.join(others)})"
             sql = f"SELECT {WHOSE} FROM dibs_names WHERE {where}"
             found += connection.exec_driver_sql(sql, (namespace, *part)).all()
         return found
@@ -488,8 +405,8 @@ class Dialect:
         values = f"({', '.join([sign(connection)] * len(columns))})"
         for start in range(0, len(rows), MANY):
             part = rows[start : start + MANY]
-            sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
-            sql = f"{sql} {', '.join([values] * len(part))}"
+            places = ", ".join([values] * len(part))
+            sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {places}"
             connection.exec_driver_sql(sql, tuple(value for row in part for value in row))
 
     @classmethod
@@ -498,7 +415,6 @@ class Dialect:
 
         None where a lock keeps those from being changed meanwhile.
         """
-        del run
         return set()
 
     @classmethod
@@ -519,7 +435,6 @@ class Dialect:
             patient: Whether to wait for another transaction as long as the
                 connection's lock time-out says, or 200 ms at most.
         """
-        del patient
         sql = f"{cls.insert(len(claims), told=told)} RETURNING claim_token, {cls.rules}"
         rows = run.rows(sql, insert_params(claims, news, told=told))
         return Inserted({row[0] for row in rows}, {}, rules=frozenset(row[1] for row in rows))
@@ -551,11 +466,6 @@ class Dialect:
         raise NotImplementedError
 
     @staticmethod
-    def is_bytewise(collation: str) -> bool:
-        """Whether this way of comparing looks at bytes alone."""
-        raise NotImplementedError
-
-    @staticmethod
     def mend_collation(column: str, kind: str) -> str:
         """What makes a column of the primary key be of this type, for people to run."""
         raise NotImplementedError
@@ -584,99 +494,3 @@ def telling(cursor_class: type[Any], seen: Callable[[str], None]) -> type[Any]:
             return super().execute(sql, *args, **options)
 
     return Telling
-
-
-def insert_params(
-    claims: Sequence[Claim], news: Sequence[NameChange], *, told: bool
-) -> dict[str, object]:
-    """The parameters of `Dialect.insert`."""
-    params = claim_params(claims)
-    if not told:
-        for i, (claim, one) in enumerate(zip(claims, news, strict=True)):
-            only_named = claim.user is not None and claim.user.password_hash is None
-            params |= {f"actor_{i}": one.actor, f"request_id_{i}": one.request_id}
-            params[f"registered_{i}"] = 1 if only_named else None
-    return params
-
-
-def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
-    """What claims say of their rows."""
-    params: dict[str, object] = {}
-    for i, claim in enumerate(claims):
-        params |= _params(i, claim, claim.username, claim.token, claim.lasts)
-    return params
-
-
-def row_params(rows: Sequence[NameRow]) -> dict[str, object]:
-    """What rows say of themselves, as claims do."""
-    params: dict[str, object] = {}
-    for i, row in enumerate(rows):
-        params |= _params(i, row, row, row.claim_token, None)
-    return params
-
-
-def _params(
-    i: int, of: Claim | NameRow, name: Username | NameRow, token: str | None, lasts: int | None
-) -> dict[str, object]:
-    return {
-        f"namespace_{i}": of.namespace,
-        f"key_{i}": name.key,
-        f"canonical_{i}": None if name.canonical == name.key else name.canonical,
-        f"display_{i}": name.display,
-        f"rules_version_{i}": name.rules_version,
-        f"state_{i}": of.state,
-        f"owner_kind_{i}": of.owner_kind,
-        f"owner_{i}": of.owner,
-        f"token_{i}": token,
-        f"lasts_{i}": lasts,
-    }
-
-
-def first_claim(row: NameRow, news: Sequence[NameChange] | None, i: int) -> dict[str, object]:
-    """What a new row says of its first claim, which was a change of these: nothing of none."""
-    if news is None:
-        return {}
-    is_adopted = row.first is not None and row.first.adopted
-    return {
-        "actor": news[i].actor,
-        "request_id": news[i].request_id,
-        "registered": ADOPTED if is_adopted else None,
-    }
-
-
-def history_values(i: int) -> str:
-    """The parameters of one line, as SQL has them."""
-    return ", ".join(f":{name}_{i}" for name in HISTORY_PARAMS)
-
-
-def history_params(i: int, change: NameChange) -> dict[str, object]:
-    """The parameters of one line of `Dialect.insert_history`."""
-    return {f"{name}_{i}": getattr(change, of) for name, of in HISTORY_PARAMS.items()}
-
-
-def key_params(namespace: str, keys: Sequence[str]) -> dict[str, object]:
-    """The parameters of `Dialect.among`: each key, and where they are many all in one text."""
-    params: dict[str, object] = {f"key_{i}": key for i, key in enumerate(keys)}
-    if len(keys) >= FEW:
-        params["keys"] = SEPARATOR.join(keys)
-    return params | {"namespace": namespace}
-
-
-def plain(row: Row) -> list[Any]:
-    """The row's values with VARBINARY, which arrives as bytes, read as text."""
-    return [value.decode() if isinstance(value, bytes) else value for value in row]
-
-
-def listed(values: Sequence[str]) -> tuple[str, dict[str, object]]:
-    """What stands between the parentheses of an IN, and its parameters."""
-    params: dict[str, object] = {f"item_{i}": value for i, value in enumerate(values)}
-    return ", ".join(f":{name}" for name in params), params
-
-
-def name_row(row: Row) -> NameRow:
-    """The value of a row of `Dialect.select`."""
-    *values, created_at, updated_at, actor, request_id, registered, is_free, expires_in = plain(row)
-    first = None
-    if updated_at is None:
-        first = FirstClaim(created_at, actor, request_id, registered == 1, registered == ADOPTED)
-    return NameRow(*[*values, bool(is_free), expires_in, first])

@@ -13,20 +13,9 @@ from sqlalchemy.engine import URL, Connection, Engine
 from dibs.context import Budget
 from dibs.errors import SchemaError
 from dibs.signals import NameChange
-from dibs.store.database.dialects.base import (
-    Dialect,
-    Inserted,
-    Kind,
-    Params,
-    Pooled,
-    Row,
-    Run,
-    insert_params,
-    key_params,
-    name_row,
-    telling,
-    without_code,
-)
+from dibs.store.database.dialects.base import Dialect, Inserted, Kind, Pooled, telling, without_code
+from dibs.store.database.rows import Params, Row, insert_params, key_params, name_row
+from dibs.store.database.runs import Run
 from dibs.store.records import Claim, NameRow
 
 if TYPE_CHECKING:
@@ -113,6 +102,7 @@ class MySQL(Dialect):
     names = ("mysql", "mariadb")
     drivers: ClassVar = dict.fromkeys(("mysql", "mariadb", "mariadb+pymysql"), "mysql+pymysql")
     driver, extra = "pymysql", "mysql"
+    bytewise = ("varbinary", "binary")
     instead: ClassVar = dict.fromkeys(
         ("ssl", "ssl_mode", "sslmode", "ssl_verify_cert", "ssl_verify_identity", "tls"),
         "write ssl_ca=FILE, with the certificate of the authority that has signed the server's",
@@ -127,9 +117,8 @@ class MySQL(Dialect):
 
     @classmethod
     def keys(cls, url: URL) -> Container[str]:
-        import pymysql
+        import pymysql  # noqa: F401  # whose lack is told now
 
-        del pymysql, url
         return {"bind_address", "charset", "collation", "init_command", "program_name"} | {
             *("connect_timeout", "read_timeout", "write_timeout", "local_infile"),
             *("read_default_file", "read_default_group", "unix_socket"),
@@ -143,7 +132,6 @@ class MySQL(Dialect):
 
     @staticmethod
     def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
-        del pooled
         lock = max(1, round(budget.lock))  # InnoDB counts whole seconds
         # One statement, for on a slow network each is one more wait. At REPEATABLE READ,
         # the default, the row that beat ours would be invisible.
@@ -160,7 +148,6 @@ class MySQL(Dialect):
 
             @event.listens_for(engine, "do_connect")
             def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
-                del dialect, record
                 return connection_class(*args, **kwargs)
 
         _on_connect(engine, f"{statement}, {SYNCED}", statement)
@@ -255,7 +242,7 @@ class MySQL(Dialect):
         rules: set[int | None] = set()
         for namespace, group in groupby(claims, key=lambda claim: claim.namespace):
             keys = sorted({claim.username.key for claim in group})
-            sql = f"{cls.select(len(keys), ruled=True)} FOR UPDATE"
+            sql = f"{cls.select_where(cls.among(len(keys)), ruled=True)} FOR UPDATE"
             found = run.rows(sql, key_params(namespace, keys))
             rules |= {row[-1] for row in found}
             rows |= {(namespace, row.key): row for row in map(name_row, (r[:-1] for r in found))}
@@ -274,7 +261,7 @@ class MySQL(Dialect):
     def load(
         cls, connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]
     ) -> None:
-        encoded = [[v.encode() if isinstance(v, str) else v for v in row] for row in rows]
+        encoded = [tuple(v.encode() if isinstance(v, str) else v for v in row) for row in rows]
         super().load(connection, table, columns, encoded)
 
     @staticmethod
@@ -296,10 +283,6 @@ class MySQL(Dialect):
         return {row[0]: row[1] for row in connection.execute(text(query))}
 
     @staticmethod
-    def is_bytewise(collation: str) -> bool:
-        return collation in ("varbinary", "binary")
-
-    @staticmethod
     def mend_collation(column: str, kind: str) -> str:
         return f"ALTER TABLE dibs_names MODIFY {column} {kind} NOT NULL;"
 
@@ -310,7 +293,6 @@ def _on_connect(engine: Engine, statement: str, otherwise: str) -> None:
 
     @event.listens_for(engine, "connect")
     def send(connection: Any, record: object) -> None:
-        del record
         with connection.cursor() as cursor:
             try:
                 cursor.execute(statements[0])

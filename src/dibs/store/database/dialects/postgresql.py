@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import time
-from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import VARCHAR, event, text
@@ -16,7 +12,18 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from dibs.context import Budget
 from dibs.signals import NameChange
-from dibs.store.database.dialects.base import (
+from dibs.store.database.dialects.base import Dialect, Inserted, Kind, Pooled, telling, without_code
+from dibs.store.database.dialects.bounds import (
+    HOST_BOUND,
+    PUT_BACK,
+    bounded_connection,
+    is_plain,
+    limit,
+    limiting,
+    limits_of,
+    waiting_less,
+)
+from dibs.store.database.rows import (
     FEW,
     FIRST_COLUMNS,
     HISTORY_COLUMNS,
@@ -24,25 +31,19 @@ from dibs.store.database.dialects.base import (
     NAME_COLUMNS,
     SEPARATOR,
     WHOSE,
-    Dialect,
-    Inserted,
-    Kind,
-    Pooled,
     Row,
-    Run,
     Told,
     first_claim,
     history_params,
     history_values,
     insert_params,
     row_params,
-    telling,
-    without_code,
 )
+from dibs.store.database.runs import Run
 from dibs.store.records import Claim, NameRow
 
 if TYPE_CHECKING:
-    import psycopg
+    pass
 
 # Exact codes first, then the two-character class (SQL standard, table 35):
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -73,20 +74,10 @@ MEANINGS = {
 }
 
 IMPATIENT_MS = 200
-MANY_PARAMS = {
-    "namespace": "text",
-    "key": "text",
-    "canonical": "text",
-    "display": "text",
-    "rules_version": "int",
-    "state": "text",
-    "owner_kind": "text",
-    "owner": "text",
-    "token": "text",
-    "actor": "text",
-    "request_id": "text",
-    "registered": "int",
-}
+_TEXTS = ("namespace", "key", "canonical", "display", "state", "owner_kind", "owner", "token")
+MANY_PARAMS = dict.fromkeys((*_TEXTS, "actor", "request_id"), "text")
+MANY_PARAMS |= dict.fromkeys(("rules_version", "registered"), "int")
+LINES = "FROM json_populate_recordset(CAST(NULL AS {table}), CAST(:lines AS json))"
 # Limits first: they hold for the waits of the statement that sets them.
 INSERT_MANY = f"""
     INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})
@@ -98,15 +89,6 @@ INSERT_MANY = f"""
     WHERE :in_force = {{rules}}
     ON CONFLICT (namespace, name_key) DO NOTHING RETURNING claim_token
 """
-# The host's own is kept beside it, so that both can go with the statement between them.
-HOST_BOUND = """
-    SELECT set_config('dibs.lock_timeout', current_setting('lock_timeout'), true),
-        set_config('lock_timeout',
-        CASE WHEN CAST(current_setting('lock_timeout') AS interval) BETWEEN '1 ms' AND '1 s'
-             THEN current_setting('lock_timeout') ELSE '1s' END, true)
-"""
-PUT_BACK = "SELECT set_config('lock_timeout', current_setting('dibs.lock_timeout'), true)"
-
 BOUND = (
     "set_config('{key}', CASE WHEN CAST(current_setting('{key}') AS interval)"
     " BETWEEN '1 ms' AND '{ms} ms' THEN current_setting('{key}') ELSE '{ms}ms' END, true)"
@@ -138,6 +120,7 @@ class PostgreSQL(Dialect):
     names = ("postgresql",)
     drivers: ClassVar = dict.fromkeys(("postgresql", "postgres"), "postgresql+psycopg")
     driver, extra = "psycopg", "postgresql"
+    bytewise = ("C", "POSIX", "ucs_basic")
     instead: ClassVar = {
         "pgbouncer": "leave it out, for dibs works with poolers as it is",
         "schema": "write options=-csearch_path%3DNAME",
@@ -152,7 +135,6 @@ class PostgreSQL(Dialect):
     def keys(cls, url: URL) -> Container[str]:
         from psycopg.pq import Conninfo
 
-        del url
         return {option.keyword.decode() for option in Conninfo.get_defaults()}
 
     @staticmethod
@@ -168,14 +150,13 @@ class PostgreSQL(Dialect):
 
     @staticmethod
     def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
-        connection_class = _bounded(budget.silence)
+        connection_class = bounded_connection(budget.silence)
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
-            del dialect, record
             connection = connection_class.connect(*args, **kwargs)
             try:
-                _limit(connection, _limits(budget), pooled)
+                limit(connection, limits_of(budget), pooled)
             except BaseException:
                 connection.close()
                 raise
@@ -185,13 +166,12 @@ class PostgreSQL(Dialect):
     def listen_unbounded(cls, engine: Engine) -> None:
         @event.listens_for(engine, "do_connect")
         def connect(dialect: object, record: object, args: object, kwargs: Any) -> None:
-            del dialect, record, args
             if engine.dialect.driver == "psycopg":
                 kwargs["prepare_threshold"] = None  # behind a pooler they meet those of others
 
     @classmethod
     def time_outs(cls, connection: Connection) -> str:
-        asked = ", ".join(f"current_setting('{key}')" for key in _limits(Budget()))
+        asked = ", ".join(f"current_setting('{key}')" for key in limits_of(Budget()))
         row = connection.exec_driver_sql(f"SELECT {asked}").one()
         driver: Any = connection.connection.driver_connection
         is_direct = driver.cursor_factory is not limiting()
@@ -239,7 +219,7 @@ class PostgreSQL(Dialect):
     def host_lock_timeout(cls, connection: Connection, run: Run) -> Iterator[None]:
         driver: Any = connection.connection.driver_connection
         usual = driver.cursor_factory if connection.dialect.driver == "psycopg" else None
-        if not _is_plain(usual):  # a cursor of the host's own, or one that is awaited
+        if not is_plain(usual):  # a cursor of the host's own, or one that is awaited
             run.rows(HOST_BOUND, {})
             yield
             run.rows(PUT_BACK, {})  # not after an error: the rollback does it
@@ -253,7 +233,7 @@ class PostgreSQL(Dialect):
     @classmethod
     @contextmanager
     def bounded(cls, connection: Connection, budget: Budget) -> Iterator[None]:
-        bounds = [BOUND.format(key=key, ms=ms) for key, ms in _limits(budget).items()]
+        bounds = [BOUND.format(key=key, ms=ms) for key, ms in limits_of(budget).items()]
         # Until the end of the transaction.
         connection.exec_driver_sql(f"SELECT {', '.join(bounds)}")
         yield
@@ -332,10 +312,9 @@ class PostgreSQL(Dialect):
         told = "CAST(NULL AS bigint)" if news is not None else cls.clock
         values = NAME_COLUMNS.replace("expires_at, version", f"{cls.clock} + expires_at, 1")
         sql = (
-            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS}) SELECT"
-            f" {values}, {cls.clock}, {told}, actor, request_id, registered FROM"
-            " json_populate_recordset(CAST(NULL AS dibs_names), CAST(:lines AS json))"
-            f" {cls.pass_over('namespace, name_key')}"
+            f"INSERT INTO dibs_names ({NAME_COLUMNS}, {FIRST_COLUMNS})"
+            f" SELECT {values}, {cls.clock}, {told}, actor, request_id, registered"
+            f" {LINES.format(table='dibs_names')} {cls.pass_over('namespace, name_key')}"
         )
         return sql, {"lines": json.dumps(lines, ensure_ascii=False)}
 
@@ -343,13 +322,15 @@ class PostgreSQL(Dialect):
     def insert_history(cls, lines: Sequence[Told]) -> tuple[str, dict[str, object]]:
         if len(lines) < FEW:
             return super().insert_history(lines)
-        columns = [*HISTORY_COLUMNS.split(", "), "at"]
-        values = [[*(getattr(one, of) for of in HISTORY_PARAMS.values()), at] for one, at in lines]
-        found = [dict(zip(columns, line, strict=True)) for line in values]
+        columns = dict(zip(HISTORY_COLUMNS.split(", "), HISTORY_PARAMS.values(), strict=True))
+        found = [
+            {column: getattr(one, of) for column, of in columns.items()} | {"at": at}
+            for one, at in lines
+        ]
         sql = (
             f"INSERT INTO dibs_history ({HISTORY_COLUMNS}, at)"
-            f" SELECT {HISTORY_COLUMNS}, COALESCE(at, {cls.clock}) FROM"
-            " json_populate_recordset(CAST(NULL AS dibs_history), CAST(:lines AS json))"
+            f" SELECT {HISTORY_COLUMNS}, COALESCE(at, {cls.clock})"
+            f" {LINES.format(table='dibs_history')}"
             f" {cls.pass_over('namespace, name_key, version')}"
         )
         return sql, {"lines": json.dumps(found, ensure_ascii=False)}
@@ -422,7 +403,6 @@ class PostgreSQL(Dialect):
 
     @staticmethod
     def product(engine: Engine) -> str:
-        del engine
         return "PostgreSQL"
 
     @staticmethod
@@ -439,124 +419,5 @@ class PostgreSQL(Dialect):
         return {row[0]: row[1] for row in connection.execute(text(query))}
 
     @staticmethod
-    def is_bytewise(collation: str) -> bool:
-        return collation in ("C", "POSIX", "ucs_basic")
-
-    @staticmethod
     def mend_collation(column: str, kind: str) -> str:
         return f"ALTER TABLE dibs_names ALTER COLUMN {column} TYPE {kind};"
-
-
-def _is_plain(cursor: object) -> bool:
-    """Whether it is one of psycopg's own, of which a statement may be several."""
-    return isinstance(cursor, type) and (cursor.__module__, cursor.__name__) in (
-        ("psycopg", "Cursor"),
-        ("psycopg", "ClientCursor"),
-    )
-
-
-def _limits(budget: Budget) -> dict[str, int]:
-    """The server's own time-outs in milliseconds."""
-    limits = {
-        "statement_timeout": budget.statement,
-        "lock_timeout": budget.lock,
-        # A worker that hangs between two statements must not keep a name locked.
-        "idle_in_transaction_session_timeout": budget.deadline,
-    }
-    return {key: round(1000 * value) for key, value in limits.items()}
-
-
-# Whether no pooler is between: it would tell a number of its own at the start, or come to the
-# server from a port of its own. That one always meets the same session proves nothing.
-DIRECT = "pg_backend_pid() = %s AND inet_client_port() = %s"
-
-
-def _limit(connection: psycopg.Connection[Any], limits: dict[str, int], pooled: Pooled) -> None:
-    """Bound every statement of a new connection.
-
-    Of the session that is asked for only where it is this connection's own. A pooler would give
-    it to others, and others' to us: there limits go with each transaction, and no statement is
-    given a name. Nothing is asked for at the start, which poolers refuse.
-    """
-    is_direct = pooled == "no"
-    if pooled != "yes":
-        kept = ", ".join(f"set_config('{key}', '{ms}', false)" for key, ms in limits.items())
-        with socket.socket(fileno=os.dup(connection.fileno())) as ours:
-            name = ours.getsockname()
-        port = name[1] if isinstance(name, tuple) else None  # none of a Unix socket
-        proof = (connection.info.backend_pid, port)
-        where, params = ("true", None) if is_direct else (DIRECT, proof)
-        with connection.cursor() as cursor:
-            is_direct = cursor.execute(f"SELECT {kept} WHERE {where}", params).rowcount == 1
-    if is_direct:
-        connection.prepare_threshold = 5  # psycopg's own
-    else:
-        connection.cursor_factory = limiting()
-        bounds = [f"SET LOCAL {key} = {ms}" for key, ms in limits.items()]
-        connection.limits = f"{'; '.join(bounds)}; "  # type: ignore[attr-defined]
-
-
-@cache
-def limiting() -> type[psycopg.ClientCursor[Any]]:
-    """A cursor that begins every transaction with its connection's limits, in the same trip."""
-    import psycopg
-    from psycopg.pq import TransactionStatus
-
-    class Limiting(psycopg.ClientCursor[Any]):
-        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-            if self.connection.info.transaction_status != TransactionStatus.IDLE:
-                return super().execute(query, params, **options)
-            limits: str = self.connection.limits  # type: ignore[attr-defined]
-            if query == PostgreSQL.begin:
-                return super().execute(f"{query}; {limits}")
-            # Several statements in one message are one transaction.
-            super().execute(limits + query, params, **options)
-            while self.nextset():
-                pass
-            return self
-
-    return Limiting
-
-
-@cache
-def waiting_less() -> type[psycopg.ClientCursor[Any]]:
-    """A cursor whose statements wait a second for a lock at most, at the price of no trip.
-
-    After an error the host's own bound comes back with the rollback, to a savepoint too.
-    """
-    import psycopg
-
-    class WaitingLess(psycopg.ClientCursor[Any]):
-        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-            super().execute(f"{HOST_BOUND}; {query}; {PUT_BACK}", params, **options)
-            self.nextset()
-            return self
-
-    return WaitingLess
-
-
-def _bounded(silence: float) -> type[psycopg.Connection[Any]]:
-    """A connection class whose every wait for the server ends.
-
-    The server's own time-outs cannot fire while it is frozen or cut off, and
-    neither TCP keep-alives nor tcp_user_timeout notice a stopped process: its
-    kernel goes on acknowledging. So the wait itself is bounded.
-    """
-    import psycopg
-
-    class Bounded(psycopg.Connection[Any]):
-        def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-            return super().wait(_until(time.monotonic() + silence, gen), *args, **kwargs)
-
-    def _until(end: float, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        try:
-            wanted = next(gen)
-            while True:
-                ready = yield wanted
-                if not ready and time.monotonic() > end:
-                    raise psycopg.OperationalError("the server has been silent for too long")
-                wanted = gen.send(ready)
-        except StopIteration as done:
-            return done.value
-
-    return Bounded

@@ -45,7 +45,7 @@ MEANINGS = {
 class SQLite(Dialect):
     """One file, one writer at a time, many readers; who is in there waits for no row's lock."""
 
-    names, driver = ("sqlite",), "pysqlite"
+    names, driver, bytewise = ("sqlite",), "pysqlite", ("BINARY",)
     # unixepoch('subsec') would be plainer and needs 3.42; Debian 12 has 3.40.
     clock = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
     # A transaction that begins as a reader and then writes fails at once when
@@ -89,12 +89,10 @@ class SQLite(Dialect):
 
     @staticmethod
     def listen(engine: Engine, budget: Budget, pooled: Pooled) -> None:
-        del budget, pooled
         path = engine.url.database or ""
 
         @event.listens_for(engine, "do_connect")
         def private(dialect: object, record: object, args: object, kwargs: object) -> None:
-            del dialect, record, args, kwargs
             # SQLite would let everybody read a new file, with its hashes and secret.
             if path and not path.startswith((":", "file:")):
                 with suppress(OSError):
@@ -109,7 +107,6 @@ class SQLite(Dialect):
 
         @event.listens_for(engine, "checkout")
         def same_file(connection: object, record: ConnectionPoolEntry, proxy: object) -> None:
-            del connection, proxy
             # SQLite goes on writing to a file that was deleted or replaced, and two
             # workers on two files would each give a name away.
             if record.info["file"] != _file_at(path):
@@ -154,7 +151,6 @@ class SQLite(Dialect):
     @staticmethod
     def has_undone(error: BaseException | None) -> bool:
         """Always: what it refuses at COMMIT, for instance on a full disk, is not there."""
-        del error
         return True
 
     @classmethod
@@ -165,11 +161,8 @@ class SQLite(Dialect):
             yield
             return
         # Past SQLAlchemy, for which that would be a transaction.
-        theirs, ours = (
-            driver.execute("PRAGMA busy_timeout").fetchone()[0],
-            round(1000 * budget.lock),
-        )
-        driver.execute(f"PRAGMA busy_timeout = {min(theirs, ours)}").close()
+        theirs, ours = driver.execute("PRAGMA busy_timeout").fetchone()[0], 1000 * budget.lock
+        driver.execute(f"PRAGMA busy_timeout = {min(theirs, round(ours))}").close()
         try:
             yield
         finally:
@@ -207,7 +200,6 @@ class SQLite(Dialect):
 
     @staticmethod
     def product(engine: Engine) -> str:
-        del engine
         return "SQLite"
 
     @staticmethod
@@ -222,10 +214,6 @@ class SQLite(Dialect):
             return {}
         columns = connection.execute(text(f"PRAGMA index_xinfo('{found[0]}')")).all()
         return {row.name: row.coll for row in columns if row.key}
-
-    @staticmethod
-    def is_bytewise(collation: str) -> bool:
-        return collation == "BINARY"
 
     @staticmethod
     def mend_collation(column: str, kind: str) -> str:
