@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from dibs.adopt.people import Person
+from dibs.adopt.people import Person, wrong_id
 from dibs.context import acting_as
 from dibs.errors import ConfigError, InvalidName, RulesReplaced, SchemaError, StoreUnavailable
 from dibs.names import Parser, Username
@@ -36,7 +36,7 @@ from dibs.store.names.adoption import (
 )
 from dibs.store.names.groups import lock, name_first, rows_at
 from dibs.store.names.history import append
-from dibs.store.records import MAX_OWNER, NameRow
+from dibs.store.records import NameRow
 
 BATCH, PAGE = 5000, 1000
 TRIES = 30
@@ -168,7 +168,7 @@ class _Import:
         return [self._entry(one) for one in islice(_named(people), batch)]
 
     def _entry(self, person: Person) -> Entry | LeftOut:
-        if not 0 < len(person.id) <= MAX_OWNER or not person.id.isprintable():
+        if wrong_id(person.id):
             return LeftOut(person, "id")
         name: Any = person.name
         try:

@@ -136,7 +136,7 @@ def _compare(asked: Asked, kind: str | None, *, mend: bool) -> Drift:
     compared = Compared(
         source.rows, names.parser.existing, source.namespace, names.table, names.quarantine
     )
-    return compare(names.engine, compared, mend=mend)
+    return compare(names.engine, compared, mend=mend, watch=watched)
 
 
 def find_drifts(model: str | None = None, *, mend: bool = False) -> list[Drift]:
@@ -162,7 +162,7 @@ def find_drifts(model: str | None = None, *, mend: bool = False) -> list[Drift]:
         wanted = [guard for guard in guards if model in (None, guard.where)]
         if not wanted:
             raise ConfigError(f"{model} is not guarded; {', '.join(g.where for g in guards)} is")
-        return [find_drift(dibs.engine, guard, mend=mend) for guard in wanted]
+        return [find_drift(dibs.engine, guard, mend=mend, watch=watched) for guard in wanted]
 
 
 def ways_out(drift: Drift) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -134,6 +135,7 @@ class Dialect:
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
+        at_once: How many rows a transaction of bulk work writes at most, or others wait too long.
         whole: Whether one name, with its line of the history and its user, is one statement.
         lists: Whether a parameter may be a list: then many names are one statement, whose text
             is the same for any number of them. See `insert_many` and `select_listed`.
@@ -154,6 +156,7 @@ class Dialect:
     whole: ClassVar[bool] = False
     lists: ClassVar[bool] = False
     one_writer: ClassVar[bool] = False
+    at_once: ClassVar[int] = sys.maxsize
 
     # --- addresses ---------------------------------------------------------
 
