@@ -114,7 +114,7 @@ def import_people(
         parser: Which names are one.
         decisions: What a plan says.
         now: Reads a batch again where people may change while this runs.
-        batch: How many get their names in one transaction.
+        batch: How many get their names in one transaction; on SQLite at most 250.
         progress: Is told after each batch.
 
     Raises:
@@ -130,7 +130,8 @@ def import_people(
         if (phase := schema.phase_of(connection)).step:
             raise ConfigError(f"{UNDER_WAY}; {phase}")
     work.renamed = in_transaction(engine, partial(renamed_by_plan, kind=kind))
-    stream = iter(people)
+    stream, dialect = iter(people), dialect_for(engine.dialect.name)
+    batch = min(batch, dialect.at_once)
     # The database works on one batch while Python reads and parses the next.
     with ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(work.read, stream, batch)
@@ -138,7 +139,7 @@ def import_people(
             ahead = reader.submit(work.read, stream, batch)
             began = time.monotonic()
             work.adopt(page)
-            dialect_for(engine.dialect.name).give_way(time.monotonic() - began)
+            dialect.give_way(time.monotonic() - began)
             if progress is not None:
                 progress(work.done)
     work.finish()

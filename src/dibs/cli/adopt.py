@@ -107,12 +107,13 @@ def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
     """
     from dibs.adopt.importing import find_groups
 
+    engine = find_names().engine  # whose tables are there
     warnings = find_target().warnings() if host_app() else []
     if asked.table or asked.file:
         drifts = [_compare(asked, kind, mend=mend)]
     else:
         drifts = find_drifts(asked.model, mend=mend)
-    found = [len(one.members) for one in find_groups(find_names().engine)]
+    found = [len(one.members) for one in find_groups(engine)]
     if as_json:
         sums = {"groups": len(found), "people_in_groups": sum(found)}
         click.echo(in_json([asdict(drift) | sums for drift in drifts]))

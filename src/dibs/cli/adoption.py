@@ -99,7 +99,7 @@ class Columns:
     default=5000,
     show_default=True,
     type=click.IntRange(1),
-    help="How many people get their names in one transaction.",
+    help="How many people get their names in one transaction; on SQLite at most 250.",
 )
 @click.option(
     "--from",

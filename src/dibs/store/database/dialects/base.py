@@ -319,8 +319,8 @@ class Dialect:
     @classmethod
     def give_way(cls, seconds: float) -> None:
         """Let others write, after one of many transactions, which took so many seconds."""
-        if cls.one_writer:  # who waits asks again every 100 ms, and others have come meanwhile
-            time.sleep(min(0.5, seconds / 2))
+        if cls.one_writer:  # who waits asks again as late as they have waited, 100 ms at most
+            time.sleep(min(0.5, seconds))
 
     # --- statements --------------------------------------------------------
 
