@@ -3,29 +3,46 @@
     python -m benchmarks.renderings [FONT...]
 
 Draws with Debian's Noto fonts (fonts-noto-core, fonts-noto-cjk), shaped by HarfBuzz, what the rules
-let into a name: each character by itself, and where a script has marks, a letter with one of them
-and with two. Says which drawings are the same, pixel by pixel, though their keys differ.
+let into a name: each character by itself, every two of a small script, a letter with a mark and
+with two, and one below another. Says which drawings are the same, pixel by pixel, though their
+keys differ. Han, kana, Bopomofo and Hangul are one script here, as one name may have them all; of
+these it also says what nearly covers a kana or a Bopomofo letter.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 
 from dibs.names.canonical import normalise
 from dibs.names.skeleton import key_of
-from dibs.names.tables import character
+from dibs.names.tables import character, stackers
 
 FONTS = Path("/usr/share/fonts")
 SIZE = 40
 LEFT, WIDTH, HEIGHT = 60, 240, 160
 """Of a picture, in pixels: marks may stand left of their letter."""
+
+MOST = 60_000
+"""Clusters of one sort that are drawn of a script."""
+
+EAST = {"Han", "Hiragana", "Katakana", "Bopomofo", "Hangul"}
+SMALL = EAST - {"Han", "Hangul"}
+SIDE, REACH = 48, 3
+"""Pixels of a square in which letters are laid over each other, and by which lines may differ."""
+
+APART = 0.03
+"""The share of its ink that may lie outside of the other letter's."""
+
+Font = ImageFont.FreeTypeFont
 
 
 def usable(font: Path, number: int) -> dict[str, list[str]]:
@@ -35,52 +52,93 @@ def usable(font: Path, number: int) -> dict[str, list[str]]:
         char = chr(point)
         known = character(char)
         if known.kind == "ok" and normalise(char) == char:
-            found[known.script].append(char)
+            found["East" if known.script in EAST or char == "\u30fc" else known.script].append(char)
     return found
 
 
-def clusters(chars: Iterable[str]) -> Iterator[str]:
-    """Each letter; and the first letter with a mark and with two of them, in either order."""
+def clusters(chars: Sequence[str]) -> Iterator[str]:
+    """Each letter; two of them; with a mark, or two in either order; one below another."""
     marks = [char for char in chars if character(char).mark]
     letters = [char for char in chars if not character(char).mark and character(char).zero is None]
     yield from letters
-    if marks and letters and len(marks) < 80:
-        for base in letters[:: max(1, len(letters) // 3)][:3]:
-            yield from (base + mark for mark in marks)
-            yield from (base + one + other for one, other in product(marks, marks) if one != other)
+    few = letters[:: max(1, len(letters) // 3)][:3]
+    sorts: list[tuple[Sequence[str], ...]] = [(letters, letters), (letters, marks)]
+    sorts += [(few, marks, marks), (letters, [*stackers() & {*chars}], letters)]
+    for sort in sorts:
+        if np.prod([len(one) for one in sort]) <= MOST:
+            yield from map("".join, product(*sort))
 
 
-def drawn(text: str, font: ImageFont.FreeTypeFont) -> bytes:
-    """The picture of a text; empty if there is nothing to see."""
+def drawn(text: str, font: Font) -> bytes:
+    """What tells the picture of a text from others; empty if there is nothing to see."""
     picture = Image.new("L", (WIDTH, HEIGHT))
     ImageDraw.Draw(picture).text((LEFT, HEIGHT // 2), text, fill=255, font=font, anchor="ls")
-    return picture.tobytes() if picture.getbbox() else b""
+    box = picture.getbbox()
+    if not box:
+        return b""
+    seen = picture.crop((box[0], 0, box[2], HEIGHT))
+    return sha256(seen.tobytes() + seen.width.to_bytes(2)).digest()
 
 
-def twins(path: Path, number: int = 0) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The scripts of a font, with texts that look the same and have several keys."""
-    font = ImageFont.truetype(str(path), SIZE, index=number, layout_engine=ImageFont.Layout.RAQM)
-    for script, chars in usable(path, number).items():
-        if script in ("Common", "Inherited"):
+def twins(chars: Sequence[str], font: Font) -> Iterator[tuple[str, ...]]:
+    """Texts of these characters that look the same and have several keys."""
+    seen: dict[bytes, dict[str, str]] = defaultdict(dict)
+    for text in clusters(chars):
+        canonical = normalise(text)
+        if picture := drawn(text, font):
+            seen[picture].setdefault(key_of(canonical), text)
+    yield from (tuple(one.values()) for one in seen.values() if len(one) > 1)
+
+
+def laid(char: str, font: Font, reach: int) -> np.ndarray:
+    """Where a letter has ink, at the place at which it stands in a text; its lines made wider."""
+    picture = Image.new("L", (SIDE, SIDE))
+    ImageDraw.Draw(picture).text((4, SIDE - 8), char, fill=255, font=font, anchor="ls")
+    ink = np.array(picture) > 127
+    wide = ink.copy()
+    for down, right in product(range(-reach, reach + 1), repeat=2):
+        wide |= np.roll(ink, (down, right), (0, 1))
+    return wide.ravel()
+
+
+def near(chars: Sequence[str], font: Font) -> Iterator[tuple[str, str]]:
+    """Small letters, each with what nearly covers it and is covered by it, and has another key."""
+    ink = np.array([laid(char, font, 0) for char in chars], dtype=np.float32)
+    wide = np.array([laid(char, font, REACH) for char in chars], dtype=np.float32)
+    size = ink.sum(1)
+    for at, char in enumerate(chars):
+        if character(char).script not in SMALL or not size[at]:
             continue
-        seen: dict[bytes, dict[str, str]] = defaultdict(dict)
-        for text in clusters(chars):
-            canonical = normalise(text)
-            if picture := drawn(text, font):
-                seen[picture].setdefault(key_of(canonical), text)
-        yield from ((script, tuple(one.values())) for one in seen.values() if len(one) > 1)
+        outside = 1 - wide @ ink[at] / size[at]
+        theirs = 1 - (ink @ wide[at]) / np.maximum(size, 1)
+        for other in np.flatnonzero((outside <= APART) & (theirs <= APART) & (size > 0)):
+            if key_of(chars[other]) != key_of(char):
+                yield char, chars[other]
+
+
+def found(path: Path) -> Iterator[tuple[str, Iterable[str]]]:
+    """The scripts of a file of fonts, with what looks the same in one of them."""
+    numbers = range(4) if path.suffix == ".ttc" else [0]  # as Japan, Korea and China draw them
+    for number in numbers:
+        for script, chars in usable(path, number).items():
+            if script in ("Common", "Inherited"):
+                continue
+            raqm = ImageFont.Layout.RAQM
+            font = ImageFont.truetype(str(path), SIZE, index=number, layout_engine=raqm)
+            yield from ((script, one) for one in twins(chars, font))
+            if script == "East":
+                yield from ((f"{script}, nearly", one) for one in near(chars, font))
 
 
 def main() -> None:
     paths = [Path(one) for one in sys.argv[1:]] or sorted(FONTS.rglob("Noto*-Regular.tt?"))
+    told: set[tuple[str, ...]] = set()
     for path in paths:
-        for script, texts in twins(path):
-            print(
-                path.stem,
-                script,
-                *(f"{text} ({' '.join(f'{ord(c):04X}' for c in text)})" for text in texts),
-                sep="\t",
-            )
+        for script, texts in found(path):
+            if (one := tuple(sorted(texts))) not in told:
+                told.add(one)
+                shown = (f"{text} ({' '.join(f'{ord(c):04X}' for c in text)})" for text in texts)
+                print(path.stem, script, *shown, sep="\t", flush=True)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,14 @@ def test_what_cannot_be_kept_is_said(engine: Engine) -> None:
     assert done.people == len(bad) + 2
 
 
+@pytest.mark.parametrize("owner", ["CORP\\ada", "a\tb", "a\nb", "a\u00a0b", "\u200bb", "\\N"])
+def test_an_id_that_is_text_can_own_a_name(engine: Engine, owner: str) -> None:
+    """As the audit says: what a directory has as an id may hold anything."""
+    assert run(engine, [Person(owner, "ada")]).left_out == []
+    assert named(engine) == {owner: "ada"}
+    assert run(engine, [Person(owner, "ada")]).already == 1
+
+
 def claim(store: NameStore, name: str, owner: str, kind: str = KIND) -> None:
     wish = Claim(PARSER.existing(name), kind, owner, f"token of {name}")
     assert isinstance(store.claim(wish, deadline=soon()), Won)

@@ -42,9 +42,11 @@ def flask(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_host_is_told_what_is_missing_and_how_to_mend_it(folder: Path) -> None:
     """`check` names the command, and the command makes it well."""
-    before = flask(folder, "check")
-    assert before.returncode == 1
-    assert "run `flask dibs db upgrade`" in before.stderr
+    for words in (("check",), ("adopt", "verify")):
+        before = flask(folder, *words)
+        assert before.returncode == 1
+        assert "run `flask dibs db upgrade`" in before.stderr
+        assert "Traceback" not in before.stderr
     assert flask(folder, "db", "upgrade").returncode == 0
     after = flask(folder, "check")
     assert (after.returncode, "host.db" in after.stdout) == (0, True)

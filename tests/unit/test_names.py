@@ -94,6 +94,8 @@ BROKEN: list[tuple[str | bytes, list[str]]] = [
     ("ɞʚɞ", ["unusual"]),
     ("𐌰𐌱𐌲", ["unusual"]),  # Gothic
     ("ab\u0301\u0301c", ["marks"]),
+    ("a\u0323\u0323nna", ["marks"]),
+    ("\u1ea1\u0323nna", ["marks"]),
     ("ạ\u0300\u0301\u0302\u0303\u0304bcd", ["marks"]),
     ("admin", ["reserved"]),
     ("ＡＤＭＩＮ", ["reserved"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import NamedTuple, get_args
 from unicodedata import normalize
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dibs.errors import InvalidName
 from dibs.names import Lookalikes, Parser, meant, sign_in_form
 from dibs.names.sign_in import _SISTERS, MAX_SPELLINGS, spellings
 
@@ -43,6 +45,7 @@ UPPER = [str.upper, turkish, greek, armenian, lithuanian]
 OWN = [
     "İbrahim", "Işıl", "Iğdır", "Nazlıgil", "Ştefan", "Ștefan", "Țuțea", "Ģirts", "Straße",
     "Γιώργος", "Παπαδοπούλου", "Ζαΐρη", "Άιντα", "Νίκος-Μάριος", "Οδυσσεύς", "Երևան", "Ադամ",
+    "Μαρία.Ελένη.Νικολάου", "Αλέξανδρος_Παπαδόπουλος", "μαρίαπαπαδοπούλου", "Άυλος",
     "Jírai", "Jurgis", "Ånge", "Ĳsbrand", "Đặng", "Мария", "თამარ", "ᎠᎡᎢ",
 ]  # fmt: skip
 TYPED = [
@@ -76,6 +79,19 @@ def test_in_the_capitals_of_any_locale(parser: Parser, name: str) -> None:
     for upper in UPPER:
         for typed in (upper(name), upper(name).lower(), normalize("NFD", upper(name))):
             assert found(parser, typed, name) == name, (upper.__name__, typed)
+
+
+@by_mode
+def test_every_letter_in_the_capitals_of_any_locale(parser: Parser) -> None:
+    """Of all that Unicode has, at the beginning of a name and within; kept ones too."""
+    wrong: list[tuple[str, str]] = []
+    for char in map(chr, [*range(0xD800), *range(0xE000, 0x20000)]):
+        for name in (f"{char}x", f"a{char}") if char.upper() != char.lower() else ():
+            with suppress(InvalidName):
+                parser.existing(name)
+                every = {way for upper in UPPER for way in (upper(name), upper(name).lower())}
+                wrong += [(name, typed) for typed in every if found(parser, typed, name) != name]
+    assert wrong == []
 
 
 @by_mode

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from dibs.adopt.people import Person, Source
+from dibs.adopt.people import Person, Source, wrong_id
 from dibs.errors import InvalidName
 from dibs.names import Parser, Username
-from dibs.store.records import MAX_OWNER
 
 Why = Literal["identical", "same_name", "lookalike"]
 
@@ -179,13 +178,6 @@ def _keyed(
                 if len(shown := found.examples.setdefault(code, [])) < EXAMPLES:
                     shown.append(username.display)
         yield person, username
-
-
-def wrong_id(owner: str) -> str | None:
-    """Why nobody with this id can own a name, as a code; None if they can."""
-    if not 0 < len(owner) <= MAX_OWNER:
-        return "id_too_long" if owner else "id_empty"
-    return "id_not_text" if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in owner) else None
 
 
 def _note(found: Audit, person: Person, reasons: tuple[str, ...]) -> None:

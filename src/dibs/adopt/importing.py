@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from dibs.adopt.people import Person
+from dibs.adopt.people import Person, wrong_id
 from dibs.context import acting_as
 from dibs.errors import ConfigError, InvalidName, RulesReplaced, SchemaError, StoreUnavailable
 from dibs.names import Parser, Username
@@ -37,7 +37,7 @@ from dibs.store.names.adoption import (
 from dibs.store.names.groups import lock, name_first
 from dibs.store.names.history import append
 from dibs.store.names.reading import read
-from dibs.store.records import MAX_OWNER, NameRow
+from dibs.store.records import NameRow
 
 BATCH, PAGE = 5000, 1000
 TRIES = 30
@@ -115,7 +115,7 @@ def import_people(
         parser: Which names are one.
         decisions: What a plan says.
         now: Reads a batch again where people may change while this runs.
-        batch: How many get their names in one transaction.
+        batch: How many get their names in one transaction; on SQLite at most 250.
         progress: Is told after each batch.
 
     Raises:
@@ -131,7 +131,8 @@ def import_people(
         if (phase := schema.phase_of(connection)).step:
             raise ConfigError(f"{UNDER_WAY}; {phase}")
     work.renamed = in_transaction(engine, partial(renamed_by_plan, kind=kind))
-    stream = iter(people)
+    stream, dialect = iter(people), dialect_for(engine.dialect.name)
+    batch = min(batch, dialect.at_once)
     # The database works on one batch while Python reads and parses the next.
     with ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(work.read, stream, batch)
@@ -139,7 +140,7 @@ def import_people(
             ahead = reader.submit(work.read, stream, batch)
             began = time.monotonic()
             work.adopt(page)
-            dialect_for(engine.dialect.name).give_way(time.monotonic() - began)
+            dialect.give_way(time.monotonic() - began)
             if progress is not None:
                 progress(work.done)
     work.finish()
@@ -169,7 +170,7 @@ class _Import:
         return [self._entry(one) for one in islice(_named(people), batch)]
 
     def _entry(self, person: Person) -> Entry | LeftOut:
-        if not 0 < len(person.id) <= MAX_OWNER or not person.id.isprintable():
+        if wrong_id(person.id):
             return LeftOut(person, "id")
         name: Any = person.name
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dibs.names import Parser
+from dibs.store.records import MAX_OWNER
 
 DEFAULT = "default"
 
@@ -24,6 +25,13 @@ class Person:
     id: str
     name: object
     namespace: str = DEFAULT
+
+
+def wrong_id(owner: str) -> str | None:
+    """Why nobody with this id can own a name, as a code; None if they can."""
+    if not 0 < len(owner) <= MAX_OWNER:
+        return "id_too_long" if owner else "id_empty"
+    return "id_not_text" if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in owner) else None
 
 
 Record = tuple[str, object, object]

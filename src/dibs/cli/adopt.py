@@ -107,12 +107,13 @@ def verify(asked: Asked, kind: str | None, mend: bool, as_json: bool) -> None:
     """
     from dibs.adopt.importing import find_groups
 
+    engine = find_names().engine  # whose tables are there
     warnings = find_target().warnings() if host_app() else []
     if asked.table or asked.file:
         drifts = [_compare(asked, kind, mend=mend)]
     else:
         drifts = find_drifts(asked.model, mend=mend)
-    found = [len(one.members) for one in find_groups(find_names().engine)]
+    found = [len(one.members) for one in find_groups(engine)]
     if as_json:
         sums = {"groups": len(found), "people_in_groups": sum(found)}
         click.echo(in_json([asdict(drift) | sums for drift in drifts]))
@@ -136,7 +137,7 @@ def _compare(asked: Asked, kind: str | None, *, mend: bool) -> Drift:
     compared = Compared(
         source.rows, names.parser.existing, source.namespace, names.table, names.quarantine
     )
-    return compare(names.engine, compared, mend=mend)
+    return compare(names.engine, compared, mend=mend, watch=watched)
 
 
 def find_drifts(model: str | None = None, *, mend: bool = False) -> list[Drift]:
@@ -160,7 +161,7 @@ def find_drifts(model: str | None = None, *, mend: bool = False) -> list[Drift]:
         wanted = [guard for guard in guards if model in (None, guard.where)]
         if not wanted:
             raise ConfigError(f"{model} is not guarded; {', '.join(g.where for g in guards)} is")
-        return [find_drift(found.dibs.engine, guard, mend=mend) for guard in wanted]
+        return [find_drift(found.dibs.engine, guard, mend=mend, watch=watched) for guard in wanted]
 
 
 def ways_out(drift: Drift) -> list[str]:

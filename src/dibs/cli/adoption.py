@@ -20,6 +20,7 @@ from dibs.cli.people import (
     kind_option,
     owning,
     source_options,
+    tell,
     watched,
 )
 from dibs.cli.target import find_settings, host_app, number
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from dibs.adopt.accounts import Accounts
     from dibs.adopt.importing import Decisions, Group, Imported, Now
     from dibs.adopt.people import Person, Source
+    from dibs.store.records import NameRow
 
 SHOWN = 20
 LEFT_OUT = {
@@ -82,7 +84,12 @@ class Columns:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A plan that `audit --plan` wrote and people edited.",
 )
-@number("--batch", 5000, click.IntRange(1), "How many people get their names in one transaction.")
+@number(
+    "--batch",
+    5000,
+    click.IntRange(1),
+    "How many people get their names in one transaction; on SQLite at most 250.",
+)
 @click.option(
     "--from",
     "library",
@@ -251,7 +258,8 @@ def _member(group: Group, person: Person) -> str:
 @click.argument("key")
 @click.option("--first", required=True, metavar="ID", help="Whom other spellings lead to: an id.")
 @click.option("--namespace", metavar="NAME", help="The namespace; that of users if left out.")
-def resolve(key: str, first: str, namespace: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def resolve(key: str, first: str, namespace: str | None, as_json: bool) -> None:
     """Have one member of a group be found by its other spellings too.
 
     KEY is the group's, as `groups` lists it, or a name of one of its members.
@@ -266,7 +274,8 @@ def resolve(key: str, first: str, namespace: str | None) -> None:
         keys.append(names.parser.existing(key).key)
     for one in dict.fromkeys(keys):
         if make_first(names.engine, place, one, first):
-            click.echo(f"{printable(one)}: {printable(first)} is first")
+            said = f"{printable(one)}: {printable(first)} is first"
+            click.echo(in_json({"key": one, "first": first}) if as_json else said)
             return
     raise click.ClickException(f"{printable(first)} is in no group {printable(key)}: see `groups`")
 
@@ -274,7 +283,8 @@ def resolve(key: str, first: str, namespace: str | None) -> None:
 @click.command()
 @kind_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def undo(kind: str | None, yes: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def undo(kind: str | None, yes: bool, as_json: bool) -> None:
     """Take back what an import wrote and nobody has changed since.
 
     The names are free then, and the app's own column is as it was.
@@ -293,14 +303,19 @@ def undo(kind: str | None, yes: bool) -> None:
             abort=True,
         )
     own = host_app() is None
-    rows = [
-        row
-        for one in kinds
-        for row in take_back(names.engine, kind=one, users=own and one == DEFAULT_KIND)
-    ]
+    rows: list[NameRow] = []
+    for one in kinds:
+        users = own and one == DEFAULT_KIND
+        rows += take_back(names.engine, kind=one, users=users, progress=_tell_names)
+    tell()
     if names.cache is not None:
         versions = {(row.namespace, row.key): row.version for row in rows}
         invalidate(names.cache, versions, deadline=Budget().start())
     shared = {row.group for row in rows if row.is_member}
     names_back = [row for row in rows if (row.namespace, row.key) not in shared]
-    click.echo(f"{counted(len(names_back), 'name was', 'names were')} taken back")
+    said = f"{counted(len(names_back), 'name was', 'names were')} taken back"
+    click.echo(in_json({"taken_back": len(names_back)}) if as_json else said)
+
+
+def _tell_names(number: int) -> None:
+    tell(f"{number:,} names")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,7 +18,7 @@ from dibs.errors import ConfigError
 if TYPE_CHECKING:
     from flask import Flask
 
-    from dibs.adopt.people import Person, Source
+    from dibs.adopt.people import Source
     from dibs.cache import TakenNames
     from dibs.extension import Dibs
     from dibs.names import Parser
@@ -28,6 +28,7 @@ STEP = 1000
 """People after each of which a progress bar moves."""
 
 Command = Callable[..., None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +279,7 @@ def find_names() -> Names:
         return Names(dibs.engine, table, dibs.parser, state.quarantine, kinds, state.cache)
 
 
-def watched(people: Iterable[Person], total: int) -> Iterator[Person]:
+def watched(people: Iterable[T], total: int) -> Iterator[T]:
     """The same people; on a terminal, with a bar that says how far it is."""
     if not sys.stderr.isatty():
         yield from people
@@ -289,3 +290,9 @@ def watched(people: Iterable[Person], total: int) -> Iterator[Person]:
             if number % STEP == 0:
                 bar.update(STEP)
         bar.update(total)
+
+
+def tell(what: str = "") -> None:
+    """Say on a terminal how far it is, in place of what was said before."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{what}", err=True, nl=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dibs.cli.people import tell
 from dibs.cli.target import find_settings, host, making, needed_tables, typed
 from dibs.names.skeleton import MODES, rules_version
 
@@ -77,7 +77,7 @@ def _rekey() -> Iterator[tuple[Rekey, Lookalikes]]:
 
         with found.app.app_context():
             names = HostTransactions(found.dibs.engine, Budget())
-            yield Rekey(names, tell=_tell), found.dibs.lookalikes
+            yield Rekey(names, tell=tell), found.dibs.lookalikes
         return
     from dibs.wiring import open_store
 
@@ -85,20 +85,13 @@ def _rekey() -> Iterator[tuple[Rekey, Lookalikes]]:
     schema.require_file(settings.resolved_database_url, making(settings))
     store, _ = open_store(settings, needed_tables())
     try:
-        yield Rekey(store.transactions, tell=_tell), settings.lookalikes
+        yield Rekey(store.transactions, tell=tell), settings.lookalikes
     finally:
         store.close()
 
 
-def _tell(what: str) -> None:
-    """On a terminal, in place of what was said before."""
-    if sys.stderr.isatty():
-        click.echo(f"\r\x1b[K{what}", err=True, nl=False)
-
-
 def _show(done: Rekeyed) -> None:
-    if sys.stderr.isatty():
-        click.echo(err=True)
+    tell()
     rows = (
         ("names", done.names),
         ("with another key", done.apart),

@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import groupby, pairwise
-from unicodedata import category
+from unicodedata import category, normalize
 
 from dibs.errors import Reason
 from dibs.names.canonical import (
@@ -192,7 +192,8 @@ def marks(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No heap of marks, and none twice: the second of two cannot be seen (UTS #39, 5.4)."""
     if canonical.isascii():
         return
-    runs = ["".join(run) for mark, run in groupby(canonical, lambda c: character(c).mark) if mark]
+    text = normalize("NFD", canonical)  # or the first of two would be in its letter
+    runs = ["".join(run) for mark, run in groupby(text, lambda c: character(c).mark) if mark]
     for run in runs:
         if len(run) > policy.max_marks or any(one == other for one, other in pairwise(run)):
             limits = {"max": policy.max_marks, "characters": show(run)}

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice, product
+from itertools import combinations, islice, pairwise, product
 from typing import Protocol, TypeVar
 from unicodedata import normalize
 
 from dibs.names.canonical import JOINERS
 from dibs.names.skeleton import HIDDEN_DOT
 
-MAX_SPELLINGS = 64
+MAX_SPELLINGS = 256
 """Of so many spellings the keys are looked up at most."""
 
 # What keyboards and capitals of some locale write for the same letter (CLDR: tr, az, ro, fa, ur,
@@ -35,6 +35,7 @@ _ALL = {one: sisters for sisters in (*_SISTERS, *_SEEN) for one in sisters}
 _FORM = re.compile("|".join(sorted(_ALL, key=len, reverse=True)))
 _GREEK_MARKS = re.compile("(?<=[\u0370-\u03ff])[\u0301\u0308]+")
 _GREEK_VOWEL = re.compile("[αεηιουω]\u0308?")
+_DOTTED = re.compile("(?<=\u0301)([\u03b9\u03c5])\u0308")
 _PARTS = re.compile(f"((?:[\u0370-\u03ff][\u0301\u0308]*)+|{_FORM.pattern})")
 
 
@@ -80,27 +81,45 @@ def sign_in_form(canonical: str) -> str:
 
 
 def spellings(canonical: str, *, unseen: bool) -> Iterator[str]:
-    """Canonical forms with one form for signing in, at most 64, this one among them.
+    """Canonical forms with one form for signing in, at most 256, this one among them.
 
     Args:
         canonical: What was typed.
         unseen: Whether those are wanted too that look alike, which most keys have as one.
     """
     seen = {one for sisters in _SEEN for one in sisters}
+    parts = _PARTS.split(normalize("NFD", canonical))
+    is_one = sum(map(_is_greek, parts)) == 1
     ways = [
-        _of_greek(part) if "\u0370" <= part[:1] <= "\u03ff"
+        _of_greek(part, together=is_one) if _is_greek(part)
         else _ALL[part] if part in seen or (unseen and part in _ALL) else (part,)
-        for part in _PARTS.split(normalize("NFD", canonical))
+        for part in parts
     ]  # fmt: skip
     found = map("".join, islice(product(*ways), MAX_SPELLINGS - 1))
     yield canonical
     yield from (normalize("NFC", one) for one in found)
 
 
-def _of_greek(word: str) -> tuple[str, ...]:
-    """A word as it is and without its accent; or with one on each of its vowels."""
+def _is_greek(part: str) -> bool:
+    return "\u0370" <= part[:1] <= "\u03ff"
+
+
+def _of_greek(word: str, *, together: bool) -> Iterable[str]:
+    """A word with and without its accent; or with one on each of its vowels.
+
+    Args:
+        word: As it was typed.
+        together: Whether it may be two words, written together, each with an accent.
+    """
     if "\u0301" in word:
         return word, word.replace("\u0301", "")
-    accented = [f"{word[: at.end()]}\u0301{word[at.end() :]}" for at in _GREEK_VOWEL.finditer(word)]
+    ends = [at.end() for at in _GREEK_VOWEL.finditer(word)]
+    chosen = [at for many in (1, 0, 2)[: 2 + together] for at in combinations(ends, many)]
+    found = [_accented(word, at) for at in chosen]
     # In capitals the dots say what the accent said: Άι is ΑΪ.
-    return word, *accented, *(one.replace("\u0301\u03b9\u0308", "\u0301\u03b9") for one in accented)
+    return dict.fromkeys([*found, *(_DOTTED.sub(r"\1", one) for one in found)])
+
+
+def _accented(word: str, ends: Iterable[int]) -> str:
+    bounds = [0, *ends, len(word)]
+    return "\u0301".join(word[begin:end] for begin, end in pairwise(bounds))

@@ -40,6 +40,8 @@ STRICT = str.maketrans({"i": "l", "O": "o"})
 HIDDEN_DOT = re.compile(
     "([ijl\u029d\u1d96][\u0315-\u033c\u0345\u0347-\u0349\u034d\u034e\u0353-\u0356]*)\u0307"
 )
+# Fonts draw the caron of a tall letter beside it, as an apostrophe, which is a letter in names.
+_BESIDE = re.compile("(?<=[dlt])\u030c")
 # Letters whose small forms differ and whose capitals do not: Đặng can be written with each of the
 # first three, which millions use in Vietnam, Iceland and Togo. A test looks for others.
 _CAPITAL_TWINS = {
@@ -106,13 +108,15 @@ def key_of_ascii(canonical: str, lookalikes: Lookalikes) -> str:
 
 def _shape(text: str) -> str:
     text = normalize("NFD", text)
-    if _SYLLABLES.search(text) and "m" in (kinds := text.translate(_kinds)):
-        text = _in_order(text, kinds)
+    if "\u030c" in text:
+        text = _BESIDE.sub("\u02bc", text)
+    if _SYLLABLES.search(text):
+        if _doubled().search(text):
+            text = _in_order(text)
         begin, known, found, preferred = _sequences()
         # Nearly no name has one in it, which the characters that they begin with tell at once.
         if not begin.isdisjoint(text) and not known.isdisjoint(map(add, text, text[1:])):
-            text = found.sub(lambda one: preferred[one[0]], text)
-            text = _in_order(text, text.translate(_kinds))
+            text = _in_order(found.sub(lambda one: preferred[one[0]], text))
     shape = normalize("NFD", text.translate(_shapes()))
     return HIDDEN_DOT.sub(r"\1", shape) if "\u0307" in shape else shape
 
@@ -143,12 +147,10 @@ _RUNS = re.compile("(?:m|s.|s$){2,}")
 _PARTS = re.compile("m|s.|s$")
 
 
-def _in_order(text: str, kinds: str) -> str:
+def _in_order(text: str) -> str:
     """Put the marks of each syllable into one order: in any other they look the same."""
-    if "mm" not in kinds and "s" not in kinds:
-        return text
     found, last = [], 0
-    for run in _RUNS.finditer(kinds):
+    for run in _RUNS.finditer(text.translate(_kinds)):
         found += [text[last : run.start()], _sorted(text[run.start() : run.end()])]
         last = run.end()
     return "".join([*found, text[last:]])
@@ -162,13 +164,16 @@ def _sorted(run: str) -> str:
 
 
 @cache
+def _doubled() -> re.Pattern[str]:
+    """What finds marks that may be out of order."""
+    marks, stacks = ("".join(map(re.escape, those)) for those in (syllable_marks(), stackers()))
+    return re.compile(f"[{marks}{stacks}](?:(?<=[{stacks}])|[{marks}])")
+
+
+@cache
 def _sequences() -> tuple[frozenset[str], frozenset[str], re.Pattern[str], dict[str, str]]:
     """First and both of the last two characters of each, what finds them, what each is to be."""
-    found = {
-        _in_order(one, one.translate(_kinds)): _in_order(other, other.translate(_kinds))
-        for one, other in sequences().items()
-        if len(one) > 1
-    }
+    found = {_in_order(one): _in_order(other) for one, other in sequences().items() if len(one) > 1}
     pattern = re.compile("|".join(sorted(found, key=len, reverse=True)))
     known = frozenset(one[-2:] for one in found)
     return frozenset(one[0] for one in known), known, pattern, found
@@ -180,7 +185,7 @@ def _shapes() -> dict[int, str]:
     pairs = twins()
     old = {point: target.translate(pairs) for point, target in _old_shapes().items()}
     single = {ord(one): other for one, other in sequences().items() if len(one) == 1}
-    return pairs | old | {point: old.get(ord(other), other) for point, other in single.items()}
+    return pairs | old | {point: other.translate(old) for point, other in single.items()}
 
 
 @cache

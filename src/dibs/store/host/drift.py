@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal, Protocol, cast
 from weakref import WeakKeyDictionary
 
@@ -89,6 +89,9 @@ class People(Protocol):
     def pages(self) -> Iterator[list[Record]]:
         """Everybody, some at a time, with the namespace of their name where rows say it."""
 
+    def count(self) -> tuple[int, int]:
+        """How many rows there are, and how many of them are left out, having no id."""
+
     def existing(self, owners: Collection[str]) -> set[str]:
         """Which of these ids belong to a person."""
 
@@ -112,7 +115,13 @@ class Compared:
     quarantine: int | None
 
 
-def find_drift(engine: Engine, guard: GuardedColumn, *, mend: bool = False) -> Drift:
+Watch = Callable[[Iterable[Record], int], Iterable[Record]]
+"""Passes people on, and may show progress: the number is that of all rows."""
+
+
+def find_drift(
+    engine: Engine, guard: GuardedColumn, *, mend: bool = False, watch: Watch | None = None
+) -> Drift:
     """Compare a guarded column with the names; see `compare`."""
     rules, column = guard.rules, getattr(guard.mapper.class_, guard.key)
     by_row = None if rules.within is not None else rules.namespace
@@ -123,15 +132,18 @@ def find_drift(engine: Engine, guard: GuardedColumn, *, mend: bool = False) -> D
         rules.table(),
         rules.fate().quarantine,
     )
-    return compare(engine, compared, mend=mend)
+    return compare(engine, compared, mend=mend, watch=watch)
 
 
-def compare(engine: Engine, compared: Compared, *, mend: bool = False) -> Drift:
+def compare(
+    engine: Engine, compared: Compared, *, mend: bool = False, watch: Watch | None = None
+) -> Drift:
     """Compare people with the names, both ways.
 
     Args:
         mend: Whether to claim what is free, and to release what is nobody's, a page a
             transaction. Names that somebody else has stay open: people decide about those.
+        watch: Sees each of them go by.
 
     Raises:
         TransactionMustRestart: A page lost against another transaction; nothing of it is changed.
@@ -139,7 +151,10 @@ def compare(engine: Engine, compared: Compared, *, mend: bool = False) -> Drift:
         SchemaError: The database is not set up for dibs.
     """
     drift = Drift(compared.people.where, unique=compared.people.uniques() or [])
-    named = (one for page in compared.people.pages() for one in page if one[1] is not None)
+    people: Iterable[Record] = chain.from_iterable(compared.people.pages())
+    if watch is not None:
+        people = watch(people, compared.people.count()[0])
+    named = (one for one in people if one[1] is not None)
     with Session(engine) as session:
         connect(session, {}, compared.table, writes=mend)
         renamed = renamed_by_plan(HostRun(session.connection()), compared.people.kind)

@@ -70,6 +70,10 @@ class Rekey:
         self._tell = tell
         self._lease = LEASE_S if lease is None else lease
 
+    @property
+    def _batch(self) -> int:
+        return min(BATCH, self._transactions.dialect.at_once)
+
     def phase(self) -> Phase:
         """Which rules are in force, and how far names are."""
         return Phase(*self._transactions.rows(PHASE, {}, deadline=_soon())[0])
@@ -183,7 +187,8 @@ class Rekey:
     def _pages(self, those: str = "") -> Iterator[list[NameRow]]:
         """Every row that is not free and no companion, or those of them, in the order of places."""
         where = f"namespace = :namespace AND name_key > :key AND state NOT IN {NO_NAMES} {those}"
-        sql = self._transactions.dialect.select_where(f"{where} ORDER BY name_key LIMIT {BATCH}")
+        page = f"{where} ORDER BY name_key LIMIT {self._batch}"
+        sql = self._transactions.dialect.select_where(page)
         namespace = ""
         while namespace := self._next(namespace):
             after = ""
@@ -280,7 +285,7 @@ class Rekey:
 
     def _free(self, phase: Phase) -> None:
         self._wait()
-        sql = self._transactions.dialect.select_where(f"{LEFT} LIMIT {BATCH}")
+        sql = self._transactions.dialect.select_where(f"{LEFT} LIMIT {self._batch}")
         freed = 0
         while rows := self._rows(sql, {}):
             self._write(partial(free_some, rows=rows))

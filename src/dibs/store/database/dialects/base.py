@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -82,6 +83,7 @@ class Dialect:
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
+        at_once: How many rows a transaction of bulk work writes at most, or others wait too long.
         whole: Whether one name, with its line of the history and its user, is one statement.
         lists: Whether a parameter may be a list: then many names are one statement, whose text
             is the same for any number of them. See `insert_many` and `select_listed`.
@@ -103,6 +105,7 @@ class Dialect:
     whole: ClassVar[bool] = False
     lists: ClassVar[bool] = False
     one_writer: ClassVar[bool] = False
+    at_once: ClassVar[int] = sys.maxsize
 
     # --- addresses ---------------------------------------------------------
 
@@ -241,8 +244,8 @@ class Dialect:
     @classmethod
     def give_way(cls, seconds: float) -> None:
         """Let others write, after one of many transactions, which took so many seconds."""
-        if cls.one_writer:  # who waits asks again every 100 ms, and others have come meanwhile
-            time.sleep(min(0.5, seconds / 2))
+        if cls.one_writer:  # who waits asks again as late as they have waited, 100 ms at most
+            time.sleep(min(0.5, seconds))
 
     # --- statements --------------------------------------------------------
 

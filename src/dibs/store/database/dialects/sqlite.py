@@ -51,7 +51,7 @@ class SQLite(Dialect):
     # A transaction that begins as a reader and then writes fails at once when
     # another one wrote in between (https://www.sqlite.org/isolation.html).
     begin = "BEGIN IMMEDIATE"
-    one_writer = True
+    one_writer, at_once = True, 250
 
     @staticmethod
     def refuse_unshared(url: URL) -> None:
