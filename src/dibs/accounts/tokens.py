@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import jwt
 
@@ -128,9 +128,12 @@ class AccessTokens:
         if wrong_form or header.get("alg") != self._algorithm or not isinstance(kid, str):
             raise InvalidToken
         if self._secret:
-            return self._secret if kid == HS256_KID else _refuse()
-        key = self.keys.get(kid)
-        return key.public if key else _refuse()
+            found: Any = self._secret if kid == HS256_KID else None
+        else:
+            found = (key := self.keys.get(kid)) and key.public
+        if found is None:
+            raise InvalidToken
+        return found
 
     def public_keys(self) -> dict[str, list[dict[str, str]]]:
         """The JWK Set by which others can verify; empty with HS256, whose key is a secret."""
@@ -156,10 +159,6 @@ def _access(claims: Mapping[str, Any]) -> Access:
     if not all(isinstance(one, str) and _is_uuid(one) for one in (who, session)):
         raise InvalidToken
     return Access(who, session)
-
-
-def _refuse() -> NoReturn:
-    raise InvalidToken
 
 
 class RefreshTokens:

@@ -34,43 +34,25 @@ from dibs.web.http.route import SAFE
 from dibs.web.i18n import localised, say, together
 from dibs.web.words import reason_items
 
-STATUS = {
-    "empty": HTTPStatus.BAD_REQUEST,
-    "malformed": HTTPStatus.BAD_REQUEST,
-    "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "taken": HTTPStatus.CONFLICT,
-    "lookalike": HTTPStatus.CONFLICT,
-    "held": HTTPStatus.CONFLICT,
-    "quarantined": HTTPStatus.CONFLICT,
-    "reserved": HTTPStatus.CONFLICT,
-    "unauthenticated": HTTPStatus.UNAUTHORIZED,
-    "token_invalid": HTTPStatus.UNAUTHORIZED,
-    "token_expired": HTTPStatus.UNAUTHORIZED,
-    "token_superseded": HTTPStatus.UNAUTHORIZED,
-    "session_ended": HTTPStatus.UNAUTHORIZED,
-    "login_failed": HTTPStatus.UNAUTHORIZED,
-    "recovery_failed": HTTPStatus.UNAUTHORIZED,
-    "forbidden": HTTPStatus.FORBIDDEN,
-    "wrong_password": HTTPStatus.FORBIDDEN,
-    "registration_closed": HTTPStatus.FORBIDDEN,
-    "csrf": HTTPStatus.FORBIDDEN,
-    "not_found": HTTPStatus.NOT_FOUND,
-    "last_owner": HTTPStatus.CONFLICT,
-    "last_staff": HTTPStatus.CONFLICT,
-    "not_owned": HTTPStatus.CONFLICT,
-    "has_changed": HTTPStatus.CONFLICT,
-    "owned_already": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "hold_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "too_many_holds": HTTPStatus.TOO_MANY_REQUESTS,
-    "renamed_too_often": HTTPStatus.TOO_MANY_REQUESTS,
-    "request_in_progress": HTTPStatus.CONFLICT,
-    "idempotency_key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
-    "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
-    "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
-    "outcome_unknown": HTTPStatus.SERVICE_UNAVAILABLE,
-    "transaction_must_restart": HTTPStatus.SERVICE_UNAVAILABLE,
+CODES = {
+    HTTPStatus.BAD_REQUEST: "empty malformed",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "invalid owned_already hold_mismatch idempotency_key_reused",
+    HTTPStatus.CONFLICT: (
+        "taken lookalike held quarantined reserved last_owner last_staff not_owned "
+        "has_changed request_in_progress"
+    ),
+    HTTPStatus.UNAUTHORIZED: (
+        "unauthenticated token_invalid token_expired token_superseded session_ended "
+        "login_failed recovery_failed"
+    ),
+    HTTPStatus.FORBIDDEN: "forbidden wrong_password registration_closed csrf",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.TOO_MANY_REQUESTS: "too_many_holds renamed_too_often rate_limited",
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "overloaded unavailable outcome_unknown transaction_must_restart"
+    ),
 }
+STATUS = {code: status for status, codes in CODES.items() for code in codes.split()}
 
 TITLES = {
     400: "Bad request",
