@@ -47,9 +47,9 @@ def host() -> Host | None:
     """The app of `flask dibs ...`, if it has dibs."""
     from dibs.state import state_of
 
-    app = host_app()
-    names = state_of(app).names if app is not None else {}
-    return next((Host(app, dibs, place) for place, dibs in names.items() if app), None)
+    if (app := host_app()) is None:
+        return None
+    return next((Host(app, dibs, place) for place, dibs in state_of(app).names.items()), None)
 
 
 def has_own_users() -> bool:

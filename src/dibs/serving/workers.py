@@ -81,8 +81,8 @@ def work(plan: Plan) -> None:
     """Answer requests, in a worker: until its parent says so, or is no more."""
     servers: list[Server] = []
     stop = partial(_end, servers, threading.Lock())
-    for wait in (_follow_signal, partial(_follow_parent, patience=plan.patience)):
-        threading.Thread(target=wait, args=(stop,), daemon=True).start()
+    threading.Thread(target=_follow_signal, args=(stop,), daemon=True).start()
+    threading.Thread(target=_follow_parent, args=(stop, plan.patience), daemon=True).start()
     import uvloop
 
     from dibs.app import create_app
