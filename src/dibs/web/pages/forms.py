@@ -160,7 +160,7 @@ def shows_form(rule: str, endpoint: str, *, admits: Admits) -> Callable[[Page], 
         def empty(**_: str) -> Response:
             return page(Form())
 
-        blueprint.add_url_rule(rule, endpoint, says(Route(admits=admits, limit="rest"))(empty))
+        blueprint.add_url_rule(rule, endpoint, _of(Route(admits=admits, limit="rest"), empty))
         return page
 
     return decorate
