@@ -43,16 +43,14 @@ def configure(style: Style) -> None:
 
 
 class TextFormatter(logging.Formatter):
-    """Time in UTC, level, logger, id of the request, and what is said."""
+    """Time in UTC as RFC 3339 has it, level, logger, id of the request, and what is said."""
+
+    converter = time.gmtime
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s")
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        """As RFC 3339 has it, in milliseconds."""
-        del datefmt
-        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        return f"{at}.{int(record.msecs):03d}Z"
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""

@@ -44,7 +44,7 @@ def settle(response: Response) -> None:
     """Put the cookies as this request has left them; also that of a form, if one needs it."""
     state = current()
     if state.browser:
-        _keep(response, _form_cookie(), state.browser)
+        keep(response, _form_cookie(), state.browser)
     if state.tokens is not None:
         cookies.put(response, state.tokens, cookies.csrf_token(state.tokens.session_id))
     elif state.has_ended:
@@ -188,10 +188,11 @@ MESSAGES = tuple(NOTICES.values())
 
 def leave(response: Response, notice: str) -> None:
     """Have the next page say this."""
-    _keep(response, COOKIE, notice, SECONDS)
+    keep(response, COOKIE, notice, SECONDS)
 
 
-def _keep(response: Response, name: str, value: str, seconds: int | None = None) -> None:
+def keep(response: Response, name: str, value: str, seconds: int | None = None) -> None:
+    """Have the browser keep this in a cookie, for so long or until it is closed."""
     response.set_cookie(
         name, value, seconds, secure=request.is_secure, httponly=True, samesite="Lax"
     )

@@ -132,14 +132,7 @@ def _choose_language() -> Response | None:
         return None
     asked = urlencode(without_language())
     response = go_to(here() + (f"?{asked}" if asked else ""))
-    response.set_cookie(
-        LANGUAGE_COOKIE,
-        wanted,
-        YEAR_SECONDS,
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    browser_session.keep(response, LANGUAGE_COOKIE, wanted, YEAR_SECONDS)
     return response
 
 
