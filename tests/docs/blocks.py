@@ -1,4 +1,4 @@
-"""The code blocks of the documentation, and what runs them."""
+"""The code blocks of the documentation, and what runs them; and what it says of settings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import httpx
+
+from dibs.config import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "README.zh.md", *(ROOT / "docs").glob("*.md")])
@@ -94,3 +97,14 @@ def curl(words: list[str], port: int) -> httpx.Response:
     url = given.url.replace("127.0.0.1:5000", f"127.0.0.1:{port}")
     method = given.X or ("GET" if given.d is None else "POST")
     return httpx.request(method, url, headers=headers, content=given.d, timeout=30)
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """Key, default and meaning of every setting, as docs/settings.md has it."""
+    return [(PREFIX + f.name.upper(), _default(f), f.metadata["meaning"]) for f in fields(Settings)]
+
+
+def _default(setting: Field[Any]) -> str:
+    choices = get_args(get_type_hints(Settings)[setting.name])
+    others = [choice for choice in choices if choice != setting.default]
+    return "; ".join([f"`{setting.default}`" if setting.default != "" else "", *others])

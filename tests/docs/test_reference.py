@@ -15,12 +15,11 @@ import pytest
 import dibs
 import dibs.errors
 from dibs.cli import group
-from dibs.config import documented
 from dibs.errors import EmptyName, NameTaken
 from dibs.strategies import STRATEGIES
 from dibs.web.http.bodies import WORDS
 from dibs.web.http.problems import HTTP_ERRORS, STATUS
-from tests.docs.blocks import ROOT, blocks
+from tests.docs.blocks import ROOT, blocks, documented
 
 PACKAGE = Path(dibs.__file__).parent
 

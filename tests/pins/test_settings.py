@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from dibs.cli import group
-from dibs.config import documented
+from tests.docs.blocks import documented
 from tests.pins.snapshot import pinned
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from dibs.cache.redis.taken import TOMBSTONE_MS
 from dibs.cache.taken import STALE_FILL_SECONDS
-from dibs.config import LONGEST_DEADLINE, Settings, documented, load
+from dibs.config import LONGEST_DEADLINE, Settings, load
 from dibs.errors import ConfigError
+from tests.docs.blocks import documented
 
 
 def test_nothing_set_is_the_default():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -307,14 +307,3 @@ def _read(key: str, value: Any, kind: Any) -> Any:
         return kind(value)
     except ValueError:
         raise ConfigError(f"{key} is {value!r}; give {NUMBERS[kind]}") from None
-
-
-def documented() -> list[tuple[str, str, str]]:
-    """Key, default and meaning of every setting, for the documentation."""
-    return [(PREFIX + f.name.upper(), _default(f), f.metadata["meaning"]) for f in fields(Settings)]
-
-
-def _default(setting: Field[Any]) -> str:
-    choices = get_args(get_type_hints(Settings)[setting.name])
-    others = [choice for choice in choices if choice != setting.default]
-    return "; ".join([f"`{setting.default}`" if setting.default != "" else "", *others])
