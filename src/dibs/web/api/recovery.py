@@ -18,7 +18,8 @@ from dibs.web.api.representations import is_id
 from dibs.web.api.users import CHANGED
 from dibs.web.http.auth import signed_in
 from dibs.web.http.bodies import answered, done
-from dibs.web.http.openapi import LANGUAGE, Blueprint, deadline, parts
+from dibs.web.http.current import deadline, parts
+from dibs.web.http.openapi import LANGUAGE, Blueprint
 from dibs.web.http.route import Route
 
 ASKED = (

@@ -14,17 +14,8 @@ from dibs.web.api.representations import other_names
 from dibs.web.http import idempotency
 from dibs.web.http.auth import current_user
 from dibs.web.http.bodies import BodyInvalid, answered, broken, read_object, texts
-from dibs.web.http.current import source
-from dibs.web.http.openapi import (
-    ACCEPT_LANGUAGE,
-    LANGUAGE,
-    SUGGESTIONS,
-    TEXT,
-    Blueprint,
-    deadline,
-    described,
-    parts,
-)
+from dibs.web.http.current import deadline, parts, source
+from dibs.web.http.openapi import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, TEXT, Blueprint, described
 from dibs.web.http.route import Route, says
 from dibs.web.i18n import iso, locale
 from dibs.web.registrations import Sent, helping

@@ -11,6 +11,7 @@ from flask import Flask
 from dibs.names import NamePolicy
 from dibs.web.api import names, recovery, registration, schemas, sessions, teams, users
 from dibs.web.http import cookies
+from dibs.web.http.current import deadline, parts
 from dibs.web.http.openapi import (
     ACCEPT_LANGUAGE,
     LANGUAGE,
@@ -18,9 +19,7 @@ from dibs.web.http.openapi import (
     Blueprint,
     DibsApi,
     OfRoutes,
-    deadline,
     described,
-    parts,
 )
 from dibs.web.http.route import Route
 from dibs.wiring import Parts

@@ -13,7 +13,8 @@ from dibs.web.api.representations import is_id
 from dibs.web.http import cookies
 from dibs.web.http.auth import bearer, signed_in
 from dibs.web.http.bodies import answered, done
-from dibs.web.http.openapi import CSRF, LANGUAGE, Blueprint, deadline, parts
+from dibs.web.http.current import deadline, parts
+from dibs.web.http.openapi import CSRF, LANGUAGE, Blueprint
 from dibs.web.http.route import Route
 from dibs.web.i18n import iso
 

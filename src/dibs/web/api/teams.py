@@ -14,8 +14,8 @@ from dibs.web.api.representations import is_id, paged, refuse_unlisted, team_sho
 from dibs.web.http import idempotency
 from dibs.web.http.auth import current_user, signed_in
 from dibs.web.http.bodies import BodyInvalid
-from dibs.web.http.current import current
-from dibs.web.http.openapi import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint, deadline, parts
+from dibs.web.http.current import current, deadline, parts
+from dibs.web.http.openapi import ACCEPT_LANGUAGE, SUGGESTIONS, Blueprint
 from dibs.web.http.route import Route
 
 MEMBER = "/teams/<team_id>/members/<user_id>"

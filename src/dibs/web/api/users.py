@@ -23,14 +23,8 @@ from dibs.web.api.representations import (
 from dibs.web.http import cookies
 from dibs.web.http.auth import signed_in
 from dibs.web.http.bodies import done
-from dibs.web.http.openapi import (
-    ACCEPT_LANGUAGE,
-    LANGUAGE,
-    SUGGESTIONS,
-    Blueprint,
-    deadline,
-    parts,
-)
+from dibs.web.http.current import deadline, parts
+from dibs.web.http.openapi import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint
 from dibs.web.http.route import Route
 from dibs.web.i18n import iso
 

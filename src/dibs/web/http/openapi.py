@@ -20,8 +20,6 @@ from dibs.state import state_of
 from dibs.web.api.schemas import Problem, StrictParser, id_in_path
 from dibs.web.http.auth import HOLD_TOKEN, login_optional, login_required, staff_required
 from dibs.web.http.cookies import CSRF_HEADER
-from dibs.web.http.current import deadline as deadline
-from dibs.web.http.current import parts as parts
 from dibs.web.http.headers import unsniffed
 from dibs.web.http.problems import CONTENT_TYPE, HTTP_ERRORS, from_http
 from dibs.web.http.route import SAFE, Route, route_of, says
