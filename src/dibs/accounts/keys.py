@@ -30,7 +30,7 @@ KEEP_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One signing key (RFC 8032): when it was made, and another one took its place, since 1970."""
+    """A key of Ed25519 (RFC 8032); its times are seconds since 1970."""
 
     kid: str
     private: Ed25519PrivateKey

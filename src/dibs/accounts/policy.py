@@ -27,7 +27,7 @@ class Reading:
         return USER_ALL if reader is not None and reader.user_id == user_id else USER_PUBLIC
 
     def team(self, reader: Living | None, *, inside: bool) -> Fields:
-        """The fields of a team that the reader, perhaps one of it, may see; none hide the team."""
+        """The fields of a team that the reader may see, who is inside or not; see `user`."""
         if reader is not None and (inside or reader.role == STAFF):
             return TEAM_ALL
         return TEAM_PUBLIC
