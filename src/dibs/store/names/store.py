@@ -51,7 +51,6 @@ TRIAL = f"""
 
 ENDS: dict[State, Action] = {"held": "unheld", "reserved": "unreserved", "quarantined": "released"}
 
-
 # A user's name is their only owned row; one name a user is what registration makes. Which of
 # them is said of both tables, or PostgreSQL reads one from its first row on: 0.8 s, not 1 ms.
 LISTED = f"""
