@@ -216,7 +216,6 @@ events = Table(
     Index("dibs_events_at", "at"),
 )
 
-
 NAME_TABLES = (names, history, meta)
 """What names need; the others are the service's alone."""
 

@@ -21,7 +21,6 @@ STAFF = "staff"
 DEFAULT_NAMESPACE = "default"
 MAX_OWNER = 64
 
-
 TOKEN_BYTES, TOKEN_LENGTH = 12, 16
 
 MARK, BEHIND = "\x01", "\x02"

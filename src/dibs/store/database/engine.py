@@ -21,7 +21,6 @@ from dibs.store.database.dialects.base import Pooled
 
 DRIVERS = {begins: driver for one in DIALECTS for begins, driver in one.drivers.items()}
 
-
 # SQLAlchemy knows it from 2.0.43 on: before, an end of a connection's use is told the database.
 _QUIET: dict[str, Any] = {"skip_autocommit_rollback": True}
 if "skip_autocommit_rollback" not in signature(DefaultDialect).parameters:

@@ -37,7 +37,6 @@ from dibs.store.names.reading import tell_followed
 HOST_UPGRADE = f"flask {UPGRADE}"
 YOUR_MIGRATION = "run your app's migration"
 
-
 T = TypeVar("T")
 AnyEngine = Engine
 AnySession = Session | scoped_session[Any]

@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 Place = tuple[str, str]
 """A namespace and a key: what the database makes unique."""
 
-
 MAX_BATCH = 500
 """Keys in one statement."""
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dibs.context import Deadline
@@ -49,7 +50,6 @@ TRIAL = f"""
 """
 
 ENDS: dict[State, Action] = {"held": "unheld", "reserved": "unreserved", "quarantined": "released"}
-
 
 # A user's name is their only owned row; one name a user is what registration makes. Which of
 # them is said of both tables, or PostgreSQL reads one from its first row on: 0.8 s, not 1 ms.
@@ -141,27 +141,27 @@ class NameStore(Attempts):
     def rename(self, wish: Rename, *, deadline: Deadline) -> Outcome | None:
         """Take a new name and give up the old one, both or neither: see `apply_rename`."""
 
-        def work(run: Run, claim: Claim) -> Outcome | None:
+        def work(claim: Claim, run: Run) -> Outcome | None:
             return apply_rename(run, replace(wish, claim=claim))
 
         return self._move(wish.claim, work, deadline)
 
     def transfer(self, wish: Transfer, *, deadline: Deadline) -> Outcome | None:
         """Pass a name on from one user to another, all of it or nothing: see `apply_transfer`."""
-        return self._move(
-            wish.instead,
-            lambda run, claim: apply_transfer(run, replace(wish, instead=claim)),
-            deadline,
-        )
+
+        def work(claim: Claim, run: Run) -> Outcome | None:
+            return apply_transfer(run, replace(wish, instead=claim))
+
+        return self._move(wish.instead, work, deadline)
 
     def _move(
-        self, claim: Claim, work: Callable[[Run, Claim], Outcome | None], deadline: Deadline
+        self, claim: Claim, work: Callable[[Claim, Run], Outcome | None], deadline: Deadline
     ) -> Outcome | None:
         """Do this, with the claim by the rules that are in force."""
 
         def send(claim: Claim) -> Outcome | None:
             return self.transactions.write(
-                lambda run: work(run, claim),
+                partial(work, claim),
                 changed=lambda outcome: isinstance(outcome, Won),
                 recall=lambda run: won_before(run, [claim]).get(claim.token),
                 deadline=deadline,
