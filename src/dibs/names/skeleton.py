@@ -166,7 +166,12 @@ def _sorted(run: str) -> str:
 @cache
 def _doubled() -> re.Pattern[str]:
     """What finds marks that may be out of order."""
-    marks, stacks = ("".join(map(re.escape, those)) for those in (syllable_marks(), stackers()))
+    # Beyond U+FFFF all is looked at: `re` has no map of these, and compares one by one.
+    marks, stacks = (
+        "".join(re.escape(char) for char in those if char < "\U00010000")
+        for those in (syllable_marks(), stackers())
+    )
+    stacks += "\U00010000-\U0010ffff"
     return re.compile(f"[{marks}{stacks}](?:(?<=[{stacks}])|[{marks}])")
 
 
