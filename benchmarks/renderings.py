@@ -1,6 +1,6 @@
 """Looks for names that look the same and have two keys: every letter and short cluster, drawn.
 
-    python -m benchmarks.renderings [FONT...]
+    python -m benchmarks.renderings [FONT[#NUMBER]...]
 
 Draws with Debian's Noto fonts (fonts-noto-core, fonts-noto-cjk), shaped by HarfBuzz, what the rules
 let into a name: each character by itself, every two of a small script, a letter with a mark and
@@ -117,29 +117,30 @@ def near(chars: Sequence[str], font: Font) -> Iterator[tuple[str, str]]:
                 yield small[which], others[at]
 
 
-def found(path: Path) -> Iterator[tuple[str, Iterable[str]]]:
-    """The scripts of a file of fonts, with what looks the same in one of them."""
-    numbers = range(4) if path.suffix == ".ttc" else [0]  # as Japan, Korea and China draw them
-    for number in numbers:
-        for script, chars in usable(path, number).items():
+def found(name: str) -> Iterator[tuple[str, Iterable[str]]]:
+    """The scripts of a file of fonts, or of one font in it, with what looks the same there."""
+    path, _, one = name.partition("#")
+    # Japan, Korea and China draw characters each in their own way.
+    for number in [int(one)] if one else range(4) if path.endswith(".ttc") else [0]:
+        for script, chars in usable(Path(path), number).items():
             if script in ("Common", "Inherited"):
                 continue
             raqm = ImageFont.Layout.RAQM
-            font = ImageFont.truetype(str(path), SIZE, index=number, layout_engine=raqm)
+            font = ImageFont.truetype(path, SIZE, index=number, layout_engine=raqm)
             yield from ((script, one) for one in twins(chars, font))
             if script == "East":
                 yield from ((f"{script}, nearly", one) for one in near(chars, font))
 
 
 def main() -> None:
-    paths = [Path(one) for one in sys.argv[1:]] or sorted(FONTS.rglob("Noto*-Regular.tt?"))
+    paths = sys.argv[1:] or sorted(map(str, FONTS.rglob("Noto*-Regular.tt?")))
     told: set[tuple[str, ...]] = set()
     for path in paths:
         for script, texts in found(path):
             if (one := tuple(sorted(texts))) not in told:
                 told.add(one)
                 shown = (f"{text} ({' '.join(f'{ord(c):04X}' for c in text)})" for text in texts)
-                print(path.stem, script, *shown, sep="\t", flush=True)
+                print(Path(path).stem, script, *shown, sep="\t", flush=True)
 
 
 if __name__ == "__main__":
