@@ -1,6 +1,6 @@
 """Looks for names that look the same and have two keys: every letter and short cluster, drawn.
 
-    python -m benchmarks.renderings [FONT...]
+    python -m benchmarks.renderings [FONT[#NUMBER]...]
 
 Draws with Debian's Noto fonts (fonts-noto-core, fonts-noto-cjk), shaped by HarfBuzz, what the rules
 let into a name: each character by itself, every two of a small script, a letter with a mark and
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from fontTools.ttLib import TTFont
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from dibs.names.canonical import normalise
 from dibs.names.skeleton import key_of
@@ -36,10 +36,11 @@ MOST = 60_000
 
 EAST = {"Han", "Hiragana", "Katakana", "Bopomofo", "Hangul"}
 SMALL = EAST - {"Han", "Hangul"}
-SIDE, REACH = 48, 3
+SIDE, REACH = 48, 1
 """Pixels of a square in which letters are laid over each other, and by which lines may differ."""
 
-APART = 0.03
+CHUNK = 4096
+APART = 0.05
 """The share of its ink that may lie outside of the other letter's."""
 
 Font = ImageFont.FreeTypeFont
@@ -90,55 +91,56 @@ def twins(chars: Sequence[str], font: Font) -> Iterator[tuple[str, ...]]:
     yield from (tuple(one.values()) for one in seen.values() if len(one) > 1)
 
 
-def laid(char: str, font: Font, reach: int) -> np.ndarray:
-    """Where a letter has ink, at the place at which it stands in a text; its lines made wider."""
-    picture = Image.new("L", (SIDE, SIDE))
-    ImageDraw.Draw(picture).text((4, SIDE - 8), char, fill=255, font=font, anchor="ls")
-    ink = np.array(picture) > 127
-    wide = ink.copy()
-    for down, right in product(range(-reach, reach + 1), repeat=2):
-        wide |= np.roll(ink, (down, right), (0, 1))
-    return wide.ravel()
+def laid(chars: Sequence[str], font: Font) -> tuple[np.ndarray, np.ndarray]:
+    """Where each letter has ink, where it stands in a text; and the same with wider lines."""
+    pictures = [Image.new("L", (SIDE, SIDE)) for _ in chars]
+    for char, picture in zip(chars, pictures, strict=True):
+        ImageDraw.Draw(picture).text((4, SIDE - 8), char, fill=255, font=font, anchor="ls")
+    wide = [picture.filter(ImageFilter.MaxFilter(2 * REACH + 1)) for picture in pictures]
+    ink, more = (np.array([*map(np.asarray, those)]) > 127 for those in (pictures, wide))
+    return tuple(one.reshape(len(chars), -1).astype(np.float32) for one in (ink, more))
 
 
 def near(chars: Sequence[str], font: Font) -> Iterator[tuple[str, str]]:
     """Small letters, each with what nearly covers it and is covered by it, and has another key."""
-    ink = np.array([laid(char, font, 0) for char in chars], dtype=np.float32)
-    wide = np.array([laid(char, font, REACH) for char in chars], dtype=np.float32)
-    size = ink.sum(1)
-    for at, char in enumerate(chars):
-        if character(char).script not in SMALL or not size[at]:
+    small = [char for char in chars if character(char).script in SMALL or char == "\u30fc"]
+    ink, wide = laid(small, font)
+    for begin in range(0, len(chars), CHUNK):
+        others = [one for one in chars[begin : begin + CHUNK] if character(one).script != "Hangul"]
+        if not others:
             continue
-        outside = 1 - wide @ ink[at] / size[at]
-        theirs = 1 - (ink @ wide[at]) / np.maximum(size, 1)
-        for other in np.flatnonzero((outside <= APART) & (theirs <= APART) & (size > 0)):
-            if key_of(chars[other]) != key_of(char):
-                yield char, chars[other]
+        theirs, wider = laid(others, font)
+        outside = 1 - wider @ ink.T / np.maximum(ink.sum(1), 1)
+        beyond = 1 - (theirs @ wide.T) / np.maximum(theirs.sum(1), 1)[:, None]
+        for at, which in np.argwhere((outside <= APART) & (beyond <= APART)):
+            if key_of(others[at]) != key_of(small[which]):
+                yield small[which], others[at]
 
 
-def found(path: Path) -> Iterator[tuple[str, Iterable[str]]]:
-    """The scripts of a file of fonts, with what looks the same in one of them."""
-    numbers = range(4) if path.suffix == ".ttc" else [0]  # as Japan, Korea and China draw them
-    for number in numbers:
-        for script, chars in usable(path, number).items():
+def found(name: str) -> Iterator[tuple[str, Iterable[str]]]:
+    """The scripts of a file of fonts, or of one font in it, with what looks the same there."""
+    path, _, one = name.partition("#")
+    # Japan, Korea and China draw characters each in their own way.
+    for number in [int(one)] if one else range(4) if path.endswith(".ttc") else [0]:
+        for script, chars in usable(Path(path), number).items():
             if script in ("Common", "Inherited"):
                 continue
             raqm = ImageFont.Layout.RAQM
-            font = ImageFont.truetype(str(path), SIZE, index=number, layout_engine=raqm)
+            font = ImageFont.truetype(path, SIZE, index=number, layout_engine=raqm)
             yield from ((script, one) for one in twins(chars, font))
             if script == "East":
                 yield from ((f"{script}, nearly", one) for one in near(chars, font))
 
 
 def main() -> None:
-    paths = [Path(one) for one in sys.argv[1:]] or sorted(FONTS.rglob("Noto*-Regular.tt?"))
+    paths = sys.argv[1:] or sorted(map(str, FONTS.rglob("Noto*-Regular.tt?")))
     told: set[tuple[str, ...]] = set()
     for path in paths:
         for script, texts in found(path):
             if (one := tuple(sorted(texts))) not in told:
                 told.add(one)
                 shown = (f"{text} ({' '.join(f'{ord(c):04X}' for c in text)})" for text in texts)
-                print(path.stem, script, *shown, sep="\t", flush=True)
+                print(Path(path).stem, script, *shown, sep="\t", flush=True)
 
 
 if __name__ == "__main__":

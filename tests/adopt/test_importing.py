@@ -106,6 +106,15 @@ def test_what_cannot_be_kept_is_said(engine: Engine) -> None:
     assert done.people == len(bad) + 2
 
 
+def test_on_sqlite_others_may_write_in_between(engine: Engine) -> None:
+    """It has one writer at a time, so a batch is small there, however many were asked for."""
+    seen: list[int] = []
+    run(
+        engine, people(*map("ada{}".format, range(600))), progress=lambda it: seen.append(it.people)
+    )
+    assert seen == ([250, 500, 600] if engine.dialect.name == "sqlite" else [600])
+
+
 @pytest.mark.parametrize("owner", ["CORP\\ada", "a\tb", "a\nb", "a\u00a0b", "\u200bb", "\\N"])
 def test_an_id_that_is_text_can_own_a_name(engine: Engine, owner: str) -> None:
     """As the audit says: what a directory has as an id may hold anything."""

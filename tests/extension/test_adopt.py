@@ -133,13 +133,16 @@ def test_everybody_keeps_their_name(guarded: Guarded, tmp_path):
     assert (listed.exit_code, "1 group of 2 people" in listed.output) == (0, True)
     assert json.loads(run(guarded, "adopt", "groups", "--json").output)[0]["first"] is None
     assert guarded.dibs.owner_of("PAYPAL") is None
-    assert run(guarded, "adopt", "resolve", "PayPal", "--first", ids["PayPa1"]).exit_code == 0
+    first = "--first", ids["PayPa1"], "--json"
+    resolved = json.loads(run(guarded, "adopt", "resolve", "PayPal", *first).output)
+    assert resolved == {"key": "paypal", "first": ids["PayPa1"]}
     assert f"PayPa1 ({ids['PayPa1']}, first)" in run(guarded, "adopt", "groups").output
     for words in (("grace", "--first", ids["grace"]), ("paypal", "--first", ids["grace"])):
         refused = run(guarded, "adopt", "resolve", *words)
         assert (refused.exit_code, "is in no group" in refused.output) == (1, True)
     assert run(guarded, "adopt", "undo").exit_code == 1  # nobody said yes
-    run(guarded, "adopt", "undo", "--yes")
+    undone = json.loads(run(guarded, "adopt", "undo", "--yes", "--json").output)
+    assert undone == {"taken_back": 5}
     assert "grace" not in guarded.owners()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
-from operator import add
 from typing import Literal, get_args
 from unicodedata import normalize
 
@@ -113,9 +112,8 @@ def _shape(text: str) -> str:
     if _SYLLABLES.search(text):
         if _doubled().search(text):
             text = _in_order(text)
-        begin, known, found, preferred = _sequences()
-        # Nearly no name has one in it, which the characters that they begin with tell at once.
-        if not begin.isdisjoint(text) and not known.isdisjoint(map(add, text, text[1:])):
+        ends, found, preferred = _sequences()
+        if ends.search(text):  # nearly no name has one in it, which two characters tell at once
             text = _in_order(found.sub(lambda one: preferred[one[0]], text))
     shape = normalize("NFD", text.translate(_shapes()))
     return HIDDEN_DOT.sub(r"\1", shape) if "\u0307" in shape else shape
@@ -166,17 +164,24 @@ def _sorted(run: str) -> str:
 @cache
 def _doubled() -> re.Pattern[str]:
     """What finds marks that may be out of order."""
-    marks, stacks = ("".join(map(re.escape, those)) for those in (syllable_marks(), stackers()))
+    # Beyond U+FFFF all is looked at: `re` has no map of these, and compares one by one.
+    marks, stacks = (
+        "".join(re.escape(char) for char in those if char < "\U00010000")
+        for those in (syllable_marks(), stackers())
+    )
+    stacks += "\U00010000-\U0010ffff"
     return re.compile(f"[{marks}{stacks}](?:(?<=[{stacks}])|[{marks}])")
 
 
 @cache
-def _sequences() -> tuple[frozenset[str], frozenset[str], re.Pattern[str], dict[str, str]]:
-    """First and both of the last two characters of each, what finds them, what each is to be."""
+def _sequences() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, str]]:
+    """What finds both of the last two characters of each, what finds them, what each is to be."""
     found = {_in_order(one): _in_order(other) for one, other in sequences().items() if len(one) > 1}
-    pattern = re.compile("|".join(sorted(found, key=len, reverse=True)))
-    known = frozenset(one[-2:] for one in found)
-    return frozenset(one[0] for one in known), known, pattern, found
+    last: dict[str, set[str]] = {}
+    for one in found:
+        last.setdefault(one[-2], set()).add(one[-1])
+    ends = re.compile("|".join(f"{one}[{''.join(others)}]" for one, others in last.items()))
+    return ends, re.compile("|".join(sorted(found, key=len, reverse=True))), found
 
 
 @cache
