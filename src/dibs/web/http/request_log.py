@@ -45,12 +45,12 @@ def configure(style: Style) -> None:
 class TextFormatter(logging.Formatter):
     """Time in UTC as RFC 3339 has it, level, logger, id of the request, and what is said."""
 
-    converter = time.gmtime
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s")
+        self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
