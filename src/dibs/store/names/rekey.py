@@ -72,7 +72,7 @@ class Rekey:
 
     @property
     def _batch(self) -> int:
-        return min(BATCH, self._transactions.dialect.at_once)
+        return min(BATCH, self._transactions.dialect.at_once // 5)  # rows of a name that moves
 
     def phase(self) -> Phase:
         """Which rules are in force, and how far names are."""
