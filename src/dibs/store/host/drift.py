@@ -23,7 +23,7 @@ from dibs.store.host.columns import GuardedColumn
 from dibs.store.host.connection import HostRun, NameTable, connect
 from dibs.store.host.endings import changing, freed
 from dibs.store.host.people import MappedPeople, Record
-from dibs.store.host.session import owned_by
+from dibs.store.host.session import only_name, owned_by
 from dibs.store.names.adoption import renamed_by_plan
 from dibs.store.names.claims import decide
 from dibs.store.names.groups import who_has
@@ -194,7 +194,7 @@ def _compare(
         row = rows.get(claim.place)
         is_free = row is None or row.open_to(claim) or row.is_of(claim.owner_kind, claim.owner)
         has = None if row is None or is_free else who_has(run, row, claim)
-        drift.apart.append(_apart(claim, _old(claim, theirs[claim.owner]), has))
+        drift.apart.append(_apart(claim, only_name(claim, theirs[claim.owner]), has))
 
 
 def _apart(claim: Claim, old: OldName | None, has: NameRow | None) -> Apart:
@@ -212,7 +212,7 @@ def _claim(
 ) -> None:
     """Claim these names, one by one where their owner gives up another one for it."""
     with changing(session, session.connection()) as run:
-        olds = {claim.token: _old(claim, theirs[claim.owner]) for claim in wanted}
+        olds = {claim.token: only_name(claim, theirs[claim.owner]) for claim in wanted}
         new = [claim for claim in wanted if olds[claim.token] is None]
         outcomes = dict(zip([c.token for c in new], decide(run, new) if new else [], strict=True))
         for claim in wanted:
@@ -225,17 +225,6 @@ def _claim(
             drift.apart.append(_apart(claim, olds[claim.token], outcome.row))
         else:
             drift.mended += 1
-
-
-def _old(claim: Claim, theirs: Sequence[NameRow]) -> OldName | None:
-    """The one name that the owner has there instead."""
-    rows = [row for row in theirs if row.namespace == claim.namespace]
-    if len(rows) != 1:
-        return None
-    row = rows[0]
-    return OldName(
-        row.namespace, row.key, row.canonical, claim.owner_kind, claim.owner, row.display
-    )
 
 
 def _find_orphans(session: Session, compared: Compared, drift: Drift, *, mend: bool) -> None:

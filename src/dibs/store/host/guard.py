@@ -42,7 +42,14 @@ def add_guard(attribute: Any, rules: Rules) -> GuardedColumn:
     global _any  # a flush in an app without guards costs one look
     mapper, column = guarded_column(attribute)
     for other in guards_of(mapper):
+        if other.column is column and other.rules.dibs is not rules.dibs:
+            raise ConfigError(
+                f"{other.where} is guarded by another Dibs already: make Dibs once, and guard the"
+                " column once, beside the model; init_app takes any number of apps"
+            )
         if rules.within is not None and other.rules.within == rules.within:
+            if other.column is column and other.rules.by_staff == rules.by_staff:
+                return other  # by `create_app`, once more
             raise ConfigError(
                 f"{other.where} is guarded in the same namespace already, and an owner has one"
                 ' name in each; guard the other column by dibs.namespace("...").guard(...)'
@@ -51,10 +58,10 @@ def add_guard(attribute: Any, rules: Rules) -> GuardedColumn:
     guard.mapper.class_manager.info.setdefault(GUARDS, []).append(guard)
     # Not in the table's own `info`: Alembic writes that into the migrations that it generates.
     guard.column.info.setdefault(GUARDS, []).append(guard)
-    # The old value is loaded before it is overwritten. What the namespace is found by is not known.
-    for key in [attribute.key] if rules.within is not None else mapper.columns.keys():
-        loaded = getattr(mapper.class_, key)
-        event.listen(loaded, "set", _keep, active_history=True, propagate=True)
+    if rules.within is None:  # what the namespace was found by, is loaded before it is overwritten
+        for one in mapper.columns:
+            loaded = getattr(mapper.class_, mapper.get_property_by_column(one).key)
+            event.listen(loaded, "set", _keep, active_history=True, propagate=True)
     _unheard.append(guard)
     _any = True
     return guard

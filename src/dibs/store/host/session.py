@@ -340,6 +340,17 @@ def owned_by(run: Run, kind: str, owners: Sequence[str]) -> Mapping[str, list[Na
     return found
 
 
+def only_name(claim: Claim, theirs: Sequence[NameRow]) -> OldName | None:
+    """The one name that an owner has where they claim another, if it is one."""
+    rows = [row for row in theirs if row.namespace == claim.namespace]
+    if len(rows) != 1:
+        return None
+    row = rows[0]
+    return OldName(
+        row.namespace, row.key, row.canonical, claim.owner_kind, claim.owner, row.display
+    )
+
+
 def history_in_session(
     session: AnySession, key: str, *, limit: int, table: NameTable
 ) -> list[PastChange]:
