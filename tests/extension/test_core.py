@@ -74,6 +74,19 @@ def test_it_brings_two_packages_and_little_weight(core):
     assert sum(brought[name][0] for name in own) < 6_000_000
 
 
+STARTED = (
+    "import json, sys; from flask import Flask; from dibs import Dibs; Dibs().init_app(Flask('x'));"
+    "print(json.dumps([one for one in sys.modules if one.startswith('dibs')]))"
+)
+
+
+def test_a_start_loads_nothing_of_the_service(core):
+    """Nor does a `flask` command of the app's own: each would pay for it."""
+    loaded = core.json("-c", STARTED)
+    parts = ("cache", "strategies", "web", "wiring", "accounts", "store.accounts.users")
+    assert [one for one in loaded if one.startswith(tuple(f"dibs.{part}" for part in parts))] == []
+
+
 def test_commands_without_an_app(core, tmp_path):
     """A doubter installs nothing else to look at a file or a table."""
     people = tmp_path / "people.csv"

@@ -69,7 +69,7 @@ def test_a_table_with_people_is_warned_of_once(guarded: Guarded, caplog, people,
     with guarded.statements() as sent:
         guarded.add("ada")
         guarded.add("grace")
-    told = [one.getMessage() for one in caplog.records if one.name.endswith("drift")]
+    told = [one.getMessage() for one in caplog.records if one.name.endswith("guard")]
     assert len(told) == warnings
     assert all("Member.username" in one and "flask dibs adopt import" in one for one in told)
     assert len([sql for sql in sent if "FROM member" in sql]) == 1

@@ -10,7 +10,7 @@ from tests.services import ServiceMissing
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-lowest" / "bin" / "python"
-MODULES = ["claims", "guard", "escaped", "signals", "schema", "inputs"]
+MODULES = ["claims", "guard", "flush", "escaped", "signals", "schema", "inputs"]
 
 
 def test_they_pass_at_the_oldest_versions():

@@ -169,10 +169,13 @@ class Dibs(Changes):
             fate=lambda: self._fate(at_once=lenient),
             touched=note_session,
             within=(self._root, self._within) if namespace is None else None,
+            dibs=self._root,
             by_staff=lenient,
             adopt=lambda: self._state().adopt,
         )
-        self._root.guards.append(add_guard(column, wanted))
+        guard = add_guard(column, wanted)
+        if guard not in self._root.guards:
+            self._root.guards.append(guard)
 
     def namespace(self, name: str) -> Dibs:
         """The same for the names of another namespace: those of projects, or of one tenant.

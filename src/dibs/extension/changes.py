@@ -6,7 +6,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dibs.errors import (
     EmptyName,
@@ -19,7 +19,6 @@ from dibs.errors import (
 from dibs.extension.questions import Questions
 from dibs.names import Username
 from dibs.names.made import made_of
-from dibs.registry.holds import HoldToken
 from dibs.registry.names import refusal
 from dibs.store import Lost, Outcome
 from dibs.store.host import session as host
@@ -27,6 +26,9 @@ from dibs.store.host.connection import plain_session, restarts
 from dibs.store.host.session import Wish
 from dibs.store.names.moves import OldName
 from dibs.store.names.quarantine import Quarantine
+
+if TYPE_CHECKING:
+    from dibs.registry.holds import HoldToken
 
 T = TypeVar("T")
 TRIES = 5
@@ -77,7 +79,7 @@ class Changes(Questions):
         with self._refusing(owner):
             parser = self.parser.with_reserved(()) if by_staff else self.parser
             username = parser.parse_own(name, lambda: self._own(owner, kind))
-            held = HoldToken.redeemed(hold, username) if hold else ""
+            held = _hold_token().redeemed(hold, username) if hold else ""
             wish = Wish(username, owner, kind, by_staff, held)
             outcome = host.claim_in_session(self._session(), [wish], table=table)[0]
             if not (or_mine and host.is_theirs(wish, outcome)):
@@ -263,7 +265,7 @@ class Changes(Questions):
             NameTaken: Somebody has the name, or holds it.
         """
         table, username = self._name_table(), self.parser.parse(name)
-        token = HoldToken(username.key, secrets.token_hex(32))
+        token = _hold_token()(username.key, secrets.token_hex(32))
         outcome = host.hold_in_session(
             self._session(), username, token=token.claim_token, lasts=1000 * seconds, table=table
         )
@@ -276,7 +278,7 @@ class Changes(Questions):
         Raises:
             HoldNotFound: There is none with this token.
         """
-        token, table = HoldToken.read(hold), self._name_table()
+        token, table = _hold_token().read(hold), self._name_table()
         if not host.end_hold_in_session(
             self._session(), token.key, token=token.claim_token, table=table
         ):
@@ -308,6 +310,12 @@ class Changes(Questions):
             else:
                 return done
         raise TransactionMustRestart
+
+
+def _hold_token() -> type[HoldToken]:
+    from dibs.registry.holds import HoldToken  # few apps hold names
+
+    return HoldToken
 
 
 def _refuse_lost(outcome: Outcome, username: Username) -> None:

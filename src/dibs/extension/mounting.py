@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Flask, Response
 from sqlalchemy.orm import Mapper
 
 from dibs.config import Settings, load
 from dibs.context import CACHE_SECONDS, Budget, Deadline
-from dibs.errors import ConfigError
-from dibs.state import AppState, current_state
+from dibs.errors import ConfigError, DibsError
+from dibs.state import AppState, current_state, state_of
 from dibs.store.database.engine import is_at
 from dibs.store.host.columns import guards_of
 from dibs.store.host.connection import AnyEngine, NameTable
@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
 def answer_errors(app: Flask, locale: str) -> None:
     """Answer what dibs raises in the app's views as problem details."""
-    from dibs.web.http.problems import register_error_handlers
-    from dibs.web.i18n import init_languages
+    state_of(app).locale = locale
+    app.register_error_handler(DibsError, _answer_error)
 
-    init_languages(app, default=locale)
-    register_error_handlers(app)
+
+def _answer_error(error: DibsError) -> Response:
+    from dibs.web.http.problems import from_error  # most processes that start meet none
+
+    return from_error(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from dibs.cache import NameFilter, TakenNames
 from dibs.context import Deadline
-from dibs.store import Lost, NameRow, NameStore, Outcome
+from dibs.store import Lost, NameRow, Outcome
 from dibs.store.names.moves import Rename, Transfer
 from dibs.store.names.quarantine import Quarantine
+
+if TYPE_CHECKING:
+    from dibs.cache import NameFilter, TakenNames
+    from dibs.store import NameStore
 
 
 def invalidate(

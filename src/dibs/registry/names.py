@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import partial
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from dibs.errors import (
     InvalidName,
@@ -23,10 +23,13 @@ from dibs.names import Parser, Username, meant
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import MIXED, Asked
 from dibs.registry.coherence import Coherence
-from dibs.store import DEFAULT_NAMESPACE, STAFF, Claim, Deadline, Lost, NameRow, NameStore, Outcome
+from dibs.store import DEFAULT_NAMESPACE, STAFF, Claim, Deadline, Lost, NameRow, Outcome
 from dibs.store.names.groups import holders
 from dibs.store.names.quarantine import Quarantine
-from dibs.strategies import Holder, Strategy
+
+if TYPE_CHECKING:  # a host app needs the refusals alone
+    from dibs.store import NameStore
+    from dibs.strategies import Holder, Strategy
 
 REFUSALS: dict[str, type[NameTaken]] = {
     "companion": NameTaken,

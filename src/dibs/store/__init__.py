@@ -1,7 +1,8 @@
 """The one part that says yes."""
 
+from typing import TYPE_CHECKING
+
 from dibs.context import Budget, Deadline
-from dibs.store.names.store import NameStore
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     STAFF,
@@ -17,6 +18,9 @@ from dibs.store.records import (
     new_id,
     short_token,
 )
+
+if TYPE_CHECKING:
+    from dibs.store.names.store import NameStore
 
 __all__ = [
     "DEFAULT_NAMESPACE",
@@ -36,3 +40,14 @@ __all__ = [
     "new_id",
     "short_token",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import the store on first use (PEP 562): a host app's names need none."""
+        if name != "NameStore":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from dibs.store.names.store import NameStore
+
+        return NameStore

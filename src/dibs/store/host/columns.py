@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, String, Table
+from sqlalchemy import Column, String, Table, select
 from sqlalchemy.orm import ColumnProperty, InstanceState, InstrumentedAttribute, Mapper, Session
 
-from dibs.errors import ConfigError, NameTaken
+from dibs.errors import ConfigError, InvalidName, NameTaken, Reason
 from dibs.names import Username
+from dibs.names.messages import NOT_TEXT, TOO_LONG
 from dibs.store.host.connection import NameTable
 from dibs.store.host.endings import Fate
-from dibs.store.host.owners import filled, is_sql
+from dibs.store.host.owners import bind_of, filled, is_sql
 from dibs.store.names.quarantine import Quarantine
 from dibs.store.records import NameRow
 
@@ -33,6 +34,7 @@ class Rules:
         table: Where names are kept, here and now.
         touched: Is told of a session whose flush dibs takes part in.
         within: Of two guards that are equal in this, one model has one; None for any number.
+        dibs: The `Dibs` whose rules they are.
         adopt: What is done: nothing (`off`), everything but to refuse (`watch`), or everything.
     """
 
@@ -45,6 +47,7 @@ class Rules:
     fate: Callable[[], Fate]
     touched: Callable[[Session], None]
     within: object = None
+    dibs: object = None
     by_staff: bool = False
     adopt: Callable[[], str] = lambda: "on"
 
@@ -68,26 +71,50 @@ class GuardedColumn:
         return f"{self.mapper.class_.__name__}.{self.key}"
 
     def name_of(self, state: InstanceState[Any]) -> str | None:
-        """The name that is about to be stored, or None; what is no text is a `ConfigError`."""
+        """The name that is about to be stored, or None; SQL is a `ConfigError`.
+
+        Raises:
+            InvalidName: It is no text, as JSON brings it.
+        """
         value = state.dict.get(self.key)
         if value is None and not state.has_identity:
             value = filled(state, state.mapper.columns[self.key])  # a concrete subclass's own
         if value is None or isinstance(value, str):
             return value
-        what = "an SQL expression" if is_sql(value) else f"{type(value).__name__}"
-        raise ConfigError(
-            f"{self.where} is guarded, so it takes text or None, not {what}: dibs has to know"
-            " the name before it is stored"
-        )
+        if is_sql(value):
+            raise ConfigError(
+                f"{self.where} is guarded, so it takes text or None, not an SQL expression: dibs"
+                " has to know the name before it is stored"
+            )
+        raise InvalidName((Reason("not_text", NOT_TEXT, {"field": self.key}),))
 
-    def name_before(self, state: InstanceState[Any], *, load: bool) -> str | None:
+    def see_length(self, name: str) -> None:
+        """See that the column takes a name, which some databases would answer by an error.
+
+        Raises:
+            InvalidName: It is too long.
+        """
+        most = getattr(self.column.type, "length", None)
+        if most is not None and len(name) > most:
+            raise InvalidName((Reason("too_long", TOO_LONG, {"max": most}),))
+
+    def name_before(self, session: Session, state: InstanceState[Any], *, load: bool) -> str | None:
         """The name that is stored now, or None; asked of the database if it must be (`load`)."""
         if not state.has_identity:
             return None
-        attribute = state.attrs[self.key]
-        history = attribute.load_history() if load else attribute.history
-        old = history.deleted or history.unchanged
-        return old[0] if old and isinstance(old[0], str) else None
+        history = state.attrs[self.key].history
+        if old := history.deleted or history.unchanged:
+            return old[0] if isinstance(old[0], str) else None
+        return self.stored_name(session, state) if load or history.added else None
+
+    def stored_name(self, session: Session, state: InstanceState[Any]) -> str | None:
+        """The name that the database has of an instance which has a row."""
+        column = state.mapper.columns[self.key]
+        keys = zip(column.table.primary_key, (state.key or ((), ()))[1], strict=True)
+        wanted = select(column).where(*(key == part for key, part in keys))
+        connection = session.connection(bind_arguments=dict(bind_of(state.mapper)))
+        found = connection.scalar(wanted)
+        return found if isinstance(found, str) else None
 
 
 def guards_of(mapper: Mapper[Any]) -> Sequence[GuardedColumn]:

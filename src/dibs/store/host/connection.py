@@ -68,7 +68,8 @@ class NameTable:
         """The connection of the host's transaction, about to write names; see `connect`.
 
         Raises:
-            ConfigError: The owner, or the routes of the same app, are in another database.
+            ConfigError: The owner, or the routes of the same app, are in another database; or
+                the connection commits each statement.
         """
         owner = bind.get("mapper")
         # The address alone does not say: `creator=`, or two databases in memory.
@@ -83,7 +84,16 @@ class NameTable:
                 " this app, so that a name could have two owners: give Dibs(session=...) one that"
                 " leads to the same engine, also outside of a request"
             )
-        return connect(session, bind, self)
+        connection = connect(session, bind, self)
+        said = connection.get_execution_options().get("isolation_level")
+        driver = connection.connection.dbapi_connection
+        if said == "AUTOCOMMIT" or dialect_for(connection.dialect.name).commits_at_once(driver):
+            raise ConfigError(
+                "This session's connection commits each statement by itself (AUTOCOMMIT), so that a"
+                " name could not be taken back with its owner: give the session an engine that does"
+                " not, as engine.execution_options(isolation_level=...) makes one"
+            )
+        return connection
 
 
 def enter(

@@ -7,27 +7,23 @@ theirs, and names whose owner is not there.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Literal, Protocol, cast
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import Pool
 
 from dibs.errors import InvalidName
 from dibs.names import Username
-from dibs.store.database.rows import listed, name_row
-from dibs.store.database.runs import Run
+from dibs.store.database.rows import name_row
 from dibs.store.host.columns import GuardedColumn
 from dibs.store.host.connection import HostRun, NameTable, connect
 from dibs.store.host.endings import changing, freed
-from dibs.store.host.owners import joined, kind_of
 from dibs.store.host.people import MappedPeople, Record
+from dibs.store.host.session import only_name, owned_by
 from dibs.store.names.adoption import renamed_by_plan
 from dibs.store.names.claims import decide
 from dibs.store.names.groups import who_has
@@ -37,9 +33,6 @@ from dibs.store.names.reading import read
 from dibs.store.records import Claim, Lost, NameRow
 
 PAGE = 500
-IMPORT = "flask dibs adopt import"
-
-log = logging.getLogger(__name__)
 Why = Literal["unclaimed", "invalid", "taken", "renamed", "without_owner"]
 Help = Literal["import", "mend", "column"]
 
@@ -166,33 +159,6 @@ def compare(
     return drift
 
 
-_looked: WeakKeyDictionary[Pool, set[GuardedColumn]] = WeakKeyDictionary()
-
-
-def warn_unclaimed(connection: Connection, guard: GuardedColumn) -> None:
-    """Say in the log, once a process, that people who were there before have no name yet.
-
-    Who has the lowest primary key speaks for all: the whole table is for `flask dibs check`.
-    """
-    looked = _looked.setdefault(connection.engine.pool, set())
-    if guard in looked:
-        return
-    looked.add(guard)
-    keys = list(guard.column.table.primary_key)
-    wanted = select(*keys, guard.column).where(guard.column.is_not(None)).order_by(*keys).limit(1)
-    if (first := connection.execute(wanted).first()) is None:
-        return
-    owner, name = joined(first[:-1]), first[-1]
-    theirs = _owned(HostRun(connection), kind_of(guard.mapper), [owner])[owner]
-    if not any(one.display == name for one in theirs):
-        log.warning(
-            "%s is guarded, and who was there before has not claimed their name, so that others"
-            " can: run `%s`",
-            guard.where,
-            IMPORT,
-        )
-
-
 def _compare(
     session: Session,
     compared: Compared,
@@ -203,7 +169,7 @@ def _compare(
     mend: bool,
 ) -> None:
     run, kind = HostRun(session.connection()), compared.people.kind
-    theirs = _owned(run, kind, [owner for owner, *_ in page])
+    theirs = owned_by(run, kind, [owner for owner, *_ in page])
     wanted: list[Claim] = []
     for owner, name, also in page:
         namespace = str(also) if compared.namespace is None else compared.namespace
@@ -228,7 +194,7 @@ def _compare(
         row = rows.get(claim.place)
         is_free = row is None or row.open_to(claim) or row.is_of(claim.owner_kind, claim.owner)
         has = None if row is None or is_free else who_has(run, row, claim)
-        drift.apart.append(_apart(claim, _old(claim, theirs[claim.owner]), has))
+        drift.apart.append(_apart(claim, only_name(claim, theirs[claim.owner]), has))
 
 
 def _apart(claim: Claim, old: OldName | None, has: NameRow | None) -> Apart:
@@ -241,23 +207,12 @@ def _apart(claim: Claim, old: OldName | None, has: NameRow | None) -> Apart:
     return Apart(claim.owner, name, "taken", called, "import" if is_one else "column")
 
 
-def _owned(run: Run, kind: str, owners: Sequence[str]) -> Mapping[str, list[NameRow]]:
-    """The names that these owners have, by owner."""
-    found: dict[str, list[NameRow]] = {owner: [] for owner in owners}
-    among, params = listed(owners)
-    where = f"owner_kind = :kind AND owner IN ({among}) AND state = 'owned'"
-    sql = run.dialect.select_where(where)
-    for row in map(name_row, run.rows(sql, {"kind": kind, **params})):
-        found[str(row.owner)].append(row)
-    return found
-
-
 def _claim(
     session: Session, wanted: Sequence[Claim], theirs: Mapping[str, list[NameRow]], drift: Drift
 ) -> None:
     """Claim these names, one by one where their owner gives up another one for it."""
     with changing(session, session.connection()) as run:
-        olds = {claim.token: _old(claim, theirs[claim.owner]) for claim in wanted}
+        olds = {claim.token: only_name(claim, theirs[claim.owner]) for claim in wanted}
         new = [claim for claim in wanted if olds[claim.token] is None]
         outcomes = dict(zip([c.token for c in new], decide(run, new) if new else [], strict=True))
         for claim in wanted:
@@ -270,17 +225,6 @@ def _claim(
             drift.apart.append(_apart(claim, olds[claim.token], outcome.row))
         else:
             drift.mended += 1
-
-
-def _old(claim: Claim, theirs: Sequence[NameRow]) -> OldName | None:
-    """The one name that the owner has there instead."""
-    rows = [row for row in theirs if row.namespace == claim.namespace]
-    if len(rows) != 1:
-        return None
-    row = rows[0]
-    return OldName(
-        row.namespace, row.key, row.canonical, claim.owner_kind, claim.owner, row.display
-    )
 
 
 def _find_orphans(session: Session, compared: Compared, drift: Drift, *, mend: bool) -> None:

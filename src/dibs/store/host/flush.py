@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from weakref import WeakSet
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import InstanceState, Session, UOWTransaction
 from sqlalchemy.pool import Pool
 
-from dibs.errors import InvalidName, NameTaken
+from dibs.errors import ConfigError, InvalidName, NameTaken
 from dibs.names import Username
 from dibs.store.host.columns import GuardedColumn, guards_of
 from dibs.store.host.connection import (
@@ -33,7 +33,7 @@ from dibs.store.host.connection import (
 from dibs.store.host.endings import announce_later, freed, keep
 from dibs.store.host.owners import PendingName, bind_of, owner_of, write_owners
 from dibs.store.host.refused import REFUSED, in_flush
-from dibs.store.host.session import owned_in_session
+from dibs.store.host.session import only_name, owned_by, owned_in_session
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, Quarantine
 from dibs.store.records import Claim, Lost, Outcome, Won
@@ -112,6 +112,7 @@ class NameFlush:
         seen: What was claimed for an attribute of an instance.
         written: What went into the database instead, set by a listener that came after ours.
         kept: The instances, which a session would let go of once they are written.
+        begun: The columns whose names were claimed.
         watched: Who would have been refused: the column, the name and why; told once it is stored.
     """
 
@@ -121,11 +122,14 @@ class NameFlush:
     written: dict[Attribute, str | None] = field(default_factory=dict)
     kept: list[object] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
-    begun: bool = False
+    begun: set[GuardedColumn] = field(default_factory=set)
     watched: list[tuple[str, object, str]] = field(default_factory=list)
 
     def claim(self, state: InstanceState[Any]) -> None:
         """Claim the names of the whole flush; later, what a listener has changed since.
+
+        Where rows say their namespace, not before the first of their model is written: by then
+        they have the keys of what they belong to.
 
         Raises:
             NameTaken: Somebody has a name; also an IntegrityError.
@@ -134,49 +138,72 @@ class NameFlush:
             StoreUnavailable: The database cannot answer.
             SchemaError: The database is not set up for dibs.
         """
-        first, self.begun = not self.begun, True
-        if not first:
-            self._claim_all([(state, False)], is_first=False)
+        here = set(guards_of(state.mapper))
+        if here <= self.begun:
+            self._claim_all([(state, False)])
             return
-        every = list(self.context.states.items())
-        self._claim_all([(one, gone) for one, (gone, listed) in every if not listed], is_first=True)
+        states = list(self.context.states.items())
+        every = [(one, gone) for one, (gone, listed) in states if not listed]
+        due = here - self.begun
+        if not self.begun:
+            every_guard = (guard for one, _ in every for guard in guards_of(one.mapper))
+            due |= {guard for guard in every_guard if guard.rules.within is not None}
+        self.begun |= due
+        self._claim_all(every, due)
 
     def _claim_all(
-        self, states: Sequence[tuple[InstanceState[Any], bool]], *, is_first: bool
+        self,
+        states: Sequence[tuple[InstanceState[Any], bool]],
+        due: Collection[GuardedColumn] | None = None,
     ) -> None:
         wishes = [
             wish
             for one, is_gone in states
             for guard in guards_of(one.mapper)
+            if due is None or is_gone or guard in due
             if (wish := self._wish(guard, one, is_gone=is_gone)) is not None
         ]
         for connection, group in self._by_connection(wishes).items():
             # What was claimed a moment ago, and is not wanted after all, needs no quarantine.
-            self._apply(connection, group, group[0].guard.rules.rest() if is_first else FREE)
+            self._apply(connection, group, group[0].guard.rules.rest() if due else FREE)
 
     def _wish(
         self, guard: GuardedColumn, state: InstanceState[Any], *, is_gone: bool
     ) -> Wish | None:
-        rules, instance = guard.rules, state.obj()
         if not is_at_work(guard, self.session):
             return None
-        name = self.written.get((guard, state))
-        if not is_gone and (guard, state) not in self.written:
-            name = guard.name_of(state)
-        new = Place(rules.namespace(instance), name)
-        old = self.seen.get((guard, state))
-        if old is None:
-            old = Place(rules.namespace(_AsItWas(state)), guard.name_before(state, load=is_gone))
-        if not is_gone:
-            self.seen[guard, state] = new
-            self.kept.append(instance)
-        if new == old or (new.name is None and old.name is None):
-            return None
         try:
+            new = Place("", None) if is_gone else self._place(guard, state)
+            old = self.seen.get((guard, state))
+            if old is None:
+                by_row = guard.rules.within is None
+                name = guard.name_before(self.session, state, load=is_gone or by_row)
+                old = Place(guard.rules.namespace(_AsItWas(state)) if name else "", name)
+            if not is_gone:
+                self.seen[guard, state] = new
+                self.kept.append(state.obj())
+            if new == old or (new.name is None and old.name is None):
+                return None
             move = Move(self._claim(guard, state, new), self._old(guard, state, old))
         except InvalidName as error:
-            raise self._refused(guard, state, new, error) from None
+            raise self._refused(guard, state, error) from None
         return Wish(guard, state, new, move, is_gone)
+
+    def _place(self, guard: GuardedColumn, state: InstanceState[Any]) -> Place:
+        """What the row is going to have; no name while nobody can say where it is unique."""
+        by_row = guard.rules.within is None
+        if (guard, state) in self.written:
+            name = self.written[guard, state]
+        elif by_row and state.has_identity and guard.key not in state.dict:
+            name = guard.stored_name(self.session, state)  # it goes along to another namespace
+        else:
+            name = guard.name_of(state)
+        try:
+            return Place(guard.rules.namespace(state.obj()), name)
+        except ConfigError:
+            if state.has_identity or not by_row:
+                raise
+            return Place("", None)  # a default may say it yet, and `end` asks again
 
     def _claim(self, guard: GuardedColumn, state: InstanceState[Any], new: Place) -> Claim | None:
         if new.name is None:
@@ -193,6 +220,7 @@ class NameFlush:
     ) -> Username | None:
         """The name that is wanted; None if it can be nobody's, where nobody is refused."""
         try:
+            guard.see_length(name)
             return guard.rules.parse(name, lambda: self._own(guard, state, namespace))
         except InvalidName as error:
             if guard.rules.adopt() != "watch":
@@ -258,15 +286,40 @@ class NameFlush:
                 continue
             if claim and isinstance(outcome, Lost):
                 refusal = wish.guard.rules.refusal(outcome.row, claim.username.canonical)
-                raise self._refused(wish.guard, wish.state, wish.new, refusal)
+                raise self._refused(wish.guard, wish.state, refusal)
             if isinstance(outcome, Won) and not wish.state.has_identity:
                 names[wish.guard, wish.state] = PendingName(wish.state, outcome.row)
         for earlier in self.sent:
             for at in names:
                 earlier.names.pop(at, None)
-        self.sent.append(Sent(connection, run, names, moved.unknown, rest))
+        unknown = [*moved.unknown, *self._in_place_of(run, wishes, moved.unknown)]
+        self.sent.append(Sent(connection, run, names, unknown, rest))
         freed(self.session, moved.freed)
         keep(self.session, [wish.move.claim for wish in wishes if wish.move.claim])
+
+    def _in_place_of(
+        self, run: HostRun, wishes: Sequence[Wish], unknown: Sequence[OldName]
+    ) -> Iterator[OldName]:
+        """The names that owners have who gave up another one.
+
+        Whoever changes their name by two requests at once would keep both, as would those whose
+        column was written past the guard.
+        """
+        asked = {(one.namespace, one.owner) for one in unknown}
+        for guard, state, _, move, is_gone in wishes:
+            claim, old = move.claim, move.old
+            if claim is None or old is None or is_gone:
+                continue
+            if (old.namespace, old.owner) not in asked:
+                continue
+            stored = guard.stored_name(self.session, state)
+            found = self._old(guard, state, Place(old.namespace, stored))
+            if stored == old.display:
+                theirs = owned_by(run, old.owner_kind, [old.owner])[old.owner]
+                canonical = claim.username.canonical
+                found = only_name(claim, [one for one in theirs if one.canonical != canonical])
+            if found and found.canonical != claim.username.canonical:
+                yield found
 
     def _may_have(self, wish: Wish, outcome: Outcome) -> bool:
         """Whether a name that others have too is theirs all the same; nobody is refused."""
@@ -283,14 +336,14 @@ class NameFlush:
         self,
         guard: GuardedColumn,
         state: InstanceState[Any],
-        new: Place,
         refusal: NameTaken | InvalidName,
     ) -> Exception:
         table, column = guard.column.table.name, guard.column.name
+        name = self.written.get((guard, state), state.dict.get(guard.key))
         sql = f"UPDATE {table} SET {column} = :{column}"
         if not state.has_identity:
             sql = f"INSERT INTO {table} ({column}) VALUES (:{column})"
-        self.session.info[REFUSED] = refused = in_flush(refusal, sql, {column: new.name})
+        self.session.info[REFUSED] = refused = in_flush(refusal, sql, {column: name})
         return refused
 
     def note_written(self, state: InstanceState[Any]) -> None:
@@ -316,8 +369,12 @@ class NameFlush:
             StoreUnavailable: The database cannot answer.
         """
         self._write_owners()
+        for (guard, state), seen in self.seen.items():
+            # By now the row has its defaults, and whatever else says where its name is unique.
+            if guard.rules.within is None and guard.rules.namespace(state.obj()) != seen.namespace:
+                self.written.setdefault((guard, state), state.dict.get(guard.key, seen.name))
         if self.written:
-            self._claim_all([(state, False) for _, state in self.written], is_first=False)
+            self._claim_all([(state, False) for _, state in self.written])
             self._write_owners()
         for one in self.watched:  # only now: a UNIQUE of the app's own may have refused them
             log.warning(WATCHED, *one)

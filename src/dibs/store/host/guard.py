@@ -6,20 +6,27 @@ SQLAlchemy's own unit of work tells what a flush is about to write. What happens
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, select
 from sqlalchemy.orm import InstanceState, Mapper, Session, UOWTransaction
+from sqlalchemy.pool import Pool
 
 from dibs.errors import ConfigError
 from dibs.store.host.columns import GUARDS, GuardedColumn, Rules, guarded_column, guards_of
-from dibs.store.host.drift import warn_unclaimed
+from dibs.store.host.connection import HostRun
 from dibs.store.host.flush import NameFlush, is_at_work
-from dibs.store.host.owners import bind_of, instance_state
+from dibs.store.host.owners import bind_of, instance_state, joined, kind_of
 from dibs.store.host.refused import REFUSED
+from dibs.store.host.session import owned_by
 
 FLUSH = "dibs.flush"
+IMPORT = "flask dibs adopt import"
+
+log = logging.getLogger(__name__)
 
 _unheard: list[GuardedColumn] = []
 _listening = threading.Lock()
@@ -35,7 +42,14 @@ def add_guard(attribute: Any, rules: Rules) -> GuardedColumn:
     global _any  # a flush in an app without guards costs one look
     mapper, column = guarded_column(attribute)
     for other in guards_of(mapper):
+        if other.column is column and other.rules.dibs is not rules.dibs:
+            raise ConfigError(
+                f"{other.where} is guarded by another Dibs already: make Dibs once, and guard the"
+                " column once, beside the model; init_app takes any number of apps"
+            )
         if rules.within is not None and other.rules.within == rules.within:
+            if other.column is column and other.rules.by_staff == rules.by_staff:
+                return other  # by `create_app`, once more
             raise ConfigError(
                 f"{other.where} is guarded in the same namespace already, and an owner has one"
                 ' name in each; guard the other column by dibs.namespace("...").guard(...)'
@@ -44,10 +58,10 @@ def add_guard(attribute: Any, rules: Rules) -> GuardedColumn:
     guard.mapper.class_manager.info.setdefault(GUARDS, []).append(guard)
     # Not in the table's own `info`: Alembic writes that into the migrations that it generates.
     guard.column.info.setdefault(GUARDS, []).append(guard)
-    # The old value is loaded before it is overwritten. What the namespace is found by is not known.
-    for key in [attribute.key] if rules.within is not None else mapper.columns.keys():
-        loaded = getattr(mapper.class_, key)
-        event.listen(loaded, "set", _keep, active_history=True, propagate=True)
+    if rules.within is None:  # what the namespace was found by, is loaded before it is overwritten
+        for one in mapper.columns:
+            loaded = getattr(mapper.class_, mapper.get_property_by_column(one).key)
+            event.listen(loaded, "set", _keep, active_history=True, propagate=True)
     _unheard.append(guard)
     _any = True
     return guard
@@ -72,9 +86,36 @@ def _begin(session: Session, flush: UOWTransaction, instances: object) -> None:
                 continue
             connection = guard.rules.table().connect(session, bind_of(mapper))
             guard.rules.touched(session)
-            warn_unclaimed(connection, guard)
+            _warn_unclaimed(connection, guard)
     session.info.pop(REFUSED, None)
     session.info[FLUSH] = NameFlush(session, flush)
+
+
+_looked: WeakKeyDictionary[Pool, set[GuardedColumn]] = WeakKeyDictionary()
+
+
+def _warn_unclaimed(connection: Connection, guard: GuardedColumn) -> None:
+    """Say in the log, once a process, that people who were there before have no name yet.
+
+    Who has the lowest primary key speaks for all: the whole table is for `flask dibs check`.
+    """
+    looked = _looked.setdefault(connection.engine.pool, set())
+    if guard in looked:
+        return
+    looked.add(guard)
+    keys = list(guard.column.table.primary_key)
+    wanted = select(*keys, guard.column).where(guard.column.is_not(None)).order_by(*keys).limit(1)
+    if (first := connection.execute(wanted).first()) is None:
+        return
+    owner, name = joined(first[:-1]), first[-1]
+    theirs = owned_by(HostRun(connection), kind_of(guard.mapper), [owner])[owner]
+    if not any(one.display == name for one in theirs):
+        log.warning(
+            "%s is guarded, and who was there before has not claimed their name, so that others"
+            " can: run `%s`",
+            guard.where,
+            IMPORT,
+        )
 
 
 def _listen() -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
 from sqlalchemy import ClauseElement, FromClause, Table, inspect, update
 from sqlalchemy.orm import InstanceState, Mapper, RelationshipDirection, Session
@@ -143,7 +143,6 @@ def write_to(table: FromClause) -> Mapping[str, Any]:
 
 
 PENDING = "dibs.pending"
-LEFT_OUT = "dibs.left_out"
 
 
 def owner_of(state: InstanceState[Any]) -> Owner:
@@ -236,6 +235,10 @@ def _write(run: Run, namespace: str, rows: Sequence[NameRow], known: Mapping[str
         run.change(f"UPDATE dibs_history {change} AND owner IN ({theirs})", params)
 
 
+# Beside the state: whoever pickles an owner pickles what is in there.
+_left_out: WeakKeyDictionary[InstanceState[Any], ref[Session]] = WeakKeyDictionary()
+
+
 def leave_out(state: InstanceState[Any]) -> None:
     """Take an owner whose name was refused out of the session, if nothing of theirs is stored.
 
@@ -245,7 +248,7 @@ def leave_out(state: InstanceState[Any]) -> None:
     session = state.session
     if session is None or not state.pending:
         return
-    state.info[LEFT_OUT] = ref(session)
+    _left_out[state] = ref(session)
     session.expunge(state.obj())
     for relationship in state.mapper.relationships:
         loaded = state.dict.get(relationship.key)
@@ -258,7 +261,7 @@ def leave_out(state: InstanceState[Any]) -> None:
 
 def come_back(state: InstanceState[Any]) -> None:
     """Put an owner who was left out back into the session that they were in."""
-    left: ref[Session] | None = state.info.pop(LEFT_OUT, None)
+    left = _left_out.pop(state, None)
     session = left() if left is not None else None
     if session is not None and state.transient:
         session.add(state.obj())

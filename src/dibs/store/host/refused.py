@@ -12,12 +12,13 @@ dibs came, or by a bulk statement that nobody saw. What it refuses is taken.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Column, Engine, Table, UniqueConstraint, event, literal, select
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dibs.errors import InvalidName, NameTaken
 from dibs.store.database.dialects import Kind, dialect_or_base
@@ -94,10 +95,14 @@ def _row_refused(
     context: ExceptionContext, column: Column[Any], rows: list[dict[str, Any]]
 ) -> Mapping[str, Any] | None:
     """One of these rows, if the constraint that refused them is one of this column."""
-    named = getattr(getattr(context.original_exception, "diag", None), "constraint_name", None)
+    error = context.original_exception
+    said = getattr(error, "diag", None) or error.__cause__  # psycopg's own, asyncpg's behind it
+    named = getattr(said, "constraint_name", None)
     if named is not None:  # PostgreSQL says which, and its transaction answers no question now
         return next(iter(rows), {}) if named in set(_names(column)) else None
-    return next((row for row in rows if _is_there(context, column, row)), None)
+    with suppress(DBAPIError):  # by a driver that does not say it
+        return next((row for row in rows if _is_there(context, column, row)), None)
+    return None
 
 
 def _unique_with(column: Column[Any]) -> Iterator[tuple[str | None, list[Column[Any]]]]:

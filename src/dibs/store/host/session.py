@@ -22,7 +22,8 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import InstanceState, Session
 
 from dibs.names import Username
-from dibs.store.database.rows import CANONICAL, key_params, name_row
+from dibs.store.database.rows import CANONICAL, key_params, listed, name_row
+from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.host.connection import (
     AnySession,
@@ -326,6 +327,28 @@ def owned_in_session(
         params = {"owner_kind": owner.kind, "owner": owner.id, "place": table.namespace}
         found = map(name_row, run.rows(run.dialect.select_where(where), params))
         return sorted(found, key=lambda row: row.key)
+
+
+def owned_by(run: Run, kind: str, owners: Sequence[str]) -> Mapping[str, list[NameRow]]:
+    """The names that these owners have, by owner."""
+    found: dict[str, list[NameRow]] = {owner: [] for owner in owners}
+    among, params = listed(owners)
+    where = f"owner_kind = :kind AND owner IN ({among}) AND state = 'owned'"
+    sql = run.dialect.select_where(where)
+    for row in map(name_row, run.rows(sql, {"kind": kind, **params})):
+        found[str(row.owner)].append(row)
+    return found
+
+
+def only_name(claim: Claim, theirs: Sequence[NameRow]) -> OldName | None:
+    """The one name that an owner has where they claim another, if it is one."""
+    rows = [row for row in theirs if row.namespace == claim.namespace]
+    if len(rows) != 1:
+        return None
+    row = rows[0]
+    return OldName(
+        row.namespace, row.key, row.canonical, claim.owner_kind, claim.owner, row.display
+    )
 
 
 def history_in_session(

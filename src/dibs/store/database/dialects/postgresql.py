@@ -240,7 +240,7 @@ class PostgreSQL(Dialect):
 
     @staticmethod
     def commits_at_once(connection: Any) -> bool:
-        return bool(connection.autocommit)
+        return bool(getattr(connection, "autocommit", False))  # asyncpg has no such switch
 
     @classmethod
     def among(cls, count: int) -> str:

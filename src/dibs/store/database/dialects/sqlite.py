@@ -181,6 +181,12 @@ class SQLite(Dialect):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     @staticmethod
+    def commits_at_once(connection: Any) -> bool:
+        if not isinstance(connection, sqlite3.Connection) or connection.in_transaction:
+            return False
+        return connection.isolation_level is None
+
+    @staticmethod
     def is_lent(connection: Any) -> bool:
         return isinstance(connection, sqlite3.Connection) and connection.in_transaction
 
