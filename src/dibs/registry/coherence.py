@@ -42,6 +42,8 @@ class Coherence:
     def __init__(
         self, store: NameStore, cache: TakenNames | None = None, filter_: NameFilter | None = None
     ) -> None:
+        from dibs.cache import NameFilter, TakenNames  # of no use to a host's own names
+
         self._store = store
         self._cache = cache or TakenNames()
         self._filter = filter_ or NameFilter()
