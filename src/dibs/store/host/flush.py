@@ -220,8 +220,9 @@ class NameFlush:
     ) -> Username | None:
         """The name that is wanted; None if it can be nobody's, where nobody is refused."""
         try:
-            guard.see_length(name)
-            return guard.rules.parse(name, lambda: self._own(guard, state, namespace))
+            parsed = guard.rules.parse(name, lambda: self._own(guard, state, namespace))
+            guard.see_length(name)  # after the rules, whose length is mostly the shorter one
+            return parsed
         except InvalidName as error:
             if guard.rules.adopt() != "watch":
                 raise
