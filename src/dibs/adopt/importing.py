@@ -115,7 +115,7 @@ def import_people(
         parser: Which names are one.
         decisions: What a plan says.
         now: Reads a batch again where people may change while this runs.
-        batch: How many get their names in one transaction; on SQLite at most 250.
+        batch: How many get their names in one transaction; fewer where one alone can write.
         progress: Is told after each batch.
 
     Raises:

@@ -88,7 +88,7 @@ class Columns:
     "--batch",
     5000,
     click.IntRange(1),
-    "How many people get their names in one transaction; on SQLite at most 250.",
+    "How many people get their names in one transaction; fewer where one alone can write.",
 )
 @click.option(
     "--from",
