@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from dibs.config.namespaces import Namespaces
 from dibs.errors import NameTaken
-from dibs.state import state_of
+from dibs.state import APPS, state_of
 from tests.backends import SQLITE
 from tests.extension.conftest import Host, as_text, close, make_host
 from tests.support.programs import python
@@ -137,7 +138,9 @@ def test_app_without_the_tables_deletes_as_before(empty_url: str):
 
 
 def test_outside_of_an_app_nothing_is_asked(host: Host):
-    """Sessions that have nothing to do with dibs pay nothing."""
+    """Sessions that have nothing to do with dibs pay nothing; of several apps none is meant."""
+    other = Flask("other")
+    APPS.add(other)
     host.owned("Ada")
     engine = create_engine(host.url)
     sent: list[str] = []
@@ -148,6 +151,7 @@ def test_outside_of_an_app_nothing_is_asked(host: Host):
         context_free(session, host)
     del context
     engine.dispose()
+    assert len(APPS) > 1, other
     assert not [sql for sql in sent if "dibs_" in sql]
 
 

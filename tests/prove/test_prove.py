@@ -311,7 +311,14 @@ def test_ctrl_c_waits_for_nobody(asked, tmp_path):
 
     with endpoint(answer) as one:
         command = [str(SCRIPT), "prove", one.url, "--timeout", "600"]
-        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Where the tests themselves run behind a shell's `&`, it would be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         try:
             assert waiting.wait(60)
             process.send_signal(signal.SIGINT)
