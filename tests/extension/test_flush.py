@@ -2,7 +2,10 @@
 
 import asyncio
 import pickle
+import threading
 from collections.abc import Iterator
+from functools import partial
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +16,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, load_only
 
-from dibs import ConfigError, Dibs, InvalidName, NameTaken, TransactionMustRestart
+from dibs import (
+    ConfigError,
+    Dibs,
+    InvalidName,
+    NameTaken,
+    StoreUnavailable,
+    TransactionMustRestart,
+)
 from dibs.state import parts_of
 from tests.backends import POSTGRESQL
 from tests.extension.guarded import Guarded, as_text, make_guarded
+from tests.race.harness import PATIENCE_S, at_once
 
 
 @pytest.mark.parametrize("value", [12, 1.5, ["ada"], {"name": "ada"}, True, b"ada"])
@@ -76,6 +87,32 @@ def test_two_renames_of_one_person(guarded: Guarded, wanted):
             two.commit()
     assert guarded.owners() == {wanted: str(ada.id)}
     assert list(guarded.members()) == [wanted]
+
+
+@pytest.mark.race
+def test_four_renames_of_one_person_in_one_moment(guarded: Guarded):
+    """From what all had read before any of them wrote; the last one's name is the only one."""
+    (ada,) = guarded.add("ada")
+    key, engine = ada.id, guarded.db.engine
+    guarded.db.session.remove()
+    all_have_read = threading.Barrier(4, timeout=PATIENCE_S)
+
+    def rename(wanted: str) -> int:
+        with guarded.app.app_context(), Session(engine) as session:
+            member: Any = session.get(guarded.Member, key)
+            assert member.username == "ada"
+            all_have_read.wait()
+            for tries in count(1):
+                member.username = wanted
+                try:
+                    session.commit()
+                    return tries
+                except (StoreUnavailable, TransactionMustRestart):
+                    session.rollback()
+        raise AssertionError
+
+    at_once([partial(rename, f"name{i}") for i in range(4)])
+    assert [guarded.owners()] == [{name: str(key)} for name in guarded.members()]
 
 
 def test_renamed_after_what_went_past(guarded: Guarded):
