@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +54,11 @@ class Terminal:
         """Runs a command as the script does."""
         self._monkeypatch.setattr(sys, "argv", ["dibs", *words])
         status: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code
+        with logs_kept():
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code
         out, err = self._capsys.readouterr()
         if isinstance(status, str):  # the interpreter prints it and ends with 1
             return Said(1, out, f"{err}{status}\n")
@@ -66,3 +70,16 @@ class Terminal:
             [SCRIPT, *words], cwd=self.folder, capture_output=True, text=True, timeout=60
         )
         return Said(ran.returncode, ran.stdout, ran.stderr)
+
+
+@contextmanager
+def logs_kept() -> Iterator[None]:
+    """What a command says of where logs go ends with it, as it does with its process."""
+    root, requests = logging.getLogger(), logging.getLogger("dibs.request")
+    handlers, level = root.handlers[:], requests.level
+    root.handlers.clear()  # which `basicConfig` closes
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        requests.setLevel(level)
