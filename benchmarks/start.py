@@ -41,7 +41,7 @@ CASES = {
 }
 WITHOUT = (
     "import importlib.metadata as m; real = m.entry_points;"
-    "m.entry_points = lambda **k: [] if k.get('group') == 'flask.commands' else real(**k);"
+    "m.entry_points = lambda **k: [one for one in real(**k) if one.name != 'dibs'];"
     "import sys; sys.argv = ['flask', '--app', 'host', 'routes'];"
     "from flask.cli import main; main()"
 )
