@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import chain, count, cycle
@@ -179,37 +180,33 @@ class Crowd:
         """
         self._go.clear()
         self._stop.clear()
-        slices = [Slice() for _ in range(self._clients)]
-        threads = [
-            threading.Thread(target=self._go_on, args=(case, one, seconds, each)) for one in slices
-        ]
-        began = time.perf_counter()
-        try:
-            for thread in threads:
-                thread.start()
-            self._go.set()
-            for thread in threads:
-                thread.join()
-        finally:
-            # If a start is interrupted, that thread is not known yet.
-            self._stop.set()
-            self._go.set()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
+        # Not threads to be joined: Python 3.11 takes one for ended whose join was interrupted.
+        with ThreadPoolExecutor(self._clients) as pool:
+            try:
+                asking = [
+                    pool.submit(self._go_on, case, seconds, each) for _ in range(self._clients)
+                ]
+                began = time.perf_counter()
+                self._go.set()
+                wait(asking)
+            finally:
+                self._stop.set()
+                self._go.set()
         whole = Slice(seconds=time.perf_counter() - began)
-        for one in slices:
-            whole.add(one)
+        for one in asking:
+            whole.add(one.result())
         self._names.note(case, whole)
         return whole
 
-    def _go_on(self, case: str, into: Slice, seconds: float, each: int) -> None:
+    def _go_on(self, case: str, seconds: float, each: int) -> Slice:
         self._go.wait()
+        into = Slice()
         ask, ends = way_of(case), time.perf_counter() + seconds
         done = 0
         while not self._stop.is_set() and (done < each or time.perf_counter() < ends):
             self._one(ask, *self._names.draw(case), into)
             done += 1
+        return into
 
     def _one(self, ask: Ask, name: Username, right: str, into: Slice) -> None:
         self._sent.forget()
