@@ -339,6 +339,23 @@ class RegistrationClosed(NotAllowed):
     message = "Registration is closed here. Please ask the people who run this service."
 
 
+class InvitationNeeded(NotAllowed):
+    """Registration is by invitation, and there is none with the request."""
+
+    code = "invitation_needed"
+    message = "Registration is by invitation here. Open the link that you were given."
+
+
+class InvitationRefused(NotAllowed):
+    """The invitation is none, was used up, has expired or was taken back: which, is not said."""
+
+    code = "invitation_refused"
+    message = (
+        "This invitation is not valid, or it was used before or has expired. Please ask for"
+        " another one."
+    )
+
+
 class WrongPassword(NotAllowed):
     """The current password, which a change needs, is another one."""
 

@@ -42,6 +42,9 @@ PATCH  /users/{user}                    401   403   403   403   403   200
 DELETE /users/{user}                    401   403   403   403   403   204
 DELETE /users/{user}/sessions           401   403   403   403   403   204
 GET    /events                          401   403   403   403   403   200
+POST   /invitations                     401   403   403   403   403   201
+GET    /invitations                     401   403   403   403   403   200
+DELETE /invitations/{invitation}        401   403   403   403   403   204
 GET    /users/by-name/{name}            names all   names names names all
 POST   /teams                           401   201   201   201   201   201
 GET    /teams                           200   200   200   200   200   200
@@ -72,6 +75,7 @@ BODIES: dict[tuple[str, str], dict[str, object]] = {
     ("POST", "/users/me/recovery-codes"): {"password": PASSWORD},
     ("PATCH", "/users/me"): {"password": "another good one", "current_password": PASSWORD},
     ("PATCH", "/users/{user}"): {"disabled": True},
+    ("POST", "/invitations"): {"uses": 2},
     ("POST", "/teams"): {"name": "comets"},
     ("PUT", "/teams/{team}/members/{mate}"): {"role": "owner"},
     ("PUT", "/teams/{team}/members/{self}"): {"role": "member"},
@@ -109,7 +113,12 @@ class World:
             self=asks.id or self.mate.id,
             session=session,
             hold=self.hold() if "{hold}" in template else "",
+            invitation=self.invitation() if "{invitation}" in template else "",
         )
+
+    def invitation(self) -> str:
+        made = self.people["staff"].ask("POST", "/invitations", {})
+        return str(made.get_json()["id"])
 
     def hold(self) -> str:
         held = self.site.client.post("/holds", json={"username": "somebody-held"})

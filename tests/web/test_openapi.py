@@ -90,9 +90,9 @@ def test_every_reference_leads_somewhere(document):
 @pytest.mark.parametrize(
     ("mode", "fields", "required"),
     [
-        ("required", {"username", "password", "hold_token"}, ["username", "password"]),
-        ("optional", {"username", "password", "hold_token"}, ["username"]),
-        ("off", {"username", "hold_token"}, ["username"]),
+        ("required", {"username", "password", "hold_token", "invitation"}, ["username", "password"]),
+        ("optional", {"username", "password", "hold_token", "invitation"}, ["username"]),
+        ("off", {"username", "hold_token", "invitation"}, ["username"]),
     ],
 )
 def test_the_body_of_a_registration(make_site, mode, fields, required):
@@ -135,7 +135,8 @@ def test_every_tag_and_schema_is_used(document):
         for method in item.keys() - {"parameters"}
         for tag in item[method]["tags"]
     }
-    each = {"Registration", "Names", "Holds", "Sessions", "Recovery", "Users", "Teams", "Health"}
+    each = {"Registration", "Names", "Holds", "Sessions", "Recovery", "Users", "Teams"}
+    each |= {"Invitations", "Health"}
     assert tags == used == each
     for name in document["components"]["schemas"]:
         assert f"#/components/schemas/{name}'" in str(document)

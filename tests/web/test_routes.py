@@ -48,6 +48,7 @@ GROUPS = {
     "dibs_pages.do_ask_link": "login",
     "dibs_pages.do_new_password": "login",
     "dibs_pages.sign_up": "check",
+    "dibs_pages.join": "check",
     "dibs_health.healthy": None,
     "dibs_health.ready": None,
 }

@@ -19,6 +19,7 @@ HOMES = {
     "compare": "compare",
     "db": "database",
     "filter": "filter:filter_",
+    "invite": "invite",
     "keys": "keys",
     "names": "names",
     "prove": "prove",

@@ -84,10 +84,10 @@ class Settings:
         "Reserved words, separated by spaces, that people may have as names after all:"
         " `guest home list null`.",
     )
-    registration: Literal["open", "closed"] = _setting(
+    registration: Literal["open", "invite", "closed"] = _setting(
         "open",
-        "Whether anybody may register, or nobody: then `dibs register` makes accounts, and those"
-        " there are go on.",
+        "Whether anybody may register, or who was invited (see `dibs invite`), or nobody: then"
+        " `dibs register` makes accounts, and those there are go on.",
     )
     password: Password = _setting(
         "required", "Whether `POST /register` takes a password, may take one, or refuses it."

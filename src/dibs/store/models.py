@@ -202,6 +202,20 @@ recoveries = Table(
     Index("dibs_recoveries_user", "user_id"),
 )
 
+# Links by which people may register where that is by invitation; the database has hashes of them.
+invitations = Table(
+    "dibs_invitations",
+    metadata,
+    Column("id", byte_text(36), primary_key=True),
+    Column("token_hash", byte_text(64), nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("actor", byte_text(4 * MAX_OWNER)),
+    Index("dibs_invitations_token", "token_hash", unique=True),
+)
+
 # What was done to accounts; what happens to names is in the history.
 events = Table(
     "dibs_events",

@@ -99,6 +99,7 @@ class Claim:
         by_staff: Whether a name may be had that is reserved, held or quarantined.
         lasts: Of a hold: milliseconds after which the name is free again.
         hold: The token of a hold that this claim redeems.
+        invitation: The hash of one that this claim uses up a part of.
         by: Who acts, and for which request: another thread may send the claim.
     """
 
@@ -113,6 +114,7 @@ class Claim:
     team: NewTeam | None = None
     lasts: int | None = None
     hold: str = ""
+    invitation: str = ""
     by: Acting = field(default_factory=acting)
 
     def __post_init__(self) -> None:

@@ -55,6 +55,7 @@ def register(fields: Mapping[str, str], sent: Sent) -> Answer:
             request=(b"POST /register", b"", sent.key.encode(), sent.body),
             repeatable=sent.is_repeatable,
             hold=fields.get("hold_token"),
+            invitation=fields.get("invitation"),
             deadline=sent.deadline,
         )
     headers = {

@@ -23,6 +23,7 @@ from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.secret import ServiceSecret
 from dibs.store.accounts.idempotency import Requests
+from dibs.store.accounts.invitations import Invitations
 from dibs.store.accounts.recoveries import Recoveries
 from dibs.store.accounts.sessions import Sessions
 from dibs.store.accounts.teams import Teams
@@ -73,7 +74,7 @@ def make_accounts(
     requests = Requests(rows, patience_ms=round(1000 * (settings.deadline + SLACK_SECONDS)))
     return Accounts(
         passwords,
-        Registration(registry, passwords, settings, secret),
+        Registration(registry, passwords, settings, secret, Invitations(rows)),
         logins,
         profiles,
         Recovery(users, ways, logins, passwords, settings, secret),

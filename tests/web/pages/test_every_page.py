@@ -46,6 +46,10 @@ POST /staff/free                        /sign-in  403      403
 POST /staff/link                        /sign-in  403      403
 GET  /staff/users                       /sign-in  403      403
 GET  /staff/log                         /sign-in  403      403
+GET  /join/{name}                       200       /account /account
+GET  /staff/invitations                 /sign-in  403      403
+POST /staff/invitations                 /sign-in  403      403
+POST /staff/invitations/end             /sign-in  403      403
 POST /staff/disable                     /sign-in  403      403
 POST /staff/role                        /sign-in  403      403
 POST /staff/rename                      /sign-in  403      403
@@ -55,7 +59,7 @@ POST /staff/delete                      /sign-in  403      403
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 PAGES = [
     *("/", "/sign-up", "/sign-in", "/account", "/account/delete", "/@Ada", "/@Rockets", "/@x"),
-    *("/forgot-password", "/new-password/x"),
+    *("/forgot-password", "/new-password/x", "/join/x"),
 ]
 CSP = {
     "default-src 'none'",

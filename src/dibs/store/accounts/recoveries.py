@@ -27,9 +27,10 @@ EventKind = Literal[
     "signed_out",
     "renamed",
     "deleted",
+    "invited",
 ]
 """What was done to an account: `password_set` by the command, `recovered` by a link or a code,
-`signed_out` and `renamed` by staff."""
+`signed_out` and `renamed` by staff, `invited` by who made the invitation they registered by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,13 @@ class Event:
     request_id: str | None
 
 
-def note(run: Run, kind: EventKind, user_id: str) -> None:
-    """Write down what this transaction does to an account."""
+def note(run: Run, kind: EventKind, user_id: str, *, actor: str | None = None) -> None:
+    """Write down what this transaction does to an account, by whoever acts if not by another."""
     sql = (
         "INSERT INTO dibs_events (id, at, kind, user_id, actor, request_id)"
         f" VALUES (:id, {run.dialect.clock}, :kind, :user_id, :actor, :request_id)"
     )
-    who = {"actor": acting().actor, "request_id": acting().request_id}
+    who = {"actor": actor or acting().actor, "request_id": acting().request_id}
     run.change(sql, {"id": new_id(), "kind": kind, "user_id": user_id, **who})
 
 

@@ -14,6 +14,7 @@ from dibs.errors import RulesReplaced, StoreError, StoreUnavailable
 from dibs.names import Parser, Phase
 from dibs.signals import NameChange
 from dibs.store import schema
+from dibs.store.accounts.invitations import use
 from dibs.store.accounts.teams import insert_team
 from dibs.store.database.runs import Run
 from dibs.store.database.transactions import HEARSAY, Restart, Transactions
@@ -79,7 +80,8 @@ class Attempts:
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
         """Try to take the name."""
-        if self._groups is None or self._at_once([claim]) is not None:
+        # One whose invitation is refused is rolled back, and nobody else with it.
+        if self._groups is None or claim.invitation or self._at_once([claim]) is not None:
             return self._alone(claim, deadline)
         return self._groups.ask(claim, deadline=deadline)
 
@@ -222,8 +224,11 @@ class Attempts:
             outcomes = decide(run, claims, patient=insist)
             for claim, outcome in zip(claims, outcomes, strict=True):
                 # An earlier request with this token wrote its own.
-                if claim.team and isinstance(outcome, Won) and outcome.row.owner == claim.owner:
-                    insert_team(run, claim.team)
+                if isinstance(outcome, Won) and outcome.row.owner == claim.owner:
+                    if claim.team:
+                        insert_team(run, claim.team)
+                    if claim.invitation:
+                        use(run, claim.invitation, claim.owner)
             return outcomes
 
         def recall(run: Run) -> list[Outcome] | None:
@@ -250,8 +255,8 @@ class Attempts:
         (user,) = [claim.user for claim in claims] if len(claims) == 1 else [None]
         if not self.transactions.dialect.whole or user is None or user.password_hash is None:
             return None
-        if claims[0].username.twin is not None:
-            return None  # two names' rows, of which one may be refused
+        if claims[0].username.twin is not None or claims[0].invitation:
+            return None  # two names' rows, of which one may be refused; or more than rows of names
         return partial(claim_at_once, claim=claims[0])
 
     def verify_once(self, deadline: Deadline) -> None:

@@ -96,6 +96,8 @@ def is_alone(claim: Claim) -> bool:
     """Whether a new name is all that this claim writes."""
     if claim.username.twin is not None or claim.team is not None or claim.lasts is not None:
         return False
+    if claim.invitation:
+        return False
     return claim.user is None or claim.user.password_hash is None
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from dibs.errors import RegistrationClosed
 from dibs.web import registrations
 from dibs.web.api import schemas
 from dibs.web.api.representations import other_names
@@ -22,7 +21,7 @@ from dibs.web.registrations import Sent, helping
 
 LOCATION = {"Location": {"description": "The address of the user or team.", "schema": TEXT}}
 ROUTE = Route(admits="anybody", limit="register", credential="chosen")
-REQUIRED, OPTIONAL = {"username"}, {"password", "hold_token"}
+REQUIRED, OPTIONAL = {"username"}, {"password", "hold_token", "invitation"}
 """Fields; a request with one of the second is never the front's."""
 
 blueprint = Blueprint(
@@ -69,7 +68,7 @@ blueprint.route("/register", ROUTE, methods=["POST"])(
     described(
         register,
         blueprint.refuses(409, idempotency.NOT_NOW, 422, idempotency.NOT_VALID, 503),
-        blueprint.refuses(403, "Registration is closed."),
+        blueprint.refuses(403, "Registration is closed, or by invitation; `code` says which."),
         blueprint.refuses(400, "The body cannot be read, or contains no name."),
         blueprint.response(
             201, schemas.Registered, headers=LANGUAGE | LOCATION | idempotency.REPLAYED_HEADER
@@ -99,12 +98,13 @@ holds = Blueprint(
 @holds.reads(schemas.HoldBody())
 @idempotency.idempotent("POST /holds", secret=True)
 @holds.response(201, schemas.HoldSchema)
-@holds.refuses(403, "Registration is closed, and nobody is logged in.")
+@holds.refuses(403, "Registration is closed or by invitation, and nobody is logged in.")
 @holds.refuses(409, "The name is not available; `code` says why.", 503)
 def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Hold a name for a while; `POST /register` with the token registers it."""
-    if parts().settings.registration == "closed" and current_user() is None:
-        raise RegistrationClosed  # who has an account may hold their next name
+    if parts().settings.registration != "open" and current_user() is None:
+        # Who has an account may hold their next name.
+        parts().registration.refuse_uninvited(body.get("invitation"), deadline=deadline())
     key, name = idempotency.idempotency_key(), body["username"]
     with suggesting(name, key):
         held = parts().holds.hold(

@@ -11,6 +11,7 @@ from flask import request
 from dibs.accounts.teams import Team
 from dibs.errors import InvalidName, InvalidToken, NotAllowed, Unauthenticated, UserNotFound
 from dibs.store import NameRow, UserRow
+from dibs.store.accounts.invitations import Invitation
 from dibs.store.accounts.recoveries import Event
 from dibs.store.accounts.teams import TeamRow
 from dibs.web.checks import suggestions
@@ -18,7 +19,7 @@ from dibs.web.http.auth import current_user
 from dibs.web.http.current import deadline, parts
 from dibs.web.i18n import iso
 
-Row = TypeVar("Row", UserRow, TeamRow, Event)
+Row = TypeVar("Row", UserRow, TeamRow, Event, Invitation)
 
 ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 

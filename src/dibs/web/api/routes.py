@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 
 from dibs.names import NamePolicy
-from dibs.web.api import names, recovery, registration, schemas, sessions, teams, users
+from dibs.web.api import invitations, names, recovery, registration, schemas, sessions, teams, users
 from dibs.web.http import cookies
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.openapi import (
@@ -84,6 +84,7 @@ BLUEPRINTS = (
     sessions.blueprint,
     users.blueprint,
     teams.blueprint,
+    invitations.blueprint,
     health,
 )
 # A blueprint's own name is for `url_for` in a host app; these are for readers.

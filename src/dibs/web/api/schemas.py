@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from webargs.flaskparser import FlaskParser
 
 from dibs.accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from dibs.accounts.registration import MOST, WEEK_DAYS
 from dibs.errors import EmptyName
 from dibs.names import DEFAULT_POLICY, NamePolicy
 from dibs.store.accounts.recoveries import EventKind
@@ -166,6 +167,15 @@ def _wanted(metadata: dict[str, Any] | None = None, *, secret: bool = False) -> 
     return _sent(metadata, required=True, load_only=secret)
 
 
+def _up_to(most: int, default: int) -> Number:
+    """A number from 1 to so many."""
+    return Number(
+        load_default=default,
+        error_messages=NUMBER,
+        validate=validate.Range(1, most, error="not_a_number"),
+    )
+
+
 def _wanted_id(description: str) -> fields.String:
     """One that may be there, and is an id then."""
 
@@ -264,11 +274,7 @@ UserPage = _answer("UserPage", items=fields.List(fields.Nested(UserSchema)), **P
 class PageQuery(Body):
     """Which page: keyset pagination, so that inserts neither repeat nor hide a row."""
 
-    limit = Number(
-        load_default=50,
-        error_messages=NUMBER,
-        validate=validate.Range(1, MAX_PAGE, error="not_a_number"),
-    )
+    limit = _up_to(MAX_PAGE, 50)
     after = _wanted_id("The `next` of an earlier page.")
 
 
@@ -374,7 +380,8 @@ class Verdict(PlainVerdict):
 Verdicts = _answer("Verdicts", results=fields.List(fields.Nested(PlainVerdict)))
 
 
-HoldBody = _body("HoldBody", username=_wanted(NAME))
+INVITATION = {"description": "The token of an invitation, where registration is by invitation."}
+HoldBody = _body("HoldBody", username=_wanted(NAME), invitation=_sent(INVITATION))
 HoldSchema = _answer(
     "HoldSchema",
     hold_token=_said("For `POST /register`."),
@@ -389,12 +396,36 @@ RegisterBody = _body(
     username=_wanted(NAME),
     password=_sent(PASSWORD, load_only=True),
     hold_token=_sent(HOLD_TOKEN),
+    invitation=_sent(INVITATION),
 )
 Registered = _answer(
     "Registered",
     message=fields.String(),
     id=fields.String(dump_only=True),
     username=fields.String(),
+)
+
+
+# --- invitations ---------------------------------------------------------------
+
+InviteBody = _body("InviteBody", uses=_up_to(MOST, 1), days=_up_to(MOST, WEEK_DAYS))
+InvitedSchema = _answer(
+    "InvitedSchema",
+    id=fields.String(),
+    token=_said("Stands behind `/join/` in the link; shown this once."),
+)
+InvitationSchema = _answer(
+    "InvitationSchema",
+    id=fields.String(),
+    uses=fields.Integer(metadata={"description": "How many it lets register."}),
+    used=fields.Integer(metadata={"description": "How many have."}),
+    created_at=_moment(),
+    expires_at=_moment(),
+    actor=_said("Who made it: a user's id, or the command.", allow_none=True),
+    good=fields.Boolean(metadata={"description": "Whether it lets somebody register still."}),
+)
+InvitationPage = _answer(
+    "InvitationPage", items=fields.List(fields.Nested(InvitationSchema)), **PAGE
 )
 
 

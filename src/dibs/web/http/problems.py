@@ -45,7 +45,9 @@ CODES = {
         "unauthenticated token_invalid token_expired token_superseded session_ended "
         "login_failed recovery_failed"
     ),
-    HTTPStatus.FORBIDDEN: "forbidden wrong_password registration_closed csrf",
+    HTTPStatus.FORBIDDEN: (
+        "forbidden wrong_password registration_closed invitation_needed invitation_refused csrf"
+    ),
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.TOO_MANY_REQUESTS: "too_many_holds renamed_too_often rate_limited",
     HTTPStatus.SERVICE_UNAVAILABLE: (

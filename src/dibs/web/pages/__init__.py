@@ -6,10 +6,10 @@ from flask import Flask
 
 from dibs.state import state_of
 from dibs.web.http.current import share_afterwards
-from dibs.web.pages import account, errors, profile, sign_in, staff
+from dibs.web.pages import account, errors, invitations, profile, sign_in, staff
 from dibs.web.pages.base import blueprint, icon, look
 
-MODULES = (account, errors, profile, sign_in, staff)
+MODULES = (account, errors, invitations, profile, sign_in, staff)
 """The modules with the blueprint's views."""
 
 

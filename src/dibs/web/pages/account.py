@@ -13,7 +13,7 @@ from dibs.web.api.representations import is_id, user_of, user_shown
 from dibs.web.http.current import deadline, parts
 from dibs.web.i18n import iso
 from dibs.web.pages import browser_session
-from dibs.web.pages.base import go, go_out, is_open, page
+from dibs.web.pages.base import go, go_out, page, registration
 from dibs.web.pages.browser_session import signed_in
 from dibs.web.pages.figures import when
 from dibs.web.pages.forms import (
@@ -126,7 +126,7 @@ def do_delete() -> Response:
         raise NotConfirmed
     parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
     browser_session.sign_out()
-    return go("sign_up", "deleted") if is_open() else go_out("deleted")
+    return go("sign_up", "deleted") if registration() == "open" else go_out("deleted")
 
 
 def is_same(typed: str, name: str) -> bool:

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
-from dibs.errors import RegistrationClosed
+from dibs.errors import InvitationNeeded, RegistrationClosed
 from dibs.names.graphemes import graphemes
 from dibs.web.http import files
 from dibs.web.http.current import current, parts
@@ -82,7 +82,7 @@ def common() -> dict[str, Any]:
         "notice": browser_session.shown(),
         "front": front(),
         "hashes": parts().settings.hashes,
-        "closed": None if is_open() else say(RegistrationClosed.message),
+        "closed": say(CLOSED[mode].message) if (mode := registration()) in CLOSED else None,
         # It would be told nothing where a check costs something.
         "module": address_of(MODULE_ENDPOINT) if parts().settings.check in ASKED else None,
         "stylesheet": url_for("dibs_look.style", v=_version(STYLE)),
@@ -95,9 +95,13 @@ def common() -> dict[str, Any]:
     }
 
 
-def is_open() -> bool:
-    """Whether anybody may register."""
-    return parts().settings.registration == "open"
+CLOSED = {"invite": InvitationNeeded, "closed": RegistrationClosed}
+"""Why not anybody may register."""
+
+
+def registration() -> str:
+    """Who may register: DIBS_REGISTRATION."""
+    return parts().settings.registration
 
 
 def here() -> str:

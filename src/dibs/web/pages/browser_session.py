@@ -178,6 +178,7 @@ NOTICES = {
     "user_enabled": "The user can sign in again.",
     "user_signed_out": "The user is signed out everywhere.",
     "user_renamed": "The username was changed.",
+    "invitation_ended": "Nobody else can register by that invitation.",
     "user_deleted": "The user was deleted.",
     "role_given": "The user has the staff role.",
     "role_taken": "The user no longer has the staff role.",

@@ -17,7 +17,7 @@ from dibs.web.api.registration import suggesting
 from dibs.web.http.current import current, deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
-from dibs.web.pages.base import ASKED, address_of, blueprint, go, go_out, go_to, is_open, page
+from dibs.web.pages.base import ASKED, address_of, blueprint, go, go_out, go_to, page, registration
 from dibs.web.pages.forms import (
     Form,
     Shown,
@@ -32,15 +32,19 @@ from dibs.web.pages.forms import (
 def sign_up_page(form: Form) -> Response:
     """The form to sign up with, and what is to be said of a name that was only asked about."""
     settings, name = parts().settings, request.args.get("username")
+    invitation = request.view_args.get("token") if request.view_args else sent("invitation")
+    is_open = registration() == "open" or (invitation and registration() == "invite")
     asked = None if form.name or name is None else _asked(name)
     return page(
         "sign-up.html",
-        form.status if is_open() else HTTPStatus.FORBIDDEN,
+        form.status if is_open else HTTPStatus.FORBIDDEN,
         form=form if form.name else _filled_in(name or "", asked),
         asked=asked,
         password=settings.password,
         shortest=settings.password_min_length,
         next=local(request.values.get("next")),
+        invitation=invitation,
+        **({"closed": None} if is_open else {}),
     )
 
 
@@ -78,6 +82,7 @@ def do_sign_up() -> Response:
             password,
             request=(b"POST /sign-up", b"", key.encode(), f"{name}\0{password}".encode()),
             repeatable=repeatable,
+            invitation=sent("invitation"),
             deadline=deadline(),
         )
     if password is None:

@@ -55,6 +55,7 @@ KINDS: dict[EventKind, str] = {
     "signed_out": "Signed out everywhere by staff",
     "renamed": "Renamed by staff",
     "deleted": "Account deleted",
+    "invited": "Registered by an invitation",
 }
 """What was done to an account."""
 
