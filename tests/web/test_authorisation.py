@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -196,3 +197,34 @@ def test_lists_show_names_only_to_strangers(read_world):
     everybody = {f"the-{who}" for who in (*WHO[1:], "mate")}
     assert (full("anonymous"), full("user")) == (set(), {"the-user"})
     assert full("staff") == everybody
+
+
+JSON = "application/json"
+ODD = ["\ud800", "x" * 40 + "\udfff", "\0", "\x7f" * 300, ""]
+
+
+def test_no_text_of_a_body_is_too_odd(world):
+    """Half a surrogate pair, or a NUL, in each field of each route, by who may ask: never a 500."""
+    document = world.site.get("/openapi.json").get_json()
+    schemas, sent = document["components"]["schemas"], 0
+    for (method, path), body in BODIES.items():
+        described = document["paths"][as_described(document, path)][method.lower()]
+        schema = described["requestBody"]["content"]["application/json"]["schema"]
+        fields = schemas[schema["$ref"].rpartition("/")[2]]["properties"]
+        for field in [name for name, one in fields.items() if "string" in str(one.get("type"))]:
+            for odd in ODD:
+                for who in ("anonymous", "owner", "staff"):
+                    asked, headers = world.path(path, who), world.people[who].headers
+                    text = json.dumps({**body, field: odd})  # which escapes what UTF-8 cannot have
+                    answer = world.site.client.open(
+                        asked, method=method, data=text, headers=headers, mimetype=JSON
+                    )
+                    assert answer.status_code < 500, (method, path, field, odd)
+                    sent += 1
+    assert sent > 300
+
+
+def as_described(document, path: str) -> str:
+    """The path as the OpenAPI page has it, whatever its parameters are called there."""
+    bare = re.sub(r"\{\w+\}", "{}", path)
+    return next(one for one in document["paths"] if re.sub(r"\{\w+\}", "{}", one) == bare)

@@ -97,6 +97,9 @@ def test_whatever_is_wrong_with_it_the_answer_is_the_same(site, boss):
     change(site, f"UPDATE dibs_invitations SET expires_at = created_at WHERE id = '{late['id']}'")
     tokens = [used["token"], ended["token"], late["token"], used["id"], GUESSED, "\0", "x" * 5000]
     said = [problem(join(site, "eve", one), 403, "invitation_refused") for one in tokens]
+    odd = rb'{"username": "eve", "password": "correct horse battery", "invitation": "\ud800"}'
+    answer = site.client.post("/register", data=odd, content_type="application/json")
+    said.append(problem(answer, 403, "invitation_refused"))
     assert len({one["detail"] for one in said}) == 1
 
 

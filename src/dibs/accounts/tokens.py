@@ -204,7 +204,7 @@ class RefreshTokens:
 
 def hash_of(token: str) -> str:
     """What the database keeps of a refresh token; it is random, so nobody can guess it back."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="backslashreplace")).hexdigest()
 
 
 def _is_uuid(text: str) -> bool:
