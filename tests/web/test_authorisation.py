@@ -118,7 +118,7 @@ class World:
         )
 
     def invitation(self) -> str:
-        made = self.people["staff"].ask("POST", "/invitations", {})
+        made = self.people["staff"].ask("POST", "/invitations", {"uses": 1})
         return str(made.get_json()["id"])
 
     def hold(self) -> str:

@@ -36,7 +36,7 @@ def boss(site) -> Person:
 
 
 def invited(boss: Person, **body: int) -> dict[str, str]:
-    answer = boss.ask("POST", "/invitations", body)
+    answer = boss.ask("POST", "/invitations", {"uses": 1, **body})
     assert (answer.status_code, answer.headers["Cache-Control"]) == (201, "no-store")
     found: dict[str, str] = answer.get_json()
     return found
@@ -117,7 +117,12 @@ def test_the_same_request_again(site, boss):
 @pytest.mark.parametrize("wrong", [0, 101, -1, "two", 1.5, None, True])
 @pytest.mark.parametrize("field", ["uses", "days"])
 def test_numbers(boss, field, wrong):
-    problem(boss.ask("POST", "/invitations", {field: wrong}), 422, "invalid")
+    problem(boss.ask("POST", "/invitations", {"uses": 1, field: wrong}), 422, "invalid")
+
+
+def test_a_number_is_needed(boss):
+    problem(boss.ask("POST", "/invitations", {"days": 7}), 422, "invalid")
+    assert boss.ask("POST", "/invitations", {"uses": 14.0}).status_code == 201
 
 
 def test_they_end_by_themselves(boss):

@@ -16,26 +16,27 @@ from pathlib import Path
 import pytest
 
 from tests.service import Service
-from tests.web.schemathesis_hooks import can_be_had, can_be_used
+from tests.web.schemathesis_hooks import PASSWORD, can_be_had, can_be_used
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES, SEED = 10, 5
+EXAMPLES, SEED = {"user": 10, "staff": 5}, 5
 PHASES = ("Examples", "Coverage", "Fuzzing", "Stateful")
 
 
-def run(port: int, folder: Path) -> str:
+def run(port: int, folder: Path, who: str) -> str:
     """What it writes; every kind of wrong and right request, and sequences of them."""
     command = [
         str(Path(sys.executable).parent / "schemathesis"),
         "run",
         f"http://127.0.0.1:{port}/openapi.json",
         *("--checks", "all", "--mode", "all", "--phases", "examples,coverage,fuzzing,stateful"),
-        *("--max-examples", str(EXAMPLES), "--seed", str(SEED)),
+        *("--max-examples", str(EXAMPLES[who]), "--seed", str(SEED)),
         *("--continue-on-failure", "--no-color"),
     ]
     environment = os.environ | {
         "SCHEMATHESIS_HOOKS": "tests.web.schemathesis_hooks",
         "PYTHONPATH": str(ROOT),
+        **({"SCHEMATHESIS_BOSS": "boss"} if who == "staff" else {}),
     }
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -45,12 +46,15 @@ def run(port: int, folder: Path) -> str:
 
 
 @pytest.mark.timeout(300)
-def test_no_check_fails(tmp_path):
+@pytest.mark.parametrize("who", list(EXAMPLES))
+def test_no_check_fails(tmp_path, who):
     """On every operation, in every phase, with no server error in the log either."""
     settings = {"password": "required", "rate_limits": "off", "argon2_memory_kib": "64"}
     settings["namespaces"] = "projects,tenant-*"
     with Service(workers=1, **settings) as service:
-        written = run(service.port, tmp_path)
+        service.run("register", "boss", "--password", PASSWORD)
+        service.run("staff", "grant", "boss")
+        written = run(service.port, tmp_path, who)
         log = service.log()
     selected = re.search(r"Operations: +(\d+) selected / (\d+) total", written)
     assert selected

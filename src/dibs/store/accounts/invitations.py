@@ -22,7 +22,7 @@ class Invitation:
         used: How many have.
         created_at, expires_at: Milliseconds of the database's clock since 1970.
         actor: Who made it: a user's id, or the command.
-        is_good: Whether it still lets somebody register.
+        is_good: Whether it still lets somebody register: 1, or 0.
     """
 
     id: str
@@ -31,7 +31,7 @@ class Invitation:
     created_at: int
     expires_at: int
     actor: str | None
-    is_good: bool
+    is_good: int
 
 
 GOOD = "used < uses AND expires_at > {clock}"
@@ -100,7 +100,7 @@ class Invitations:
         )
         params: dict[str, object] = {"limit": limit, **({"after": after} if after else {})}
         rows: list[Row] = self._transactions.rows(sql, params, deadline=deadline)
-        return [Invitation(*tuple(row)[:-1], bool(row[-1])) for row in rows]
+        return [Invitation(*row) for row in rows]
 
     def end(self, invitation_id: str, *, deadline: Deadline) -> bool:
         """Let nobody else register by one, and say whether somebody could."""

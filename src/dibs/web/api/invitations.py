@@ -60,7 +60,7 @@ def invitations(page: dict[str, Any]) -> dict[str, Any]:
             "created_at": iso(one.created_at),
             "expires_at": iso(one.expires_at),
             "actor": one.actor,
-            "good": one.is_good,
+            "good": bool(one.is_good),
         }
         for one in found
     ]

@@ -55,6 +55,8 @@ class Number(fields.Integer):
     """Digits, as everybody writes them; Python's own reading takes `1_0` and `\u0663` too."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # in JSON 14.0 is 14 (JSON Schema, section 6.1.1 of its validation)
         if not re.fullmatch("[0-9]{1,9}", str(value)):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **options)
@@ -167,13 +169,10 @@ def _wanted(metadata: dict[str, Any] | None = None, *, secret: bool = False) -> 
     return _sent(metadata, required=True, load_only=secret)
 
 
-def _up_to(most: int, default: int) -> Number:
+def _up_to(most: int, **options: Any) -> Number:
     """A number from 1 to so many."""
-    return Number(
-        load_default=default,
-        error_messages=NUMBER,
-        validate=validate.Range(1, most, error="not_a_number"),
-    )
+    in_range = validate.Range(1, most, error="not_a_number")
+    return Number(error_messages=NUMBER, validate=in_range, **options)
 
 
 def _wanted_id(description: str) -> fields.String:
@@ -274,7 +273,7 @@ UserPage = _answer("UserPage", items=fields.List(fields.Nested(UserSchema)), **P
 class PageQuery(Body):
     """Which page: keyset pagination, so that inserts neither repeat nor hide a row."""
 
-    limit = _up_to(MAX_PAGE, 50)
+    limit = _up_to(MAX_PAGE, load_default=50)
     after = _wanted_id("The `next` of an earlier page.")
 
 
@@ -408,7 +407,9 @@ Registered = _answer(
 
 # --- invitations ---------------------------------------------------------------
 
-InviteBody = _body("InviteBody", uses=_up_to(MOST, 1), days=_up_to(MOST, WEEK_DAYS))
+InviteBody = _body(
+    "InviteBody", uses=_up_to(MOST, required=True), days=_up_to(MOST, load_default=WEEK_DAYS)
+)
 InvitedSchema = _answer(
     "InvitedSchema",
     id=fields.String(),
