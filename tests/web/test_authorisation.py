@@ -224,7 +224,7 @@ def test_no_text_of_a_body_is_too_odd(world):
     assert sent > 300
 
 
-def as_described(document, path: str) -> str:
+def as_described(document: dict[str, dict[str, object]], path: str) -> str:
     """The path as the OpenAPI page has it, whatever its parameters are called there."""
     bare = re.sub(r"\{\w+\}", "{}", path)
     return next(one for one in document["paths"] if re.sub(r"\{\w+\}", "{}", one) == bare)

@@ -140,7 +140,7 @@ def test_pages(site, boss):
     wrong = staff.send(at, at, {"uses": "many", "days": "\u0663"})
     assert (wrong.status_code, wrong.text.count("must be a whole number")) == (422, 4)
     made = staff.send(at, at, {"uses": "1", "days": "3"})
-    link = re.search(r"http://localhost(/join/[\w-]+)", made.text)[1]
+    (link,) = re.findall(r"http://localhost(/join/[\w-]+)", made.text)
     assert made.headers["Cache-Control"] == "no-store"
     for path in ("/", "/sign-up"):
         page = anybody.get(path).text
