@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -31,7 +31,33 @@ DUPLICATES = 3
 """How many are named in a sentence."""
 
 Record = tuple[str, object, object]
-"""An id as the names table has owners, the name, and what else was asked for."""
+"""An id as the names table has owners, the name, and what else was asked for: a namespace, or
+further columns."""
+
+
+class People(Protocol):
+    """Where people are: a column of a database, or a file.
+
+    Attributes:
+        where: It in a sentence.
+        kind: What their names are owned by.
+    """
+
+    where: str
+    kind: str
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Everybody, some at a time, in an order that is the same each time."""
+
+    def count(self) -> tuple[int, int]:
+        """How many rows there are, and how many of them are left out, having no id."""
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Which of these ids belong to a person."""
+
+    def uniques(self) -> list[str] | None:
+        """What keeps the names unique there by itself; None if that is not known."""
+
 
 Keys = Sequence[sa.ColumnElement[Any]]
 
@@ -234,9 +260,6 @@ class MappedPeople:
             return joined(row[1:]), row[0], None
         name = getattr(row[0], self._attribute.key)
         return joined(row[1:]), name, self._namespace(row[0])
-
-
-People = TablePeople | MappedPeople
 
 
 def primary_key(mapper: Mapper[Any]) -> Keys:
