@@ -15,7 +15,6 @@ from dibs.errors import ConfigError
 from dibs.extension.changes import Changes
 from dibs.extension.escaped import answer_escaped, note_session
 from dibs.extension.mounting import (
-    Routes,
     answer_errors,
     mount_routes,
     mounted_parts,
@@ -108,8 +107,16 @@ class Dibs(Changes):
         if settings.redis_url and not mounted and state.cache is None:
             state.cache = shared_cache(app, self)
         if mounted:
-            routes = Routes(mounted, url_prefix, namespace, reading)
-            mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
+            mount_routes(
+                app,
+                self,
+                mounted,
+                url_prefix=url_prefix,
+                namespace=namespace,
+                reading=reading,
+                check_token=check_token,
+                checks=checks or {},
+            )
         elif error_handlers:
             answer_errors(app, settings.locale)
         if error_handlers or mounted:

@@ -49,7 +49,6 @@ from dibs.store.host.owners import (
 from dibs.store.names.claims import decide
 from dibs.store.names.companions import resolved
 from dibs.store.names.groups import holders
-from dibs.store.names.history import PastChange, read_history
 from dibs.store.names.moves import Move, OldName, Rename, apply_moves, apply_rename
 from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_rows, locked, release_where
 from dibs.store.names.reading import read
@@ -285,32 +284,15 @@ def reading(session: AnySession, table: NameTable) -> Iterator[HostRun]:
         yield HostRun(connection)
 
 
-def rows_in_session(
-    session: AnySession, keys: Sequence[str], *, table: NameTable
-) -> Mapping[str, NameRow]:
-    """The rows of these keys, by key; a key that was never claimed is left out."""
-    if not keys:
-        return {}
-    with reading(session, table) as run:
-        return _find(run, keys, table)
-
-
-def holders_in_session(
-    session: AnySession, username: Username, keys: Sequence[str], *, table: NameTable
-) -> list[NameRow]:
-    """The rows of these keys, as far as this name may mean them; see `holders`."""
-    with reading(session, table) as run:
-        return held_by(run, username, keys, table)
-
-
 def held_by(
     run: HostRun, username: Username, keys: Sequence[str], table: NameTable
 ) -> list[NameRow]:
-    """The same, by a transaction that goes on."""
-    return holders(partial(_find, run, table=table), username, keys)
+    """The rows of these keys, as far as this name may mean them; see `holders`."""
+    return holders(partial(find_rows, run, table=table), username, keys)
 
 
-def _find(run: HostRun, keys: Sequence[str], table: NameTable) -> Mapping[str, NameRow]:
+def find_rows(run: HostRun, keys: Sequence[str], table: NameTable) -> Mapping[str, NameRow]:
+    """The rows of these keys, by key; a key that was never claimed is left out."""
     find = resolved if table.parser.phase.step == "moving" else read
     return {key: row for (_, key), row in find(run, {(table.namespace, k) for k in keys}).items()}
 
@@ -348,11 +330,3 @@ def only_name(claim: Claim, theirs: Sequence[NameRow]) -> OldName | None:
     return OldName(
         row.namespace, row.key, row.canonical, claim.owner_kind, claim.owner, row.display
     )
-
-
-def history_in_session(
-    session: AnySession, key: str, *, limit: int, table: NameTable
-) -> list[PastChange]:
-    """The newest changes of a name and of those that look like it, newest first."""
-    with reading(session, table) as run:
-        return read_history(run, table.namespace, key, limit=limit)
