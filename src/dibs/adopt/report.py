@@ -74,19 +74,13 @@ def rows(found: Audit) -> Iterator[Row]:
         some = found.examples[code]
         more = f" and {number - len(some):,} more" if number > len(some) else ""
         yield Row(code, number, ", ".join(some) + more, part=True)
-    yield Row(
-        "without a key",
-        len(found.without_key),
-        _listed(Counter(code for one in found.without_key for code in one.reasons)),
-    )
+    codes = Counter(code for one in found.without_key for code in one.reasons).most_common()
+    listed = ", ".join(f"{code} {number:,}" for code, number in codes)
+    yield Row("without a key", len(found.without_key), listed)
     if found.uniques is not None:
         by = ", ".join(found.uniques) or "nothing: two rows may have one name"
         yield Row("kept unique so far", None, f"by {by}")
     yield Row("people who would notice", found.noticing)
-
-
-def _listed(times: Counter[str]) -> str:
-    return ", ".join(f"{code} {number:,}" for code, number in times.most_common())
 
 
 def terminal(found: Audit) -> str:

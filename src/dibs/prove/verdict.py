@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from dibs.prove.people import Answer
 from dibs.prove.plan import Round
 
+STATUS = re.compile(r"[1-5]\d\d")
 SAMPLE = 64
 """Letters of an answer that are shown."""
 
@@ -65,12 +66,9 @@ class Meaning:
 
 def _matches(answer: Answer, wanted: Iterable[str]) -> bool:
     return any(
-        answer.status == int(one) if _is_status(one) else one in words_of(answer) for one in wanted
+        answer.status == int(one) if STATUS.fullmatch(one) else one in words_of(answer)
+        for one in wanted
     )
-
-
-def _is_status(text: str) -> bool:
-    return re.fullmatch(r"[1-5]\d\d", text) is not None
 
 
 def words_of(answer: Answer) -> str:
