@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from dibs.names.canonical import normalise
 from dibs.names.skeleton import key_of
-from dibs.names.tables import character, stackers
+from dibs.names.tables import character, table
 
 FONTS = Path("/usr/share/fonts")
 SIZE = 40
@@ -64,7 +64,7 @@ def clusters(chars: Sequence[str]) -> Iterator[str]:
     yield from letters
     few = letters[:: max(1, len(letters) // 3)][:3]
     sorts: list[tuple[Sequence[str], ...]] = [(letters, letters), (letters, marks)]
-    sorts += [(few, marks, marks), (letters, [*stackers() & {*chars}], letters)]
+    sorts += [(few, marks, marks), (letters, [*table().stackers & {*chars}], letters)]
     for sort in sorts:
         if np.prod([len(one) for one in sort]) <= MOST:
             yield from map("".join, product(*sort))

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 JOINERS = "\u200c\u200d"
 
@@ -20,6 +21,12 @@ def root_of(error: BaseException) -> BaseException:
 def counted(number: int, one: str, more: str) -> str:
     """A number with its word."""
     return f"{number:,} {one if number == 1 else more}"
+
+
+def joined(words: Sequence[str]) -> str:
+    """Words as they are listed in a sentence: `a, b and c`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def printable(name: str) -> str:

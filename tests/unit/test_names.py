@@ -12,7 +12,8 @@ from dibs.errors import EmptyName, InvalidName, Reason
 from dibs.names import DEFAULT_POLICY, RULES_VERSION, NamePolicy, Username, messages, parse
 from dibs.names import rules as policy_module
 from dibs.names.canonical import is_settled
-from dibs.names.rules import RULES, show
+from dibs.names.messages import show
+from dibs.names.rules import RULES
 
 BROKEN: list[tuple[str | bytes, list[str]]] = [
     (b"ad\xffa", ["encoding"]),
@@ -136,7 +137,7 @@ def test_a_reason_can_be_printed_and_sent(raw: str | bytes) -> None:
     for reason in reasons(raw):
         assert str(reason).isprintable()
         assert json.loads(json.dumps(dict(reason.params))) == reason.params
-        assert reason.message in policy_module.MESSAGES
+        assert reason.message in messages.MESSAGES
 
 
 @pytest.mark.parametrize("raw", ["", b"", " ", "\t\r\n", "\u3000\u00a0", b" "])
@@ -354,7 +355,7 @@ def test_every_message_is_listed_for_translators() -> None:
         value for name, value in vars(messages).items() if name.isupper() and type(value) is str
     }
     assert {*messages.MESSAGES} == constants | {EmptyName.message}
-    assert len(set(policy_module.MESSAGES)) == len(policy_module.MESSAGES)
+    assert len(set(messages.MESSAGES)) == len(messages.MESSAGES)
 
 
 def test_every_rule_is_asked() -> None:

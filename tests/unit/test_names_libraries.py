@@ -21,7 +21,7 @@ from precis_i18n.unicode import UnicodeData
 
 from dibs.names.canonical import _is_valid_at, keeps_bidi_rule
 from dibs.names.graphemes import count, graphemes, hidden
-from dibs.names.tables import breaks, character
+from dibs.names.tables import character, table
 
 PRECIS = UnicodeData()
 # Unicode 18, which `regex` may have, knows more characters, and cuts differently at three that
@@ -66,7 +66,7 @@ def first_of_each(sorts: Any) -> dict[str, str]:
     return found
 
 
-STARTS, LETTERS = breaks()
+STARTS, LETTERS = table().break_starts, table().break_letters
 # Of what stands alone one is not ASCII; of Hangul, the rule makes the two sorts of syllables.
 SORTS = first_of_each(zip(map(chr, STARTS), LETTERS, strict=True)) | {
     "O": "é",

@@ -11,7 +11,7 @@ import pytest
 from dibs.names import Parser, meant, parse, parse_existing, sign_in_form
 from dibs.names.canonical import normalise
 from dibs.names.skeleton import OLD_RULES, key_of
-from dibs.names.tables import character, sequences, syllable_marks, twins
+from dibs.names.tables import character, table
 from tests.unit.test_names_sign_in import UPPER, Row
 
 DATA = Path(__file__).parent / "data"
@@ -54,7 +54,7 @@ def test_every_sequence_that_unicode_warns_of_is_its_preferred_one() -> None:
     """DoNotEmit.txt, as far as names can hold them, behind a letter and with another mark after."""
     wrong = [
         one
-        for one, other in sequences().items()
+        for one, other in table().sequences.items()
         for letter in ("", "\u0915")
         for mark in ("", "\u0902" if "\u0900" < one < "\u0980" else "")
         if key_of(normalise(letter + one + mark)) != key_of(normalise(letter + other + mark))
@@ -65,7 +65,7 @@ def test_every_sequence_that_unicode_warns_of_is_its_preferred_one() -> None:
 def test_marks_of_a_syllable_have_no_order() -> None:
     """Over all pairs of marks of a script."""
     marks: dict[str, list[str]] = {}
-    for mark in syllable_marks():
+    for mark in table().marks:
         # Canonical forms have neither a refused one nor one that is two.
         if character(mark).kind == "ok" and normalise(mark) == mark:
             marks.setdefault(character(mark).script, []).append(mark)
@@ -81,7 +81,7 @@ def test_marks_of_a_syllable_have_no_order() -> None:
 
 def test_a_twin_is_no_mark_and_keys_are_settled() -> None:
     """Twins of twins are followed, and what is merged is a letter."""
-    found = twins()
+    found = table().twins
     assert all(ord(char) not in found for target in found.values() for char in target)
     assert not any(character(chr(point)).mark for point in found)
 

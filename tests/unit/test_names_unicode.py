@@ -16,7 +16,7 @@ from dibs.errors import InvalidName
 from dibs.names import MAX_KEY_BYTES, parse, parse_existing
 from dibs.names.canonical import normalise, too_new
 from dibs.names.skeleton import key_of, plain_skeleton
-from dibs.names.tables import UNICODE, _table, character, prototypes, scripts
+from dibs.names.tables import UNICODE, character, scripts, table
 
 ALL = 0x110000
 CHUNK = 0x2000
@@ -84,7 +84,7 @@ def test_what_looks_alike_has_one_prototype(seen, as_):
 
 def test_no_prototype_is_younger_than_the_oldest_python():
     """Or it would sort among marks by the Python that runs."""
-    for source, target in prototypes().items():
+    for source, target in table().prototypes.items():
         assert too_new(target) == [], hex(source)
 
 
@@ -113,9 +113,9 @@ def test_digits_come_in_tens(accepted):
 @pytest.fixture(scope="module")
 def accepted():
     """Every character that a canonical form may hold, with what is known of it."""
-    table = _table()
-    ends = [*table.starts[1:], ALL]
-    spans = zip(table.starts, ends, table.records, strict=True)
+    known = table()
+    ends = [*known.starts[1:], ALL]
+    spans = zip(known.starts, ends, known.records, strict=True)
     points = (
         point for start, end, (kind, *_) in spans if kind == "ok" for point in range(start, end)
     )
@@ -129,9 +129,9 @@ def test_no_name_has_a_key_that_the_database_refuses(accepted):
     marks are of one script, or of Latin and one that stands beside it.
     """
     size = {char: len(key_of(char).encode()) for char in accepted}
-    sets = [scripts([name]) for name in _table().bits if name not in ("Hanb", "Jpan", "Kore")]
-    latin = scripts(["Latin"])
-    for one in [*sets, *(latin | scripts([name]) for name in ("Han", "Hangul", "Katakana"))]:
+    sets = [scripts(name) for name in table().bits if name not in ("Hanb", "Jpan", "Kore")]
+    latin = scripts("Latin")
+    for one in [*sets, *(latin | scripts(name) for name in ("Han", "Hangul", "Katakana"))]:
         letters = [
             size[c] for c, known in accepted.items() if known.scripts & one and not known.mark
         ]
@@ -147,8 +147,8 @@ def test_a_key_that_is_too_long_is_refused_in_words():
 
 def test_the_table_states_its_version_and_its_licence():
     data = files("dibs.names") / "data"
-    table = json.loads((data / f"unicode-{UNICODE}.json").read_text(encoding="utf-8"))
-    assert (table["unicode"], table["oldest"]) == ("17.0.0", "14.0")
+    stated = json.loads((data / f"unicode-{UNICODE}.json").read_text(encoding="utf-8"))
+    assert (stated["unicode"], stated["oldest"]) == ("17.0.0", "14.0")
     notice = (data / "UNICODE-LICENSE.txt").read_text(encoding="utf-8")
     assert notice.startswith(f"unicode-{UNICODE}.json was made from")
     assert "UNICODE LICENSE V3" in notice
@@ -157,7 +157,7 @@ def test_the_table_states_its_version_and_its_licence():
 def test_ascii_names_do_not_load_the_table():
     program = (
         "from dibs.names import parse; parse('Ada.Lovelace');"
-        "from dibs.names.tables import _table; print(_table.cache_info().currsize)"
+        "from dibs.names.tables import table; print(table.cache_info().currsize)"
     )
     ran = subprocess.run(
         [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True

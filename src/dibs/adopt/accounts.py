@@ -10,9 +10,9 @@ from typing import Any
 
 from dibs.accounts.passwords import Keys
 from dibs.accounts.passwords.formats import FLASK_SECURITY, parse
-from dibs.adopt.people import Record, Rows
 from dibs.errors import ConfigError
 from dibs.store.host.connection import AnyEngine
+from dibs.store.host.people import People, Record
 from dibs.store.names.adoption import AdoptedUser, insert_adopted
 
 BATCH = 500
@@ -67,7 +67,7 @@ class ServiceUsers:
         kind: What their names are owned by.
     """
 
-    rows: Rows
+    rows: People
     where: str
     kind: str = "user"
 

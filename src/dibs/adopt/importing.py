@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from dibs.adopt.people import Person, wrong_id
+from dibs.adopt.plan import FIRST, RENAME
 from dibs.context import acting_as
 from dibs.errors import ConfigError, InvalidName, RulesReplaced, SchemaError, StoreUnavailable
 from dibs.names import Parser, Username
@@ -42,7 +43,6 @@ from dibs.store.records import NameRow
 BATCH, PAGE = 5000, 1000
 TRIES = 30
 PAUSE_S = 0.1
-FIRST, RENAME = "first", "rename:"
 UNDER_WAY = (
     "names are on their way to other rules, and nobody is imported meanwhile: `adopt rekey"
     " --status` says what ends that; then import again"

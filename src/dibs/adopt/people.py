@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from dibs.names import Parser
+from dibs.store.host.people import People, Record
 from dibs.store.records import MAX_OWNER
 
 DEFAULT = "default"
@@ -34,34 +34,6 @@ def wrong_id(owner: str) -> str | None:
     return "id_not_text" if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in owner) else None
 
 
-Record = tuple[str, object, object]
-"""An id, the name, and what else was asked for: a namespace, or further columns."""
-
-
-class Rows(Protocol):
-    """Where people are: a column of a database, or a file.
-
-    Attributes:
-        where: It in a sentence.
-        kind: What their names are owned by.
-    """
-
-    where: str
-    kind: str
-
-    def pages(self) -> Iterator[list[Record]]:
-        """Everybody, some at a time, in an order that is the same each time."""
-
-    def count(self) -> tuple[int, int]:
-        """How many rows there are, and how many of them are left out, having no id."""
-
-    def existing(self, owners: Collection[str]) -> set[str]:
-        """Which of these ids belong to a person."""
-
-    def uniques(self) -> list[str] | None:
-        """What keeps the names unique there by itself; None if that is not known."""
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """People, and by which rules their names are read.
@@ -72,7 +44,7 @@ class Source:
         namespace: Within which their names are unique; None where each row says it.
     """
 
-    rows: Rows
+    rows: People
     parser: Parser
     namespace: str | None = DEFAULT
 

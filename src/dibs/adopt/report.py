@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -70,27 +70,17 @@ def rows(found: Audit) -> Iterator[Row]:
             note = "only one of them can own it" if why == "identical" else ""
             yield Row(label, groups, note, part=True)
     yield Row("kept against a rule", found.broken)
-    for code, number in _often(found.kept):
+    for code, number in Counter(found.kept).most_common():
         some = found.examples[code]
         more = f" and {number - len(some):,} more" if number > len(some) else ""
         yield Row(code, number, ", ".join(some) + more, part=True)
-    yield Row(
-        "without a key",
-        len(found.without_key),
-        _listed(Counter(code for one in found.without_key for code in one.reasons)),
-    )
+    codes = Counter(code for one in found.without_key for code in one.reasons).most_common()
+    listed = ", ".join(f"{code} {number:,}" for code, number in codes)
+    yield Row("without a key", len(found.without_key), listed)
     if found.uniques is not None:
         by = ", ".join(found.uniques) or "nothing: two rows may have one name"
         yield Row("kept unique so far", None, f"by {by}")
     yield Row("people who would notice", found.noticing)
-
-
-def _listed(times: Mapping[str, int]) -> str:
-    return ", ".join(f"{code} {number:,}" for code, number in _often(times))
-
-
-def _often(times: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(times.items(), key=lambda one: -one[1])
 
 
 def terminal(found: Audit) -> str:
@@ -149,16 +139,13 @@ def html(found: Audit) -> str:
 
 def _pieces(found: Audit) -> list[dict[str, Any]]:
     """Whom it touches, by why: label and number of people."""
-    people = dict.fromkeys(LABELS, 0)
-    for group in found.groups:
-        for one in group.members:
-            people[one.why] += 1
-    numbers = {why: (label, people[why]) for why, label in LABELS.items()}
-    every = numbers | {"without_key": ("a name that cannot be kept", len(found.without_key))}
+    people = Counter[str](one.why for group in found.groups for one in group.members)
+    people["without_key"] = len(found.without_key)
+    labels = LABELS | {"without_key": "a name that cannot be kept"}
     return [
-        {"why": why, "label": label, "people": number}
-        for why, (label, number) in every.items()
-        if number
+        {"why": why, "label": label, "people": people[why]}
+        for why, label in labels.items()
+        if people[why]
     ]
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from dibs.checker.asking import Answer, Holding, Names, Renaming
+from dibs.checker.asking import Holding, Names, Renaming
 from dibs.checker.operation import Kind
 from dibs.checker.recorder import Note, Recorder
 
@@ -62,10 +62,9 @@ class Player:
         owner, request = owner or self._new(), self._new()
         for _ in range(2):
             asked = self._asking("claim", name, owner=owner, request=request, hold=hold)
-            answer = self._note(
-                asked,
-                lambda: self.names.claim(name, owner=owner, request=request, hold=hold),
-            )
+            with asked as note:
+                answer = self.names.claim(name, owner=owner, request=request, hold=hold)
+                note.answered(answer)
             if answer.outcome == "done":
                 self._mine[name] = owner
             if answer.outcome != "unknown":
@@ -73,7 +72,8 @@ class Player:
 
     def look(self, name: str) -> None:
         """See who owns it."""
-        self._note(self._asking("look", name), lambda: self.names.look(name))
+        with self._asking("look", name) as note:
+            note.answered(self.names.look(name))
 
     def _release(self) -> None:
         if self._mine:
@@ -88,18 +88,15 @@ class Player:
 
     def _give(self, name: str, owner: str) -> None:
         self._former[name] = owner
-        self._note(
-            self._asking("release", name, owner=owner),
-            lambda: self.names.release(name, owner=owner),
-        )
+        with self._asking("release", name, owner=owner) as note:
+            note.answered(self.names.release(name, owner=owner))
 
     def _hold(self) -> None:
         assert isinstance(self.names, Holding)  # noqa: S101
-        names, name, owner, request = self.names, self._any(), self._new(), self._new()
-        answer = self._note(
-            self._asking("hold", name, owner=owner, request=request),
-            lambda: names.hold(name, owner=owner, request=request),
-        )
+        name, owner, request = self._any(), self._new(), self._new()
+        with self._asking("hold", name, owner=owner, request=request) as note:
+            answer = self.names.hold(name, owner=owner, request=request)
+            note.answered(answer)
         if answer.outcome == "done":
             self._holds[name] = answer.hold, owner
 
@@ -110,21 +107,18 @@ class Player:
 
     def _unhold(self) -> None:
         if self._holds and isinstance(self.names, Holding):
-            names, (name, (hold, owner)) = self.names, self._holds.popitem()
-            self._note(
-                self._asking("unhold", name, owner=owner, hold=hold),
-                lambda: names.unhold(name, owner=owner, hold=hold),
-            )
+            name, (hold, owner) = self._holds.popitem()
+            with self._asking("unhold", name, owner=owner, hold=hold) as note:
+                note.answered(self.names.unhold(name, owner=owner, hold=hold))
 
     def _rename(self) -> None:
         if not self._mine or not isinstance(self.names, Renaming):
             return
-        names, old, new = self.names, self.dice.choice(list(self._mine)), self._any()
+        old, new = self.dice.choice(list(self._mine)), self._any()
         owner, request = self._mine[old], self._new()
-        answer = self._note(
-            self._asking("rename", old, new, owner=owner, request=request),
-            lambda: names.rename(old, new, owner=owner, request=request),
-        )
+        with self._asking("rename", old, new, owner=owner, request=request) as note:
+            answer = self.names.rename(old, new, owner=owner, request=request)
+            note.answered(answer)
         if answer.outcome in ("done", "unknown"):
             self._former[old] = self._mine.pop(old)
         if answer.outcome == "done":
@@ -138,26 +132,17 @@ class Player:
             self.label, kind, *keys, owner=owner, request=request, hold=hold
         )
 
-    def _note(self, asked: Note, ask: Callable[[], Answer]) -> Answer:
-        with asked as note:
-            answer = ask()
-            note.answered(answer)
-        return answer
-
 
 class Rounds:
-    """Lets all clients begin each round together, until it is enough."""
+    """Lets all clients begin each round together: so many rounds, or so long if that is more."""
 
-    def __init__(self, parties: int, wanted: Sequence[str], dice: random.Random) -> None:
+    def __init__(
+        self, parties: int, wanted: Sequence[str], dice: random.Random, rounds: int, seconds: float
+    ) -> None:
         self._barrier = threading.Barrier(parties, action=self._begin, timeout=PATIENCE_S)
         self._wanted, self._dice = wanted, dice
-        self._left = 0
-        self._until = 0.0
-        self._name = ""
-
-    def last(self, *, rounds: int, seconds: float) -> None:
-        """How long it goes on: so many rounds, or so long if that is more."""
         self._left, self._until = rounds, time.monotonic() + seconds
+        self._name = ""
 
     def _begin(self) -> None:
         more = self._left > 0 or time.monotonic() < self._until
@@ -212,9 +197,7 @@ def drive(
         )
         for number in range(threads)
     ]
-    together = Rounds(threads, wanted, dice)
-    together.last(rounds=rounds, seconds=seconds)
-    _play(together, players)
+    _play(Rounds(threads, wanted, dice, rounds, seconds), players)
     for name in {key(name): name for name in wanted}.values():
         players[0].look(name)
 

@@ -10,8 +10,6 @@ from typing import Any, Literal, get_args
 Kind = Literal["claim", "hold", "unhold", "rename", "release", "look"]
 Outcome = Literal["done", "refused", "unchanged", "unknown"]
 
-NAMES_OF: dict[str, int] = {"rename": 2}
-
 
 class BadHistory(ValueError):
     """A line is not a recorded operation; the message says which."""
@@ -55,7 +53,7 @@ class Operation:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind) or self.outcome not in get_args(Outcome):
             raise BadHistory(f"there is no {self.kind!r} that is {self.outcome!r}")
-        if len(self.names) != NAMES_OF.get(self.kind, 1) or not all(self.names):
+        if len(self.names) != (2 if self.kind == "rename" else 1) or not all(self.names):
             raise BadHistory(f"a {self.kind} has not the names {self.names!r}")
         if self.ended < self.began:
             raise BadHistory("an operation ended before it began")

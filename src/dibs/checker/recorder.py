@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TextIO
 
 from dibs.checker.asking import Answer
@@ -35,12 +34,7 @@ class Note:
         self._recorder.add(self._operation)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._operation.ended == self._operation.began:
             self.unknown()
 

@@ -6,7 +6,7 @@ asked about names that no order explains, and about those that were not decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Literal
@@ -79,10 +79,7 @@ class Story:
 
     def _may_follow(self, first: Step, second: Step) -> bool:
         """Whether the second may have been granted after the first had given the name up."""
-        return first.began <= second.ended and any(
-            give.owner == first.owner and give.ended >= first.began and give.began <= second.ended
-            for give in self.gives
-        )
+        return first.began <= second.ended and self._given(first, second)
 
     # --- every acknowledged claim is still there ----------------------------
 
@@ -98,9 +95,10 @@ class Story:
                     )
                     yield self._violation("lost_claim", text, take, look)
 
-    def _given(self, take: Step, look: Step) -> bool:
+    def _given(self, take: Step, later: Step) -> bool:
+        """Whether the name may have been given up between the two."""
         return any(
-            give.owner == take.owner and give.ended >= take.began and give.began <= look.ended
+            give.owner == take.owner and give.ended >= take.began and give.began <= later.ended
             for give in self.gives
         )
 
@@ -168,6 +166,56 @@ def no_order(name: str, state: State, stuck: Sequence[Step]) -> Violation:
     candidates = "; ".join(f"{step.operation} ({_when(step)})" for step in stuck)
     text = f"no order explains the answers; where {state}, none of these fits: {candidates}"
     return Violation("no_order", name, text, tuple(step.operation for step in stuck))
+
+
+# --- no rename half done: otherwise its two names are judged one by one ---------
+
+
+def half_done(
+    names: Mapping[str, Sequence[Step]], operations: Sequence[Operation]
+) -> Iterator[Violation]:
+    """Renames that were seen to have left both names to their owner, or neither.
+
+    Only those are judged whose owner had either name once, which makes it certain
+    what was seen.
+    """
+    for rename in operations:
+        if rename.kind != "rename" or rename.outcome != "done" or len(set(rename.names)) == 1:
+            continue
+        old, new = (names[name] for name in rename.names)
+        owned, given, taken, gone = (
+            [step for step in steps if step.action == action and step.owner == rename.owner]
+            for steps, action in ((old, "take"), (old, "give"), (new, "take"), (new, "give"))
+        )
+        if not len(owned) == len(given) == len(taken) == 1:
+            continue
+        had, lost = _looks(old, rename.owner)
+        has, lacks = _looks(new, rename.owner)
+        if _is_before(has, had):  # the old name still, after the new one was theirs
+            yield _half(rename, "both names at once")
+        lost = [look for look in lost if look.began > owned[0].ended]
+        if not owned[0].optional and not gone and _is_before(lost, lacks):
+            yield _half(rename, "neither name for a while")
+
+
+def _looks(steps: Sequence[Step], owner: str) -> tuple[list[Step], list[Step]]:
+    """Those that saw the name with this owner, and those that did not."""
+    looks = [step for step in steps if step.action == "look"]
+    return [one for one in looks if one.owner == owner], [
+        one for one in looks if one.owner != owner
+    ]
+
+
+def _is_before(earlier: Sequence[Step], later: Sequence[Step]) -> bool:
+    """Whether one of the first was over before one of the others began."""
+    ended, began = [look.ended for look in earlier], [look.began for look in later]
+    return bool(ended and began) and min(ended) < max(began)
+
+
+def _half(rename: Operation, what: str) -> Violation:
+    old, new = rename.names
+    text = f"{rename.owner}, renamed from {old} to {new} by one operation, had {what}"
+    return Violation("half_a_rename", new, text, (rename,))
 
 
 def _when(step: Step) -> str:

@@ -25,13 +25,11 @@ class Result:
         verdict: Whether there is an order, there is none, or it was not found out.
         state: How the name stood where the search got furthest.
         stuck: What may have come next there, and cannot have.
-        nodes: How many situations were looked at.
     """
 
     verdict: Literal["explained", "impossible", "undecided"]
     state: State = FREE
     stuck: tuple[Step, ...] = ()
-    nodes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +72,21 @@ class Search:
         stack, seen, furthest = [self._following(first)], {first}, first
         while stack:
             if furthest.base == len(self._certain):
-                return Result("explained", nodes=len(seen))
+                return Result("explained")
             if len(seen) >= self.limit:
-                return self._result("undecided", furthest, len(seen))
+                return self._result("undecided", furthest)
             node = next(stack[-1], None)
             if node is None:
                 stack.pop()
             elif node not in seen:
                 seen.add(node)
                 stack.append(self._following(node))
-                furthest = max(furthest, node, key=_done)
-        return self._result("impossible", furthest, len(seen))
+                furthest = max(furthest, node, key=lambda one: (one.base, one.beyond.bit_count()))
+        return self._result("impossible", furthest)
 
-    def _result(
-        self, verdict: Literal["impossible", "undecided"], node: Node, nodes: int
-    ) -> Result:
+    def _result(self, verdict: Literal["impossible", "undecided"], node: Node) -> Result:
         stuck = tuple(self._certain[at] for at in self._next(node))
-        return Result(verdict, node.state, stuck, nodes)
+        return Result(verdict, node.state, stuck)
 
     def _following(self, node: Node) -> Iterator[Node]:
         """The situations after one more step that changes something.
@@ -139,7 +135,3 @@ class Search:
         while beyond & 1:
             beyond, base = beyond >> 1, base + 1
         return Node(base, beyond, node.used, state)
-
-
-def _done(node: Node) -> tuple[int, int]:
-    return node.base, node.beyond.bit_count()

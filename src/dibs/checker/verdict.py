@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dibs.checker.operation import Operation
-from dibs.checker.renames import half_done
-from dibs.checker.rules import Story, Violation, no_order
+from dibs.checker.rules import Story, Violation, half_done, no_order
 from dibs.checker.search import MOST_NODES, Search
 from dibs.checker.steps import FREE, Allowance, State, Step, by_name, is_judged
 

@@ -70,11 +70,6 @@ class Columns:
             asked = replace(asked, table=table, column=column)
         return asked, replace(self, hashes=hashes, active=active)
 
-    @property
-    def names(self) -> list[str]:
-        """The columns that the source is to read."""
-        return [one for one in (self.hashes, self.active) if one]
-
 
 @click.command(name="import")
 @source_options
@@ -118,8 +113,8 @@ def import_(
     """
     asked, wanted = Columns(library, hashes, active).completed(asked)
     asked.check()
-    names = find_names()
-    sources = [find_source(asked, wanted.names)] if plan else find_sources(asked, wanted.names)
+    names, also = find_names(), [one for one in (wanted.hashes, wanted.active) if one]
+    sources = [find_source(asked, also)] if plan else find_sources(asked, also)
     all_well = True
     # Whether people are in the app's own database, beside the names, and go on changing.
     again = host_app() is not None and asked.file is None and asked.database is None

@@ -6,20 +6,17 @@ import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import click
 from click.core import ParameterSource
 
-from dibs.cli.files import FILE, ending, see_writable
+from dibs.cli.files import FILE, ending, see_writable, written
 from dibs.cli.target import find_settings, number
 from dibs.compare import chart, table
 from dibs.compare.figures import BASELINE
 from dibs.config import Strategy
 from dibs.errors import ConfigError
-
-if TYPE_CHECKING:
-    from dibs.compare.figures import Report
 
 STRATEGIES = [one for one in get_args(Strategy) if one != "auto"]
 FILTERED, INSTALL_FILTER = "membership_filter", "pip install 'dibs[filter]'"
@@ -92,20 +89,14 @@ def compare(
     with click.progressbar(length=plan.steps, label="Measuring", file=sys.stderr) as bar:
         report = measure(plan, lambda: bar.update(1))
     click.echo(table.terminal(report))
-    _write(report, json_file, markdown_file, charts)
+    if json_file:
+        written(json_file, json.dumps(report.as_json(), indent=1) + "\n")
+    if markdown_file:
+        written(markdown_file, table.markdown(report))
+    if charts:
+        try:
+            chart.draw(report, list(charts))
+        except OSError as error:
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     if report.false_answers:
         raise click.ClickException(f"{report.false_answers} answers were false")
-
-
-def _write(
-    report: Report, json_file: Path | None, markdown_file: Path | None, charts: tuple[Path, ...]
-) -> None:
-    try:
-        if json_file:
-            json_file.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
-        if markdown_file:
-            markdown_file.write_text(table.markdown(report), encoding="utf-8")
-        if charts:
-            chart.draw(report, list(charts))
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dibs.compare.figures import BASELINE, Figures, Level
+from dibs.observe import joined
 
 FASTER = 1.15
 """Less than this is noise: runs on a busy machine differ by about a tenth."""
@@ -37,13 +38,13 @@ def _of(level: Level, strategy: str) -> str:
     losses = [_loss(ours, base, case) for case in SPOKEN if (ours[case].ratio or 0) <= SLOWER]
     none = [SPOKEN[case] for case in SPOKEN if _work(ours[case]) <= NOTHING]
     less = [SPOKEN[case] for case in SPOKEN if NOTHING < _work(ours[case]) < _work(base[case])]
-    said = [f"For {_joined(wins)}." if wins else f"Not faster here than `{BASELINE}`."]
+    said = [f"For {joined(wins)}." if wins else f"Not faster here than `{BASELINE}`."]
     if losses:
-        said.append(f"Slower: {_joined(losses)}.")
+        said.append(f"Slower: {joined(losses)}.")
     if none:
-        said.append(f"No database for {_joined(none)}.")
+        said.append(f"No database for {joined(none)}.")
     if less:
-        said.append(f"Fewer statements for {_joined(less)}.")
+        said.append(f"Fewer statements for {joined(less)}.")
     if not (wins or none or less):
         said.append("Not worth it here.")
     if any((one.redis or 0) > NOTHING for one in ours.values()):
@@ -63,7 +64,7 @@ def _of_baseline(level: Level) -> str:
         )
     ]
     needs = "Needs nothing but the database."
-    return f"For {_joined(best)}: none is faster. {needs}" if best else needs
+    return f"For {joined(best)}: none is faster. {needs}" if best else needs
 
 
 def _times(cases: Cases, case: str) -> str:
@@ -80,8 +81,3 @@ def _loss(ours: Cases, base: Cases, case: str) -> str:
 def _work(figures: Figures) -> float:
     """What one answer has the database do, BEGIN and COMMIT included."""
     return (figures.sql or 0) + (figures.frames or 0)
-
-
-def _joined(words: list[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last

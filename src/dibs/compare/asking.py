@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import secrets
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -16,9 +14,9 @@ from itertools import chain, count, cycle
 from typing import Any
 
 from dibs.compare.figures import Slice
+from dibs.compare.place import user_claim
 from dibs.errors import NameTaken, StoreError
 from dibs.names import Parser, Username
-from dibs.store import Claim, NewUser
 from dibs.wiring import Parts
 
 HINT = re.compile(r"^\s*(/\*M!.*?\*/\s*)?")
@@ -136,26 +134,19 @@ class Names:
 
 def claim(parts: Parts, name: Username) -> str:
     """Register a user with this name and without a password, as the service does."""
-    deadline, user = parts.budget.start(), NewUser(str(uuid.uuid4()))
-    namespace = parts.registry.namespace
-    claim = Claim(name, "user", user.id, secrets.token_hex(16), namespace, user)
+    deadline, claim = parts.budget.start(), user_claim(name, parts.registry.namespace)
     try:
         parts.registry.look(claim, costly=False, deadline=deadline)
         row = parts.registry.claim(claim, deadline=deadline)
     except NameTaken as refused:
         return refused.code
-    return FREE if (row.owner, row.key) == (user.id, name.key) else "another's"
+    return FREE if (row.owner, row.key) == (claim.owner, name.key) else "another's"
 
 
 def check(parts: Parts, name: Username) -> str:
     """Ask whether the name is free."""
     refused = parts.registry.check(name, deadline=parts.budget.start())
     return FREE if refused is None else refused.code
-
-
-def way_of(case: str) -> Ask:
-    """How a case is asked."""
-    return check if case.startswith("check") else claim
 
 
 class Crowd:
@@ -201,7 +192,8 @@ class Crowd:
     def _go_on(self, case: str, seconds: float, each: int) -> Slice:
         self._go.wait()
         into = Slice()
-        ask, ends = way_of(case), time.perf_counter() + seconds
+        ask = check if case.startswith("check") else claim
+        ends = time.perf_counter() + seconds
         done = 0
         while not self._stop.is_set() and (done < each or time.perf_counter() < ends):
             self._one(ask, *self._names.draw(case), into)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
@@ -186,8 +186,3 @@ def _per(number: int, answers: int) -> float:
 
 def _at(took: Sequence[float], share: float) -> float:
     return round(1000 * took[min(len(took) - 1, int(share * len(took)))], 3) if took else 0.0
-
-
-def total(figures: Iterable[Figures], name: str) -> float:
-    """The sum of one of the figures, for instance of `redis`."""
-    return sum(getattr(one, name) or 0 for one in figures)

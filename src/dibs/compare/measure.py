@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -14,11 +14,17 @@ from typing import Any
 from dibs.compare.asking import Crowd, Names, Sent, given_twice
 from dibs.compare.figures import CASES, Report, Slice, summarise
 from dibs.compare.http import serving
-from dibs.compare.place import fill, private_place, redis_version, wait_for_filter, wait_for_redis
+from dibs.compare.place import (
+    fill,
+    open_parts,
+    private_place,
+    redis_version,
+    wait_for_filter,
+    wait_for_redis,
+)
 from dibs.config import Settings
 from dibs.store import measuring as databases
-from dibs.store.names.store import NameStore
-from dibs.wiring import Parts, build, make_parser, open_store
+from dibs.wiring import Parts, make_parser, open_store
 
 ROUNDS = 7
 """A machine is slower for some seconds now and then; the median does not see it."""
@@ -119,14 +125,9 @@ def _in_process(names: Names, settings: Settings, case: str, clients: int, secon
 
 @contextmanager
 def _parts(settings: Settings) -> Iterator[tuple[Parts, Sent]]:
-    parts, sent = build(settings), Sent()
-    engine = _store(parts).engine
-    with sent.watching(engine):
-        try:
-            yield parts, sent
-        finally:
-            for part in (parts.filter, parts.cache, parts.store):
-                part.close()
+    sent = Sent()
+    with open_parts(settings) as parts, sent.watching(parts.store.engine):
+        yield parts, sent
 
 
 def _wait(parts: Parts) -> None:
@@ -136,12 +137,6 @@ def _wait(parts: Parts) -> None:
         wait_for_redis(parts.cache, parts.budget, settings.namespace)
     if settings.strategy == "membership_filter":
         wait_for_filter(parts.filter, settings.namespace)
-
-
-def _store(parts: Parts) -> NameStore:
-    if not isinstance(parts.store, NameStore):
-        raise TypeError("statements are counted on a database")
-    return parts.store
 
 
 def _stray(settings: Settings, names: Names) -> int:
@@ -156,9 +151,9 @@ def _stray(settings: Settings, names: Names) -> int:
 
 def _about(plan: Plan) -> dict[str, Any]:
     store, budget = open_store(plan.settings)
-    store.verify(deadline=budget.start())
-    database = databases.version(store.engine)
-    store.close()
+    with closing(store):
+        store.verify(deadline=budget.start())
+        database = databases.version(store.engine)
     return {
         "dibs": version("dibs"),
         "python": platform.python_version(),

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 from dibs.cache import Entry, NameFilter, TakenNames
@@ -19,7 +19,7 @@ from dibs.names import Username
 from dibs.store import Budget, Claim, NewUser, Won
 from dibs.store import measuring as databases
 from dibs.strategies import entry_of
-from dibs.wiring import build, create_tables, open_store
+from dibs.wiring import Parts, build, create_tables, open_store
 
 BATCH = 100
 PATIENCE_S, FILTER_PATIENCE_S = 10.0, 60.0
@@ -57,7 +57,10 @@ def private_place(settings: Settings, clients: int) -> Iterator[Settings]:
         )
         if not settings.database_url:
             create_tables(ours)
-        _see_that_it_can_be_used(ours)
+        store, budget = open_store(ours)
+        with closing(store):
+            store.verify(deadline=budget.start())
+        redis_version(ours)
         ignore_stops = stack.enter_context(_stops_raise())
         try:
             yield ours
@@ -66,13 +69,15 @@ def private_place(settings: Settings, clients: int) -> Iterator[Settings]:
             remove(ours)
 
 
-def _see_that_it_can_be_used(settings: Settings) -> None:
-    store, budget = open_store(settings)
+@contextmanager
+def open_parts(settings: Settings) -> Iterator[Parts]:
+    """What a service with these settings is made of, closed afterwards."""
+    parts = build(settings)
     try:
-        store.verify(deadline=budget.start())
+        yield parts
     finally:
-        store.close()
-    redis_version(settings)
+        for part in (parts.filter, parts.cache, parts.store):
+            part.close()
 
 
 def redis_version(settings: Settings) -> str:
@@ -126,11 +131,10 @@ def fill(settings: Settings, names: Sequence[Username]) -> None:
     Raises:
         DibsError: The database or Redis does not keep what it is given.
     """
-    parts = build(replace(settings, strategy="unique_constraint"))
-    budget = parts.budget
-    try:
+    with open_parts(replace(settings, strategy="unique_constraint")) as parts:
+        budget = parts.budget
         for start in range(0, len(names), BATCH):
-            claims = [_claim(name, settings.namespace) for name in names[start : start + BATCH]]
+            claims = [user_claim(name, settings.namespace) for name in names[start : start + BATCH]]
             outcomes = parts.store.claim_many(claims, deadline=budget.start())
             rows = [outcome.row for outcome in outcomes if isinstance(outcome, Won)]
             if len(rows) < len(claims):
@@ -139,12 +143,10 @@ def fill(settings: Settings, names: Sequence[Username]) -> None:
                 wait_for_redis(parts.cache, budget, settings.namespace)
             entries = [entry for row in rows if (entry := entry_of(row))]
             parts.cache.learn(entries, began=time.monotonic(), deadline=budget.start())
-    finally:
-        for part in (parts.filter, parts.cache, parts.store):
-            part.close()
 
 
-def _claim(name: Username, namespace: str) -> Claim:
+def user_claim(name: Username, namespace: str) -> Claim:
+    """The claim of a new user without a password."""
     user = str(uuid.uuid4())
     return Claim(name, "user", user, secrets.token_hex(16), namespace, NewUser(user))
 
@@ -156,14 +158,13 @@ def wait_for_redis(cache: TakenNames, budget: Budget, namespace: str) -> None:
         CannotCompare: That does not happen.
     """
     probe = Entry(namespace, PROBE, PROBE, "owned", 1, expires_in=1000)
-    ends = time.monotonic() + PATIENCE_S
-    while time.monotonic() < ends:
+
+    def is_kept() -> bool:
         deadline = budget.start()
         cache.learn([probe], began=time.monotonic(), deadline=deadline)
-        if cache.taken([PROBE], namespace=namespace, for_check=False, deadline=deadline):
-            return
-        time.sleep(TICK_S)
-    raise CannotCompare("Redis does not keep what it is given; see the warnings above.")
+        return bool(cache.taken([PROBE], namespace=namespace, for_check=False, deadline=deadline))
+
+    _wait_until(is_kept, PATIENCE_S, "Redis does not keep what it is given")
 
 
 def wait_for_filter(names: NameFilter, namespace: str) -> None:
@@ -172,10 +173,18 @@ def wait_for_filter(names: NameFilter, namespace: str) -> None:
     Raises:
         CannotCompare: That does not happen.
     """
-    ends = time.monotonic() + FILTER_PATIENCE_S
-    while not names.certainly_free(["nobody's"], namespace=namespace):
+
+    def is_made() -> bool:
+        return bool(names.certainly_free(["nobody's"], namespace=namespace))
+
+    _wait_until(is_made, FILTER_PATIENCE_S, "The filter is not made")
+
+
+def _wait_until(is_so: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    ends = time.monotonic() + seconds
+    while not is_so():
         if time.monotonic() > ends:
-            raise CannotCompare("The filter is not made; see the warnings above.")
+            raise CannotCompare(f"{otherwise}; see the warnings above.")
         time.sleep(TICK_S)
 
 
@@ -191,8 +200,8 @@ def remove(settings: Settings) -> None:
             from dibs.cache.redis import measuring as caches
 
             store, budget = open_store(settings)
-            secret = store.secret(deadline=budget.start())
-            store.close()
+            with closing(store):
+                secret = store.secret(deadline=budget.start())
             caches.erase(settings.redis_url, secret, settings.namespace, [*keys, PROBE])
     except (DibsError, OSError) as error:
         left = f"names and users of the namespace {settings.namespace} may be left"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, Literal
 
 from flask import Flask
-from sqlalchemy import MetaData
 
 from dibs.config import Settings, load
 from dibs.config.namespaces import LONGEST_NAMESPACE, only, parse_namespaces
@@ -16,13 +15,11 @@ from dibs.errors import ConfigError
 from dibs.extension.changes import Changes
 from dibs.extension.escaped import answer_escaped, note_session
 from dibs.extension.mounting import (
-    Routes,
     answer_errors,
     mount_routes,
     mounted_parts,
     shared_cache,
 )
-from dibs.names import DEFAULT_POLICY, Lookalikes, NamePolicy
 from dibs.registry import refusal
 from dibs.state import APPS, AppState, state_of
 from dibs.store.host.columns import Rules
@@ -63,19 +60,6 @@ class Dibs(Changes):
     Raises:
         ConfigError: The session, the reserved names or the metadata cannot be used.
     """
-
-    def __init__(
-        self,
-        session: object | None = None,
-        *,
-        metadata: MetaData | None = None,
-        policy: NamePolicy = DEFAULT_POLICY,
-        lookalikes: Lookalikes | None = None,
-        reserved: Iterable[str] = (),
-        unreserved: Iterable[str] = (),
-        namespace: str | None = None,
-    ) -> None:
-        super().__init__(session, metadata, policy, lookalikes, reserved, unreserved, namespace)
 
     def init_app(
         self,
@@ -123,8 +107,16 @@ class Dibs(Changes):
         if settings.redis_url and not mounted and state.cache is None:
             state.cache = shared_cache(app, self)
         if mounted:
-            routes = Routes(mounted, url_prefix, namespace, reading)
-            mount_routes(app, self, routes, check_token=check_token, checks=checks or {})
+            mount_routes(
+                app,
+                self,
+                mounted,
+                url_prefix=url_prefix,
+                namespace=namespace,
+                reading=reading,
+                check_token=check_token,
+                checks=checks or {},
+            )
         elif error_handlers:
             answer_errors(app, settings.locale)
         if error_handlers or mounted:

@@ -43,17 +43,18 @@ KEYS = {
 
 
 class HostNames:
-    """The names of a host app, in one namespace."""
+    """The names of a host app, in one namespace; see `Dibs` for the arguments."""
 
     def __init__(
         self,
-        session: object | None,
-        metadata: MetaData | None,
-        policy: NamePolicy,
-        lookalikes: Lookalikes | None,
-        reserved: Iterable[str],
-        unreserved: Iterable[str],
-        namespace: str | None,
+        session: object | None = None,
+        *,
+        metadata: MetaData | None = None,
+        policy: NamePolicy = DEFAULT_POLICY,
+        lookalikes: Lookalikes | None = None,
+        reserved: Iterable[str] = (),
+        unreserved: Iterable[str] = (),
+        namespace: str | None = None,
     ) -> None:
         self._session = session_source(session) if session is not None else flask_sqlalchemy_session
         self._namespace = namespace

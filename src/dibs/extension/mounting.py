@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response
@@ -38,21 +38,6 @@ def _answer_error(error: DibsError) -> Response:
     return from_error(error)
 
 
-@dataclass(frozen=True, slots=True)
-class Routes:
-    """What a host app wants of the service, and where."""
-
-    mounted: tuple[str, ...]
-    url_prefix: str
-    namespace: str
-    reading: Reading | None
-
-    @property
-    def all_mounted(self) -> tuple[str, ...]:
-        """With the first page, if that does not take the place of the app's own."""
-        return (*self.mounted, "front") if self.url_prefix else self.mounted
-
-
 def mounted_parts(*, api: bool, pages: bool, component: bool) -> tuple[str, ...]:
     """What of the service a host app wants.
 
@@ -65,8 +50,17 @@ def mounted_parts(*, api: bool, pages: bool, component: bool) -> tuple[str, ...]
     return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 
 
-def mount_routes(app: Flask, dibs: Dibs, routes: Routes, **checking: Any) -> None:
-    """Mount them, on the app's own database.
+def mount_routes(
+    app: Flask,
+    dibs: Dibs,
+    mounted: Sequence[str],
+    *,
+    url_prefix: str,
+    namespace: str,
+    reading: Reading | None,
+    **checking: Any,
+) -> None:
+    """Mount these parts of the service, on the app's own database.
 
     Raises:
         ConfigError: A setting cannot be used.
@@ -78,15 +72,11 @@ def mount_routes(app: Flask, dibs: Dibs, routes: Routes, **checking: Any) -> Non
             "In an app with host_matching a route without a host is never found: mount dibs in"
             " an app of its own"
         )
-    tables = ALL_TABLES if "api" in routes.mounted else NAME_TABLES
-    parts = host_parts(app, dibs, routes.namespace, tables, routes.reading)
-    register_blueprints(
-        app,
-        parts,
-        url_prefix=routes.url_prefix,
-        mounted=routes.all_mounted,
-        **checking,
-    )
+    tables = ALL_TABLES if "api" in mounted else NAME_TABLES
+    parts = host_parts(app, dibs, namespace, tables, reading)
+    if url_prefix:  # or the first page would take the place of the app's own
+        mounted = (*mounted, "front")
+    register_blueprints(app, parts, url_prefix=url_prefix, mounted=mounted, **checking)
 
 
 def host_parts(

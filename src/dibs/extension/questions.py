@@ -15,7 +15,7 @@ from dibs.names.username import Asked
 from dibs.registry.names import found_against
 from dibs.store.host import session as host
 from dibs.store.host.owners import identify, instance_state
-from dibs.store.names.history import PastChange
+from dibs.store.names.history import PastChange, read_history
 from dibs.store.records import NameRow
 
 CANDIDATES = 12
@@ -152,7 +152,8 @@ class Questions(HostNames):
             InvalidName: There can be no such name.
         """
         key, table = self.parser.existing(name).key, self._name_table(writes=False)
-        return host.history_in_session(self._session(), key, limit=limit, table=table)
+        with host.reading(self._session(), table) as run:
+            return read_history(run, table.namespace, key, limit=limit)
 
     def _own(self, owner: object, kind: Any) -> list[str]:
         """What an owner is called, or may be again."""
@@ -180,11 +181,15 @@ class Questions(HostNames):
 
     def _holders(self, username: Username, keys: Sequence[str]) -> list[NameRow]:
         table = self._name_table(writes=False)
-        return host.holders_in_session(self._session(), username, keys, table=table)
+        with host.reading(self._session(), table) as run:
+            return host.held_by(run, username, keys, table)
 
     def _rows(self, keys: Sequence[str]) -> Mapping[str, NameRow]:
+        if not keys:
+            return {}
         table = self._name_table(writes=False)
-        return host.rows_in_session(self._session(), keys, table=table)
+        with host.reading(self._session(), table) as run:
+            return host.find_rows(run, keys, table)
 
 
 def _advice(name: str, asked: Asked, rows: Mapping[str, NameRow]) -> Availability:

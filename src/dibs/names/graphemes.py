@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from functools import cache
 
-from dibs.names.tables import breaks, hidden_spans
+from dibs.names.tables import table
 
 # C control, R carriage return, N line feed, P what is written before its letter, L V T parts of
 # a Hangul syllable, A one of two parts, B one of three, I half a flag, X what emoji are made of,
@@ -41,8 +41,8 @@ class _Letters(dict[int, str]):
         if 0xAC00 <= point <= 0xD7A3:  # Hangul syllables are made by a rule (Unicode 3.12)
             letter = "B" if (point - 0xAC00) % 28 else "A"
         else:
-            starts, letters = breaks()
-            letter = letters[bisect_right(starts, point) - 1]
+            known = table()
+            letter = known.break_letters[bisect_right(known.break_starts, point) - 1]
         if len(self) >= MAX_REMEMBERED:
             self.clear()
         self[point] = letter
@@ -70,7 +70,7 @@ def count(text: str) -> int:
 
 @cache
 def _find_hidden() -> Callable[[str], list[str]]:
-    spans = "".join(f"{re.escape(first)}-{re.escape(last)}" for first, last in hidden_spans())
+    spans = "".join(f"{re.escape(first)}-{re.escape(last)}" for first, last in table().hidden)
     return re.compile(f"[{spans}]").findall
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from dibs.errors import EmptyName, NameReserved
 from dibs.names.graphemes import hidden
-from dibs.names.tables import prototypes
+from dibs.names.tables import table
 
 NOT_TEXT = "%(field)s must be a string."
 ENCODING = "A username must be valid UTF-8. Please type it again or save it as UTF-8."
@@ -105,7 +105,7 @@ def _shown(char: str) -> str:
         return f"{name} ({code})" if name else code
     seen = f"\u25cc{char}" if category[0] == "M" else char
     # Of a hyphen that looks like the one that is allowed it is said which it is.
-    alike = prototypes().get(ord(char), "")
+    alike = table().prototypes.get(ord(char), "")
     return f"{seen} ({code})" if _is_usual(alike) else seen
 
 

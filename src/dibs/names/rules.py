@@ -14,6 +14,7 @@ from itertools import groupby, pairwise
 from unicodedata import category, normalize
 
 from dibs.errors import Reason
+from dibs.names import messages
 from dibs.names.canonical import (
     is_settled,
     keeps_bidi_rule,
@@ -24,40 +25,12 @@ from dibs.names.canonical import (
     too_new as young,
 )
 from dibs.names.graphemes import count, graphemes, hidden
-from dibs.names.messages import (
-    AT_SIGN,
-    BIDI,
-    CHARACTER,
-    CHARACTER_NO_SEPARATORS,
-    CONTROL,
-    LOOSE_MARK,
-    MARKS,
-    MESSAGES,
-    MIXED_DIGITS,
-    MIXED_SCRIPTS,
-    NOT_IN_NAMES,
-    NUMERIC_ONLY,
-    SEPARATOR_AT_END,
-    SEPARATOR_DOUBLED,
-    SPACES,
-    SUFFIX,
-    TOO_BIG,
-    TOO_LONG,
-    TOO_NEW,
-    TOO_SHORT,
-    UNSTABLE,
-    UNUSUAL,
-    UNUSUAL_MARK,
-    WHITE_SPACE,
-    show,
-)
-from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
+from dibs.names.messages import show
+from dibs.names.policy import NamePolicy, Rule
 from dibs.names.reading import capitals, misleading
 from dibs.names.screening import Suspicion, doubts
 from dibs.names.scripts import is_dense, mixed_scripts, number_systems
 from dibs.names.tables import OLDEST, character
-
-__all__ = ["DEFAULT_POLICY", "MESSAGES", "RULES", "NamePolicy", "Rule", "broken_rules", "show"]
 
 # --- how long ----------------------------------------------------------------
 
@@ -69,7 +42,7 @@ def too_long(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reaso
     """
     heads = [form[: policy.max_code_points + 1] for form in (display, canonical)]
     if any(count(head) > policy.max_length for head in heads):
-        yield Reason("too_long", TOO_LONG, {"max": policy.max_length})
+        yield Reason("too_long", messages.TOO_LONG, {"max": policy.max_length})
     elif any(
         len(head) > policy.max_code_points
         or len(head.encode("utf-8", "surrogatepass")) > policy.max_bytes
@@ -81,7 +54,7 @@ def too_long(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reaso
 def too_big(policy: NamePolicy) -> Reason:
     """Return the reason for a name that is short for the eye and long for the database."""
     limits = {"max_code_points": policy.max_code_points, "max_bytes": policy.max_bytes}
-    return Reason("too_long", TOO_BIG, limits)
+    return Reason("too_long", messages.TOO_BIG, limits)
 
 
 def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -92,7 +65,7 @@ def too_short(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reas
         length = sum(1 + len(sign) if is_dense(sign[0]) else 1 for sign in graphemes(canonical))
     if length < policy.min_length:
         shortest = {"min": policy.min_length, "dense": -(-policy.min_length // 2)}
-        yield Reason("too_short", TOO_SHORT, shortest)
+        yield Reason("too_short", messages.TOO_SHORT, shortest)
 
 
 # --- which characters --------------------------------------------------------
@@ -115,9 +88,9 @@ _JOINED = re.compile(
 def white_space(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No white space anywhere; it is refused, not stripped, so that nobody is surprised."""
     if set(found := [char for char in display if char.isspace()]) == {" "}:
-        yield Reason("white_space", SPACES)
+        yield Reason("white_space", messages.SPACES)
     elif found:
-        yield Reason("white_space", WHITE_SPACE, {"characters": show(found)})
+        yield Reason("white_space", messages.WHITE_SPACE, {"characters": show(found)})
 
 
 def control(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -126,19 +99,19 @@ def control(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason
     But a joiner where it changes what is seen, and names are spelt with it.
     """
     if found := hidden(_JOINED.sub("", display)):
-        yield Reason("control", CONTROL, {"characters": show(found)})
+        yield Reason("control", messages.CONTROL, {"characters": show(found)})
 
 
 def too_new(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No character that some supported Python does not know, or a key would depend on it."""
     if found := young(display):
-        yield Reason("too_new", TOO_NEW, {"characters": show(found), "unicode": OLDEST})
+        yield Reason("too_new", messages.TOO_NEW, {"characters": show(found), "unicode": OLDEST})
 
 
 def at_sign(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """No `@`: a login form must be able to tell a name from an email address."""
     if "@" in canonical:
-        yield Reason("at_sign", AT_SIGN)
+        yield Reason("at_sign", messages.AT_SIGN)
 
 
 def allowed_character(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -148,11 +121,11 @@ def allowed_character(display: str, canonical: str, policy: NamePolicy) -> Itera
     refused = ascii_refused - {"@"} | refused_by_precis(canonical)
     found = _as_written(display, refused)
     if signs := [char for char in found if category(char)[0] not in "LMN"]:
-        message = CHARACTER if policy.separators else CHARACTER_NO_SEPARATORS
+        message = messages.CHARACTER if policy.separators else messages.CHARACTER_NO_SEPARATORS
         separators = " ".join(policy.separators)
         yield Reason("character", message, {"characters": show(signs), "separators": separators})
     if others := [char for char in found if char not in signs]:  # Only decimal numbers, say.
-        yield Reason("character", NOT_IN_NAMES, {"characters": show(others)})
+        yield Reason("character", messages.NOT_IN_NAMES, {"characters": show(others)})
 
 
 def _as_written(display: str, refused: set[str]) -> list[str]:
@@ -172,9 +145,9 @@ def unusual(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason
     found = {char for char in canonical if char > "\x7f" and character(char).kind == "unusual"}
     written = sorted(set(_as_written(display, found)))
     if points := [char for char in written if category(char)[0] == "M"]:
-        yield Reason("unusual", UNUSUAL_MARK, {"characters": show(points)})
+        yield Reason("unusual", messages.UNUSUAL_MARK, {"characters": show(points)})
     if others := [char for char in written if char not in points]:
-        yield Reason("unusual", UNUSUAL, {"characters": show(others)})
+        yield Reason("unusual", messages.UNUSUAL, {"characters": show(others)})
 
 
 def loose_mark(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -185,7 +158,7 @@ def loose_mark(display: str, canonical: str, policy: NamePolicy) -> Iterator[Rea
         for before, char in pairwise(("", *canonical))
         if before in policy.separators and character(char).mark
     ]:
-        yield Reason("character", LOOSE_MARK, {"characters": show(found)})
+        yield Reason("character", messages.LOOSE_MARK, {"characters": show(found)})
 
 
 def marks(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -197,7 +170,7 @@ def marks(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     for run in runs:
         if len(run) > policy.max_marks or any(one == other for one, other in pairwise(run)):
             limits = {"max": policy.max_marks, "characters": show(run)}
-            yield Reason("marks", MARKS, limits)
+            yield Reason("marks", messages.MARKS, limits)
             return
 
 
@@ -211,7 +184,7 @@ def separator_at_end(display: str, canonical: str, policy: NamePolicy) -> Iterat
     """A separator separates: `ada.` at the end of a sentence would not be told from `ada`."""
     ours = policy.separators + JOINERS
     if found := [char for char in (canonical[0], canonical[-1]) if char in ours]:
-        yield Reason("separator_at_end", SEPARATOR_AT_END, _separators(policy, found))
+        yield Reason("separator_at_end", messages.SEPARATOR_AT_END, _separators(policy, found))
 
 
 def separator_doubled(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -219,7 +192,7 @@ def separator_doubled(display: str, canonical: str, policy: NamePolicy) -> Itera
     ours = policy.separators + JOINERS
     pairs = [pair for pair in pairwise(canonical) if set(pair) <= set(ours)]
     if found := [char for pair in pairs for char in pair]:
-        yield Reason("separator_doubled", SEPARATOR_DOUBLED, _separators(policy, found))
+        yield Reason("separator_doubled", messages.SEPARATOR_DOUBLED, _separators(policy, found))
 
 
 def _separators(policy: NamePolicy, found: list[str]) -> dict[str, object]:
@@ -231,26 +204,26 @@ def suffix(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]
     """/ada.json is the data of `ada`, not the page of somebody else."""
     if canonical.endswith(policy.suffixes):
         found = next(ending for ending in policy.suffixes if canonical.endswith(ending))
-        yield Reason("suffix", SUFFIX, {"suffix": found})
+        yield Reason("suffix", messages.SUFFIX, {"suffix": found})
 
 
 def numeric_only(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """/users/1234 is one by its id, and most long numbers are somebody's telephone."""
     others = [char for char in canonical if char not in policy.separators]
     if not policy.numeric and others and all(character(c).zero is not None for c in others):
-        yield Reason("numeric_only", NUMERIC_ONLY)
+        yield Reason("numeric_only", messages.NUMERIC_ONLY)
 
 
 def one_script(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """A Cyrillic letter among Latin ones deceives; nobody's name needs it (UTS #39, 5.2)."""
     if not canonical.isascii() and (found := mixed_scripts(canonical)):
-        yield Reason("mixed_scripts", MIXED_SCRIPTS, {"scripts": ", ".join(found)})
+        yield Reason("mixed_scripts", messages.MIXED_SCRIPTS, {"scripts": ", ".join(found)})
 
 
 def one_kind_of_digits(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """A Bengali four looks like an 8 (UTS #39, 5.3)."""
     if not canonical.isascii() and len(number_systems(canonical)) > 1:
-        yield Reason("mixed_digits", MIXED_DIGITS)
+        yield Reason("mixed_digits", messages.MIXED_DIGITS)
 
 
 def bidi(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
@@ -258,13 +231,13 @@ def bidi(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     # Of a character that is refused the direction does not matter.
     known = all(character(char).bidi for char in canonical)
     if known and not keeps_bidi_rule(canonical):
-        yield Reason("bidi", BIDI)
+        yield Reason("bidi", messages.BIDI)
 
 
 def unstable(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """A second pass over the canonical form changes nothing, or a name had two keys."""
     if not is_settled(canonical):
-        yield Reason("unstable", UNSTABLE)
+        yield Reason("unstable", messages.UNSTABLE)
 
 
 _WHEN: dict[Rule, Suspicion] = {

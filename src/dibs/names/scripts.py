@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from dibs.names.tables import ANY_SCRIPT, Character, character, scripts
 
 # Scripts that write every sound with a letter, and have many users. In the others a character
 # stands for a syllable or a word, or vowels are not written; or, as in Georgian and Armenian,
 # names of two letters are common and not scarce.
 _ALPHABETS = ("Latin", "Greek", "Cyrillic")
-
-
-@cache
-def _alphabets() -> int:
-    return scripts(_ALPHABETS)
-
-
-@cache
-def _east_asian() -> int:
-    return scripts(["Han", "Hiragana", "Katakana", "Hangul", "Bopomofo"])
+_EAST_ASIAN = ("Han", "Hiragana", "Katakana", "Hangul", "Bopomofo")
 
 
 def is_dense(char: str) -> bool:
@@ -29,7 +18,7 @@ def is_dense(char: str) -> bool:
     writes with six, three and three letters.
     """
     found = character(char).scripts
-    return found != ANY_SCRIPT and not found & _alphabets()
+    return found != ANY_SCRIPT and not found & scripts(*_ALPHABETS)
 
 
 def mixed_scripts(canonical: str) -> list[str]:
@@ -42,9 +31,9 @@ def mixed_scripts(canonical: str) -> list[str]:
     found = [char for char in found if char.scripts != ANY_SCRIPT]
     if _in_common(found):
         return []
-    latin = scripts(["Latin"])
+    latin = scripts("Latin")
     rest = [char for char in found if not char.scripts & latin]
-    if _in_common(rest) & _east_asian():
+    if _in_common(rest) & scripts(*_EAST_ASIAN):
         return []
     # A shared letter (the long vowel sign of both kana) names no script of its own.
     return sorted({char.script for char in found} - {"Common", "Inherited"})
@@ -59,14 +48,14 @@ def _in_common(found: list[Character]) -> int:
 
 def is_latin(canonical: str) -> bool:
     """Tell whether every character may stand in a name in Latin letters."""
-    latin = scripts(["Latin"])
+    latin = scripts("Latin")
     return all(character(char).scripts & latin for char in canonical)
 
 
 def is_east_asian(canonical: str) -> bool:
     """Tell whether a name holds a character of Chinese, Japanese or Korean."""
     found = (character(char).scripts for char in canonical)
-    return any(one != ANY_SCRIPT and one & _east_asian() for one in found)
+    return any(one != ANY_SCRIPT and one & scripts(*_EAST_ASIAN) for one in found)
 
 
 def number_systems(canonical: str) -> set[int]:

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import Literal, get_args
 from unicodedata import normalize
 
-from dibs.names.tables import character, prototypes, sequences, stackers, syllable_marks, twins
+from dibs.names.tables import character, table
 
 Lookalikes = Literal["standard", "strict", "off"]
 """Which names are one: those that look alike, also when written in capitals, or neither."""
@@ -129,7 +129,7 @@ class _Kinds(dict[int, str]):
 
     def __missing__(self, point: int) -> str:
         char = chr(point)
-        kind = "m" if char in syllable_marks() else "s" if char in stackers() else "."
+        kind = "m" if char in table().marks else "s" if char in table().stackers else "."
         if len(self) >= MAX_REMEMBERED:
             self.clear()
         self[point] = kind
@@ -156,7 +156,7 @@ def _in_order(text: str) -> str:
 
 @lru_cache(MAX_REMEMBERED)
 def _sorted(run: str) -> str:
-    marks, kinds = syllable_marks(), run.translate(_kinds)
+    marks, kinds = table().marks, run.translate(_kinds)
     parts = [run[at.start() : at.end()] for at in _PARTS.finditer(kinds)]
     return "".join(sorted(parts, key=lambda part: (marks.get(part, -1), part)))
 
@@ -167,7 +167,7 @@ def _doubled() -> re.Pattern[str]:
     # Beyond U+FFFF all is looked at: `re` has no map of these, and compares one by one.
     marks, stacks = (
         "".join(re.escape(char) for char in those if char < "\U00010000")
-        for those in (syllable_marks(), stackers())
+        for those in (table().marks, table().stackers)
     )
     stacks += "\U00010000-\U0010ffff"
     return re.compile(f"[{marks}{stacks}](?:(?<=[{stacks}])|[{marks}])")
@@ -176,7 +176,9 @@ def _doubled() -> re.Pattern[str]:
 @cache
 def _sequences() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, str]]:
     """What finds both of the last two characters of each, what finds them, what each is to be."""
-    found = {_in_order(one): _in_order(other) for one, other in sequences().items() if len(one) > 1}
+    found = {
+        _in_order(one): _in_order(other) for one, other in table().sequences.items() if len(one) > 1
+    }
     last: dict[str, set[str]] = {}
     for one in found:
         last.setdefault(one[-2], set()).add(one[-1])
@@ -187,9 +189,9 @@ def _sequences() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, str]]:
 @cache
 def _shapes() -> dict[int, str]:
     """Return the shapes of today's rules: those of the old ones, with more of them the same."""
-    pairs = twins()
+    pairs = table().twins
     old = {point: target.translate(pairs) for point, target in _old_shapes().items()}
-    single = {ord(one): other for one, other in sequences().items() if len(one) == 1}
+    single = {ord(one): other for one, other in table().sequences.items() if len(one) == 1}
     return pairs | old | {point: other.translate(old) for point, other in single.items()}
 
 
@@ -200,7 +202,7 @@ def _old_shapes() -> dict[int, str]:
     UTS #39 compares what is seen, and there MAMA is not mama; but the names that it could be
     taken for are compared by their small letters. A digit zero stays the O that it looks like.
     """
-    shapes = {point: _small(chr(point), target) for point, target in prototypes().items()}
+    shapes = {point: _small(chr(point), target) for point, target in table().prototypes.items()}
     return shapes | {ord(letter): target for letter, target in _CAPITAL_TWINS.items()}
 
 
@@ -230,7 +232,7 @@ def _latin_initial(char: str) -> str:
 
 def plain_skeleton(text: str) -> str:
     """Return the skeleton exactly as UTS #39, section 4 has it (of one direction)."""
-    return normalize("NFD", normalize("NFD", text).translate(prototypes()))
+    return normalize("NFD", normalize("NFD", text).translate(table().prototypes))
 
 
 def is_too_long(key: str) -> bool:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import pkgutil
 from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
@@ -75,7 +74,23 @@ class Character:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
+    """All that was read of the file.
+
+    Attributes:
+        starts: Where each run of characters begins of which the same is known.
+        records: What that is; see `character`.
+        bits: Of each script.
+        prototypes: From a character to what it looks like (UTS #39), for `str.translate`.
+        twins: What prototypes are mapped to in turn, since confusables.txt lacks some pairs.
+        sequences: From what looks like a preferred sequence (DoNotEmit.txt), decomposed, to that.
+        marks: Those of Indic syllables, with their place among each other.
+        stackers: What puts the next consonant below the one before.
+        break_starts: Where characters begin that begin or end clusters alike; see `graphemes`.
+        break_letters: How those do.
+        hidden: The first and the last of each run of characters that are not seen.
+    """
+
     starts: list[int]
     records: list[list[str]]
     bits: dict[str, int]
@@ -90,11 +105,12 @@ class _Table:
 
 
 @cache
-def _table() -> _Table:
+def table() -> Table:
+    """Return the table, which is read now if it was not yet."""
     data = json.loads(pkgutil.get_data("dibs.names", f"data/unicode-{UNICODE}.json") or "")
     sets = [rest[1] for _, *rest in data["records"] if rest] + list(_AUGMENTED.values())
     names = sorted({name for value in sets for name in value.split()})
-    return _Table(
+    return Table(
         starts=[start for start, _ in data["ranges"]],
         records=[data["records"][number] for _, number in data["ranges"]],
         bits={name: 1 << at for at, name in enumerate(names)},
@@ -117,9 +133,10 @@ def _table() -> _Table:
     )
 
 
-def scripts(names: Iterable[str]) -> int:
+@cache
+def scripts(*names: str) -> int:
     """Return the set of these scripts, augmented where they are written with Han."""
-    bits, found = _table().bits, 0
+    bits, found = table().bits, 0
     for name in names:
         for one in (name, *_AUGMENTED.get(name, "").split()):
             found |= bits[one]
@@ -130,59 +147,23 @@ def scripts(names: Iterable[str]) -> int:
 @lru_cache(maxsize=4096)
 def character(char: str) -> Character:
     """Return what is known of a character; of a capital, nothing is (it is never canonical)."""
-    table = _table()
-    at = bisect_right(table.starts, ord(char)) - 1
-    kind, *rest = table.records[at]
+    known = table()
+    at = bisect_right(known.starts, ord(char)) - 1
+    kind, *rest = known.records[at]
     if not rest:
         return Character(kind)  # type: ignore[arg-type]
     script, extensions, bidi, *flags = rest
     return Character(
         kind,  # type: ignore[arg-type]
         script,
-        scripts(extensions.split()) if extensions else ANY_SCRIPT,
+        scripts(*extensions.split()) if extensions else ANY_SCRIPT,
         bidi,
         "mark" in flags,
         # Each system's digits are a range of their own, and a range begins at zero.
-        table.starts[at] if "digit" in flags else None,
+        known.starts[at] if "digit" in flags else None,
         ODD * (kind != "ok")
         | MARK * ("mark" in flags)
         | SIGN * (char == TSHEG or (char.isascii() and not char.isalnum()))
         | DIGIT * ("digit" in flags)
         | RIGHT_TO_LEFT * (bidi in ("R", "AL", "AN")),
     )
-
-
-def prototypes() -> dict[int, str]:
-    """Return UTS #39's map from a character to what it looks like, for `str.translate`."""
-    return _table().prototypes
-
-
-def twins() -> dict[int, str]:
-    """Return what prototypes are mapped to in turn, since confusables.txt lacks some pairs."""
-    return _table().twins
-
-
-def sequences() -> dict[str, str]:
-    """Return what looks like a preferred sequence (DoNotEmit.txt), decomposed, and that one."""
-    return _table().sequences
-
-
-def syllable_marks() -> dict[str, int]:
-    """Return the marks of Indic syllables, with their place among each other."""
-    return _table().marks
-
-
-def stackers() -> frozenset[str]:
-    """Return what puts the next consonant below the one before."""
-    return _table().stackers
-
-
-def breaks() -> tuple[list[int], list[str]]:
-    """Return where characters that begin or end clusters alike begin, and how; see `graphemes`."""
-    table = _table()
-    return table.break_starts, table.break_letters
-
-
-def hidden_spans() -> list[tuple[str, str]]:
-    """Return the first and the last of each run of characters that are not seen."""
-    return _table().hidden

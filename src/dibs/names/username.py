@@ -12,7 +12,6 @@ from weakref import WeakSet
 
 from dibs.errors import EmptyName, InvalidName, Reason
 from dibs.names.canonical import JOINERS, settle
-from dibs.names.canonical import too_new as young
 from dibs.names.messages import CONTROL, ENCODING, NOT_TEXT, RESERVED, UNSTABLE, show
 from dibs.names.phase import Phase, Twin
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy
@@ -332,13 +331,7 @@ class Parser:
     def _ruled(self, text: str) -> Username:
         canonical, settled = _normalised(text, self.policy, self._rules)
         reasons = broken_rules(text, canonical, self.policy, settled=settled)
-        return self._finished(
-            text, canonical, key_of(canonical, self._lookalikes, self._rules), reasons
-        )
-
-    def _finished(
-        self, text: str, canonical: str, key: str, reasons: tuple[Reason, ...]
-    ) -> Username:
+        key = key_of(canonical, self._lookalikes, self._rules)
         for rule in self.policy.extra_rules:
             reasons += ask(rule, text, canonical, self.policy)
         if is_too_long(key):
@@ -414,7 +407,7 @@ def parse_existing(
         key = key_of(canonical, lookalikes, rules)
         return _make_tuple(Username, (text, canonical, key, rules_version(lookalikes, rules), None))
     canonical, settled = _normalised(text, _STORED, rules)
-    reasons = tuple(too_new(text, canonical, _STORED)) if young(text) else ()
+    reasons = tuple(too_new(text, canonical, _STORED))
     if bad := [char for char in text if char < " " or "\ud800" <= char <= "\udfff"]:
         reasons += (Reason("control", CONTROL, {"characters": show(bad)}),)
     if not settled:

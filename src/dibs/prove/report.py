@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dibs.observe import joined
 from dibs.prove.plan import PREFIX
 from dibs.prove.run import Report
 from dibs.prove.verdict import Judged, Line
@@ -44,7 +45,7 @@ def findings(report: Report) -> list[str]:
     shared = [line for line in report.lines if report.owners(line) > 1]
     if shared:
         worst = max(shared, key=report.owners)
-        how = f": {_joined(worst.spellings)}" if len(worst.spellings) > 1 else ""
+        how = f": {joined(worst.spellings)}" if len(worst.spellings) > 1 else ""
         found.append(f"{report.owners(worst)} accounts have one name{how}.")
     if faults := report.number("fault"):
         found.append(f"{_people(faults)} given an error ({_samples(report, 'fault')}).")
@@ -77,12 +78,7 @@ def _lies(report: Report) -> str:
         "that they got a name that somebody else has": any(one.owners > 1 for one in lies),
         "that a name nobody has is taken": any(one.owners < 2 for one in lies),
     }
-    return _joined([what for what, was in kinds.items() if was])
-
-
-def _joined(words: list[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+    return joined([what for what, was in kinds.items() if was])
 
 
 def figures(line: Line, owners: int) -> str:

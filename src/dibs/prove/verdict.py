@@ -8,11 +8,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from dibs.prove.people import Answer
 from dibs.prove.plan import Round
 
+STATUS = re.compile(r"[1-5]\d\d")
 SAMPLE = 64
 """Letters of an answer that are shown."""
 
@@ -20,7 +21,7 @@ Said = Literal["granted", "taken", "refused", "later", "fault"]
 """What an endpoint says: `refused` for another reason than that somebody has the name, `later`
 for a limit or a server that is busy and says so."""
 
-Judged = Literal["granted", "truth", "lie", "fault", "refused", "later"]
+Judged = Literal["granted", "truth", "refused", "later", "fault", "lie"]
 """What it is: the first grant of a name, or the truth about one that is taken; a `lie` is a
 grant of a name that somebody has, or "taken" of one that nobody has."""
 
@@ -65,12 +66,9 @@ class Meaning:
 
 def _matches(answer: Answer, wanted: Iterable[str]) -> bool:
     return any(
-        answer.status == int(one) if _is_status(one) else one in words_of(answer) for one in wanted
+        answer.status == int(one) if STATUS.fullmatch(one) else one in words_of(answer)
+        for one in wanted
     )
-
-
-def _is_status(text: str) -> bool:
-    return re.fullmatch(r"[1-5]\d\d", text) is not None
 
 
 def words_of(answer: Answer) -> str:
@@ -125,9 +123,6 @@ class Line:
         return self.owners > 1 or self.number("lie", "fault") > 0
 
 
-ORDER: list[Judged] = ["granted", "truth", "refused", "later", "fault", "lie"]
-
-
 class Judge:
     """Knows who was given which name, from round to round."""
 
@@ -157,7 +152,7 @@ class Judge:
             line.judged.append(judged)
             if judged not in ("granted", "truth"):
                 line.samples.setdefault(judged, sample_of(answer))
-        line.judged.sort(key=ORDER.index)
+        line.judged.sort(key=get_args(Judged).index)
         return line
 
     def _judged(self, of: str, said: Said, had: Counter[str]) -> Judged:

@@ -225,6 +225,10 @@ class NameRow:
         """Whether this is, or was before its quarantine, a name of this owner."""
         return self.owner_kind == owner_kind and self.owner == owner
 
+    def is_owned_by(self, owner_kind: str, owner: str) -> bool:
+        """Whether this is a name of this owner now."""
+        return self.state == "owned" and self.is_of(owner_kind, owner)
+
 
 def owned(claim: Claim, *, version: int) -> NameRow:
     """The row as a won claim leaves it."""

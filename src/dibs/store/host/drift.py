@@ -8,10 +8,10 @@ theirs, and names whose owner is not there.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Literal, Protocol, cast
+from typing import Literal, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -22,7 +22,7 @@ from dibs.store.database.rows import name_row
 from dibs.store.host.columns import GuardedColumn
 from dibs.store.host.connection import HostRun, NameTable, connect
 from dibs.store.host.endings import changing, freed
-from dibs.store.host.people import MappedPeople, Record
+from dibs.store.host.people import MappedPeople, People, Record
 from dibs.store.host.session import only_name, owned_by
 from dibs.store.names.adoption import renamed_by_plan
 from dibs.store.names.claims import decide
@@ -71,25 +71,6 @@ class Drift:
     unique: list[str] = field(default_factory=list)
     mended: int = 0
     apart: list[Apart] = field(default_factory=list)
-
-
-class People(Protocol):
-    """Where people are; see `dibs.store.host.people` and `dibs.adopt.people`."""
-
-    where: str
-    kind: str
-
-    def pages(self) -> Iterator[list[Record]]:
-        """Everybody, some at a time, with the namespace of their name where rows say it."""
-
-    def count(self) -> tuple[int, int]:
-        """How many rows there are, and how many of them are left out, having no id."""
-
-    def existing(self, owners: Collection[str]) -> set[str]:
-        """Which of these ids belong to a person."""
-
-    def uniques(self) -> list[str] | None:
-        """What keeps the names unique there by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstanceState, Mapper, Session, SessionTransaction, U
 
 from dibs.config.namespaces import Namespaces
 from dibs.signals import NameChange, announce
+from dibs.store.database.rows import listed
 from dibs.store.host.connection import HostRun, has_names, lock_timeout, translated_errors
 from dibs.store.host.owners import bind_of, fitting, identity_of, kind_of
 from dibs.store.names.quarantine import release_for_good
@@ -174,7 +175,7 @@ def _move(
             return
         where, params = _owned_by(kind, list(ids), fate.namespaces)
         params |= {f"became_{i}": became for i, became in enumerate(ids.values())}
-        cases = " ".join(f"WHEN :owner_{i} THEN :became_{i}" for i in range(len(ids)))
+        cases = " ".join(f"WHEN :item_{i} THEN :became_{i}" for i in range(len(ids)))
         HostRun(connection).change(
             f"UPDATE dibs_names SET owner = CASE owner {cases} ELSE owner END WHERE {where}", params
         )
@@ -208,9 +209,9 @@ def _release(session: Session, kind: str, gone: States, fate: Fate, kept: Sequen
 def _owned_by(
     kind: str, ids: Sequence[str], namespaces: Namespaces
 ) -> tuple[str, dict[str, object]]:
-    owners = {f"owner_{i}": one for i, one in enumerate(ids)}
+    among, owners = listed(ids)
     where, places = _within(namespaces)
-    where = f"owner IN ({', '.join(f':{name}' for name in owners)}) AND owner_kind = :kind{where}"
+    where = f"owner IN ({among}) AND owner_kind = :kind{where}"
     return where, {"kind": kind, **owners, **places}
 
 

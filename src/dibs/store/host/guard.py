@@ -11,8 +11,8 @@ import threading
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, event, select
-from sqlalchemy.orm import InstanceState, Mapper, Session, UOWTransaction
+from sqlalchemy import Connection, event, inspect, select
+from sqlalchemy.orm import Mapper, Session, UOWTransaction, object_session
 from sqlalchemy.pool import Pool
 
 from dibs.errors import ConfigError
@@ -132,20 +132,19 @@ def _listen() -> None:
 
 def _before(mapper: Mapper[Any], connection: Connection, target: object) -> None:
     del mapper, connection
-    state = instance_state(target)
-    if state is not None and (flush := _flush_of(state)) is not None:
-        flush.claim(state)
+    if flush := _flush_of(target):
+        flush.claim(inspect(target))
 
 
 def _after(mapper: Mapper[Any], connection: Connection, target: object) -> None:
     del mapper, connection
-    state = instance_state(target)
-    if state is not None and (flush := _flush_of(state)) is not None:
-        flush.note_written(state)
+    if flush := _flush_of(target):
+        flush.note_written(inspect(target))
 
 
-def _flush_of(state: InstanceState[Any]) -> NameFlush | None:
-    return None if state.session is None else state.session.info.get(FLUSH)
+def _flush_of(target: object) -> NameFlush | None:
+    session = object_session(target)
+    return None if session is None else session.info.get(FLUSH)
 
 
 @event.listens_for(Session, "after_flush_postexec")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -31,9 +31,36 @@ DUPLICATES = 3
 """How many are named in a sentence."""
 
 Record = tuple[str, object, object]
-"""An id as the names table has owners, the name, and what else was asked for."""
+"""An id as the names table has owners, the name, and what else was asked for: a namespace, or
+further columns."""
+
+
+class People(Protocol):
+    """Where people are: a column of a database, or a file.
+
+    Attributes:
+        where: It in a sentence.
+        kind: What their names are owned by.
+    """
+
+    where: str
+    kind: str
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Everybody, some at a time, in an order that is the same each time."""
+
+    def count(self) -> tuple[int, int]:
+        """How many rows there are, and how many of them are left out, having no id."""
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Which of these ids belong to a person."""
+
+    def uniques(self) -> list[str] | None:
+        """What keeps the names unique there by itself; None if that is not known."""
+
 
 Keys = Sequence[sa.ColumnElement[Any]]
+Maker = Callable[[str], Any]
 
 
 def reading_engine(url: str) -> sa.Engine:
@@ -52,7 +79,72 @@ def reading_engine(url: str) -> sa.Engine:
         return sa.create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
 
-class TablePeople:
+class _Column:
+    """People whose names stand in a column, however that is known.
+
+    Args:
+        keys: What says who somebody is.
+        makers: Of a part of an id, what makes the key's value.
+        wanted: Selects what `_record` reads: the name first, the keys last.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        column: sa.Column[Any],
+        keys: Keys,
+        makers: Sequence[Maker],
+        wanted: sa.Select[Any],
+        page: int = PAGE,
+    ) -> None:
+        self._engine, self._column, self._page = engine, column, page
+        self._keys, self._makers, self._wanted = keys, makers, wanted
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Everybody who has an id, in its order."""
+        with self._reading() as session:
+            for page in by_pages(
+                lambda sql: session.execute(sql).all(), self._wanted, self._keys, self._page
+            ):
+                records = [self._record(row) for row in page]
+                session.rollback()
+                session.expunge_all()
+                yield records
+
+    def existing(self, owners: Collection[str]) -> set[str]:
+        """Which of these ids belong to a person."""
+        with self._reading() as session:
+            wanted = sa.select(*self._keys).where(self._among(owners))
+            return {joined(row) for row in session.execute(wanted)}
+
+    def again(self, connection: sa.Connection, owners: Collection[str]) -> list[Record]:
+        """These people as they are now, kept so until the end of this connection's transaction."""
+        wanted = self._wanted.where(self._among(owners)).with_for_update(read=True)
+        dialect = dialect_or_base(connection.dialect.name)
+        # The session is never committed: the transaction is that of the connection.
+        session = Session(connection, join_transaction_mode="conditional_savepoint")
+        with session, dialect.any_text(connection):
+            return [self._record(row) for row in session.execute(wanted)]
+
+    def uniques(self) -> list[str]:
+        """What keeps the column unique by itself; see `schema.unique_constraints`."""
+        with reading(self._engine) as connection:
+            return schema.unique_constraints(connection, self._column)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with reading(self._engine) as connection, Session(connection) as session:
+            yield session
+
+    def _among(self, owners: Collection[str]) -> sa.ColumnElement[bool]:
+        return among(self._keys, owners, self._makers)
+
+    def _record(self, row: Sequence[Any]) -> Record:
+        at = -len(self._keys)
+        return joined(row[at:]), row[0], row[1:at]
+
+
+class TablePeople(_Column):
     """The people of a table that is known by its name alone.
 
     Args:
@@ -76,48 +168,35 @@ class TablePeople:
         also: Sequence[str] = (),
         page: int = PAGE,
     ) -> None:
-        self._engine, self.kind, self._page = engine, name, page
+        self.kind, self.where = name, f"{name}.{names}"
         with reading(engine) as connection:
-            self._schema, self._name, columns = _look_up(connection, name)
+            place, bare, columns = _look_up(connection, name)
             for one in (names, *ids, *also):
                 if one not in columns:
                     every = ", ".join(columns)
                     raise ConfigError(f"the table {name} has no column {one}; it has {every}")
-            key = sa.inspect(connection).get_pk_constraint(self._name, self._schema)
-            by = list(ids) or key["constrained_columns"]
+            key = sa.inspect(connection).get_pk_constraint(bare, place)["constrained_columns"]
+            by = list(ids) or key
             if not by:
                 raise ConfigError(
                     f"the table {name} has no primary key: say by --id which column tells who is"
                     f" who; it has {', '.join(columns)}"
                 )
-            self.where = f"{name}.{names}"
-            there = sa.Table(self._name, sa.MetaData(), sa.Column(names), schema=self._schema)
-            self._column = there.c[names]
-            self._names: sa.ColumnElement[Any] = sa.column(names)
-            self._also: Keys = [sa.column(one) for one in also]
-            self._keys: Keys = [sa.column(one) for one in by]
-            # As the driver takes it that has no type of SQLAlchemy's to help it.
-            makers = [maker(columns[one]) for one in by]
-            self._makers = [
-                (lambda part: str(UUID(part))) if one is UUID else one for one in makers
-            ]
-            if set(by) != set(key["constrained_columns"]):
-                self._refuse_duplicates(connection, by)
-
-    def pages(self) -> Iterator[list[Record]]:
-        """Everybody who has an id, in its order."""
+            # Without types: values are as the driver has them.
+            there = sa.table(bare, *map(sa.column, columns), schema=place)
+            keys = [there.c[one] for one in by]
+            if set(by) != set(key):
+                _refuse_duplicates(connection, bare, by, keys)
+        # As the driver takes it that has no type of SQLAlchemy's to help it.
+        makers = [maker(columns[one]) for one in by]
+        makers = [(lambda part: str(UUID(part))) if one is UUID else one for one in makers]
         # SQLite lets a primary key be NULL, after which no row would be the next one.
-        known = sa.and_(*(key.is_not(None) for key in self._keys))
-        wanted = sa.select(self._names, *self._also, *self._keys).select_from(self._table)
-        wanted = wanted.where(known)
-        with reading(self._engine) as connection:
-            for page in by_pages(
-                lambda sql: connection.execute(sql).all(), wanted, self._keys, self._page
-            ):
-                at = -len(self._keys)
-                records: list[Record] = [(joined(row[at:]), row[0], row[1:at]) for row in page]
-                connection.rollback()
-                yield records
+        wanted = sa.select(there.c[names], *(there.c[one] for one in also), *keys).where(
+            *(key.is_not(None) for key in keys)
+        )
+        column = sa.Table(bare, sa.MetaData(), sa.Column(names), schema=place).c[names]
+        super().__init__(engine, column, keys, makers, wanted, page)
+        self._table = there
 
     def count(self) -> tuple[int, int]:
         """How many rows there are, and how many of them have no id and are not read."""
@@ -126,44 +205,8 @@ class TablePeople:
         with reading(self._engine) as connection:
             return connection.scalar(rows) or 0, connection.scalar(rows.where(unknown)) or 0
 
-    def existing(self, owners: Collection[str]) -> set[str]:
-        """Which of these ids belong to a person."""
-        theirs = among(self._keys, owners, self._makers)
-        wanted = sa.select(*self._keys).select_from(self._table).where(theirs)
-        with reading(self._engine) as connection:
-            return {joined(row) for row in connection.execute(wanted)}
 
-    def again(self, connection: sa.Connection, owners: Collection[str]) -> list[Record]:
-        """These people as they are now, kept so until the end of this connection's transaction."""
-        wanted = sa.select(self._names, *self._keys).select_from(self._table)
-        wanted = wanted.where(among(self._keys, owners, self._makers)).with_for_update(read=True)
-        dialect = dialect_or_base(connection.dialect.name)
-        with dialect.any_text(connection):
-            return [(joined(row[1:]), row[0], ()) for row in connection.execute(wanted)]
-
-    def uniques(self) -> list[str]:
-        """What keeps the column unique by itself; see `schema.unique_constraints`."""
-        with reading(self._engine) as connection:
-            return schema.unique_constraints(connection, self._column)
-
-    @property
-    def _table(self) -> sa.TableClause:
-        return sa.table(self._name, schema=self._schema)
-
-    def _refuse_duplicates(self, connection: sa.Connection, by: Sequence[str]) -> None:
-        """See that a given id is one person's."""
-        twice = (sa.select(*self._keys).select_from(self._table).group_by(*self._keys)).having(
-            sa.and_(sa.func.count() > 1, *(key.is_not(None) for key in self._keys))
-        )
-        if found := connection.execute(twice.limit(DUPLICATES)).all():
-            shown = ", ".join(repr(joined(row)) for row in found)
-            raise ConfigError(
-                f"--id {','.join(by)} does not tell who is who: more than one row of {self._name}"
-                f" has {shown}"
-            )
-
-
-class MappedPeople:
+class MappedPeople(_Column):
     """The people of a mapped class.
 
     Args:
@@ -178,65 +221,41 @@ class MappedPeople:
     def __init__(
         self, engine: sa.Engine, attribute: Any, namespace: Callable[[object], str] | None = None
     ) -> None:
-        self._engine, self._attribute, self._namespace = engine, attribute, namespace
-        self._mapper, self._column = guarded_column(attribute)
+        self._attribute, self._namespace = attribute, namespace
+        self._mapper, column = guarded_column(attribute)
         self.where = f"{attribute.class_.__name__}.{attribute.key}"
         self.kind = kind_of(self._mapper)
-
-    def pages(self) -> Iterator[list[Record]]:
-        """Everybody, in the order of their primary keys, with their namespaces if asked for."""
         keys = primary_key(self._mapper)
-        wanted = self._wanted()
-        with reading(self._engine) as connection, Session(connection) as session:
-            for page in by_pages(lambda sql: session.execute(sql).all(), wanted, keys, PAGE):
-                records = [self._record(row) for row in page]
-                session.rollback()
-                session.expunge_all()
-                yield records
+        makers = [maker(key.type) for key in keys]
+        first = attribute if namespace is None else self._mapper.class_
+        super().__init__(engine, column, keys, makers, sa.select(first, *keys))
 
     def count(self) -> tuple[int, int]:
         """How many rows there are; all of them have an id."""
-        rows = sa.select(sa.func.count()).select_from(self._mapper.class_)
-        with reading(self._engine) as connection, Session(connection) as session:
+        with self._reading() as session:
+            rows = sa.select(sa.func.count()).select_from(self._mapper.class_)
             return session.scalar(rows) or 0, 0
 
-    def uniques(self) -> list[str]:
-        """What keeps the column unique by itself; see `schema.unique_constraints`."""
-        with reading(self._engine) as connection:
-            return schema.unique_constraints(connection, self._column)
-
-    def existing(self, owners: Collection[str]) -> set[str]:
-        """Which of these ids belong to a person."""
-        keys = primary_key(self._mapper)
-        wanted = sa.select(*keys).where(self._among(owners))
-        with reading(self._engine) as connection, Session(connection) as session:
-            return {joined(row) for row in session.execute(wanted)}
-
-    def again(self, connection: sa.Connection, owners: Collection[str]) -> list[Record]:
-        """These people as they are now, kept so until the end of this connection's transaction."""
-        wanted = self._wanted().where(self._among(owners)).with_for_update(read=True)
-        dialect = dialect_or_base(connection.dialect.name)
-        # The session is never committed: the transaction is that of the connection.
-        session = Session(connection, join_transaction_mode="conditional_savepoint")
-        with session, dialect.any_text(connection):
-            return [self._record(row) for row in session.execute(wanted)]
-
-    def _wanted(self) -> sa.Select[Any]:
-        first = self._attribute if self._namespace is None else self._mapper.class_
-        return sa.select(first, *primary_key(self._mapper))
-
-    def _among(self, owners: Collection[str]) -> sa.ColumnElement[bool]:
-        keys = primary_key(self._mapper)
-        return among(keys, owners, [maker(key.type) for key in keys])
-
     def _record(self, row: Sequence[Any]) -> Record:
+        """With their namespace, if that is asked for."""
         if self._namespace is None:
             return joined(row[1:]), row[0], None
         name = getattr(row[0], self._attribute.key)
         return joined(row[1:]), name, self._namespace(row[0])
 
 
-People = TablePeople | MappedPeople
+def _refuse_duplicates(
+    connection: sa.Connection, table: str, by: Sequence[str], keys: Keys
+) -> None:
+    """See that a given id is one person's."""
+    twice = sa.and_(sa.func.count() > 1, *(key.is_not(None) for key in keys))
+    wanted = sa.select(*keys).group_by(*keys).having(twice).limit(DUPLICATES)
+    if found := connection.execute(wanted).all():
+        shown = ", ".join(repr(joined(row)) for row in found)
+        raise ConfigError(
+            f"--id {','.join(by)} does not tell who is who: more than one row of {table} has"
+            f" {shown}"
+        )
 
 
 def primary_key(mapper: Mapper[Any]) -> Keys:
@@ -283,7 +302,6 @@ def by_pages(
         page = fetch(ordered.where(sa.or_(*beyond)))
 
 
-Maker = Callable[[str], Any]
 MAKERS: Mapping[type, Maker] = {int: int, UUID: UUID, bytes: bytes.fromhex}
 
 

@@ -49,9 +49,8 @@ from dibs.store.host.owners import (
 from dibs.store.names.claims import decide
 from dibs.store.names.companions import resolved
 from dibs.store.names.groups import holders
-from dibs.store.names.history import PastChange, append, read_history
 from dibs.store.names.moves import Move, OldName, Rename, apply_moves, apply_rename
-from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_row, locked, release_where
+from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_rows, locked, release_where
 from dibs.store.names.reading import read
 from dibs.store.records import Claim, NameRow, Outcome, Won, keys_of, short_token
 
@@ -125,9 +124,9 @@ def is_theirs(wish: Wish, outcome: Outcome) -> bool:
     row, name = outcome.row, wish.username
     if isinstance(outcome, Won):
         return True
-    if row.state != "owned" or row.canonical != name.canonical or _unstored(wish.owner):
+    if row.canonical != name.canonical or _unstored(wish.owner):
         return False
-    return row.is_of(*identify(wish.owner, wish.kind))
+    return row.is_owned_by(*identify(wish.owner, wish.kind))
 
 
 def _unstored(owner: object) -> InstanceState[Any] | None:
@@ -163,9 +162,8 @@ def end_hold_in_session(session: AnySession, key: str, *, token: str, table: Nam
     params = {"namespace": table.namespace, "key": key, "token": short_token(token)}
     here, connection = enter(session, table)
     with changing(here, connection) as run:
-        ended = [end_row(run, row, action="unheld") for row in locked(run, where, params)]
-        append(run, [one.step for one in ended])
-    freed(here, [one.row for one in ended])
+        ended = end_rows(run, locked(run, where, params), action="unheld")
+    freed(here, ended)
     return bool(ended)
 
 
@@ -259,8 +257,8 @@ def _enter_known(
 
 def _owns(claim: Claim, row: NameRow, old: Username) -> bool:
     """Whether the row is of exactly this old name, and whoever claims another one has it."""
-    is_hers = row.state == "owned" and row.is_of(claim.owner_kind, claim.owner)
-    return is_hers and row.canonical == old.canonical
+    is_theirs = row.is_owned_by(claim.owner_kind, claim.owner)
+    return is_theirs and row.canonical == old.canonical
 
 
 def _chosen(
@@ -286,32 +284,15 @@ def reading(session: AnySession, table: NameTable) -> Iterator[HostRun]:
         yield HostRun(connection)
 
 
-def rows_in_session(
-    session: AnySession, keys: Sequence[str], *, table: NameTable
-) -> Mapping[str, NameRow]:
-    """The rows of these keys, by key; a key that was never claimed is left out."""
-    if not keys:
-        return {}
-    with reading(session, table) as run:
-        return _find(run, keys, table)
-
-
-def holders_in_session(
-    session: AnySession, username: Username, keys: Sequence[str], *, table: NameTable
-) -> list[NameRow]:
-    """The rows of these keys, as far as this name may mean them; see `holders`."""
-    with reading(session, table) as run:
-        return held_by(run, username, keys, table)
-
-
 def held_by(
     run: HostRun, username: Username, keys: Sequence[str], table: NameTable
 ) -> list[NameRow]:
-    """The same, by a transaction that goes on."""
-    return holders(partial(_find, run, table=table), username, keys)
+    """The rows of these keys, as far as this name may mean them; see `holders`."""
+    return holders(partial(find_rows, run, table=table), username, keys)
 
 
-def _find(run: HostRun, keys: Sequence[str], table: NameTable) -> Mapping[str, NameRow]:
+def find_rows(run: HostRun, keys: Sequence[str], table: NameTable) -> Mapping[str, NameRow]:
+    """The rows of these keys, by key; a key that was never claimed is left out."""
     find = resolved if table.parser.phase.step == "moving" else read
     return {key: row for (_, key), row in find(run, {(table.namespace, k) for k in keys}).items()}
 
@@ -349,11 +330,3 @@ def only_name(claim: Claim, theirs: Sequence[NameRow]) -> OldName | None:
     return OldName(
         row.namespace, row.key, row.canonical, claim.owner_kind, claim.owner, row.display
     )
-
-
-def history_in_session(
-    session: AnySession, key: str, *, limit: int, table: NameTable
-) -> list[PastChange]:
-    """The newest changes of a name and of those that look like it, newest first."""
-    with reading(session, table) as run:
-        return read_history(run, table.namespace, key, limit=limit)

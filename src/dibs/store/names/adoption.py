@@ -10,15 +10,15 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from dibs.names import Username
-from dibs.store.database.rows import ADOPTED, key_params, listed, name_row, plain
+from dibs.store.database.rows import ADOPTED, listed, name_row, plain
 from dibs.store.database.runs import Run
 from dibs.store.host.connection import HostRun, translated_errors
 from dibs.store.names.claims import insert_users
 from dibs.store.names.groups import join, lock_all, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
-from dibs.store.names.quarantine import FREE, end_groups, end_row
-from dibs.store.names.reading import Place, parts, read, require_rules
+from dibs.store.names.quarantine import FREE, end_groups, end_rows
+from dibs.store.names.reading import NEXT_NAMESPACE, Place, change_at, read, require_rules
 from dibs.store.records import BEHIND, Claim, NameRow, NewUser, Won, owned
 
 ACTOR = "adopt"
@@ -165,8 +165,7 @@ def read_members(run: Run, namespace: str, after: str, limit: int) -> tuple[list
     params = {"namespace": namespace, "after": after, "behind": BEHIND}
     if namespace and (found := [name_row(row) for row in run.rows(sql, params)]):
         return found, namespace
-    sql = "SELECT MIN(namespace) FROM dibs_names WHERE namespace > :namespace"
-    return [], run.value(sql, {"namespace": namespace}) or ""
+    return [], run.value(NEXT_NAMESPACE, {"namespace": namespace}) or ""
 
 
 class Undone(NamedTuple):
@@ -209,31 +208,27 @@ def take_back(
     mine = [row for row in wanted.values() if row.first is not None and row.first.adopted]
     later = _taken_over(run, [row for row in wanted.values() if row.first is None])
     is_new = f"updated_at IS NULL AND registered = {ADOPTED}"
-    for namespace, keys in parts(row.place for row in mine):
-        where = f"{run.dialect.among(len(keys))} AND {is_new}"
-        run.change(f"DELETE FROM dibs_names WHERE {where}", key_params(namespace, keys))
-    ended = [end_row(run, row, action="released") for row in later]
-    append(run, [one.step for one in ended])
+    change_at(run, (row.place for row in mine), "DELETE FROM dibs_names", also=f" AND {is_new}")
+    ended = end_rows(run, later, action="released")
     rest = end_groups(run, [*mine, *later], FREE)
     if users and (mine or later):
         delete_adopted(run, [str(row.owner) for row in [*mine, *later]])
     gone = [replace(row, version=row.version + 1) for row in mine]
-    freed = [*gone, *(one.row for one in [*ended, *rest])]
-    return Undone(len(mine) + len(later), freed), str(rows[-1].owner)
+    return Undone(len(mine) + len(later), [*gone, *ended, *rest]), str(rows[-1].owner)
 
 
 def _taken_over(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
     """Those whose last change was that they were adopted."""
-    found: list[NameRow] = []
-    for row in rows:
-        sql = (
-            "SELECT action FROM dibs_history"
-            " WHERE namespace = :namespace AND name_key = :key AND version = :version"
-        )
-        params = {"namespace": row.namespace, "key": row.key, "version": row.version}
-        if run.value(sql, params) == "adopted":
-            found.append(row)
-    return found
+    sql = (
+        "SELECT action FROM dibs_history"
+        " WHERE namespace = :namespace AND name_key = :key AND version = :version"
+    )
+    return [
+        row
+        for row in rows
+        if run.value(sql, {"namespace": row.namespace, "key": row.key, "version": row.version})
+        == "adopted"
+    ]
 
 
 @dataclass(frozen=True, slots=True)

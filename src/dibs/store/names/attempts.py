@@ -28,10 +28,9 @@ from dibs.store.names.claims import (
 )
 from dibs.store.names.companions import resolved
 from dibs.store.names.group_commit import GroupCommit
-from dibs.store.names.reading import read, tell_followed
+from dibs.store.names.reading import PHASE, read, tell_followed
 from dibs.store.records import DEFAULT_NAMESPACE, Claim, Failed, Lost, NameRow, Outcome, Won
 
-PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
 # SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535; a claim has 8.
 MAX_BATCH = 500
 Look = tuple[str, Sequence[str]]

@@ -141,8 +141,7 @@ def _take_over(run: Run, claim: Claim, mark: Claim, row: NameRow | None) -> Name
 
 def _yields(row: NameRow, claim: Claim) -> bool:
     """Whether what is in the row need not keep this claim from the same name by the new rules."""
-    is_theirs = row.state == "owned" and row.is_of(claim.owner_kind, claim.owner)
-    return is_theirs or row.open_to(claim)
+    return row.is_owned_by(claim.owner_kind, claim.owner) or row.open_to(claim)
 
 
 def _met(run: Run, claims: Sequence[Claim], lost: Mapping[str, NameRow]) -> dict[str, NameRow]:

@@ -223,13 +223,10 @@ class GroupCommit(Generic[Wish, Result]):
             one.settle(Failed(StoreUnavailable()))
         wake(late)
         for group in groups:
-            self._hand(group, loop)
+            loop.start(partial(self._lead, group))
         if left and not self._is_watched:
             self._is_watched = True
             loop.later(max(0.001, min(STUCK, *left)), partial(self._watch, loop))
-
-    def _hand(self, group: Group[Wish, Result], loop: Turns) -> None:
-        loop.start(partial(self._lead, group))
 
     # --- both -----------------------------------------------------------------------
 
@@ -248,7 +245,7 @@ class GroupCommit(Generic[Wish, Result]):
             group = self._take()
         first = group.members[0]
         if first.turns is not None:
-            self._hand(group, first.turns)
+            first.turns.start(partial(self._lead, group))
         else:
             first.group = group
             first.wake.release()

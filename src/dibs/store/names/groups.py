@@ -25,7 +25,7 @@ from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished
 from dibs.store.names.companions import point
 from dibs.store.names.history import Step, append, changed
-from dibs.store.names.reading import MAX_BATCH, Place, parts, read
+from dibs.store.names.reading import MAX_BATCH, Place, change_at, parts, read
 from dibs.store.records import Claim, FirstClaim, NameRow, member_bounds, member_key, owned
 
 Find = Callable[[Sequence[str]], Mapping[str, NameRow]]
@@ -243,15 +243,15 @@ def _write_turned(run: Run, turned: Mapping[Place, NameRow]) -> None:
             make_row(run, str(row.owner))  # their name's first claim has said that they exist
         group = replace(row, state="group", owner_kind=None, owner=None, version=row.version + 1)
         steps.append(Step(row, changed(group, "grouped", was=row.display)))
+    change = (
+        "UPDATE dibs_names SET state = 'group', owner_kind = NULL, owner = NULL,"
+        f" claim_token = NULL, version = version + 1, updated_at = {run.dialect.clock}"
+    )
     for version in {row.version for row in turned.values()}:
-        for namespace, keys in parts(at for at, row in turned.items() if row.version == version):
-            sql = (
-                "UPDATE dibs_names SET state = 'group', owner_kind = NULL, owner = NULL,"
-                f" claim_token = NULL, version = version + 1, updated_at = {run.dialect.clock}"
-                f" WHERE {run.dialect.among(len(keys))} AND version = :version"
-            )
-            if run.change(sql, key_params(namespace, keys) | {"version": version}) != len(keys):
-                raise RowVanished(namespace)
+        places = [at for at, row in turned.items() if row.version == version]
+        also = " AND version = :version"
+        if change_at(run, places, change, also=also, version=version) != len(places):
+            raise RowVanished(places[0][1])
     append(run, steps)
 
 
@@ -332,4 +332,4 @@ def _owner(row: NameRow) -> tuple[str, str]:
 
 
 def _same_owner(row: NameRow) -> Callable[[NameRow], bool]:
-    return lambda other: other.state == "owned" and other.is_of(*_owner(row))
+    return lambda other: other.is_owned_by(*_owner(row))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import NamedTuple
@@ -54,8 +54,7 @@ class OldName:
 
     def is_in(self, row: NameRow) -> bool:
         """Whether the row is of exactly this name, and this owner has it."""
-        is_theirs = row.state == "owned" and row.is_of(self.owner_kind, self.owner)
-        return is_theirs and row.canonical == self.canonical
+        return row.is_owned_by(self.owner_kind, self.owner) and row.canonical == self.canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +111,10 @@ def apply_moves(
     )
     theirs = [(c, row) for c in claims if (row := given_up.pop(c.place, None)) is not None]
     taken = {claim.token for claim, _ in theirs}
-    decided = _decided(run, [c for c in claims if c.token not in taken], was)
-    for claim, outcome in decided:
-        if isinstance(outcome, Lost) and _is_of(outcome.row, claim):
+    open_ = [claim for claim in claims if claim.token not in taken]
+    renamed = {claim.token: was[claim.token] for claim in open_ if claim.token in was}
+    for claim, outcome in zip(open_, decide(run, open_, was=renamed), strict=True):
+        if isinstance(outcome, Lost) and outcome.row.is_owned_by(claim.owner_kind, claim.owner):
             theirs.append((claim, outcome.row))  # claimed before, by whatever door
         outcomes[claim.token] = outcome
     if theirs and theirs[0][0].username.twin is not None:
@@ -140,7 +140,7 @@ def apply_moves(
             freed.append(gone.row)
             steps.append(gone.step)
     append(run, steps)
-    freed += [one.row for one in end_groups(run, left, rest)]
+    freed += end_groups(run, left, rest)
     unknown = [move.old for move in moves if move.old and id(move) not in leaving]
     return Moved(outcomes, freed, unknown)
 
@@ -182,27 +182,15 @@ def _leaving(run: Run, moves: Sequence[Move], *, lock: bool) -> dict[int, NameRo
     return {at: row for at, row in found.items() if row is not None and olds[at].is_in(row)}
 
 
-def _decided(
-    run: Run, claims: Sequence[Claim], was: Mapping[str, str]
-) -> list[tuple[Claim, Outcome]]:
-    if not claims:
-        return []
-    renamed = {claim.token: was[claim.token] for claim in claims if claim.token in was}
-    return list(zip(claims, decide(run, claims, was=renamed), strict=True))
-
-
-def _is_of(row: NameRow, claim: Claim) -> bool:
-    return row.state == "owned" and row.is_of(claim.owner_kind, claim.owner)
-
-
 def _pass_on(run: Run, row: NameRow, claim: Claim, was: str | None, steps: list[Step]) -> Won:
     """Give a name that is being given up to the one who claims it, perhaps in another spelling."""
     now = owned(claim, version=row.version + 1)
-    if _is_of(row, claim) and row.display == now.display:
+    is_theirs = row.is_owned_by(claim.owner_kind, claim.owner)
+    if is_theirs and row.display == now.display:
         return Won(row)
     groups.write(run, now)
     action: Action = "renamed"
-    if not _is_of(row, claim):
+    if not is_theirs:
         action, was = "transferred", was or row.display
     elif row.canonical == now.canonical:
         action, was = "respelled", row.display

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from dibs.errors import InvalidName
 from dibs.names.username import READERS, Username
 from dibs.signals import NameChange
 from dibs.store.accounts.rows import ONLY_NAMED
-from dibs.store.database.rows import key_params
 from dibs.store.database.runs import Run
 from dibs.store.names import groups
 from dibs.store.names.companions import BEHIND, MARK, REKEY, companion_key, is_called
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.quarantine import FREE, end_groups, end_row
-from dibs.store.names.reading import Place, parts, read
+from dibs.store.names.reading import Place, change_at, read
 from dibs.store.records import Claim, NameRow, State
 
 Fate = Literal["moved", "ended", "kept"]
@@ -93,13 +93,12 @@ def _leave(run: Run, rows: Sequence[NameRow]) -> list[Step]:
 
 
 def _become(run: Run, rows: Iterable[NameRow], state: State, owner: str | None) -> None:
-    for namespace, keys in parts(row.place for row in rows):
-        sql = (
-            "UPDATE dibs_names SET state = :state, owner_kind = :owner, owner = :owner,"
-            " claim_token = NULL, expires_at = NULL, version = version + 1,"
-            f" updated_at = {run.dialect.clock} WHERE {run.dialect.among(len(keys))}"
-        )
-        run.change(sql, key_params(namespace, keys) | {"state": state, "owner": owner})
+    change = (
+        "UPDATE dibs_names SET state = :state, owner_kind = :owner, owner = :owner,"
+        f" claim_token = NULL, expires_at = NULL, version = version + 1,"
+        f" updated_at = {run.dialect.clock}"
+    )
+    change_at(run, (row.place for row in rows), change, state=state, owner=owner)
 
 
 def _news(row: NameRow) -> NameChange:
@@ -108,14 +107,10 @@ def _news(row: NameRow) -> NameChange:
 
 def _register(run: Run, rows: Iterable[NameRow]) -> None:
     """Make the rows of users of whom their name's first claim alone says that they exist."""
-    only_named = [row for row in rows if row.first is not None and row.first.registered]
-    for namespace, keys in parts(row.place for row in only_named):
-        sql = (
-            "INSERT INTO dibs_users (id, created_at) SELECT owner, created_at FROM dibs_names"
-            f" WHERE {run.dialect.among(len(keys))} AND {ONLY_NAMED.format('')}"
-            f" {run.dialect.pass_over('id')}"
-        )
-        run.change(sql, key_params(namespace, keys))
+    only_named = [row.place for row in rows if row.first is not None and row.first.registered]
+    sql = "INSERT INTO dibs_users (id, created_at) SELECT owner, created_at FROM dibs_names"
+    also = f" AND {ONLY_NAMED.format('')} {run.dialect.pass_over('id')}"
+    change_at(run, only_named, sql, also=also)
 
 
 def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
@@ -144,21 +139,15 @@ def move_alone(run: Run, wanted: Sequence[Wanted], moved: set[Place]) -> None:
 
 
 def _is_same(now: NameRow | None, row: NameRow) -> bool:
-    return now is not None and (now.version, now.display, now.state, now.owner_kind, now.owner) == (
-        1,
-        row.display,
-        row.state,
-        row.owner_kind,
-        row.owner,
-    )
+    what = attrgetter("display", "state", "owner_kind", "owner")
+    return now is not None and now.version == 1 and what(now) == what(row)
 
 
 def _point(run: Run, moved: Sequence[Wanted]) -> None:
     """Have companions say that the row of their name is at its new key."""
-    for namespace, keys in parts((at, companion_key(key)) for at, key in (o.place for o in moved)):
-        # Behind the mark.
-        sql = "UPDATE dibs_names SET canonical = SUBSTR(name_key, 2), version = version + 1"
-        run.change(f"{sql} WHERE {run.dialect.among(len(keys))}", key_params(namespace, keys))
+    # Behind the mark.
+    sql = "UPDATE dibs_names SET canonical = SUBSTR(name_key, 2), version = version + 1"
+    change_at(run, map(_mark, moved), sql)
 
 
 def move_one(run: Run, one: Wanted, fates: list[Fate]) -> None:
@@ -227,16 +216,11 @@ def _renamed(one: Wanted, version: int) -> NameRow:
 def free_some(run: Run, rows: Sequence[NameRow]) -> None:
     """Delete companions, and let go of old keys that names have left behind."""
     marked = [row for row in rows if MARK <= row.key < BEHIND]
-    for namespace, keys in parts(row.place for row in marked):
-        sql = f"DELETE FROM dibs_names WHERE {run.dialect.among(len(keys))}"
-        run.change(sql, key_params(namespace, keys))
+    change_at(run, (row.place for row in marked), "DELETE FROM dibs_names")
     left = groups.locked_at(run, {row.place for row in rows if row not in marked})
     gone = [row for row in left.values() if row.state == "companion"]
     _become(run, gone, "free", None)
     ended = [replace(row, version=row.version + 1) for row in gone]
-    steps = [
-        Step(row, changed(after, "released", was=row.display))
-        for row, after in zip(gone, ended, strict=True)
-    ]
-    append(run, steps)
+    news = [changed(row, "released", was=row.display) for row in ended]
+    append(run, list(map(Step, gone, news)))
     run.noted.clear()

@@ -70,13 +70,22 @@ def end_row(
     return EndedName(after, Step(row, changed(who, action, was=row.display, became=became)))
 
 
-def end_groups(run: Run, gone: Sequence[NameRow], rest: Quarantine) -> list[EndedName]:
+def end_rows(
+    run: Run, rows: Sequence[NameRow], rest: Quarantine = FREE, *, action: Action
+) -> list[NameRow]:
+    """End what these rows are, and write that down; returns them as they are now."""
+    ended = [end_row(run, row, rest, action=action) for row in rows]
+    append(run, [one.step for one in ended])
+    return [one.row for one in ended]
+
+
+def end_groups(run: Run, gone: Sequence[NameRow], rest: Quarantine) -> list[NameRow]:
     """See to the groups that these rows have left; the names of empty ones rest as any other."""
     settled = settle(run, gone)
     unowned = replace(rest, remembered=False)
     ended = [end_row(run, row, unowned, action="released") for row in settled.empty]
     append(run, [*settled.steps, *(one.step for one in ended)])
-    return ended
+    return [one.row for one in ended]
 
 
 def release_where(
@@ -92,10 +101,8 @@ def release_where(
         The rows as they are now.
     """
     found = locked(run, f"state = 'owned' AND {where}", params)
-    gone = [end_row(run, row, rest, action="released") for row in found]
-    append(run, [one.step for one in gone])
-    gone += end_groups(run, found, rest)
-    return [one.row for one in gone]
+    gone = end_rows(run, found, rest, action="released")
+    return gone + end_groups(run, found, rest)
 
 
 def release_for_good(
@@ -124,7 +131,7 @@ def release_for_good(
         _write(run, after, None if row.free else row.expires_in)
         steps.append(Step(row, changed(after, "forgotten", was=row.display)))
     append(run, steps)
-    return gone + [one.row for one in end_groups(run, found, Quarantine(lasts))]
+    return gone + end_groups(run, found, Quarantine(lasts))
 
 
 def locked(run: Run, where: str, params: Mapping[str, object]) -> list[NameRow]:

@@ -23,6 +23,11 @@ Place = tuple[str, str]
 MAX_BATCH = 500
 """Keys in one statement."""
 
+PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
+"""The values of a `Phase`."""
+
+NEXT_NAMESPACE = "SELECT MIN(namespace) FROM dibs_names WHERE namespace > :namespace"
+
 
 def parts(places: Iterable[Place]) -> Iterator[tuple[str, list[str]]]:
     """The keys of each namespace, in order, as many at a time as one statement takes."""
@@ -55,6 +60,25 @@ def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Plac
             found = [row[:-1] for row in found]
         rows |= {(namespace, row.key): row for row in map(name_row, found)}
     return rows
+
+
+def change_at(
+    run: Run, places: Iterable[Place], change: str, *, also: str = "", **params: object
+) -> int:
+    """Send this change for the rows at these places; says how many rows it was true for.
+
+    Args:
+        change: What stands before WHERE.
+        also: What stands behind the places, such as ` AND version = :version`.
+        params: Of both.
+    """
+    return sum(
+        run.change(
+            f"{change} WHERE {run.dialect.among(len(keys))}{also}",
+            key_params(namespace, keys) | params,
+        )
+        for namespace, keys in parts(places)
+    )
 
 
 def tell_followed(phase: Phase) -> None:

@@ -17,7 +17,7 @@ from dibs.store.database.runs import Run
 from dibs.store.database.transactions import Transactions
 from dibs.store.names.companions import LEFT, REKEY
 from dibs.store.names.new_keys import Fate, Wanted, accompany, free_some, move_alone, move_one
-from dibs.store.names.reading import Place, read
+from dibs.store.names.reading import NEXT_NAMESPACE, PHASE, Place, read
 from dibs.store.records import NameRow
 
 BATCH = 500
@@ -26,8 +26,6 @@ PATIENCE_S = 60.0
 
 LEASE_S = 5.0
 """So long a server may look people up as it did before it hears of another phase."""
-
-PHASE = "SELECT rules_version, other_rules, phase FROM dibs_meta WHERE id = 1"
 
 NO_NAMES = "('companion', 'group')"
 
@@ -202,9 +200,8 @@ class Rekey:
 
     def _next(self, namespace: str) -> str:
         """The namespace after this one; empty if there is none."""
-        sql = "SELECT MIN(namespace) FROM dibs_names WHERE namespace > :namespace"
-        rows = self._transactions.rows(sql, {"namespace": namespace}, deadline=_soon())
-        return rows[0][0] or ""
+        params = {"namespace": namespace}
+        return self._transactions.rows(NEXT_NAMESPACE, params, deadline=_soon())[0][0] or ""
 
     def _rows(self, sql: str, params: Params) -> list[NameRow]:
         return [name_row(row) for row in self._transactions.rows(sql, params, deadline=_soon())]
