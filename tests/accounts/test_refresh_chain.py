@@ -243,7 +243,6 @@ class Refreshing(RuleBasedStateMachine):
 BUDGET = settings(
     max_examples=12,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dibs.accounts.keys import KEEP_SECONDS
@@ -76,7 +76,6 @@ def test_refresh_tokens() -> None:
 
 
 @given(st.text(max_size=80))
-@settings(deadline=None)
 def test_any_text_as_a_refresh_token(text: str) -> None:
     for form in (text, f"{SESSION}.{text}", f"{SESSION}.{text}.{text}"):
         with pytest.raises(InvalidToken):

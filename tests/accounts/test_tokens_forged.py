@@ -206,7 +206,7 @@ def test_whatever_is_changed(tmp_path: Path, kind: str) -> None:
     valid = tokens.signer()(USER, SESSION)
 
     @given(st.lists(EDITS, min_size=1, max_size=4))
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     def mutate(edits: list[tuple[str, int, str]]) -> None:
         token = valid
         for edit in edits:
@@ -263,7 +263,7 @@ def test_whatever_is_claimed(tmp_path: Path, kind: str) -> None:
         st.dictionaries(st.sampled_from(CLAIMS), JSON, max_size=3),
         st.dictionaries(st.sampled_from(("alg", "typ", "kid", "crit", "b64")), JSON, max_size=1),
     )
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     def claim(wrong: dict[str, Any], other: dict[str, Any]) -> None:
         token = signed(tokens, {**claims, **wrong}, {**header, **other})
         try:

@@ -19,7 +19,7 @@ from tests.checker.histories import MS, op
 
 NAMES, OWNERS = ("ada", "eve"), ("u1", "u2", "u3")
 LASTS_MS = 200
-EVERY = settings(max_examples=150, deadline=None)
+EVERY = settings(max_examples=150)
 
 
 class World:

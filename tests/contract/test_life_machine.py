@@ -266,7 +266,7 @@ class LifeMachine(RuleBasedStateMachine):
 def run(stage: Stage, examples: int) -> None:
     run_state_machine_as_test(
         lambda: LifeMachine(stage),  # type: ignore[arg-type]  # it is only called
-        settings=settings(max_examples=examples, stateful_step_count=30, deadline=None),
+        settings=settings(max_examples=examples, stateful_step_count=30),
     )
 
 

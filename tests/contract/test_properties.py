@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -111,13 +111,11 @@ def test_a_store_does_what_a_dict_would_do(stores, examples) -> None:
     with stores() as fresh:
         run_state_machine_as_test(
             lambda: StoreMachine(fresh()),  # type: ignore[arg-type]  # it is only called
-            settings=settings(max_examples=examples, stateful_step_count=25, deadline=None),
+            settings=settings(max_examples=examples, stateful_step_count=25),
         )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(displays=st.lists(TEXT, min_size=1, max_size=20))
 def test_any_text_comes_back_as_it_went_in(store, displays: list[str]) -> None:
     """Every character that the databases can hold survives the way in and out."""
@@ -128,9 +126,7 @@ def test_any_text_comes_back_as_it_went_in(store, displays: list[str]) -> None:
     assert {key: row.display for key, row in found.items()} == names
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(keys=st.lists(TEXT, min_size=1, max_size=20, unique=True))
 def test_distinct_texts_are_distinct_keys(store, keys: list[str]) -> None:
     """No two keys are one to the database unless they are equal."""

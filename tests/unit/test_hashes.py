@@ -350,7 +350,6 @@ def test_any_text_as_a_hash(password, stored):
 
 
 @given(st.sampled_from(sorted(HASHES.values())), st.integers(0, 60), st.text(max_size=3))
-@settings(deadline=None)
 def test_a_hash_that_was_damaged(stored, at, written):
     """Whatever is written over it, it is judged, and what is computed is within bounds."""
     damaged = stored[:at] + written + stored[at + len(written) :]
@@ -374,7 +373,7 @@ def test_a_hash_that_was_damaged(stored, at, written):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_whatever_fits_a_pattern_can_be_computed(data):
     """What is parsed raises nothing afterwards; only the cheap ones are tried."""
     pattern, _ = data.draw(st.sampled_from(formats.FORMATS))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.backends import SQLITE
@@ -274,9 +274,7 @@ fields = st.dictionaries(st.sampled_from(["username", "password", "id", "x"]), j
 mutants = st.binary(max_size=60) | fields.map(lambda body: json.dumps(body).encode())
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100)
 @given(body=mutants)
 def test_no_body_is_a_500(site, body):
     """Whatever is sent is either registered or refused, and never half of each."""
