@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-clusters check bench format lock clean setup setup-serve services wheel setup-test
+.PHONY: help serve test test-clusters check docs bench format lock clean setup setup-serve services wheel setup-test
 
 ARGS ?=
 export PYTHON
@@ -28,7 +28,7 @@ serve: setup-serve ## run the service; ARGS="--port 8000 --workers 4"
 # Images of containers often forbid Python to keep what it compiled: then each of the
 # hundreds of processes that the tests start would compile all that it imports.
 test: export PYTHONDONTWRITEBYTECODE :=
-test: check services setup-test ## check, then test the built wheel; ARGS="-k sqlite -x"
+test: check services setup-test docs ## check, then test the built wheel; ARGS="-k sqlite -x"
 	@exec .venv-test/bin/$(PYTEST) -n 4 $(ARGS)
 
 test-clusters: export PYTHONDONTWRITEBYTECODE :=
@@ -48,6 +48,12 @@ format: setup ## put formatting and import order right
 	@$(BIN)/ruff check --quiet --fix
 	@$(BIN)/ruff format --quiet
 
+docs: setup ## the documentation site, strictly, into build/site
+	@scripts/sync .venv-docs requirements/docs.txt none
+	@# With --quiet it would not hear of the warnings itself, and --strict would do nothing.
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict >build/site.txt 2>&1 || { cat build/site.txt; exit 1; }
+	@echo "dibs: build/site has the documentation; python3 -m http.server -d build/site shows it" >&2
+
 bench: setup services ## dibs beside others: docs/performance.md; ARGS="-k claim": its parts
 	@scripts/install-services wrk
 	@for peer in smorest security fastapi; do \
@@ -59,7 +65,7 @@ lock: setup ## write requirements/ anew from pyproject.toml; ARGS=--upgrade
 	@scripts/lock $(ARGS)
 
 clean: ## remove what make made; instance/, with its database, stays
-	rm -rf .venv .venv-test .venv-core .venv-lowest .venv-hosts .venv-appbuilder .venv-peer-* build dist .mypy_cache .pytest_cache .ruff_cache .benchmarks .hypothesis
+	rm -rf .venv .venv-test .venv-core .venv-lowest .venv-hosts .venv-appbuilder .venv-docs .venv-peer-* build dist .mypy_cache .pytest_cache .ruff_cache .benchmarks .hypothesis
 
 # An environment made for development also serves, and is left as it is.
 setup-serve:

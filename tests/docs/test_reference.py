@@ -50,9 +50,9 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
 
 
 def test_every_setting_is_in_the_docs():
-    """Key, default and meaning as config.py has them."""
+    """Key, default and meaning as config.py has them, each in one of the groups."""
     table = [[f"`{key}`", default, meaning] for key, default, meaning in documented()]
-    assert rows(page("settings.md")) == table
+    assert sorted(rows(page("settings.md"))) == sorted(table)
 
 
 def test_every_command_is_in_the_docs():
