@@ -100,12 +100,12 @@ def test_what_is_no_backup(saved, monkeypatch, file, words):
 def test_a_backup_of_an_older_dibs(saved):
     """Has the tables of today when it is back."""
     with closing(sqlite3.connect(saved.folder / "saved")) as old, old:
-        old.execute("ALTER TABLE dibs_users DROP COLUMN signed_in_at")
-        old.execute("UPDATE dibs_alembic_version SET version_num = '0011'")
+        old.execute("DROP TABLE dibs_invitations")
+        old.execute("UPDATE dibs_alembic_version SET version_num = '0012'")
     assert saved.dibs("restore", "saved", "--yes").status == 0
     assert saved.dibs("check").status == 0
     with closing(sqlite3.connect(saved.folder / "instance/dibs.db")) as now:
-        assert now.execute("SELECT COUNT(signed_in_at) FROM dibs_users").fetchone() == (0,)
+        assert now.execute("SELECT COUNT(*) FROM dibs_invitations").fetchone() == (0,)
 
 
 def test_a_redis_that_is_away(saved):
