@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-clusters check docs bench format lock clean setup setup-serve services wheel setup-test
+.PHONY: help serve test test-clusters check docs bench format release lock clean setup setup-serve services wheel setup-test
 
 ARGS ?=
 export PYTHON
@@ -60,6 +60,11 @@ bench: setup services ## dibs beside others: docs/performance.md; ARGS="-k claim
 	    scripts/sync .venv-peer-$$peer requirements/peer-$$peer.txt none || exit; \
 	done
 	@exec $(BIN)/$(if $(ARGS),$(PYTEST) benchmarks --benchmark-only $(ARGS),python -m benchmarks.performance)
+
+release: setup ## a wheel and an sdist in dist/, checked: docs/releasing.md
+	@rm -rf dist
+	@$(BIN)/uv build --quiet --offline --no-build-isolation --python $(BIN)/python --out-dir dist
+	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 
 lock: setup ## write requirements/ anew from pyproject.toml; ARGS=--upgrade
 	@scripts/lock $(ARGS)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dibs.names import NamePolicy
     from dibs.web.http.auth import current_user, login_optional, login_required
 
-    __version__: str
+__version__ = "0.1.0"
 
 __all__ = [
     "Availability",
@@ -76,11 +76,7 @@ _HOMES = {
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 
     def __getattr__(name: str) -> object:
-        """Import what is named in `__all__`, or look up the version, on first use (PEP 562)."""
-        if name == "__version__":
-            from importlib.metadata import version
-
-            return version("dibs")
+        """Import what is named in `__all__`, on first use (PEP 562)."""
         if name in __all__:
             return getattr(import_module(_HOMES.get(name, "dibs.errors")), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

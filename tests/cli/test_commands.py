@@ -93,6 +93,7 @@ def test_a_folder_that_is_not_there(terminal, command):
 def test_a_name_is_registered_once(terminal):
     """The second time it is taken, in any spelling; one sentence, status 1."""
     terminal.dibs("db", "upgrade")
+    terminal.set(database_url=f"sqlite:///{terminal.folder}/instance/dibs.db")
     first, second = terminal.dibs("register", "Ada"), terminal.dibs("register", "ADA")
     assert first.out.split()[0] == "Ada"
     assert (second.status, second.err) == (1, "Error: A user with that username already exists.\n")
@@ -165,6 +166,7 @@ def test_a_password_that_cannot_be_asked_for(terminal):
     """Without a terminal: one sentence that names the way."""
     terminal.set(password="required")
     terminal.dibs("db", "upgrade")
+    terminal.set(database_url=f"sqlite:///{terminal.folder}/instance/dibs.db")
     said = CliRunner().invoke(group, ["register", "ada"], input="")
     assert (said.exit_code, said.output.count("\n")) == (1, 1)
     assert "--password-stdin" in said.output
@@ -201,6 +203,7 @@ def test_an_at_sign_in_a_password(terminal):
 # --- no database -------------------------------------------------------------
 
 WITHOUT = {
+    "restore",
     *("serve", "db upgrade", "keys list", "keys rotate", "compare", "prove"),
     *("adopt audit", "adopt verify"),
 }
@@ -355,7 +358,7 @@ def test_a_driver_that_is_missing(terminal, monkeypatch, url, module, extra):
     monkeypatch.setitem(sys.modules, module, None)
     terminal.set(database_url=url)
     said = terminal.dibs("check")
-    assert (said.status, f"extra `{extra}`" in said.err) == (1, True)
+    assert (said.status, f"pip install 'dibs[{extra}]'" in said.err) == (1, True)
 
 
 def test_a_server_that_is_missing(terminal, monkeypatch):

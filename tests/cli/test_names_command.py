@@ -32,6 +32,7 @@ def ready(terminal: Terminal) -> Terminal:
     """With the tables, and a user."""
     terminal.dibs("db", "upgrade")
     terminal.dibs("register", "Ada")
+    terminal.set(database_url=f"sqlite:///{terminal.folder}/instance/dibs.db")
     return terminal
 
 

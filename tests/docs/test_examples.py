@@ -43,6 +43,7 @@ def test_every_block_is_of_a_kind_that_is_run(page):
     """The tests below run all of these kinds."""
     assert {block.language for block in blocks(page)} <= {
         "sh",
+        "bash",  # test_backup.py
         "json",
         "python",
         "text",

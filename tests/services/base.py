@@ -227,13 +227,13 @@ class Server(Daemon):
     nothing without it.
     """
 
-    def create_database(self) -> str:
+    def create_database(self, name: str = "") -> str:
         """Makes an empty database; returns its SQLAlchemy URL.
 
         The URL's user owns that database and is nobody on the server otherwise:
         what works in a test then needs no privilege in production.
         """
-        database = _new_name()
+        database = name or _new_name()
         self._create(database)
         return self._url(database)
 

@@ -36,7 +36,7 @@ class MariaDBServer(Server):
     def _connect(self, database: str | None = None) -> "pymysql.Connection[Any]":
         # The socket is the administrator's alone; root has no account over TCP.
         return pymysql.connect(
-            unix_socket=self._socket,
+            unix_socket=self.socket_path,
             user="root",
             database=make_url(database).database if database and "://" in database else database,
             connect_timeout=10,
@@ -54,7 +54,7 @@ class MariaDBServer(Server):
                 raise
 
     @property
-    def _socket(self) -> str:
+    def socket_path(self) -> str:
         return f"{self.folder}/s"  # Short: a socket's path ends at 107 bytes.
 
     def _initialise(self) -> None:
@@ -71,7 +71,7 @@ class MariaDBServer(Server):
             "port": self.port,
         }
         options = [f"--{name}={option_value(value)}" for name, value in settings.items()]
-        places = [f"--datadir={self.folder}/data", f"--socket={self._socket}"]
+        places = [f"--datadir={self.folder}/data", f"--socket={self.socket_path}"]
         return [program("mariadbd", "/usr/sbin/mariadbd"), "--no-defaults", *places, *options]
 
     def _create(self, database: str) -> None:
@@ -97,7 +97,7 @@ class MariaDBServer(Server):
         try:
             # PyMySQL leaves its socket open when nobody listens yet.
             with socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(self._socket)
+                probe.connect(self.socket_path)
             self._connect().close()
         except (OSError, pymysql.err.OperationalError):
             return False

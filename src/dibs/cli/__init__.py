@@ -13,8 +13,11 @@ from typing import Any
 
 import click
 
+from dibs import __version__
+
 HOMES = {
     "adopt": "adopt",
+    "backup": "backup",
     "check": "database",
     "compare": "compare",
     "db": "database",
@@ -25,11 +28,26 @@ HOMES = {
     "prove": "prove",
     "register": "user",
     "reserve": "reserve",
+    "restore": "backup",
     "serve": "serve",
     "staff": "user",
     "user": "user",
 }
 """Where each command is, and what it is called there if not by its own name."""
+
+SERVICE_ALONE = ("backup", "restore", "serve")
+"""Those that `flask dibs` does not have."""
+
+
+def in_full(command: click.Command) -> click.Command:
+    """The command; lists of commands say its first sentence to the end, where click cuts it."""
+    if not command.short_help:
+        first = " ".join((command.help or "").partition("\n\n")[0].split()).partition(". ")[0]
+        command.short_help = first.rstrip(".") + "."
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            in_full(one)
+    return command
 
 
 class Commands(click.Group):
@@ -39,7 +57,7 @@ class Commands(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [one for one in HOMES if ctx.parent is None or one != "serve"]
+        return [one for one in HOMES if ctx.parent is None or one not in SERVICE_ALONE]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
@@ -47,7 +65,7 @@ class Commands(click.Group):
             return None
         module, _, name = HOMES[cmd_name].partition(":")
         found: click.Command = getattr(import_module(f"dibs.cli.{module}"), name or cmd_name)
-        return found
+        return in_full(found)
 
     @property
     def commands(self) -> MutableMapping[str, click.Command]:
@@ -70,7 +88,7 @@ class Commands(click.Group):
 
 
 @click.group(name="dibs", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dibs", prog_name="dibs")
+@click.version_option(__version__, prog_name="dibs")
 @click.option(
     "--env-file",
     metavar="FILE",

@@ -16,10 +16,11 @@ from dibs.cli.target import find_settings, number
 from dibs.compare import chart, table
 from dibs.compare.figures import BASELINE
 from dibs.config import Strategy
+from dibs.config.extras import installing
 from dibs.errors import ConfigError
 
 STRATEGIES = [one for one in get_args(Strategy) if one != "auto"]
-FILTERED, INSTALL_FILTER = "membership_filter", "pip install 'dibs[filter]'"
+FILTERED = "membership_filter"
 
 
 def chosen(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
@@ -30,8 +31,8 @@ def chosen(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
         raise click.BadParameter(words, ctx, param)
     if FILTERED in wanted and find_spec("rbloom") is None:
         if ctx.get_parameter_source("strategies") is not ParameterSource.DEFAULT:
-            raise ConfigError(f"{FILTERED} needs rbloom: {INSTALL_FILTER}")
-        click.echo(f"dibs: {FILTERED} is left out; to measure it, {INSTALL_FILTER}", err=True)
+            raise ConfigError(f"{FILTERED} needs rbloom: {installing('filter')}")
+        click.echo(f"dibs: {FILTERED} is left out; to measure it, {installing('filter')}", err=True)
         wanted.remove(FILTERED)
     return [one for one in STRATEGIES if one in {*wanted, BASELINE}]
 
@@ -81,7 +82,7 @@ def compare(
     if charts:
         chart.require_matplotlib()
     if http and find_spec("uvicorn") is None:
-        raise ConfigError("--http needs the server: pip install 'dibs[service]'")
+        raise ConfigError(f"--http needs the server: {installing('service')}")
     see_writable([*filter(None, (json_file, markdown_file)), *charts])
     from dibs.compare.measure import Plan, measure
 

@@ -1,10 +1,11 @@
-"""`dibs db upgrade` and `dibs check`."""
+"""`dibs db upgrade`, `dibs db restored` and `dibs check`."""
 
 from __future__ import annotations
 
 import click
 
 from dibs.cli.adopt import find_drifts, ways_out
+from dibs.cli.backup import forget
 from dibs.cli.target import explain, find_settings, find_target, host, typed
 from dibs.errors import DibsError
 from dibs.observe import counted
@@ -21,6 +22,18 @@ def upgrade() -> None:
     target = find_target()
     target.upgrade()
     click.echo(f"The tables are up to date: {target.place}")
+
+
+@db.command()
+def restored() -> None:
+    """Have servers forget what they knew, after another tool restored the database.
+
+    What Redis and the filter say of names would be that of before. `dibs restore` does this itself.
+    """
+    target = find_target()
+    target.verify()
+    forget(find_settings())
+    click.echo(f"Servers go by what is there now: {target.place}")
 
 
 @click.command()

@@ -32,6 +32,15 @@ def rebuild() -> None:
 
     Nothing is locked, so names can be claimed meanwhile.
     """
+    click.echo(rebuild_filter())
+
+
+def rebuild_filter() -> str:
+    """Rebuild it; says what is in it.
+
+    Raises:
+        ClickException: It cannot be kept, or another process is making it.
+    """
     feed, recipe, shelf, clock = _open()
     try:
         if (unlock := shelf.lock()) is None:
@@ -46,7 +55,7 @@ def rebuild() -> None:
     except OSError as error:
         raise click.ClickException(f"the filter cannot be kept: {error}") from error
     wrong = sum(secrets.token_hex(16) in known for _ in range(PROBES)) / PROBES
-    click.echo(
+    return (
         f"{_contents(known)}, {seconds:.1f} s,"
         f" {100 * wrong:.2f} % false positives among {PROBES:,} random names"
     )

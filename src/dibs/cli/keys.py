@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dibs.cli.files import as_json as in_json
 from dibs.cli.target import find_settings
 from dibs.config.extras import needs
 from dibs.errors import ConfigError
 
 if TYPE_CHECKING:
     from dibs.accounts.keys import Key, KeyRing
+
+SIGNS = "signs"
 
 
 @click.group()
@@ -21,7 +24,8 @@ def keys() -> None:
 
 
 @keys.command(name="list")
-def list_() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def list_(as_json: bool) -> None:
     """List the keys: the kid, when each was made, and whether it signs or when it was retired."""
     ring = find_ring()
     found = ring.all()
@@ -31,7 +35,12 @@ def list_() -> None:
             " and so does `dibs keys rotate`"
         )
     for key in found:
-        click.echo(f"{key.kid}\tmade {_shown(key.created_at)}\t{_use(key, ring.signing)}")
+        made, use = _shown(key.created_at), _use(key, ring.signing)
+        if as_json:
+            since = {"created_at": key.created_at, "retired_at": key.retired_at}
+            click.echo(in_json({"kid": key.kid, **since, "signs": use == SIGNS}))
+        else:
+            click.echo(f"{key.kid}\tmade {made}\t{use}")
 
 
 @keys.command()
@@ -64,7 +73,7 @@ def find_ring() -> KeyRing:
 def _use(key: Key, signing: Key) -> str:
     if key.retired_at is not None:
         return f"retired {_shown(key.retired_at)}"
-    return "signs" if key.kid == signing.kid else "verifies"
+    return SIGNS if key.kid == signing.kid else "verifies"
 
 
 def _shown(seconds: int) -> str:

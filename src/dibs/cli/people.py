@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dibs.cli.target import find_settings, find_target, host, host_app
+from dibs.cli.target import find_settings, find_target, host, host_app, tell_unchosen
 from dibs.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -266,6 +266,7 @@ def find_names() -> Names:
     find_target().verify()
     if (found := host()) is None:
         settings = find_settings()
+        tell_unchosen(settings)
         parser, engine = make_parser(settings), unbounded_engine(settings.resolved_database_url)
         table = NameTable(settings.namespace, {}, parser)
         cache = open_cache(settings) if settings.redis_url else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from dibs.cli.files import as_json as in_json
 from dibs.cli.target import chosen, namespace_option, ready_parts
 from dibs.cli.user import password_options, register_user
 from dibs.errors import InvalidName, NameReserved, NameTaken
@@ -99,13 +100,15 @@ def _fail_if(refused: bool) -> None:
 
 @reserve.command(name="list")
 @namespace_option
-def list_(namespace: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def list_(namespace: str | None, as_json: bool) -> None:
     """List every name that staff reserved, with the reason."""
     parts = ready_parts()
     place = chosen(namespace, parts.settings)
     rows = parts.store.reserved(namespace=place, deadline=parts.budget.start())
     for row in rows:
-        click.echo(f"{row.display}\t{row.owner}")
+        said = {"name": row.display, "reason": row.owner}
+        click.echo(in_json(said) if as_json else "\t".join(map(str, said.values())))
 
 
 @reserve.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from dibs.config import Settings, load
-from dibs.config.namespaces import NONE
+from dibs.config.namespaces import NONE, Namespaces
 from dibs.errors import DibsError, NotWritable, StoreUnavailable
 from dibs.observe import root_of
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from dibs.wiring import Opened, Parts
 
 T = TypeVar("T")
+HOME = Settings().home
+UNCHOSEN = "dibs.unchosen"
 
 
 def host_app() -> Flask | None:
@@ -111,6 +113,15 @@ def find_settings() -> Settings:
     from dibs.extension.mounting import service_settings
 
     return service_settings(app, found.dibs)
+
+
+def tell_unchosen(settings: Settings) -> None:
+    """Say which database a command works on, once, if no setting has chosen it."""
+    said = click.get_current_context().find_root().meta
+    if settings.database_url or settings.home != HOME or said.setdefault(UNCHOSEN, False):
+        return
+    said[UNCHOSEN] = True
+    click.echo(f"DIBS_DATABASE_URL is not set; this is {settings.shown_database_url}", err=True)
 
 
 def find_target() -> HostDatabase | ServiceDatabase:
@@ -200,6 +211,7 @@ def _parts() -> Parts:
 
         settings = find_settings()
         schema.require_file(settings.resolved_database_url, making(settings))
+        tell_unchosen(settings)
         return build(settings)
     from dibs.extension.mounting import host_parts
 
@@ -247,18 +259,23 @@ def namespace_option(command: Command) -> Command:
     return option(command)
 
 
+def all_namespaces(settings: Settings) -> Namespaces:
+    """Those of the settings, and of the app if it is one."""
+    from dibs.state import state_of
+
+    app = host_app()
+    return settings.all_namespaces | (state_of(app).namespaces if app else NONE)
+
+
 def chosen(namespace: str | None, settings: Settings) -> str:
     """The namespace that a command is about.
 
     Raises:
         BadParameter: There is no such namespace: what is reserved in it would protect nothing.
     """
-    from dibs.state import state_of
-
-    app = host_app()
     if namespace is None:
         return settings.namespace
-    if namespace not in settings.all_namespaces | (state_of(app).namespaces if app else NONE):
+    if namespace not in all_namespaces(settings):
         raise click.BadParameter(
             f"there is no namespace {namespace!r}; see DIBS_NAMESPACES.",
             param_hint="'--namespace'",

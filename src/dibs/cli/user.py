@@ -157,7 +157,8 @@ def show(name: str, as_json: bool) -> None:
 @user.command()
 @click.argument("name")
 @click.option("--end", is_flag=True, help="End them all.")
-def sessions(name: str, end: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def sessions(name: str, end: bool, as_json: bool) -> None:
     """List where a user is signed in, or end that: device, since when, and last used."""
     parts, user_id = _found(name)
     ends = parts.budget.start()
@@ -166,7 +167,9 @@ def sessions(name: str, end: bool) -> None:
         click.echo(f"{printable(name)}: {count} sessions ended")
         return
     for one in parts.accounts.logins.sessions.of(user_id, deadline=ends):
-        click.echo(f"{one.device or '-'}\t{moment(one.created_at)}\t{moment(one.used_at)}")
+        said = {"device": one.device, "created_at": one.created_at, "used_at": one.used_at}
+        line = f"{one.device or '-'}\t{moment(one.created_at)}\t{moment(one.used_at)}"
+        click.echo(in_json(said) if as_json else line)
 
 
 @user.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dibs.compare.figures import BASELINE, CASES, Figures, Report
 from dibs.compare.table import cost, times, verdict
+from dibs.config.extras import installing
 from dibs.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as missing:
-        raise ConfigError("a chart needs matplotlib: pip install 'dibs[compare]'") from missing
+        raise ConfigError(f"a chart needs matplotlib: {installing('compare')}") from missing
 
 
 def draw(report: Report, files: list[Path]) -> None:

@@ -197,7 +197,7 @@ def remove(settings: Settings) -> None:
     try:
         keys = databases.erase(settings.resolved_database_url, settings.namespace)
         if settings.redis_url:
-            from dibs.cache.redis import measuring as caches
+            from dibs.cache.redis import erasing as caches
 
             store, budget = open_store(settings)
             with closing(store):

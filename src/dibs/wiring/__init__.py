@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dibs.accounts.policy import Reading
 from dibs.cache import NameFilter, TakenNames
 from dibs.config import Settings, name_rules
-from dibs.config.extras import needs
+from dibs.config.extras import installing, needs
 from dibs.config.secrets import refuse_weak_secrets
 from dibs.errors import ConfigError
 from dibs.names import RESERVED, NamePolicy, Parser, rules_version
@@ -210,7 +210,7 @@ def redis_address(settings: Settings) -> Address | None:
     try:
         from dibs.cache.redis.address import Address
     except ImportError as error:
-        raise ConfigError("DIBS_REDIS_URL needs redis-py: pip install 'dibs[redis]'") from error
+        raise ConfigError(f"DIBS_REDIS_URL needs redis-py: {installing('redis')}") from error
     return Address(settings.redis_url)
 
 
@@ -263,7 +263,7 @@ def filter_parts(
         from dibs.cache.filter.follower import FilterFile
     except ImportError as error:
         raise ConfigError(
-            "DIBS_STRATEGY=membership_filter needs rbloom: pip install 'dibs[filter]'"
+            f"DIBS_STRATEGY=membership_filter needs rbloom: {installing('filter')}"
         ) from error
     rules = rules_version(settings.lookalikes)
     return (
@@ -280,7 +280,7 @@ def open_store(settings: Settings, tables: Tables = ALL_TABLES) -> Opened:
         ConfigError: The database's address cannot be used.
     """
     budget, url = Budget(settings.deadline), settings.resolved_database_url
-    _make_home(settings)
+    make_home(settings)
     engine = connect(url, budget=budget, pool_size=settings.pool_size, pooled=settings.pooled)
     parser = make_parser(settings)
     return NameStore(
@@ -294,11 +294,11 @@ def create_tables(settings: Settings) -> None:
     Raises:
         ConfigError: The database's address cannot be used.
     """
-    _make_home(settings)
+    make_home(settings)
     upgrade(settings.resolved_database_url, rules_version(settings.lookalikes))
 
 
-def _make_home(settings: Settings) -> None:
+def make_home(settings: Settings) -> None:
     """Make the default database's folder and file, for nobody else to read."""
     if settings.database_url:
         return

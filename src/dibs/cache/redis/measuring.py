@@ -1,9 +1,8 @@
-"""What a measurement needs of Redis: counted round trips, its version, no trace left."""
+"""What a measurement needs of Redis: counted round trips, and its version."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,12 +10,6 @@ from redis.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from dibs.cache.redis.address import Address
-from dibs.cache.redis.taken import Sealer
-
-BATCH = 100
-"""So few that Redis has deleted them long before a reply is given up."""
-
-PATIENCE_S, TICK_S = 10.0, 0.05
 
 
 @contextmanager
@@ -56,31 +49,3 @@ def version(url: str) -> str:
         return "Redis"
     finally:
         address.disconnect(client)
-
-
-def erase(url: str, secret: str, namespace: str, keys: Sequence[str]) -> None:
-    """Delete what is remembered of these names.
-
-    Raises:
-        OSError: Redis does not answer for a while; within an hour it forgets them by itself.
-    """
-    address, sealer = Address(url), Sealer(secret)
-    ends = time.monotonic() + PATIENCE_S
-    left = [sealer.place(namespace, key) for key in keys]
-    while left:
-        try:
-            client = address.connect(1)
-            try:
-                while left:
-                    pipeline = client.pipeline(transaction=False)
-                    for place in left[-BATCH:]:
-                        pipeline.delete(place)
-                    pipeline.execute()
-                    del left[-BATCH:]
-            finally:
-                address.disconnect(client)
-        except (OSError, RedisError) as error:
-            # A reply has 40 ms, which one on a busy machine may miss.
-            if time.monotonic() > ends:
-                raise OSError(f"Redis at {address.shown} does not answer: {error}") from error
-            time.sleep(TICK_S)

@@ -84,6 +84,11 @@ class Forged(Exception):
     """A value that is none of ours."""
 
 
+def namespace_at(place: str) -> str:
+    """The namespace of what lies at a place that a `Sealer` has made."""
+    return place.removeprefix(f"{PREFIX}:").rpartition(":")[0]
+
+
 def _joined(first: str, second: str) -> bytes:
     # Lengths first, so that no two pairs run together into the same bytes.
     return b"%d:%b%b" % (len(first.encode()), first.encode(), second.encode())

@@ -14,6 +14,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, QueuePool
 
+from dibs.config.extras import installing
 from dibs.context import Budget
 from dibs.errors import ConfigError
 from dibs.store.database.dialects import DIALECTS, Dialect, dialect_for
@@ -62,7 +63,7 @@ def driver_of(parsed: URL) -> Iterator[None]:
     except ModuleNotFoundError as missing:
         extra = dialect_for(parsed.get_backend_name()).extra
         raise ConfigError(
-            f"the driver {missing.name} is not installed; install dibs with its extra `{extra}`"
+            f"the driver {missing.name} is not installed: {installing(extra)}"
         ) from missing
 
 

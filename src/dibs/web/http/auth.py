@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, after_this_request, current_app, request
 
 from dibs.accounts.policy import STAFF
+from dibs.config.extras import installing
 from dibs.errors import ConfigError, HoldNotFound, InvalidToken, NotAllowed, Unauthenticated
 from dibs.registry.holds import HoldToken
 from dibs.state import state_of
@@ -147,7 +148,7 @@ def init_proofs(app: Flask, check: str) -> None:
     if check not in ("token", "staff"):
         return  # everybody
     if check == "staff" and not has_accounts():
-        raise ConfigError("DIBS_CHECK=staff needs logins: pip install 'dibs[service]'")
+        raise ConfigError(f"DIBS_CHECK=staff needs logins: {installing('service')}")
     for endpoint, view in app.view_functions.items():
         route = route_of(view)
         if route is not None and route.admits == "asker":

@@ -76,6 +76,7 @@ class Dialect:
         driver: That which dibs uses, as SQLAlchemy calls it.
         instead: What is to be written for keys of an address that others know.
         extra: That of dibs which installs the driver.
+        tools: What backs a database up and what restores it; none where dibs does both itself.
         clock: SQL for the database's own time in integer milliseconds since 1970.
         rules: SQL for which rules are in force; see `dibs.names.phase:Phase.token`. Whoever
             changes them waits until every transaction that has read it before is over.
@@ -94,6 +95,7 @@ class Dialect:
     driver: ClassVar[str]
     instead: ClassVar[Mapping[str, str]] = {}
     extra: ClassVar[str] = ""
+    tools: ClassVar[tuple[str, str] | None] = None
     clock: ClassVar[str]
     rules: ClassVar[str] = (
         "(SELECT CASE phase WHEN 'both' THEN rules_version + 65536 * other_rules"

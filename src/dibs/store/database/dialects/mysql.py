@@ -101,7 +101,7 @@ class MySQL(Dialect):
 
     names = ("mysql", "mariadb")
     drivers: ClassVar = dict.fromkeys(("mysql", "mariadb", "mariadb+pymysql"), "mysql+pymysql")
-    driver, extra = "pymysql", "mysql"
+    driver, extra, tools = "pymysql", "mysql", ("mariadb-dump", "mariadb")
     bytewise = ("varbinary", "binary")
     instead: ClassVar = dict.fromkeys(
         ("ssl", "ssl_mode", "sslmode", "ssl_verify_cert", "ssl_verify_identity", "tls"),

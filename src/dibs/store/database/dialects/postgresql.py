@@ -119,7 +119,7 @@ class PostgreSQL(Dialect):
 
     names = ("postgresql",)
     drivers: ClassVar = dict.fromkeys(("postgresql", "postgres"), "postgresql+psycopg")
-    driver, extra = "psycopg", "postgresql"
+    driver, extra, tools = "psycopg", "postgresql", ("pg_dump", "pg_restore")
     bytewise = ("C", "POSIX", "ucs_basic")
     instead: ClassVar = {
         "pgbouncer": "leave it out, for dibs works with poolers as it is",
