@@ -27,8 +27,8 @@ def create_app(
 
     Args:
         config: DIBS_ keys; the environment's when absent.
-        check_token: Says of a request whether it holds what a check of names costs where
-            DIBS_CHECK is `token`, by True: a captcha that was solved.
+        check_token: Says of a request whether it holds what a check of names, a hold or a
+            registration costs where DIBS_CHECK is `token`, by True: a captcha that was solved.
 
     Raises:
         ConfigError: A setting cannot be used.

@@ -231,3 +231,23 @@ def test_an_async_session(url: str) -> None:
 
     with app.app_context():
         asyncio.run(run())
+
+
+def test_an_apps_config_reserves_names_too() -> None:
+    """Beside those of its `Dibs`, with the exceptions that it says."""
+    app = Flask("shop")
+    app.config |= {
+        "SQLALCHEMY_DATABASE_URI": "sqlite://",
+        "DIBS_NAME_RULES": "reserved=*-bot; free=good-bot",
+    }
+    db = SQLAlchemy(app)
+    dibs = Dibs(metadata=db.metadata, reserved=["tills"])
+    dibs.init_app(app)
+    with app.app_context():
+        db.create_all()
+        names = ["tills", "spam-bot", "good-bot", "ada"]
+        assert [dibs.check(name).available for name in names] == [False, False, True, True]
+    bad = Flask("bad")
+    bad.config["DIBS_NAME_RULES"] = "reserved=*-bot; free=admin"
+    with pytest.raises(ConfigError, match="DIBS_NAME_RULES .*DIBS_UNRESERVED"):
+        Dibs(metadata=SQLAlchemy().metadata).init_app(bad)

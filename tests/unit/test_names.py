@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import time
 
 import pytest
@@ -302,6 +303,26 @@ def test_limits_are_the_policys() -> None:
     assert reasons("김")[0].code == "too_short"
 
 
+@pytest.mark.parametrize(
+    ("raw", "codes"),
+    [
+        ("Ada-Lovelace2", []), ("2pac", []), ("\uff41\uff44\uff41", []), ("a" * 63, []),
+        ("a" * 64, ["too_long"]),
+        ("ada.b", ["character"]), ("ada_b", ["character"]), ("-ada", ["separator_at_end"]),
+        ("xn--ada", ["separator_doubled"]), ("zo\u00eb", ["dns_label"]), ("李小明", ["dns_label"]),
+        ("ada.ë", ["character", "dns_label"]), ("ಠಠಠ", ["dns_label"]),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_names_can_be_labels_of_the_dns(raw: str, codes: list[str]) -> None:
+    """As RFC 1123 has them; the sentence says how to write one."""
+    policy = NamePolicy(dns_labels=True, separators="-", max_length=63)
+    if codes:
+        assert sorted(reason.code for reason in reasons(raw, policy=policy)) == codes
+    else:
+        assert re.fullmatch("(?!-)[a-z0-9-]{1,63}(?<!-)", parse(raw, policy=policy).canonical)
+
+
 @pytest.mark.parametrize("name", ["Sam.Lock", "Alicia.Keys", "ada.md", "li.sh", "ada.map"])
 def test_words_and_surnames_are_no_endings_of_files(name: str) -> None:
     assert parse(name).display == name
@@ -324,6 +345,7 @@ def test_without_separators_none_is_offered() -> None:
 @pytest.mark.parametrize(
     "limits",
     [{"min_length": 0}, {"min_length": 31}, {"max_length": 121}, {"max_bytes": 119},
+     {"dns_labels": True}, {"dns_labels": True, "separators": "", "max_length": 64},
      {"suffixes": [".json"]}, {"suffixes": (".JSON",)}, {"suffixes": ("",)},
      {"suffixes": ".json"}, {"suffixes": (b".json",)}, {"extra_rules": [len]},
      {"extra_rules": (None,)}, {"separators": "@"},

@@ -121,6 +121,10 @@ ODD_PARSERS = [
     both_ways("strict", suffixes=("bot", ".js")),
     both_ways("off", suffixes=(".tar.gz", "."), separators="-", min_length=1),
     both_ways("standard", numeric=True, min_length=1, max_length=12),
+    both_ways("standard", dns_labels=True, separators="-", max_length=63),
+    both_ways(
+        "strict", reserved=RESERVED.with_patterns(["*-bot", "r*m", "i*o*", "b"], free=["spam-bot"])
+    ),
     both_ways("standard", max_length=1000, max_code_points=1000, max_bytes=1024),
 ]
 
@@ -213,6 +217,9 @@ def test_the_short_way_ends_where_the_rules_do(raw: str) -> None:
 @example("a+b")
 @example("lo1-lollollollollollol")
 @example("adabot")
+@example("ada-b0t")
+@example("spam-bot")
+@example("1lO")
 @example("ada_bot")
 @example("1234")
 @example("m" * 512)

@@ -99,3 +99,56 @@ def test_every_word_is_reachable():
 def test_a_word_without_a_group_is_a_mistake():
     with pytest.raises(ValueError, match="no heading"):
         load("admin\n[roles]\n")
+
+
+# --- DIBS_NAME_RULES --------------------------------------------------------------
+
+OURS = RESERVED.with_patterns(
+    ["acme", "*-bot", "Shop*", "zürich*"], free=["good-bot", "shopin*", "acrne"]
+)
+
+
+@pytest.mark.parametrize("mode", ["standard", "strict", "off"])
+@pytest.mark.parametrize(
+    ("name", "is_free"),
+    [
+        ("acme", False), ("ACME", False), ("acmes", True), ("ac.me", True), ("acrne", True),
+        ("spam-bot", False), ("spam-b0t", False), ("\uff53pam-bot", False), ("spambot", True),
+        ("spam.bot", True), ("good-bot", True), ("Good-Bot", True), ("g00d-bot", False),
+        ("shop", False), ("shopper", False), ("workshop", True), ("shopin", True),
+        ("Shop.in", False), ("ZÜRICH1", False), ("zurich1", True),
+        ("ad.min", False), ("horne", True),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_patterns_reserve_what_looks_like_them_but_for_exceptions(name, is_free, mode):
+    """Without a `*` a pattern is one word; an exception counts in its own spelling."""
+    if is_free:
+        assert parse(name, reserved=OURS, lookalikes=mode).display == name
+    else:
+        with pytest.raises(InvalidName) as refused:
+            parse(name, reserved=OURS, lookalikes=mode)
+        assert refused.value.only_reserved
+
+
+def test_patterns_stay_when_more_is_reserved():
+    """With routes, own words and built-in ones that are let go."""
+    ours = OURS.with_routes(["login"]).with_own(["mills"]).without(["guest"])
+    groups = [ours.group_of(name) for name in ("spam-bot", "good-bot", "mills", "guest")]
+    assert groups == ["own", None, "own", None]
+    assert RESERVED.group_of("spam-bot") is None
+
+
+@pytest.mark.parametrize("word", ["admin", "adm1n", "spam-bots"])
+def test_an_exception_that_excepts_nothing_is_refused(word):
+    """Above all one from a built-in word, which it would not let go."""
+    with pytest.raises(ConfigError, match="^DIBS_NAME_RULES .*DIBS_UNRESERVED$"):
+        RESERVED.with_patterns(["*-bot"], free=[word])
+
+
+def test_a_long_name_is_no_trouble_for_many_stars():
+    """Tried in all ways, these would be more than there is time for."""
+    ours = RESERVED.with_patterns(["a" + "*a" * 20 + "*b"], free=[])
+    assert ours.group_of("a" * 120) is None
+    assert ours.group_of("a" * 120 + "b") == "own"
+    assert ours.group_of("ab" + "xa" * 18 + "ab") is None

@@ -155,8 +155,8 @@ def test_the_app_s_own_proof(make_site, mode, method):
         asked.append(request)
         return request.headers.get("Captcha") == "solved"
 
-    state_of(site.app).check_token = solved
     site.register("ada")
+    state_of(site.app).check_token = solved
     statuses = [
         ask(nobody(site), method, "ada", **headers).status_code
         for headers in ({}, {"Captcha": "wrong"}, {"Captcha": "solved"})

@@ -74,6 +74,10 @@ def test_rules_and_reserved_words_are_settings(make_site):
     assert [make_site().register(name).status_code for name in names] == [422] * 3 + [409, 422, 409]
     site = make_site(name_rules="min_length=2; numbers=on", unreserved="guest null")
     assert [site.register(name).status_code for name in names] == [201] * 4 + [422, 409]
+    rules = "max_length=12; dns=on; reserved=acme *-bot; free=good-bot"
+    site = make_site(name_rules=rules)
+    others = ("a" * 13, "Zo\u00eb", "acme", "spam-b0t", "good-bot")
+    assert [site.register(name).status_code for name in others] == [422, 422, 409, 409, 201]
 
 
 def test_the_key_is_not_the_person(site):

@@ -76,8 +76,10 @@ class Settings:
     name_rules: str = _setting(
         "",
         "What differs in the rules for new names: the fewest characters, of which one of Chinese,"
-        " Japanese, Korean, Arabic, Hebrew or an Indic script counts as two (default: 3), and"
-        " whether a name may be just a number: `min_length=2; numbers=on`.",
+        " Japanese, Korean, Arabic, Hebrew or an Indic script counts as two (default: 3), the most"
+        " (default: 30), and whether a name may be just a number: `min_length=2; max_length=20;"
+        " numbers=on`. `dns=on` has every name be a label of the DNS, and `reserved=acme *-bot;"
+        " free=good-bot` reserves further names, with exceptions.",
     )
     unreserved: str = _setting(
         "",

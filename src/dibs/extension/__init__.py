@@ -85,8 +85,8 @@ class Dibs(Changes):
             error_handlers: Whether errors of dibs that a view raises are
                 answered as problem details: 409 for a name that is taken, and so on.
             reading: Who may read what by these routes; names are public by default.
-            check_token: Says of a request, by True, that it holds what a check of names costs
-                where `DIBS_CHECK` is `token`: a captcha that was solved.
+            check_token: Says of a request, by True, that it holds what a check of names, a hold
+                or a registration costs where `DIBS_CHECK` is `token`: a captcha that was solved.
             checks: Further addresses for the routes that check names, each with its namespace,
                 or with what says which one the current request is about.
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, MetaData, inspect
 from sqlalchemy.orm import Mapper
 
 from dibs.config import Settings, name_rules
+from dibs.config.name_rules import NO_RULES, NameRules
 from dibs.errors import ConfigError, InvalidName, NameNotOwned, NameTaken
 from dibs.extension.escaped import note_session
 from dibs.extension.mounting import routes_engine
@@ -119,15 +120,21 @@ class HostNames:
         if "lookalikes" in told:
             said["lookalikes"] = settings.lookalikes
         if "policy" in told:
-            said["policy"] = NamePolicy(**name_rules.parse(settings.name_rules))
+            rules = said["rules"] = name_rules.parse(settings.name_rules)
+            said["policy"] = NamePolicy(**rules.limits)
         if "unreserved" in told:
             said["unreserved"] = settings.unreserved.split()
         self._own_parser = self._made_of(**said)
 
     def _made_of(
-        self, lookalikes: Lookalikes | None, policy: NamePolicy | None, unreserved: Iterable[str]
+        self,
+        lookalikes: Lookalikes | None,
+        policy: NamePolicy | None,
+        unreserved: Iterable[str],
+        rules: NameRules = NO_RULES,
     ) -> Parser:
         words = RESERVED.without(unreserved).with_own(self._reserved)
+        words = words.with_patterns(rules.reserved, free=rules.free)
         self._lookalikes: Lookalikes = lookalikes or "standard"
         return Parser(policy=policy or DEFAULT_POLICY, reserved=words, lookalikes=self._lookalikes)
 

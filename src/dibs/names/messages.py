@@ -65,6 +65,10 @@ SEPARATOR_AT_END = (
 SEPARATOR_DOUBLED = "A username cannot have two of %(separators)s in a row. Please keep only one."
 SUFFIX = "A username cannot end like a file name, in %(suffix)s. Please replace the dot."
 NUMERIC_ONLY = "A username cannot be just a number. Please add a letter."
+DNS_LABEL = (
+    "Here a username becomes part of an internet address. Please write it with the letters a to z,"
+    " numbers and hyphens."
+)
 MIXED_SCRIPTS = (
     "A username can use one script, or Latin letters together with Chinese, Japanese or "
     "Korean. Please do not mix %(scripts)s."

@@ -11,6 +11,9 @@ from dibs.errors import Reason
 from dibs.names.canonical import normalise
 from dibs.names.skeleton import MAX_KEY_BYTES, ODD_ASCII
 
+LABEL = 63
+"""Most characters of a label of the DNS (RFC 1035, 2.3.4)."""
+
 SUFFIXES = (
     ".asp", ".aspx", ".atom", ".bmp", ".bz2", ".cgi", ".cmd", ".css", ".csv", ".exe",
     ".gif", ".git", ".gz", ".htm", ".html", ".ico", ".jpeg", ".jpg", ".js", ".json", ".jsp",
@@ -40,6 +43,8 @@ class NamePolicy:
         separators: ASCII punctuation allowed between letters and numbers.
         suffixes: Endings of file names that no username may have, in small letters.
         numeric: Whether a username may be only a number, like an id or a telephone number.
+        dns_labels: Whether a username must be a label of the DNS, so that `ada` can have
+            `ada.example.com`: letters of ASCII, numbers and single hyphens between them.
         extra_rules: Rules of the host, asked after ours. Each takes the display form, the
             canonical form and the policy, and yields a `Reason` for what it finds wrong;
             they are asked every time, so they may look at what changes.
@@ -47,7 +52,8 @@ class NamePolicy:
 
     Raises:
         ValueError: The limits contradict each other, a separator is not ASCII punctuation or is
-            `@`, a suffix could never match or always would, or a rule is no function.
+            `@`, no label of the DNS could be as they allow, a suffix could never match or always
+            would, or a rule is no function.
     """
 
     min_length: int = 3
@@ -58,6 +64,7 @@ class NamePolicy:
     separators: str = "._-"
     suffixes: tuple[str, ...] = SUFFIXES
     numeric: bool = False
+    dns_labels: bool = False
     extra_rules: tuple[Rule, ...] = ()
     _plain: Callable[[str], object] = field(init=False, repr=False)
     _longest: int = field(init=False, repr=False)
@@ -73,6 +80,10 @@ class NamePolicy:
             raise ValueError(f"max_bytes must be at most {MAX_KEY_BYTES}, the database's limit")
         if not set(self.separators) <= set(string.punctuation) - {"@"}:
             raise ValueError("separators must be ASCII punctuation other than @")
+        if self.dns_labels and (self.separators not in ("", "-") or self.max_length > LABEL):
+            raise ValueError(
+                f"a DNS label must have no separator but -, nor more than {LABEL} characters"
+            )
         self._check_suffixes()
         if type(self.extra_rules) is not tuple or not all(map(callable, self.extra_rules)):
             raise ValueError("extra_rules must be a tuple of functions")

@@ -6,7 +6,8 @@ Names that only staff may give are no data of ours: they are rows of the databas
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Container, Iterable, Iterator
+import re
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import product
 from math import prod
 
@@ -53,6 +54,7 @@ class Reserved(Container[str]):
         variants: The groups whose variants are reserved as well.
         free: Names of people that only look like a word. Nothing of /home is hidden by Ms Horne,
             and Ali is not `all`.
+        patterns: What stands for many more words of the service's own.
 
     Attributes:
         suspicious: Standard keys without separators and accents, in every way to write i and l,
@@ -60,19 +62,23 @@ class Reserved(Container[str]):
             are asked, and folding the key first would cost them a tenth more.
     """
 
-    __slots__ = ("_ascii", "_foreign", "_free", "_variants", "_words", "suspicious")
+    __slots__ = ("_ascii", "_foreign", "_free", "_patterns", "_variants", "_words", "suspicious")
 
     def __init__(
         self,
         words: dict[str, str],
         variants: frozenset[str],
         free: frozenset[str] = frozenset(),
+        patterns: _Patterns | None = None,
     ) -> None:
         self._words = words
         self._variants = variants
         self._free = free
+        self._patterns = patterns
         self._ascii = _Index({w: words[w] for w in words if w.isascii()}, variants)
         self.suspicious = _spelt_out(self._ascii.suspicious)
+        if patterns is not None:
+            self.suspicious = _Either(self.suspicious, patterns.suspects)
         # No ASCII name is one of these, and their keys need the table of Unicode.
         self._foreign: _Index | None = None
 
@@ -86,6 +92,8 @@ class Reserved(Container[str]):
         key = key or key_of(canonical)
         if canonical in self._words:
             return self._words[canonical]
+        if self._patterns is not None and self._patterns.reserve(canonical, key):
+            return OWN
         if canonical in self._free:
             return None
         found = self._ascii.group_of(key)
@@ -143,13 +151,35 @@ class Reserved(Container[str]):
         if unknown := list(freed.keys() - self._words.keys()):
             raise ConfigError(f"{unknown[0]} is not a reserved word, so it cannot be unreserved")
         kept = {word: group for word, group in self._words.items() if word not in freed}
-        return Reserved(kept, self._variants, self._free | freed.keys()) if freed else self
+        if not freed:
+            return self
+        return Reserved(kept, self._variants, self._free | freed.keys(), self._patterns)
+
+    def with_patterns(self, patterns: Iterable[str], *, free: Iterable[str]) -> Reserved:
+        """Return these names and those that DIBS_NAME_RULES reserves.
+
+        Args:
+            patterns: Words in which `*` stands for any characters, or for none.
+            free: Exceptions from the patterns, written alike; built-in words stay reserved.
+
+        Raises:
+            ConfigError: No pattern reserves an exception.
+        """
+        listed, exceptions = list(patterns), list(free)
+        made = _Patterns(listed, exceptions)
+        for word in map(normalise, exceptions):
+            if "*" not in word and not made.meet(word, key_of(word)):
+                raise ConfigError(
+                    f"DIBS_NAME_RULES cannot be used: `free={word}` excepts nothing, since no"
+                    " `reserved=` there is about it; for built-in words there is DIBS_UNRESERVED"
+                )
+        return Reserved(self._words, self._variants, self._free, made) if listed else self
 
     def _with(self, words: Iterable[str], group: str) -> Reserved:
         found = {normalise(word): group for word in words}
         # What they reserve, they do not leave free for looking like another word.
         free = self._free - found.keys()
-        return Reserved({**found, **self._words}, self._variants, free)
+        return Reserved({**found, **self._words}, self._variants, free, self._patterns)
 
 
 def _listed(words: Iterable[str]) -> list[str]:
@@ -157,6 +187,59 @@ def _listed(words: Iterable[str]) -> list[str]:
     if isinstance(words, str) or not all(isinstance(word, str) for word in listed):
         raise ConfigError('Reserved names are a list of words: Dibs(reserved=["acme", "shop"])')
     return listed
+
+
+class _Patterns:
+    """Words with `*` in them, and exceptions, which count in their own spelling alone."""
+
+    __slots__ = ("_alike", "_bare", "_free", "_seen")
+
+    def __init__(self, patterns: Iterable[str], free: Iterable[str]) -> None:
+        listed = list(patterns)
+        self._seen, self._free = _any_of(listed, normalise), _any_of(free, normalise)
+        self._alike = _any_of(listed, lambda text: key_of(normalise(text), "strict"))
+        self._bare = _any_of(listed, lambda text: _bare(key_of(normalise(text))))
+
+    def reserve(self, canonical: str, key: str) -> bool:
+        """Tell whether nobody may have a name with this standard key."""
+        return self.meet(canonical, key) and self._free(canonical) is None
+
+    def meet(self, canonical: str, key: str) -> bool:
+        """Tell whether a name, or what looks like it, is one of the patterns'."""
+        return bool(self._seen(canonical) or self._alike(key.translate(STRICT)))
+
+    def suspects(self, key: str) -> bool:
+        """Tell whether a name with this standard key may be one of the patterns'."""
+        return self._bare(_bare(key)) is not None
+
+
+def _any_of(patterns: Iterable[str], spelt: Callable[[str], str]) -> Callable[[str], object]:
+    """Return what tells whether a text is one of the patterns, whose pieces are spelt so."""
+    told = "|".join(_told(pattern, spelt) for pattern in patterns)
+    return re.compile(told or "(?!)", re.DOTALL).fullmatch
+
+
+def _told(pattern: str, spelt: Callable[[str], str]) -> str:
+    # Nothing is left of a piece where a `*` begins or ends the pattern, and nothing has no key.
+    pieces = [piece and re.escape(spelt(piece)) for piece in re.split(r"\*+", pattern)]
+    if len(pieces) == 1:
+        return pieces[0]
+    # The first place for a piece is as good as any, and is not left again: the time that a long
+    # name takes does not grow with every `*`.
+    between = "".join(f"(?>.*?{piece})" for piece in pieces[1:-1])
+    return f"{pieces[0]}{between}.*{pieces[-1]}"
+
+
+class _Either(Container[str]):
+    """The keys of a set, and those of which a question is true."""
+
+    __slots__ = ("_asked", "_keys")
+
+    def __init__(self, keys: Container[str], asked: Callable[[str], bool]) -> None:
+        self._keys, self._asked = keys, asked
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys or (isinstance(key, str) and self._asked(key))
 
 
 class _Index:

@@ -214,6 +214,12 @@ def numeric_only(display: str, canonical: str, policy: NamePolicy) -> Iterator[R
         yield Reason("numeric_only", messages.NUMERIC_ONLY)
 
 
+def dns_label(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+    """Every name can be the first part of a host's, in any program (RFC 1123, 2.1)."""
+    if policy.dns_labels and not canonical.isascii():
+        yield Reason("dns_label", messages.DNS_LABEL)
+
+
 def one_script(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
     """A Cyrillic letter among Latin ones deceives; nobody's name needs it (UTS #39, 5.2)."""
     if not canonical.isascii() and (found := mixed_scripts(canonical)):
@@ -256,6 +262,7 @@ _WHEN: dict[Rule, Suspicion] = {
     separator_doubled: Suspicion.SIGN,
     suffix: Suspicion.SIGN,
     numeric_only: Suspicion.NUMBER,
+    dns_label: Suspicion.LABEL,
     one_script: Suspicion.SCRIPTS,
     one_kind_of_digits: Suspicion.DIGIT,
     capitals: Suspicion.CAPITALS,

@@ -31,6 +31,8 @@ class Suspicion(IntFlag):
     """No script has all its characters."""
     CAPITALS = 1 << 11
     """It has capitals that do not begin it, or as good as no letters."""
+    LABEL = 1 << 13
+    """It is to be a label of the DNS."""
     ANYTHING = 1 << 12
     """A character is not simply allowed, or the name is long: every rule is asked."""
 
@@ -67,6 +69,8 @@ def doubts(display: str, canonical: str, policy: NamePolicy) -> int:
         found |= _SCRIPTS
     if display != canonical and not normalize("NFKC", display)[1:].islower():
         found |= _CAPITALS
+    if policy.dns_labels:
+        found |= Suspicion.LABEL
     if not policy.has_plain:
         found |= SIGN  # What asks for endings, of which one needs no point.
     return found

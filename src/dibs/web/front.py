@@ -49,6 +49,8 @@ from dibs.web.registrations import Sent
 
 REGISTER, CHECK, NAMES = b"/register", b"/usernames/check", b"/usernames/"
 
+POSTS = (REGISTER, CHECK)
+
 QUERIES = {b"": True, b"suggestions=0": False}
 """What may follow the address, and whether other names are wanted then."""
 
@@ -129,7 +131,9 @@ class Front:
         length = headers.get(b"content-length", b"")
         if method == b"GET":
             return self._has_open_checks and path.startswith(NAMES) and length in NO_BODY
-        if method != b"POST" or not (path == REGISTER or (path == CHECK and self._has_open_checks)):
+        # A captcha, which is asked of Flask's requests, is one where DIBS_CHECK is `token` alone.
+        is_open = self._has_open_checks or (path == REGISTER and self._state.check_token is None)
+        if method != b"POST" or path not in POSTS or not is_open:
             return False
         is_small = length.isdigit() and len(length) < 9 and int(length) <= MAX_BODY
         return is_small and JSON.fullmatch(headers.get(b"content-type", b"")) is not None

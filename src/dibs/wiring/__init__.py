@@ -177,9 +177,11 @@ def has_accounts() -> bool:
 
 def make_parser(settings: Settings) -> Parser:
     """What reads the service's names."""
+    rules = name_rules.parse(settings.name_rules)
+    reserved = RESERVED.without(settings.unreserved.split())
     return Parser(
-        policy=NamePolicy(**name_rules.parse(settings.name_rules)),
-        reserved=RESERVED.without(settings.unreserved.split()),
+        policy=NamePolicy(**rules.limits),
+        reserved=reserved.with_patterns(rules.reserved, free=rules.free),
         lookalikes=settings.lookalikes,
     )
 

@@ -11,7 +11,7 @@ from dibs.web import registrations
 from dibs.web.api import schemas
 from dibs.web.api.representations import other_names
 from dibs.web.http import idempotency
-from dibs.web.http.auth import current_user
+from dibs.web.http.auth import current_user, refuse_unsolved
 from dibs.web.http.bodies import BodyInvalid, answered, broken, read_object, texts
 from dibs.web.http.current import deadline, parts, source
 from dibs.web.http.openapi import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, TEXT, Blueprint, described
@@ -51,6 +51,7 @@ def read(body: dict[str, Any]) -> dict[str, str]:
 
 @idempotency.idempotent("POST /register")
 def _registered(fields: dict[str, str]) -> Response:
+    refuse_unsolved(fields.get("hold_token"))
     sent = Sent(
         registration=parts().registration,
         deadline=deadline(),
@@ -68,7 +69,9 @@ blueprint.route("/register", ROUTE, methods=["POST"])(
     described(
         register,
         blueprint.refuses(409, idempotency.NOT_NOW, 422, idempotency.NOT_VALID, 503),
-        blueprint.refuses(403, "Registration is closed, or by invitation; `code` says which."),
+        blueprint.refuses(
+            403, "Registration is closed, by invitation, or needs a captcha; `code` says which."
+        ),
         blueprint.refuses(400, "The body cannot be read, or contains no name."),
         blueprint.response(
             201, schemas.Registered, headers=LANGUAGE | LOCATION | idempotency.REPLAYED_HEADER
@@ -98,13 +101,16 @@ holds = Blueprint(
 @holds.reads(schemas.HoldBody())
 @idempotency.idempotent("POST /holds", secret=True)
 @holds.response(201, schemas.HoldSchema)
-@holds.refuses(403, "Registration is closed or by invitation, and nobody is logged in.")
+@holds.refuses(
+    403, "Registration is closed or by invitation, or needs a captcha; `code` says which."
+)
 @holds.refuses(409, "The name is not available; `code` says why.", 503)
 def hold(body: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Hold a name for a while; `POST /register` with the token registers it."""
     if parts().settings.registration != "open" and current_user() is None:
         # Who has an account may hold their next name.
         parts().registration.refuse_uninvited(body.get("invitation"), deadline=deadline())
+    refuse_unsolved()
     key, name = idempotency.idempotency_key(), body["username"]
     with suggesting(name, key):
         held = parts().holds.hold(

@@ -13,7 +13,7 @@ from dibs.accounts.policy import STAFF
 from dibs.config.extras import installing
 from dibs.errors import ConfigError, HoldNotFound, InvalidToken, NotAllowed, Unauthenticated
 from dibs.registry.holds import HoldToken
-from dibs.state import state_of
+from dibs.state import CheckToken, state_of
 from dibs.store.accounts.sessions import Living
 from dibs.web.http import cookies
 from dibs.web.http.current import Headers, acts, apart, current, deadline, parts
@@ -36,6 +36,13 @@ class ProofNeeded(Unauthenticated):
         "To check usernames you need an access token, sent as a Bearer token, or the token of a "
         "hold, in the header Dibs-Hold-Token, or a solved captcha where there is one."
     )
+
+
+class CaptchaNeeded(NotAllowed):
+    """A new name costs something here, and the request holds nothing of it."""
+
+    code = "captcha_needed"
+    message = "Please solve the captcha, and send this again."
 
 
 def _behind(door: Callable[[], object], view: View) -> View:
@@ -167,8 +174,30 @@ def _has_proof() -> bool:
     if (sent := request.headers.get(HOLD_TOKEN)) and is_hold_token(sent):
         return True
     accepts = state_of(current_app).check_token
+    return accepts is not None and _is_accepted(accepts)
+
+
+def _is_accepted(accepts: CheckToken) -> bool:
     # `is True`: what a hook forgets to await is true as well.
-    return accepts is not None and current_app.ensure_sync(accepts)(request) is True
+    return current_app.ensure_sync(accepts)(request) is True
+
+
+def refuse_unsolved(hold_token: str | None = None) -> None:
+    """See that who wants a new name has solved the app's captcha, where DIBS_CHECK is `token`.
+
+    An account is no proof, or one captcha would be enough for any number of them.
+
+    Args:
+        hold_token: That of the name's hold, which has cost a captcha already.
+
+    Raises:
+        CaptchaNeeded: There is one, and it was not solved.
+    """
+    accepts = state_of(current_app).check_token
+    if accepts is None or parts().settings.check != "token":
+        return
+    if not (hold_token and is_hold_token(hold_token)) and not _is_accepted(accepts):
+        raise CaptchaNeeded
 
 
 def is_hold_token(token: str) -> bool:

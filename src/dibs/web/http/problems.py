@@ -46,7 +46,8 @@ CODES = {
         "login_failed recovery_failed"
     ),
     HTTPStatus.FORBIDDEN: (
-        "forbidden wrong_password registration_closed invitation_needed invitation_refused csrf"
+        "forbidden wrong_password registration_closed invitation_needed invitation_refused"
+        " captcha_needed csrf"
     ),
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.TOO_MANY_REQUESTS: "too_many_holds renamed_too_often rate_limited",

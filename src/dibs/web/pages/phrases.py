@@ -31,6 +31,7 @@ WORDS = {
     "separator_doubled": "Two separators in a row",
     "suffix": "Ends like a file name",
     "numeric_only": "Only a number",
+    "dns_label": "Not a to z, numbers and hyphens",
     "mixed_scripts": "Mixed scripts",
     "mixed_digits": "Mixed kinds of digits",
     "capitals": "Capitals like Latin letters",

@@ -14,6 +14,7 @@ from dibs.errors import DibsError, LoginFailed, Overloaded, StoreUnavailable
 from dibs.web.api import recovery
 from dibs.web.api.names import verdict
 from dibs.web.api.registration import suggesting
+from dibs.web.http.auth import refuse_unsolved
 from dibs.web.http.current import current, deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.pages import browser_session
@@ -74,6 +75,7 @@ def sign_up() -> Response:
 @takes_form("/sign-up", sign_up_page, admits="anybody", limit="register", credential="chosen")
 def do_sign_up() -> Response:
     """Register, and log in."""
+    refuse_unsolved()
     name, password = sent("username"), sent("password") or None
     key, repeatable = key_of_form()
     with suggesting(name, key):
