@@ -100,7 +100,10 @@ class Invitations:
         )
         params: dict[str, object] = {"limit": limit, **({"after": after} if after else {})}
         rows: list[Row] = self._transactions.rows(sql, params, deadline=deadline)
-        return [Invitation(*tuple(row)[:-1], bool(row[-1])) for row in rows]
+        return [
+            Invitation(id_, uses, used, at, ends, actor, bool(good))
+            for id_, uses, used, at, ends, actor, good in rows
+        ]
 
     def end(self, invitation_id: str, *, deadline: Deadline) -> bool:
         """Let nobody else register by one, and say whether somebody could."""
