@@ -13,7 +13,7 @@ from dibs.config.environment import settings_from_environment as settings_from_e
 from dibs.state import CheckToken
 from dibs.web import ALL, register_blueprints
 from dibs.web.http.bodies import MAX_BODY
-from dibs.web.http.headers import init_headers
+from dibs.web.http.headers import init_headers, unframed
 from dibs.web.http.problems import register_http_error_handlers
 from dibs.web.http.request_log import init_request_log
 from dibs.web.pages.errors import register_page_errors
@@ -43,11 +43,13 @@ def create_app(
     register_blueprints(app, build(settings), mounted=mounted, check_token=check_token)
     register_http_error_handlers(app)
     init_headers(app)
-    # Without the badge that a server of others would draw.
-    quiet = {"validatorUrl": None}
+    # Without the badge that a server of others would draw, and without a bar to load other files.
+    quiet = {"validatorUrl": None, "layout": "BaseLayout"}
     if with_pages:
         register_page_errors(app)
     else:
         app.add_url_rule("/", "home", lambda: redirect("/docs/"))  # who opens it wants the API
-    app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config=quiet))
+    docs = get_swaggerui_blueprint("/docs", "/openapi.json", config=quiet)
+    docs.after_request(unframed)
+    app.register_blueprint(docs)
     return app

@@ -215,11 +215,13 @@ class RenamedTooOften(DibsError):
     """
 
     code = "renamed_too_often"
-    message = "You have changed your username too often lately. Please try again later."
+    message = (
+        "You have changed your username too often lately. You can change it again in %(time)s."
+    )
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
-        super().__init__()
+        super().__init__(time=f"{retry_after} seconds")
 
 
 # --- the password ------------------------------------------------------------

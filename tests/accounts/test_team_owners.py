@@ -70,7 +70,7 @@ def test_who_owns_it_no_more_when_it_is_done(
     ada, bob, eve = (process.newcomer(name) for name in ("ada", "bob", "eve"))
     team = process.team("builders", ada)
     put(process, team.id, bob, "owner", by=ada)
-    asked = TeamAccounts._refuse_strangers
+    asked = TeamAccounts.refuse_strangers
 
     def ask_and_lose_it(teams: TeamAccounts, team_id: str, by: Living, deadline: Deadline) -> None:
         asked(teams, team_id, by, deadline)
@@ -81,7 +81,7 @@ def test_who_owns_it_no_more_when_it_is_done(
         else:
             other.profiles.set_disabled(bob.user_id, disabled=True, deadline=soon())
 
-    monkeypatch.setattr(TeamAccounts, "_refuse_strangers", ask_and_lose_it)
+    monkeypatch.setattr(TeamAccounts, "refuse_strangers", ask_and_lose_it)
     acts: dict[str, Callable[[], object]] = {
         "add": partial(put, process, team.id, eve, "member", by=bob),
         "remove": partial(remove, process, team.id, ada, by=bob),

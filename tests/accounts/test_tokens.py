@@ -38,6 +38,9 @@ def test_time_and_its_leeway(tokens: AccessTokens) -> None:
     refused(tokens, signed(tokens, {**claims, "nbf": now + LEEWAY_SECONDS + 30}))
     refused(tokens, signed(tokens, {**claims, "iat": now + LEEWAY_SECONDS + 30}))
     tokens.read(signed(tokens, {**claims, "exp": now - LEEWAY_SECONDS + 3}))
+    day = {**claims, "iat": now, "exp": now + 86_400}
+    tokens.read(signed(tokens, day))
+    refused(tokens, signed(tokens, {**day, "exp": now + 86_401}))  # longer than any key goes on
     tokens.read(signed(tokens, {**claims, "nbf": now + 2, "iat": now + 2}))
     with pytest.raises(TokenExpired):
         tokens.read(signed(tokens, {**claims, "exp": -(10**30)}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,8 @@ def test_axe_finds_nothing(new_context: NewContext, site: str, watch: Watch):
     page.fill("[name=name]", "axe-team")
     page.click("details[open] form > button")
     expect(page).to_have_url(f"{site}/@axe-team")
+    page.fill("[name=username]", "axe")
+    page.click("main form > button")
     assert (violations_in_both_themes(page), fits(page)) == ([], True)
     paths = ["/", "/account", "/account/delete", "/@axe", "/@nobody-there"]
     for path in paths:
@@ -72,7 +75,7 @@ def test_axe_finds_nothing(new_context: NewContext, site: str, watch: Watch):
         other.goto(site + path)
         assert (path, violations_in_both_themes(other), fits(other)) == (path, [], True)
     sign_up(other, site, "axe", "x")
-    expect(other.get_by_role("alert")).to_be_focused()
+    expect(other.locator("[name=password]")).to_be_focused()
     assert (violations_in_both_themes(other), fits(other)) == ([], True)
 
 
@@ -124,7 +127,7 @@ def test_without_scripts(new_context: NewContext, site: str, watch: Watch, local
         page.click("main form > button")
     first, second = pages
     expect(first).to_have_url(f"{site}/account")
-    expect(second.get_by_role("alert")).to_contain_text(TAKEN[locale])
+    expect(second.locator(".errors")).to_contain_text(TAKEN[locale])
     expect(second.locator("[name=username]")).to_have_value(name)
     expect(second.locator("[name=password]")).to_have_value("")
     second.click(".others a >> nth=0")
@@ -219,8 +222,57 @@ def test_rename_and_follow_the_old_link(new_page, site: str):
     expect(page.locator("main .name")).to_have_text("new-name")
     other = new_page()
     other.goto(f"{site}/@old-name")
-    expect(other).to_have_url(f"{site}/@new-name")
+    expect(other).to_have_url(f"{site}/@new-name?was=old-name")
     expect(other.get_by_role("heading", name="new-name")).to_be_visible()
+    expect(other.get_by_text("old-name is now called new-name.")).to_be_visible()
+    assert violations_in_both_themes(other) == []
+    # Their own name in other capitals they can have.
+    tabs_to(page, "[aria-labelledby=name] summary")
+    page.keyboard.press("Enter")
+    page.fill("#do_rename-username", "New-Name")
+    expect(page.get_by_text("New-Name is free.")).to_be_visible()
+
+
+def test_a_member_is_removed_in_two_steps(new_page, site: str):
+    """By keyboard; what it means stands before the button."""
+    sign_up(new_page(), site, "member-2")
+    page = new_page()
+    sign_up(page, site, "owner-1")
+    page.click("summary:has-text('Create a team')")
+    page.fill("[name=name]", "two-steps")
+    page.click("details[open] form > button")
+    page.fill("[name=username]", "member-2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Members updated.")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove from the team")).to_be_hidden()
+    page.click("summary:has-text('member-2')")
+    assert (violations_in_both_themes(page), fits(page)) == ([], True)
+    page.click("text=Remove from the team")
+    expect(page.get_by_text("Members updated.")).to_be_visible()
+    expect(page.get_by_role("link", name="member-2")).to_have_count(0)
+
+
+def test_moments_are_those_of_the_reader_s_clock(new_context: NewContext, site: str):
+    """And in the order of the reader's region; what the server said is the title."""
+    page = new_context(locale="en-GB", timezone_id="Asia/Tokyo").new_page()
+    sign_up(page, site, "in-tokyo")
+    moment = page.locator("time").first
+    expect(moment).to_have_attribute("title", re.compile(r" UTC$"))
+    expect(moment).to_have_text(re.compile(r"^\d\d? \w{3,4} \d{4}, \d\d:\d\d$"))
+    shown = page.evaluate("document.querySelector('time').dateTime.slice(11, 13)")
+    tokyo = (int(shown) + 9) % 24
+    expect(moment).to_have_text(re.compile(f", {tokyo:02}:"))
+
+
+def test_what_docs_would_send_unchanged_works(page: Page, site: str):
+    """A user is registered by `Try it out` and `Execute` alone."""
+    page.goto(f"{site}/docs/")
+    operation = page.locator("#operations-Users-post_register, [id$=post_register]").first
+    operation.locator(".opblock-summary").click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    status = operation.locator(".live-responses-table .response-col_status").last
+    expect(status).to_contain_text("201")
 
 
 def test_a_rename_that_is_refused(page: Page, site: str, new_page, watch: Watch):
@@ -231,7 +283,7 @@ def test_a_rename_that_is_refused(page: Page, site: str, new_page, watch: Watch)
     page.click("text=Change username >> nth=0")
     page.fill("#do_rename-username", "Has-It")
     page.click("details[open] form > button")
-    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.locator("#do_rename-username")).to_be_focused()
     assert (violations(page), fits(page)) == ([], True)
     page.click(".others a >> nth=0")
     picked = page.locator("#do_rename-username").input_value()
@@ -273,11 +325,11 @@ def test_two_browsers_want_one_name_at_once(new_context: NewContext, site: str, 
         for route in held:
             route.continue_()
         for page in pages:
-            expect(page.locator("main .name, [role=alert]")).to_be_visible()
+            expect(page.locator("main .name, .errors")).to_be_visible()
         won = [page for page in pages if page.url == f"{site}/account"]
         (lost,) = [page for page in pages if page not in won]
         expect(won[0].locator("main .name")).to_have_text(name)
-        expect(lost.get_by_role("alert")).to_contain_text(TAKEN["en-GB"])
+        expect(lost.locator(".errors")).to_contain_text(TAKEN["en-GB"])
         expect(lost.locator("[name=username]")).to_have_value(name)
         expect(lost.locator(".others a")).to_have_count(5)
 
@@ -329,7 +381,8 @@ def test_staff(new_context: NewContext, service: Service, watch: Watch):
     assert violations_in_both_themes(page) == []
     tabs_to(page, "#do_reserve-reason")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Give a reason")
+    expect(page.locator("#do_reserve-reason")).to_be_focused()
+    expect(page.locator(".errors")).to_contain_text("Give a reason")
     assert (violations_in_both_themes(page), fits(page)) == ([], True)
     tabs_to(page, "#do_reserve-reason")
     page.keyboard.type("A trademark")
@@ -338,7 +391,7 @@ def test_staff(new_context: NewContext, service: Service, watch: Watch):
     assert (violations_in_both_themes(page), fits(page)) == ([], True)
     other = new_context().new_page()
     sign_up(other, site, "brand-new")
-    expect(other.get_by_role("alert")).to_contain_text("This username is reserved")
+    expect(other.locator(".errors")).to_contain_text("This username is reserved")
 
 
 def make_staff(service: Service, name: str) -> None:

@@ -75,8 +75,15 @@ BY_TOKEN = {"Authorization": f"Bearer {ACCESS_HS256}"}
 
 
 @pytest.fixture(params=["DIBS_SECRET_KEY", "dibs_meta"])
-def service(request: pytest.FixtureRequest, serve: Make, database: sqlite3.Connection) -> Flask:
+def service(
+    request: pytest.FixtureRequest,
+    serve: Make,
+    database: sqlite3.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Flask:
     """With a user and her session from before; its secret is set, or the one in the database."""
+    # The recorded token is good until the year 3000, and none that dibs signs for more than a day.
+    monkeypatch.setattr("dibs.accounts.tokens.KEEP_SECONDS", 10**12)
     users = "INSERT INTO dibs_users (id, password_hash, created_at) VALUES (?, ?, 0)"
     database.execute(users, [USER, PASSWORD_HASH])
     database.execute(

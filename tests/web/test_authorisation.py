@@ -32,6 +32,7 @@ DELETE /sessions/{session}              401   204   404   404   404   404
 GET    /users                           200   200   200   200   200   200
 GET    /users/me                        401   all   all   all   all   all
 PATCH  /users/me                        401   200   200   200   200   200
+GET    /users/me/export                 401   200   200   200   200   200
 DELETE /users/me                        401   204   204   409   204   204
 POST   /recover/code                    401   401   401   401   401   401
 POST   /recover/link                    401   401   401   401   401   401
@@ -50,6 +51,7 @@ GET    /users/by-name/{name}            names all   names names names all
 POST   /teams                           401   201   201   201   201   201
 GET    /teams                           200   200   200   200   200   200
 GET    /teams/{team}                    names names names all   all   all
+PATCH  /teams/{team}                    401   403   403   all   403   all
 DELETE /teams/{team}                    401   403   403   204   403   204
 PUT    /teams/{team}/members/{mate}     401   403   403   204   403   204
 PUT    /teams/{team}/members/{self}     401   403   403   409   403   204
@@ -78,6 +80,7 @@ BODIES: dict[tuple[str, str], dict[str, object]] = {
     ("PATCH", "/users/{user}"): {"disabled": True},
     ("POST", "/invitations"): {"uses": 2},
     ("POST", "/teams"): {"name": "comets"},
+    ("PATCH", "/teams/{team}"): {"name": "comets"},
     ("PUT", "/teams/{team}/members/{mate}"): {"role": "owner"},
     ("PUT", "/teams/{team}/members/{self}"): {"role": "member"},
 }

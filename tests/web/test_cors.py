@@ -116,15 +116,45 @@ def test_errors_are_read_too(make_site):
 
 @pytest.mark.parametrize("origins", [ORIGIN, "*"])
 def test_nothing_else_is_open(make_site, origins):
-    """Every other route, those with logins above all."""
+    """Every page; and to everybody every route but checks."""
     site = make_site(cors_origins=origins, password="required")
     for rule in site.app.url_map.iter_rules():
         if rule.endpoint in {"dibs_component.module", *OPEN}:
+            continue
+        said = route_of(site.app.view_functions[rule.endpoint])
+        if origins == ORIGIN and said is not None and said.is_api:
             continue
         path = rule.rule.partition("<")[0] + ("x" if "<" in rule.rule else "")
         for method in (rule.methods or set()) | {"OPTIONS"}:
             answer = site.client.open(path, method=method, headers={"Origin": ORIGIN})
             assert cors_headers(answer) == set(), (method, path)
+
+
+def test_a_page_of_the_list_signs_in_with_a_bearer_token(make_site):
+    """Every JSON route answers it, also with an error; a cookie is never sent along."""
+    site = make_site(cors_origins=ORIGIN, password="required", argon2_memory_kib="64")
+    body = {"username": "ada", "password": "correct horse battery"}
+    made = site.client.post("/register", json=body, headers={"Origin": ORIGIN})
+    assert made.headers[ALLOWED] == ORIGIN
+    assert "Location" in made.headers["Access-Control-Expose-Headers"]
+    token = site.client.post("/login", json=body, headers={"Origin": ORIGIN}).get_json()
+    headers = {"Origin": ORIGIN, "Authorization": f"Bearer {token['access_token']}"}
+    seen = 0
+    for rule in site.app.url_map.iter_rules():
+        said = route_of(site.app.view_functions[rule.endpoint])
+        if said is None or not said.is_api:
+            continue
+        seen += 1
+        path = rule.rule.partition("<")[0] + ("x" if "<" in rule.rule else "")
+        answer = site.client.options(path, headers={"Origin": ORIGIN})
+        assert answer.headers[ALLOWED] == ORIGIN, path
+        assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert seen > 30
+    mine = site.client.get("/users/me", headers=headers)
+    assert (mine.status_code, mine.headers[ALLOWED]) == (200, ORIGIN)
+    refused = site.client.get("/users/me", headers={"Origin": ORIGIN})
+    assert (refused.status_code, refused.headers[ALLOWED]) == (401, ORIGIN)
 
 
 def test_what_is_open_says_so(site):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.web.people import Person, newcomer, nobody
+from tests.web.people import Person, long_ago, newcomer, nobody
 from tests.web.site import PASSWORD, problem
 
 NEW = "a much better password"
@@ -98,6 +98,31 @@ def test_who_leaves_is_gone_and_her_name_is_free(ada):
     problem(ada.site.get("/users/by-name/ada.lovelace"), 404, "not_found")
     assert ada.site.register("ada.lovelace", NEW).status_code == 201
     assert ada.login().status_code == 401
+
+
+def test_all_that_is_kept_is_shown(ada):
+    """Names, sessions and what was done to the account; no hash, and nothing of anybody else."""
+    newcomer(ada.site, "grace")
+    ada.ask("PATCH", "/users/me", {"username": "lovelace"})
+    ada.ask("POST", "/users/me/recovery-codes", {"password": PASSWORD})
+    shown = ada.ask("GET", "/users/me/export").get_json()
+    assert (shown["user"]["id"], shown["user"]["username"]) == (ada.id, "lovelace")
+    assert [one["current"] for one in shown["sessions"]] == [True]
+    assert ("renamed", ada.name, "lovelace") in [
+        (one["action"], one["was"], one["became"]) for one in shown["names"]
+    ]
+    assert [one["kind"] for one in shown["events"]] == ["recovery_codes"]
+    assert "grace" not in str(shown)
+    assert "hash" not in str(shown)
+
+
+@pytest.mark.parametrize("body", [None, {}, {"password": "another one"}])
+def test_who_leaves_gives_the_password_unless_they_signed_in_just_now(ada, body):
+    """An open browser, or a token that leaked, is no way to be rid of somebody."""
+    long_ago(ada.site)
+    problem(ada.ask("DELETE", "/users/me", body), 403, "wrong_password")
+    assert ada.ask("GET", "/users/me").status_code == 200
+    assert ada.ask("DELETE", "/users/me", {"password": PASSWORD}).status_code == 204
 
 
 def test_the_last_owner_stays(ada):

@@ -115,6 +115,14 @@ def test_no_query_chooses_where_a_name_is_taken(make_site, path, namespace):
     assert site.client.post(f"{path}?suggestions=0&x=1", json=body).status_code == 201
 
 
+def test_nor_what_a_list_asks_about(make_site):
+    """Of a list it is the body that says it."""
+    site = make_site(namespaces="projects")
+    answer = site.client.post("/usernames/check?namespace=projects", json={"names": ["ada"]})
+    (reason,) = problem(answer, 422, "invalid")["reasons"]
+    assert (reason["field"], reason["code"]) == ("namespace", "unknown")
+
+
 def test_without_the_setting_there_is_one(site):
     assert site.get("/usernames/ada?namespace=default").status_code == 200
     problem(site.get("/usernames/ada?namespace=projects"), 422, "invalid")

@@ -25,6 +25,17 @@ def test_a_redirect_is_not_kept(ada: Person) -> None:
     answer = ada.site.get("/users/by-name/ada")
     assert answer.status_code == 308
     assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.data == b""
+    assert "Content-Type" not in answer.headers
+
+
+def test_their_own_name_is_free_to_them_in_another_spelling(ada: Person) -> None:
+    """And to nobody else."""
+    assert ada.ask("GET", "/usernames/ADA").get_json()["available"] is True
+    assert ada.ask("GET", f"/usernames/{ada.name}").get_json()["reason"] == "taken"
+    other = newcomer(ada.site, "grace")
+    assert other.ask("GET", "/usernames/ADA").get_json()["reason"] == "taken"
+    assert ada.site.get("/usernames/ADA").get_json()["reason"] == "taken"
 
 
 def test_her_own_old_name_is_free_to_her(ada: Person) -> None:

@@ -21,6 +21,7 @@ from dibs.web.api import routes
 from dibs.web.http.openapi import Blueprint
 from dibs.web.http.route import Route, route_of, says
 from tests.web.pages.browser import Browser, Forms, member
+from tests.web.people import long_ago
 from tests.web.site import Site
 
 ELSEWHERE = {"swagger_ui", "static", "api-docs"}
@@ -30,6 +31,8 @@ ELSEWHERE = {"swagger_ui", "static", "api-docs"}
 GROUPS = {
     "dibs_registration.register": "register",
     "dibs_teams.create": "register",
+    "dibs_teams.rename": "register",
+    "dibs_pages.do_rename_team": "register",
     "dibs_holds.hold": "register",
     "dibs_users.change": "register",
     "dibs_login.login": "login",
@@ -125,6 +128,8 @@ CREDENTIALS = {
     "dibs_pages.do_recover": "named",
     "dibs_recovery.make_codes": "own",
     "dibs_pages.do_make_codes": "own",
+    "dibs_users.leave": "own",
+    "dibs_pages.do_delete": "own",
 }
 LINKS = {"dibs_recovery.by_link", "dibs_pages.do_new_password"}
 """What a link lets somebody do: no password is tried, and nobody guesses a link."""
@@ -159,6 +164,7 @@ def test_who_takes_a_password_says_what_becomes_of_it(site):
     """In the body of the API and in the forms of pages: none is an oracle without limits."""
     sent = [(method, path) for method, path, fields in bodies(site) if has_password(fields)]
     for browser in (Browser(site), member(site, "Ada")):
+        long_ago(site)
         for path in ("/", "/sign-up", "/sign-in", "/account", "/account/delete", "/@Ada", *LOST):
             forms = Forms(browser.get(path).text).found
             sent += [(form.method, form.action) for form in forms if has_password(form.fields)]

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from dibs.errors import NotAllowed, TeamNotFound
 from tests.web.people import Person, newcomer
 from tests.web.site import PASSWORD, problem
 
@@ -194,3 +195,35 @@ def test_what_is_not_there(ada, grace, team, place, wrong):
     problem(ada.ask("DELETE", path), 404, "not_found")
     problem(ada.site.get(f"/teams/{wrong}"), 404, "not_found")
     problem(ada.ask("DELETE", f"/teams/{wrong}"), 404, "not_found")
+
+
+def test_a_team_is_renamed(make_site):
+    """The old name rests and leads on; the team may have it again, and nobody else."""
+    site = make_site(password="required", argon2_memory_kib="64", quarantine="90")
+    ada = newcomer(site, "ada")
+    team = ada.ask("POST", "/teams", {"name": "rockets"}).get_json()
+    path = f"/teams/{team['id']}"
+    renamed = ada.ask("PATCH", path, {"name": "Comets"})
+    assert (renamed.status_code, renamed.get_json()["name"]) == (200, "Comets")
+    problem(newcomer(site, "grace").ask("POST", "/teams", {"name": "rockets"}), 409, "quarantined")
+    assert site.get("/usernames/rockets").get_json()["renamed_to"] == "Comets"
+    assert site.client.get("/@rockets").location == "/@Comets?was=rockets"
+    assert "rockets</bdi> is now called <bdi>Comets" in site.get("/@Comets?was=rockets").text
+    assert "is now called" not in site.get("/@Comets?was=ada").text
+    taken = problem(ada.ask("PATCH", path, {"name": "ADA"}), 409, "taken")
+    assert taken["suggestions"]
+    assert "team name" in problem(ada.ask("PATCH", path, {"name": "a b"}), 422, "invalid")["detail"]
+    assert ada.ask("PATCH", path, {"name": "rockets"}).status_code == 200
+
+
+def test_an_owner_who_is_removed_renames_nothing(make_site):
+    """That they own it is seen in the transaction that renames it."""
+    site = make_site(password="required", argon2_memory_kib="64")
+    ada, grace = newcomer(site, "ada"), newcomer(site, "grace")
+    team = ada.ask("POST", "/teams", {"name": "rockets"}).get_json()["id"]
+    ends = site.parts.budget.start()
+    with pytest.raises(NotAllowed):
+        site.parts.renames.rename_team("comets", team_id=team, by=grace.id, deadline=ends)
+    with pytest.raises(TeamNotFound):
+        site.parts.renames.rename_team("comets", team_id=str(uuid.uuid4()), by=None, deadline=ends)
+    assert ada.ask("GET", f"/teams/{team}").get_json()["name"] == "rockets"

@@ -127,7 +127,12 @@ class Logins:
             username = self._parser.typed(name)
         except (EmptyName, InvalidName):
             return None
-        return self._users.credentials(username, self._parser.keys(username), deadline=deadline)
+        keys = self._parser.keys(username)
+        found = self._users.credentials(username, keys, deadline=deadline)
+        # As profiles are written; a name from before dibs may begin like that, and goes before.
+        if found is None and name.strip().startswith("@"):
+            return self.credentials(name.strip()[1:], deadline)
+        return found
 
     def _renewed(self, user_id: str, password: str, stored: str, deadline: Deadline) -> str:
         """The hash that is stored now: another login's may do, and a busy hour goes without."""

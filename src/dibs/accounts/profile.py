@@ -15,8 +15,12 @@ from dibs.names import Parser
 from dibs.registry.coherence import Coherence
 from dibs.store import NameStore, UserRow
 from dibs.store.accounts.recoveries import Event, Recoveries
+from dibs.store.accounts.sessions import Living
 from dibs.store.accounts.teams import Teams
 from dibs.store.accounts.users import Users
+
+FRESH_MS = 600_000
+"""For so long after signing in nobody is asked for the password again before they leave."""
 
 EVENTS = 20
 """How much of what was done to an account staff are shown."""
@@ -63,6 +67,30 @@ class Profiles:
             )
         if not changed:  # by somebody else, meanwhile
             raise WrongPassword
+
+    def needs_password(self, living: Living, *, deadline: Deadline) -> bool:
+        """Whether who leaves has to give their password: they did so long ago, and have one."""
+        if not self.settings.hashes or self.logins.sessions.has_begun_within(
+            living.session_id, FRESH_MS, deadline=deadline
+        ):
+            return False
+        found = self.users.credentials_of(living.user_id, deadline=deadline)
+        return found is not None and found.password_hash is not None
+
+    def leave(self, living: Living, *, current: str | None, deadline: Deadline) -> None:
+        """Delete the signed-in user, who has signed in just now or gives their password.
+
+        Raises:
+            WrongPassword: It is another, or missing.
+            LastOwner: A team would be without an owner; nothing was changed.
+            Overloaded: Too many passwords wait to be checked.
+        """
+        if self.needs_password(living, deadline=deadline):
+            found = self.users.credentials_of(living.user_id, deadline=deadline)
+            stored = found.password_hash if found else None
+            if not self.passwords.verify(current or "", stored, remaining=deadline.remaining()).ok:
+                raise WrongPassword
+        self.delete(living.user_id, deadline=deadline)
 
     def delete(self, user_id: str, *, keeps_staff: bool = False, deadline: Deadline) -> bool:
         """Delete a user with sessions and memberships, free their names; say whether there was one.

@@ -100,12 +100,12 @@ class TeamAccounts:
             NotAllowed: Who asks does not own it.
             LastOwner: Nobody would own it.
         """
-        self._refuse_strangers(team_id, by, deadline)
+        self.refuse_strangers(team_id, by, deadline)
         inside = self.rows.role(team_id, user_id, deadline=deadline) is not None
         # A member is shown by their name: nobody is to learn that of whom they may not see.
         if not inside and not self.reading.user(by, user_id):
             raise UserNotFound
-        if not self.rows.put(team_id, user_id, role, by=_owner(by), deadline=deadline):
+        if not self.rows.put(team_id, user_id, role, by=owner_for(by), deadline=deadline):
             raise UserNotFound
 
     def remove_member(self, team_id: str, user_id: str, *, by: Living, deadline: Deadline) -> None:
@@ -119,8 +119,8 @@ class TeamAccounts:
         """
         owner = None
         if by.user_id != user_id:
-            owner = _owner(by)
-            self._refuse_strangers(team_id, by, deadline)
+            owner = owner_for(by)
+            self.refuse_strangers(team_id, by, deadline)
         elif self.rows.find(team_id, deadline=deadline) is None:
             raise TeamNotFound
         if not self.rows.remove(team_id, user_id, by=owner, deadline=deadline):
@@ -133,13 +133,15 @@ class TeamAccounts:
             TeamNotFound: There is no such team.
             NotAllowed: Who asks does not own it.
         """
-        self._refuse_strangers(team_id, by, deadline)
+        self.refuse_strangers(team_id, by, deadline)
         self.coherence.prepare_deletion("team", team_id, deadline=deadline)
         quarantine = self.settings.quarantine_ms
-        if not self.rows.delete(team_id, by=_owner(by), quarantine=quarantine, deadline=deadline):
+        if not self.rows.delete(
+            team_id, by=owner_for(by), quarantine=quarantine, deadline=deadline
+        ):
             raise TeamNotFound
 
-    def _refuse_strangers(self, team_id: str, by: Living, deadline: Deadline) -> None:
+    def refuse_strangers(self, team_id: str, by: Living, deadline: Deadline) -> None:
         """Say early and in the right words what the transaction would find out again."""
         if self.rows.find(team_id, deadline=deadline) is None:
             raise TeamNotFound
@@ -152,6 +154,6 @@ class TeamAccounts:
             raise NotAllowed
 
 
-def _owner(by: Living) -> str | None:
+def owner_for(by: Living) -> str | None:
     """Who must own a team for what they ask; nobody where staff ask."""
     return None if by.role == "staff" else by.user_id

@@ -155,6 +155,9 @@ def _access(claims: Mapping[str, Any]) -> Access:
     who, session = claims["sub"], claims["sid"]
     if not all(type(value) is int for value in times):
         raise InvalidToken
+    # Whoever else has the key may sign one for ever.
+    if claims["exp"] - claims["iat"] > KEEP_SECONDS:
+        raise InvalidToken
     # Whoever else has the key may sign what no database takes.
     if not all(isinstance(one, str) and _is_uuid(one) for one in (who, session)):
         raise InvalidToken

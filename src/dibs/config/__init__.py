@@ -204,8 +204,9 @@ class Settings:
     )
     cors_origins: str = _setting(
         "",
-        "Origins, separated by commas, whose pages may ask `GET /usernames/...`; `*` for all."
-        " Without it, only the service's own.",
+        "Origins, separated by commas, whose pages may ask all JSON routes, with a Bearer token and"
+        " never with cookies; `*` lets all of them ask `/usernames/...` alone. Without it, only the"
+        " service's own.",
     )
 
     def __post_init__(self) -> None:

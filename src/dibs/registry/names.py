@@ -189,9 +189,15 @@ class Registry:
         return [(one.canonical, found_against(one, found)) for one in asked]
 
     def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
-        """The row of this name, if somebody owns it; raises what `row_of` does."""
-        row = self.row_of(raw, deadline=deadline)
-        return row if row is not None and row.state == "owned" else None
+        """The row of this name, if somebody owns it; raises what `row_of` does.
+
+        Blanks at its ends, which keyboards put there, are none of it, nor is the `@` of a profile.
+        """
+        text = raw.strip()
+        row = self.row_of(text, deadline=deadline)
+        if row is not None and row.state == "owned":
+            return row
+        return self.holder(text[1:], deadline=deadline) if text.startswith("@") else None
 
     def row_of(self, raw: str, *, deadline: Deadline) -> NameRow | None:
         """The row that is meant by this name, whatever its state; a look-alike is somebody else.

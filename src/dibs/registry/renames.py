@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from dibs.context import Deadline
-from dibs.errors import NameHasChanged, OwnedAlready, StoreUnavailable, UserNotFound
+from dibs.errors import NameHasChanged, OwnedAlready, StoreUnavailable, TeamNotFound, UserNotFound
 from dibs.names import Username
 from dibs.registry import Registry, won
 from dibs.registry.coherence import Coherence
@@ -78,44 +80,70 @@ class Renames:
             UserNotFound: There is no such user, or they may not come in.
             RenamedTooOften: It is too early for yet another name.
         """
-        username = self._registry.admit(
-            name, deadline=deadline, own=lambda: self._own(user_id, deadline), by_staff=by_staff
-        )
+        own = partial(self._own, "user", user_id, deadline)
+        username = self._registry.admit(name, deadline=deadline, own=own, by_staff=by_staff)
         held = HoldToken.redeemed(hold, username) if hold else ""
-        claim = self._wanted(username, user_id, by_staff=by_staff, hold=held)
+        claim = self._wanted(username, "user", user_id, by_staff=by_staff, hold=held)
+        pace = None if by_staff else self._pace
+        return self._renamed(claim, partial(Rename, user=True, pace=pace), deadline)
+
+    def rename_team(
+        self, name: str, *, team_id: str, by: str | None, deadline: Deadline
+    ) -> Renamed:
+        """Give a team another name, and let the old one rest; else as `rename`.
+
+        Args:
+            by: Who must own it; None where staff ask.
+
+        Raises:
+            TeamNotFound: There is no such team.
+            NotAllowed: Who asks does not own it.
+        """
+        own = partial(self._own, "team", team_id, deadline)
+        username = self._registry.admit(name, deadline=deadline, own=own)
+        claim = self._wanted(username, "team", team_id)
+        return self._renamed(claim, partial(Rename, team=True, by=by, pace=self._pace), deadline)
+
+    def _renamed(self, claim: Claim, wish: Callable[..., Rename], deadline: Deadline) -> Renamed:
         for _ in range(ROUNDS):
-            old = self._name_of(user_id, deadline)
-            if old.display == username.display:
+            old = self._name_of(claim.owner_kind, claim.owner, deadline)
+            if old.display == claim.username.display:
                 return Renamed(old.display, old.display)
-            pace = None if by_staff else self._pace
-            wish = Rename(claim, old, self._rest, user=True, pace=pace)
-            outcome = self._coherence.rename(wish, deadline=deadline)
+            outcome = self._coherence.rename(wish(claim, old, self._rest), deadline=deadline)
             if outcome is not None:
                 return Renamed(old.display, won(outcome, claim).display)
         raise StoreUnavailable
 
-    def _wanted(self, username: Username, user_id: str, *, by_staff: bool, hold: str = "") -> Claim:
+    def _wanted(
+        self,
+        username: Username,
+        kind: str,
+        owner: str,
+        *,
+        by_staff: bool = False,
+        hold: str = "",
+    ) -> Claim:
         token, namespace = secrets.token_hex(16), self._registry.namespace
-        return Claim(username, "user", user_id, token, namespace, by_staff=by_staff, hold=hold)
+        return Claim(username, kind, owner, token, namespace, by_staff=by_staff, hold=hold)
 
-    def _own(self, user_id: str, deadline: Deadline) -> list[str]:
-        """What a user is called, or may be again."""
+    def _own(self, kind: str, owner: str, deadline: Deadline) -> list[str]:
+        """What an owner is called, or may be again."""
         states: tuple[State, ...] = ("owned", "quarantined")
         namespace = self._registry.namespace
         return [
             row.display
             for state in states
             for row in self._store.names_of(
-                "user", user_id, state=state, namespace=namespace, deadline=deadline
+                kind, owner, state=state, namespace=namespace, deadline=deadline
             )
         ]
 
-    def _name_of(self, user_id: str, deadline: Deadline) -> NameRow:
+    def _name_of(self, kind: str, owner: str, deadline: Deadline) -> NameRow:
         rows = self._store.names_of(
-            "user", user_id, namespace=self._registry.namespace, deadline=deadline
+            kind, owner, namespace=self._registry.namespace, deadline=deadline
         )
         if not rows:
-            raise UserNotFound
+            raise UserNotFound if kind == "user" else TeamNotFound
         return rows[0]
 
     def transfer(
@@ -140,7 +168,7 @@ class Renames:
             row, theirs = (self._of_user(one, deadline) for one in (name, to))
             if version not in (None, row.version):
                 raise NameHasChanged
-            claim = self._wanted(username, str(row.owner), by_staff=True)
+            claim = self._wanted(username, "user", str(row.owner), by_staff=True)
             if row.owner == theirs.owner:
                 raise OwnedAlready
             wish = Transfer(row, claim, theirs, self._rest)

@@ -30,7 +30,8 @@ class Question:
         registry: The names of the namespace that is meant.
         is_blind: Whether nobody is told who has a name.
         suggests: Whether other names are wanted where one cannot be had.
-        is_readers: Whether an old name was that of whoever asks.
+        is_said: Whether the request may say who asks.
+        is_readers: Whether a name is, or was, that of whoever asks.
         moved_to: What whoever gave a name up is called now, as far as the asker may know.
     """
 
@@ -39,6 +40,7 @@ class Question:
     locale: str
     is_blind: bool
     suggests: bool
+    is_said: bool
     is_readers: Callable[[NameRow], bool]
     moved_to: Callable[[NameRow], str | None]
 
@@ -97,14 +99,17 @@ def verdict(name: str, asked: Question, *, is_utf8: bool = True) -> dict[str, An
             refused = registry.check(username, deadline=until)
     except (InvalidName, NameTaken) as error:
         refused = error
-    row = registry.row_of(name, deadline=until) if isinstance(refused, NameQuarantined) else None
-    if row is not None and asked.is_readers(row):
-        refused = None  # they may take it back
+    # Their own name they may write in other capitals; of nobody the row is not read for that.
+    is_old = isinstance(refused, NameQuarantined)
+    is_own = asked.is_said and isinstance(refused, NameTaken)
+    row = registry.row_of(name, deadline=until) if is_old or is_own else None
+    if row is not None and (is_old or row.display != name) and asked.is_readers(row):
+        refused = None  # they may take it back, or spell it otherwise
     helps = refused is not None and as_taken(refused) is not None
     wanted = helps and asked.suggests and not asked.is_blind
     others = suggestions(name, registry, until) if wanted else []
     found = {**_said(name, canonical, refused, asked), "suggestions": others}
-    if refused is not None and row is not None:
+    if refused is not None and row is not None and is_old:
         found["renamed_to"] = asked.moved_to(row)
     return found
 

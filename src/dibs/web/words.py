@@ -16,12 +16,12 @@ LOCALES = ("en", "zh", "ja")
 SEPARATORS = {"zh": "\N{FULLWIDTH SEMICOLON}", "ja": ""}
 TRANSLATIONS = Path(__file__).parent / "translations"
 
-UNITS = (3600, 60, 1)
+UNITS = (86_400, 3600, 60, 1)
 # As the CLDR has them; only English tells one from many.
 NAMES = {
-    "en": (" hour", " minute", " second"),
-    "zh": ("小时", "分钟", "秒钟"),
-    "ja": (" 時間", " 分", " 秒"),
+    "en": (" day", " hour", " minute", " second"),
+    "zh": ("天", "小时", "分钟", "秒钟"),
+    "ja": (" 日", " 時間", " 分", " 秒"),
 }
 
 

@@ -32,6 +32,7 @@ POST /account/sessions/end              /sign-in  404      404
 GET  /account/delete                    /sign-in  200      200
 POST /account/delete                    /sign-in  422      422
 POST /account/teams                     /sign-in  400      400
+POST /account/teams/{team}/name         /sign-in  403      400
 POST /account/teams/{team}/members      /sign-in  404      404
 POST /account/teams/{team}/members/{id} /sign-in  403      409
 GET  /account/teams/{team}/end          /sign-in  200      200
@@ -152,6 +153,12 @@ def test_with_tls_it_stays_tls(paged, path):
     plain = paged.client.get(path, buffered=True)
     assert "Strict-Transport-Security" not in plain.headers
     assert plain.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_no_other_site_frames_the_docs(paged):
+    """And has somebody press what they do not see."""
+    policy = paged.client.get("/docs/", buffered=True).headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in policy
 
 
 class Loads(HTMLParser):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import text
 
 from tests.web.pages.browser import Browser, Forms, member
+from tests.web.people import long_ago
 from tests.web.site import PASSWORD
 
 
@@ -112,6 +114,41 @@ def test_deleting_needs_the_name(ada):
     assert ada.get("/@Ada").status_code == 404
 
 
+def test_deleting_needs_the_password_later(ada):
+    """Where somebody left a browser open; in the words of the form, at its field."""
+    long_ago(ada.site)
+    typed = {"username": "ada", "current_password": "another one"}
+    answer = ada.send("/account/delete", "/account/delete", typed)
+    assert answer.status_code == 403
+    assert 'id="do_delete-current_password-errors"' in answer.text
+    typed["current_password"] = PASSWORD
+    assert ada.send("/account/delete", "/account/delete", typed).location == "/sign-up"
+
+
+@pytest.mark.parametrize("typed", ["ada ", " Ada", "@ada", " @ADA "])
+def test_blanks_and_the_sign_of_a_profile_are_no_part_of_a_name(ada, typed):
+    """A phone's keyboard puts the one there, and people write the other."""
+    assert Browser(ada.site).sign_in(typed).location == "/account"
+    ada.send("/account", "/account/teams", {"name": " Rockets "})
+    grace = member(ada.site, "grace ")
+    add = next(f for f in Forms(ada.get("/@Rockets").text).found if f.action.endswith("/members"))
+    sent = {**add.fields, "username": typed.lower().replace("ada", "grace")}
+    assert ada.post(add.action, sent).location == "/@Rockets"
+    assert "Leave" in grace.get("/@Rockets").text
+
+
+def test_a_name_from_before_that_begins_with_the_sign_goes_before(ada):
+    """It is somebody's, who signs in by it; wrong passwords of both count as one account's."""
+    other = member(ada.site, "grace")
+    with ada.site.parts.store.engine.begin() as connection:
+        sql = "UPDATE dibs_names SET display = '@ada', canonical = '@ada', name_key = '@ada'"
+        connection.execute(text(f"{sql} WHERE name_key = 'grace'"))
+    assert other.is_signed_in()
+    browser = Browser(ada.site)
+    browser.sign_in("@ada")
+    assert "<bdi>@ada</bdi>" in browser.get("/account").text
+
+
 def test_a_profile_is_found_by_any_keyboard(anybody):
     member(anybody.site, "Işıl")
     assert unquote(anybody.get("/@IŞIL").location) == "/@Işıl"
@@ -136,7 +173,11 @@ def test_teams(ada):
     assert "Leave" in page
     assert "Add a member" not in page
     user = ada.site.get("/users/by-name/ada").get_json()["id"]
-    leave = ada.send("/@Rockets", f"{add}/{user}", {"role": "none"})
+    page = ada.get("/@Rockets").text
+    assert "make somebody else one before you leave" in page
+    assert f'action="{add}/{user}"' not in page
+    token = ada.form("/@Rockets", add).fields["csrf_token"]
+    leave = ada.post(f"{add}/{user}", {"csrf_token": token, "role": "none"})
     assert leave.status_code == 409
     assert "A team needs an owner" in leave.text
     other = ada.site.get("/users/by-name/grace").get_json()["id"]

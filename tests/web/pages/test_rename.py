@@ -40,7 +40,7 @@ def test_rename(settled):
     assert "<bdi>Lovelace</bdi>" in ada.get("/@Rockets").text
     for spelling in ("Ada", "ADA"):
         old = Browser(ada.site).get(f"/@{spelling}")
-        assert (old.status_code, old.location) == (308, "/@Lovelace")
+        assert (old.status_code, old.location) == (308, "/@Lovelace?was=Ada")
         assert old.headers["Cache-Control"] == "no-store"
     assert Browser(ada.site).sign_up("ada").status_code == 409
     assert Browser(ada.site).sign_in("lovelace").status_code == 303
@@ -72,7 +72,8 @@ def test_a_name_that_cannot_be_had(settled, wanted, status, said):
     member(ada.site, "grace")
     answer = ada.send(ACCOUNT, RENAME, {"username": wanted})
     assert answer.status_code == status
-    assert answer.text.count(said) >= 2  # in the summary and beside the field
+    assert answer.text.count(said) == 1  # beside the field, which has the focus
+    assert "autofocus" in answer.text.partition(f'value="{wanted}"')[2].partition(">")[0]
     form = next(one for one in Forms(answer.text).found if one.action == RENAME)
     assert form.fields["username"] == wanted
     opened = answer.text.partition(f'action="{RENAME}"')[0].rpartition("<details")[2]
@@ -103,6 +104,9 @@ def test_too_often(settled):
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 29 * 86_400
     assert "You have changed your username too often lately" in answer.text
+    assert "in 30 days." in answer.text
+    told = ada.send(ACCOUNT, RENAME, {"username": "countess"}, Accept_Language="zh").text
+    assert "30天" in told
     assert 'value="countess"' in answer.text
     assert ada.send(ACCOUNT, RENAME, {"username": "LoveLace"}).status_code == 303
 
@@ -122,7 +126,7 @@ def test_back_to_the_old_name(settled):
     assert ada.send(ACCOUNT, RENAME, {"username": "Ada"}).status_code == 303
     assert ada.get("/@Ada").status_code == 200
     old = ada.get("/@lovelace")
-    assert (old.status_code, old.location) == (308, "/@Ada")
+    assert (old.status_code, old.location) == (308, "/@Ada?was=lovelace")
 
 
 @pytest.mark.parametrize("quarantine", AFTER)

@@ -162,7 +162,7 @@ def test_assign(staff):
     assert act(staff, "brand", "assign", user="GRACE").location == "/staff?name=brand"
     assert "<bdi>brand</bdi>" in grace.get("/account").text
     old = Browser(staff.site).get("/@grace")
-    assert (old.status_code, old.location) == (308, "/@brand")
+    assert (old.status_code, old.location) == (308, "/@brand?was=grace")
     assert actors(staff.site, "brand") == {row_of(staff.site, "warden").owner}
     assert "Given up, not free yet" in look(staff, "grace")
 
@@ -299,6 +299,16 @@ def test_bars_fill_the_drawing():
     assert all(end < start for (_, end), (start, _) in pairwise(ends))
     assert (found.total, found.most, found.peak) == (1001, 1000, "c")
     assert chart([("a", 0)]).bars[0].height == 0
+
+
+@pytest.mark.parametrize(
+    ("most", "top"), [(0, 2), (1, 2), (3, 4), (5, 10), (10, 10), (11, 20), (399, 400), (401, 1000)]
+)
+def test_the_scale_ends_at_a_round_number(most, top):
+    """Half of which is whole, too."""
+    found = chart([("a", 0), ("b", most)])
+    assert found.top == top
+    assert max(bar.height for bar in found.bars) == (pytest.approx(120 * most / top, abs=0.1))
 
 
 def test_hours_and_days_are_those_of_utc(paged):

@@ -187,6 +187,11 @@ class Sessions:
         rows = run.rows(sql, {"id": row_id})
         return Living(*rows[0]) if rows else None
 
+    def has_begun_within(self, row_id: str, ms: int, *, deadline: Deadline) -> bool:
+        """Whether a session began so lately, by the database's clock."""
+        sql = f"SELECT 1 FROM dibs_sessions WHERE id = :id AND created_at > {self._clock} - :ms"
+        return bool(self._transactions.rows(sql, {"id": row_id, "ms": ms}, deadline=deadline))
+
     def of(self, user_id: str, *, deadline: Deadline) -> list[SessionRow]:
         """The user's sessions that go on, the one used last first."""
         sql = (

@@ -94,6 +94,18 @@ class History:
             deadline=deadline,
         )
 
+    def of_owner(self, user_id: str, *, deadline: Deadline) -> list[tuple[Action, str, str, int]]:
+        """What happened to a user's names, the oldest first: what, from, to, and when.
+
+        A name that is still as it was registered has no line in it.
+        """
+        sql = (
+            "SELECT action, was, became, at FROM dibs_history WHERE owner = :owner"
+            f" AND owner_kind = 'user' AND {self._namespace_is()} ORDER BY at, version"
+        )
+        params = {"owner": user_id, "namespace": self._namespace}
+        return [tuple(row) for row in self._transactions.rows(sql, params, deadline=deadline)]
+
     def names_now(self, user_ids: Sequence[str], *, deadline: Deadline) -> dict[str, str]:
         """What these users are called now, by id; ids without a user are left out."""
         if not user_ids:

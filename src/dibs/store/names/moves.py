@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import NamedTuple
 
-from dibs.errors import RenamedTooOften, UserNotFound
+from dibs.errors import RenamedTooOften, TeamNotFound, UserNotFound
 from dibs.names import Parser
 from dibs.signals import Action
 from dibs.store.accounts.recoveries import note
 from dibs.store.accounts.rows import lock_user
+from dibs.store.accounts.teams import lock_team, refuse_strangers
 from dibs.store.database.runs import Run
 from dibs.store.names import companions, groups
 from dibs.store.names.claims import decide
@@ -233,6 +234,8 @@ class Rename:
         old: The row of the old one as it was read.
         user: Whether the owner is a user of the service's own, who has one name: their row is
             locked, so that two of their renames cannot both win.
+        team: Whether it is a team of the service's own.
+        by: Who must own that then; None where staff ask.
         pace: How often they may do this; None for as often as they like.
     """
 
@@ -240,6 +243,8 @@ class Rename:
     old: NameRow
     rest: Quarantine
     user: bool = False
+    team: bool = False
+    by: str | None = None
     pace: Pace | None = None
 
     @property
@@ -263,12 +268,18 @@ def apply_rename(run: Run, wish: Rename) -> Outcome | None:
 
     Raises:
         UserNotFound: There is no such user, or they may not come in and it is not staff who asks.
+        TeamNotFound: There is no such team.
+        NotAllowed: Who asks does not own it.
         RenamedTooOften: It is too early for yet another name.
     """
     claim, old = wish.claim, wish.old
     may_be = "1 = 1" if claim.by_staff else "disabled_at IS NULL"
     if wish.user and not lock_user(run, claim.owner, may_be):
         raise UserNotFound
+    if wish.team:
+        if not lock_team(run, claim.owner):
+            raise TeamNotFound
+        refuse_strangers(run, claim.owner, wish.by)
     groups.lock_all(run, [old])
     claim = groups.within(claim, [old])
     here, there = old.place, claim.place

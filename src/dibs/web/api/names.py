@@ -16,7 +16,7 @@ from dibs.web.api.representations import moved_to, wants_suggestions
 from dibs.web.checks import MAX_CHECKED, Question
 from dibs.web.http.auth import current_user
 from dibs.web.http.bodies import BodyInvalid, answered, broken, read_object
-from dibs.web.http.current import deadline, parts
+from dibs.web.http.current import apart, deadline, parts
 from dibs.web.http.headers import unsniffed
 from dibs.web.http.limits import count_more
 from dibs.web.http.route import Route, says
@@ -49,6 +49,8 @@ def check_itself() -> Response:
 def check_many() -> Response:
     """Say whether up to 100 names are available, in their order: advice, never a promise."""
     names, namespace = read(read_object(request))
+    if "namespace" in request.args:  # it would be passed over, and it is the body that says it
+        raise BodyInvalid([broken("namespace", "unknown")])
     asked = question(registry_for(namespace), suggests=wants_suggestions())
     count_more("check", len(names) - 1)
     return answered(*checks.check_many(names, asked))
@@ -82,6 +84,7 @@ def question(registry: Registry, *, suggests: bool) -> Question:
         registry=registry,
         deadline=deadline(),
         locale=locale(),
+        is_said=apart() is None and any(map(request.headers.get, ("Authorization", "Cookie"))),
         is_blind=parts().settings.check == "blind",
         suggests=suggests,
         is_readers=_is_readers,
@@ -90,7 +93,7 @@ def question(registry: Registry, *, suggests: bool) -> Question:
 
 
 def _is_readers(row: NameRow) -> bool:
-    """Whether this is an old name of whoever asks; who that is, is only asked for such a name."""
+    """Whether this is a name of whoever asks, now or before; they may have it again."""
     try:
         reader = current_user()
     except InvalidToken:

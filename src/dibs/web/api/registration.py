@@ -20,7 +20,7 @@ from dibs.web.i18n import iso, locale
 from dibs.web.registrations import Sent, helping
 
 LOCATION = {"Location": {"description": "The address of the user or team.", "schema": TEXT}}
-ROUTE = Route(admits="anybody", limit="register", credential="chosen")
+ROUTE = Route(admits="anybody", limit="register", credential="chosen", is_api=True)
 REQUIRED, OPTIONAL = {"username"}, {"password", "hold_token", "invitation"}
 """Fields; a request with one of the second is never the front's."""
 

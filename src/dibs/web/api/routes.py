@@ -117,7 +117,9 @@ def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str,
     parts.accounts  # noqa: B018  # says now, and not to a user, what is wrong with a setting
     plugins = [OfRoutes(app, settings.check)]
     finish = partial(_finish, policy=parts.parser.policy, password=settings.password)
-    api = DibsApi(app, url_prefix, finish, tags=TAGS, extra_plugins=plugins)
+    api = DibsApi(
+        app, url_prefix, finish, tags=TAGS, info={"description": INTRO}, extra_plugins=plugins
+    )
     # Without passwords there is no login, and none is lost.
     entrances = (sessions.entrance, recovery.blueprint) if settings.hashes else ()
     for blueprint in (*entrances, *BLUEPRINTS):
@@ -126,11 +128,26 @@ def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str,
         api.register_blueprint(checks, name=name, url_prefix=prefix)
 
 
+# What Swagger UI would send unchanged: fields that go together, and nothing that does harm.
+EXAMPLES: dict[str, dict[str, object]] = {
+    "RegisterBody": {"username": "ada"},
+    "ChangeBody": {"username": "ada"},
+    "StaffChangeBody": {"disabled": False},
+}
+INTRO = (
+    "Usernames that belong to one person. `POST /register` makes a user; `POST /login` answers"
+    " with an `access_token`: press Authorize and enter it under `bearer`. A page in a browser can"
+    ' have cookies instead, by `POST /login` with `"cookies": true`.'
+)
+
+
 def _finish(spec: Any, *, policy: NamePolicy, password: str) -> None:
     """What no blueprint says."""
     _say_names(spec, policy)
     for name, scheme in SECURITY.items():
         spec.components.security_scheme(name, scheme)
+    for name, example in EXAMPLES.items():
+        spec.components.schemas[name]["examples"] = [{**example}]
     _say_password(spec, password)
     spec.components.schemas["StaffChangeBody"]["minProperties"] = 1
     _say_one_change(spec, password)
@@ -151,6 +168,8 @@ def _say_password(spec: Any, mode: str) -> None:
         body["required"] = ["username", "password"]
     if mode == "off":
         del body["properties"]["password"]
+    else:
+        body["examples"][0] |= schemas.EXAMPLE_PASSWORD
 
 
 def _say_one_change(spec: Any, mode: str) -> None:

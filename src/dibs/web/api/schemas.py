@@ -128,7 +128,8 @@ NAME = {
     "examples": ["ada"],
 }
 CURRENT_PASSWORD = {"format": "password"}
-TYPED_PASSWORD = {**CURRENT_PASSWORD, "examples": ["correct horse battery"]}
+EXAMPLE_PASSWORD = {"password": "correct horse battery"}
+TYPED_PASSWORD = {**CURRENT_PASSWORD, "examples": [*EXAMPLE_PASSWORD.values()]}
 PASSWORD = {"minLength": MIN_LENGTH, "maxLength": MAX_LENGTH, **TYPED_PASSWORD}
 HOLD_TOKEN = {"description": "The token of a hold for this name; see `POST /holds`."}
 NAMESPACE = {
@@ -247,6 +248,9 @@ class ChangeBody(Body):
             raise ValidationError("one_change", "username")
         if "hold_token" in data and "username" not in data:
             raise ValidationError("one_change", "hold_token")
+
+
+LeaveBody = _body("LeaveBody", password=_sent(CURRENT_PASSWORD, load_only=True))
 
 
 class StaffChangeBody(Body):
@@ -483,6 +487,13 @@ SessionSchema = _answer(
 )
 
 SessionList = _answer("SessionList", items=fields.List(fields.Nested(SessionSchema)))
+Export = _answer(
+    "Export",
+    user=fields.Nested(UserSchema),
+    sessions=fields.List(fields.Nested(SessionSchema)),
+    names=fields.List(fields.Dict(), metadata={"description": "What happened to their names."}),
+    events=fields.List(fields.Nested(EventSchema)),
+)
 KeySet = _answer("KeySet", keys=fields.List(fields.Dict()))
 Health = _answer("Health", status=fields.String())
 

@@ -91,21 +91,24 @@ def logout_all() -> Response:
 @blueprint.refuses(503)
 def sessions() -> dict[str, Any]:
     """List the sessions of the signed-in user."""
+    return {"items": sessions_shown()}
+
+
+def sessions_shown() -> list[dict[str, Any]]:
+    """Those of the signed-in user that go on, the one used last first."""
     living = signed_in()
     found = parts().accounts.logins.sessions.of(living.user_id, deadline=deadline())
-    return {
-        "items": [
-            {
-                "id": one.id,
-                "device": one.device,
-                "created_at": iso(one.created_at),
-                "used_at": iso(one.used_at),
-                "expires_at": iso(one.expires_at),
-                "current": one.id == living.session_id,
-            }
-            for one in found
-        ]
-    }
+    return [
+        {
+            "id": one.id,
+            "device": one.device,
+            "created_at": iso(one.created_at),
+            "used_at": iso(one.used_at),
+            "expires_at": iso(one.expires_at),
+            "current": one.id == living.session_id,
+        }
+        for one in found
+    ]
 
 
 @blueprint.route(

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from flask import request, url_for
 
+from dibs.accounts.teams import owner_for
 from dibs.errors import EmptyName, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
 from dibs.web.api import schemas
@@ -75,6 +76,31 @@ def team(team_id: str) -> dict[str, Any]:
         raise TeamNotFound
     reader = current_user()
     return team_shown(parts().accounts.teams.get(team_id, reader=reader, deadline=deadline()))
+
+
+@blueprint.route("/teams/<team_id>", Route(admits="user", limit="register"), methods=["PATCH"])
+@blueprint.doc(parameters=[ACCEPT_LANGUAGE, SUGGESTIONS])
+@blueprint.reads(schemas.TeamBody())
+@blueprint.response(200, schemas.TeamSchema)
+@blueprint.refuses(404, "There is no such team.")
+@blueprint.refuses(409, "The name is not available; `code` says why.", 503)
+def rename(body: dict[str, str], team_id: str) -> dict[str, Any]:
+    """Give a team another name; the old one is quarantined as a user's is. For owners and staff."""
+    if not is_id(team_id):
+        raise TeamNotFound
+    current().is_of_team = True
+    by, teams, ends = signed_in(), parts().accounts.teams, deadline()
+    teams.refuse_strangers(team_id, by, ends)
+    try:
+        with suggesting(body["name"]):
+            parts().renames.rename_team(
+                body["name"], team_id=team_id, by=owner_for(by), deadline=ends
+            )
+    except InvalidName as error:
+        if isinstance(error, EmptyName):
+            raise
+        raise BodyInvalid([("name", reason) for reason in error.reasons]) from error
+    return team_shown(teams.get(team_id, reader=by, deadline=ends))
 
 
 @blueprint.route(

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from dibs.accounts.policy import STAFF
 from dibs.errors import InvalidName, NotAllowed, SessionEnded, UserNotFound
+from dibs.store.accounts.recoveries import Event
 from dibs.web.api import schemas
 from dibs.web.api.registration import LOCATION, suggesting
 from dibs.web.api.representations import (
@@ -20,6 +21,7 @@ from dibs.web.api.representations import (
     user_shown,
     users_shown,
 )
+from dibs.web.api.sessions import sessions_shown
 from dibs.web.http import cookies
 from dibs.web.http.auth import signed_in
 from dibs.web.http.bodies import done
@@ -27,6 +29,9 @@ from dibs.web.http.current import deadline, parts
 from dibs.web.http.openapi import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, Blueprint
 from dibs.web.http.route import Route
 from dibs.web.i18n import iso
+
+MOST_EVENTS = 10_000
+"""So many an export has at most, the newest; nobody has half as many."""
 
 CHANGED = "The password was changed. Please sign in again."
 RENAMED = "The username was changed."
@@ -67,10 +72,33 @@ def users(page: dict[str, Any]) -> dict[str, Any]:
 @blueprint.refuses(503)
 def me() -> dict[str, Any]:
     """Show the signed-in user."""
+    return _me()
+
+
+def _me() -> dict[str, Any]:
     try:
         return user_shown(user_of(signed_in().user_id))
     except UserNotFound as error:  # they have deleted themselves a moment ago
         raise SessionEnded from error
+
+
+@blueprint.route("/users/me/export", Route(admits="user", limit="rest"))
+@blueprint.response(200, schemas.Export)
+@blueprint.refuses(503)
+def export() -> dict[str, Any]:
+    """Show all that is kept of the signed-in user but secrets, to be downloaded."""
+    user_id, ends = signed_in().user_id, deadline()
+    changes = parts().history.of_owner(user_id, deadline=ends)
+    events = parts().accounts.recovery.ways.events(user_id, limit=MOST_EVENTS, deadline=ends)
+    return {
+        "user": _me(),
+        "sessions": sessions_shown(),
+        "names": [
+            {"action": action, "was": was, "became": became, "at": iso(at)}
+            for action, was, became, at in changes
+        ],
+        "events": [event_shown(one) for one in events],
+    }
 
 
 @blueprint.route(
@@ -102,12 +130,20 @@ def _rename(name: str, hold: str | None) -> Response:
     return done(RENAMED, username=renamed.became)
 
 
-@blueprint.route("/users/me", Route(admits="user", limit="rest"), methods=["DELETE"])
+@blueprint.route(
+    "/users/me", Route(admits="user", limit="rest", credential="own"), methods=["DELETE"]
+)
+@blueprint.reads(schemas.LeaveBody(), required=False)
 @blueprint.response(204)
+@blueprint.refuses(403, "The password is wrong or missing, and the sign-in was not just now.")
 @blueprint.refuses(409, "This user is the last owner of a team.", 503)
-def leave() -> Response:
-    """Delete the signed-in user; their name is quarantined before somebody else can have it."""
-    parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
+def leave(body: dict[str, str]) -> Response:
+    """Delete the signed-in user; their name is quarantined before somebody else can have it.
+
+    Ten minutes after the sign-in, their password is needed.
+    """
+    profiles = parts().accounts.profiles
+    profiles.leave(signed_in(), current=body.get("password"), deadline=deadline())
     return cookies.drop(Response(status=HTTPStatus.NO_CONTENT))
 
 
@@ -177,18 +213,20 @@ def events(page: dict[str, Any]) -> dict[str, Any]:
     found = find(user_id, after=page["after"], limit=limit + 1, deadline=deadline())
     events, following = paged(found, limit)
     return {
-        "items": [
-            {
-                "id": one.id,
-                "at": iso(one.at),
-                "kind": one.kind,
-                "user": one.user_id,
-                "actor": one.actor,
-                "request_id": one.request_id,
-            }
-            for one in events
-        ],
+        "items": [event_shown(one) for one in events],
         "next": following,
+    }
+
+
+def event_shown(one: Event) -> dict[str, Any]:
+    """An event as its own user and staff see it."""
+    return {
+        "id": one.id,
+        "at": iso(one.at),
+        "kind": one.kind,
+        "user": one.user_id,
+        "actor": one.actor,
+        "request_id": one.request_id,
     }
 
 
@@ -217,6 +255,9 @@ def user_by_name(name: str) -> dict[str, Any] | BaseResponse:
     if now is None:
         raise UserNotFound
     response = redirect(url_for(".user_by_name", name=now), HTTPStatus.PERMANENT_REDIRECT)
+    # Werkzeug's page of HTML is for no client of an API; browsers follow without one.
+    response.set_data(b"")
+    response.headers.pop("Content-Type", None)
     # A 308 may be kept for ever (RFC 9110, 15.4.9), and the name may become somebody else's.
     response.headers["Cache-Control"] = "no-store"
     return response

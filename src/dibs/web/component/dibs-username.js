@@ -114,7 +114,13 @@ class DibsUsername extends HTMLElement {
     const root = this.getRootNode()
     if (!root.adoptedStyleSheets.includes(SHEET)) root.adoptedStyleSheets.push(SHEET)
     const { signal } = this.#life = new AbortController()
-    const typed = event => event.isComposing || this.#changed(this.getAttribute('debounce') ?? 250)
+    const typed = event => {
+      if (event.isComposing) return
+      // A phone's keyboard puts a blank behind a word that is picked: none is ever part of a name.
+      const name = this.#input.value.trim()
+      if (event.type === 'change' && name && name !== this.#input.value) this.#input.value = name
+      this.#changed(this.getAttribute('debounce') ?? 250)
+    }
     for (const kind of ['input', 'change', 'compositionend']) {
       this.#input.addEventListener(kind, typed, { signal })
     }

@@ -66,8 +66,18 @@ def within(response: Response) -> Response:
     return response
 
 
+def unframed(response: Response) -> Response:
+    """No other site may show it in a frame, and have somebody press what they do not see."""
+    response.headers.setdefault(
+        "Content-Security-Policy", "frame-ancestors 'none'; base-uri 'none'"
+    )
+    return response
+
+
 EXPOSED = "Retry-After, RateLimit, RateLimit-Policy"
-HEADERS = "Accept-Language, Content-Type, Authorization, Dibs-Hold-Token"
+# What only the routes have that take a Bearer token.
+EXPOSED_TOO = "Location, WWW-Authenticate, Idempotency-Key, Idempotency-Replayed, X-Request-ID"
+HEADERS = "Accept-Language, Content-Type, Authorization, Dibs-Hold-Token, Idempotency-Key"
 PREFLIGHT_SECONDS = "7200"
 
 
@@ -91,16 +101,22 @@ def _allow(allowed: frozenset[str], response: Response) -> Response:
 def let_in(
     headers: Headers, route: Route | None, origin: str | None, allowed: frozenset[str]
 ) -> bool:
-    """Let a page of this origin read the answer, if it may; and say so."""
-    if not allowed or route is None or not route.cors:
-        return False
+    """Let a page of this origin read the answer, if it may; and say so.
+
+    The origins of a list may ask all that answers JSON, as what a Bearer token says; a cookie is
+    never sent along. `*` opens no more than checks.
+    """
     every = EVERY in allowed
+    if not allowed or route is None or not (route.cors or (route.is_api and not every)):
+        return False
     if not every:
         vary(headers, "Origin")
     if origin is None or not (every or origin in allowed):
         return False
     headers["Access-Control-Allow-Origin"] = EVERY if every else origin
-    headers["Access-Control-Expose-Headers"] = EXPOSED
+    headers["Access-Control-Expose-Headers"] = (
+        EXPOSED if route.cors else f"{EXPOSED}, {EXPOSED_TOO}"
+    )
     return True
 
 

@@ -338,7 +338,8 @@ def _account(route: Route) -> str | None:
         return None
     try:
         # All that look alike count as one, so that no spelling gives another try.
-        form = sign_in_form(parts().parser.typed(name).canonical)
+        text = name.strip().lstrip("@")  # with it or without, it is one account
+        form = sign_in_form(parts().parser.typed(text).canonical)
         return f"name {parts().parser.key_of(form)}"
     except InvalidName:
         return "name"  # nobody has one of these; together they are tried like one account

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from threading import RLock
 from typing import Any, TypeVar
@@ -166,6 +167,8 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
             options["parameters"] = [id_in_path(one) for one in ids]
         register: Callable[[View], View] = super().route(rule, tags=[self.title], **options)
         changes = not SAFE.issuperset(options.get("methods", ("GET",)))
+
+        route = replace(route, is_api=True)
 
         def decorate(view: View) -> View:
             says(route)(view)

@@ -21,6 +21,7 @@ from dibs.errors import (
     OutcomeUnknown,
     Overloaded,
     Reason,
+    RenamedTooOften,
     SchemaError,
     StoreUnavailable,
     Unauthenticated,
@@ -31,7 +32,7 @@ from dibs.web.http.bodies import BodyInvalid
 from dibs.web.http.current import app_state, method
 from dibs.web.http.request_log import suspect
 from dibs.web.http.route import SAFE
-from dibs.web.i18n import localised, say, together
+from dibs.web.i18n import about, localised, say, together
 from dibs.web.words import reason_items
 
 CODES = {
@@ -183,7 +184,7 @@ def _plain(error: DibsError) -> Answer:
     status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     headers: dict[str, str] = {}
     members: dict[str, Any] = {}
-    message = error.message
+    message, params = error.message, error.params
     if (seconds := getattr(error, "retry_after", None)) is not None:
         headers["Retry-After"] = str(seconds)
     match error:
@@ -197,6 +198,8 @@ def _plain(error: DibsError) -> Answer:
             if isinstance(error, InvalidToken):
                 challenge += f', error="invalid_token", error_description="{message}"'
             headers |= {"WWW-Authenticate": challenge, "Cache-Control": "no-store"}
+        case RenamedTooOften():
+            params = {"time": about(error.retry_after)}
         case StoreUnavailable() | Overloaded():
             log.warning("%s: %s", error.code, " ".join(str(root_of(error)).split()))
             if key := error.params.get("idempotency_key"):
@@ -205,7 +208,7 @@ def _plain(error: DibsError) -> Answer:
                 message = NOT_KNOWN
         case _ if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("%s", error, exc_info=error)
-    return problem(status, error.code, say(message, error.params), headers=headers, **members)
+    return problem(status, error.code, say(message, params), headers=headers, **members)
 
 
 REFUSED = "refused_"

@@ -36,7 +36,8 @@ class Route:
             is compared with; `named` is tried as that of the user whom the request names, `own`
             as that of who is logged in. Wrong ones count by account. None where none is sent.
         sent: How the request's fields come.
-        cors: Whether pages of DIBS_CORS_ORIGINS may ask it.
+        cors: Whether pages of any origin that DIBS_CORS_ORIGINS lets in may ask it, also of `*`.
+        is_api: Whether it answers JSON: then pages of origins that are listed there may ask it.
     """
 
     admits: Admits
@@ -44,6 +45,7 @@ class Route:
     credential: Credential | None = None
     sent: Literal["json", "form"] = "json"
     cors: bool = False
+    is_api: bool = False
 
     @property
     def tries_password(self) -> bool:

@@ -116,15 +116,18 @@ def do_end_session() -> Response:
 @shows_form("/account/delete", "delete", admits="user")
 def delete_page(form: Form) -> Response:
     """What leaving means, and the last question."""
-    return page("delete.html", form.status, form=form, me=me(), rest=rest)
+    profiles = parts().accounts.profiles
+    asks = profiles.needs_password(signed_in(), deadline=deadline())
+    return page("delete.html", form.status, form=form, me=me(), rest=rest, asks_password=asks)
 
 
-@takes_form("/account/delete", delete_page, admits="user")
+@takes_form("/account/delete", delete_page, admits="user", credential="own")
 def do_delete() -> Response:
     """Delete the signed-in user and free their name."""
     if not is_same(sent("username"), me()["username"]):
         raise NotConfirmed
-    parts().accounts.profiles.delete(signed_in().user_id, deadline=deadline())
+    current = sent("current_password")
+    parts().accounts.profiles.leave(signed_in(), current=current, deadline=deadline())
     browser_session.sign_out()
     return go("sign_up", "deleted") if registration() == "open" else go_out("deleted")
 

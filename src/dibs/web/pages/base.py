@@ -15,21 +15,25 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
-from dibs.errors import InvitationNeeded, RegistrationClosed
+from dibs.errors import DibsError, InvitationNeeded, RegistrationClosed
 from dibs.names.graphemes import graphemes
 from dibs.web.http import files
-from dibs.web.http.current import current, parts
+from dibs.web.http.current import current, deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.i18n import flowing, is_choice_offered, locale, localised, say
 from dibs.web.pages import browser_session
 from dibs.web.words import spoken
 
 FOLDER = Path(__file__).parent
-STYLE, ICON, SHOW = "dibs.css", "dibs.svg", "show-password.js"
+STYLE, ICON, SHOW, TIMES = "dibs.css", "dibs.svg", "show-password.js", "local-times.js"
 KEPT_SECONDS = 31_536_000
 ASKED = ("open", "blind")
 MODULE_ENDPOINT = "dibs_component.module"
 """Where the script is that checks a name while it is typed, if the app has it."""
+
+NAME_HINT = "%(min)s to %(max)s letters or numbers."
+SIGNS_HINT = "Between them you can use %(signs)s"
+MESSAGES = (NAME_HINT, SIGNS_HINT)
 
 LANGUAGES = {"en": "English", "zh": "简体中文", "ja": "日本語"}
 
@@ -79,20 +83,43 @@ def common() -> dict[str, Any]:
         "languages": LANGUAGES if is_choice_offered() else {},
         # Not looked up here: a page about a database that is away has no reader.
         "reader": current().reader,
+        "who": _who(),
         "notice": browser_session.shown(),
+        "is_plain": browser_session.is_plain(),
         "front": front(),
         "hashes": parts().settings.hashes,
+        "name_hint": name_hint,
         "closed": say(CLOSED[mode].message) if (mode := registration()) in CLOSED else None,
         # It would be told nothing where a check costs something.
         "module": address_of(MODULE_ENDPOINT) if parts().settings.check in ASKED else None,
         "stylesheet": url_for("dibs_look.style", v=_version(STYLE)),
         "show_password": url_for("dibs_look.show_password", v=_version(SHOW)),
+        "local_times": url_for("dibs_look.local_times", v=_version(TIMES)),
         "icon": url_for("dibs_look.icon", v=_version(ICON)),
         "form_token": browser_session.form_token,
         "here": here(),
         # For a link to the same page in another language.
         "also": f"&{urlencode(asked)}" if (asked := without_language()) else "",
     }
+
+
+def _who() -> str | None:
+    """What the reader is called, unless nobody can tell."""
+    if (reader := current().reader) is None:
+        return None
+    try:
+        names = parts().history.names_now([reader.user_id], deadline=deadline())
+    except DibsError:
+        return None
+    return names.get(reader.user_id)
+
+
+def name_hint() -> str:
+    """What a name may be, before somebody breaks a rule."""
+    policy = parts().parser.policy
+    hint = say(NAME_HINT, {"min": policy.min_length, "max": policy.max_length})
+    signs = " ".join(policy.separators)
+    return flowing((hint, say(SIGNS_HINT, {"signs": signs}))) if signs else hint
 
 
 CLOSED = {"invite": InvitationNeeded, "closed": RegistrationClosed}
@@ -181,3 +208,4 @@ def _serve(endpoint: str, name: str, kind: str) -> Callable[[], Response]:
 _serve("style", STYLE, "text/css")
 icon = _serve("icon", ICON, "image/svg+xml")
 _serve("show_password", SHOW, "text/javascript")
+_serve("local_times", TIMES, "text/javascript")

@@ -163,10 +163,12 @@ NOTICES = {
     "password": CHANGED,
     "asked": ASKED,
     "session_ended": SessionEnded.message,
+    "sign_in_first": "Please sign in first.",
     "session_closed": "That device is signed out.",
     "renamed": "Your username was changed.",
     "deleted": "Your account was deleted.",
     "team_made": "The team was created.",
+    "team_renamed": "The team was renamed.",
     "team_ended": "The team was deleted.",
     "left": "You have left the team.",
     "members": "Members updated.",
@@ -185,6 +187,8 @@ NOTICES = {
     "freed": "The name is free now.",
 }
 MESSAGES = tuple(NOTICES.values())
+PLAIN = {"asked", "session_ended", "sign_in_first"}
+"""Notices of what was not done."""
 
 
 def leave(response: Response, notice: str) -> None:
@@ -203,6 +207,11 @@ def shown() -> str | None:
     """What this page is to say, if anything: only sentences of ours."""
     message = NOTICES.get(request.cookies.get(COOKIE, ""))
     return say(message) if message else None
+
+
+def is_plain() -> bool:
+    """Whether that is no success."""
+    return request.cookies.get(COOKIE) in PLAIN
 
 
 def take(response: Response) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from http import HTTPStatus
 
 from flask import Flask, Response, current_app, json, request, url_for
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
@@ -52,7 +53,12 @@ for _status in problems.HTTP_ERRORS:  # a host's own for a status would go befor
 
 
 def _page(said: dict[str, str], answer: Response) -> Response:
-    response = page("error.html", answer.status_code, title=said["title"], detail=said["detail"])
+    status = answer.status_code
+    # Elsewhere it is no better, and the same address may be read again.
+    is_away = status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET"
+    again = request.full_path.rstrip("?") if is_away else None
+    title, detail = said["title"], said["detail"]
+    response = page("error.html", status, title=title, detail=detail, again=again)
     response.headers.update(kept(answer))
     if allow := answer.headers.get("Allow"):
         response.headers["Allow"] = allow
@@ -63,9 +69,9 @@ def to_sign_in() -> Response:
     """Send a reader to sign in first, and back afterwards if they only wanted to read."""
     if not parts().settings.hashes:
         return _page(*answer_of(NoSignIn()))
-    ended = "session_ended" if current().has_ended else None
+    why = "session_ended" if current().has_ended else "sign_in_first"
     back = here() if request.method == "GET" else None
-    return go("sign_in", ended, next=back)
+    return go("sign_in", why, next=back)
 
 
 # --- apps that are all ours ----------------------------------------------------

@@ -38,26 +38,45 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars side by side; of their numbers the sum, the highest, and the label of that."""
+    """Bars side by side; of their numbers the sum, the highest, and the label of that.
+
+    Attributes:
+        top: What the upper edge stands for: a round number, at least the highest.
+        marks: The labels below, some of those of the bars.
+    """
 
     bars: Sequence[Bar]
     total: int
     most: int
     peak: str
+    top: int
+    marks: Sequence[str]
+
+
+MARKS = 4
+"""How many labels are below a chart: on a phone no more fit."""
+
+
+def _round(most: int) -> int:
+    """The least of 2, 4, 10, 20, 40, 100 and so on that is no less; half of it is whole, too."""
+    tens = int("1" + "0" * (len(str(most)) - 1))
+    return min(top for top in (max(2, tens), 2 * tens, 4 * tens, 10 * tens) if top >= most)
 
 
 def chart(numbers: Sequence[tuple[str, int]]) -> Chart:
     """Bars for these, each with its label."""
     most = max((number for _, number in numbers), default=0)
+    top = _round(most)
     step = WIDTH / max(1, len(numbers))
     bars = [
         Bar(label, number, round(i * step + GAP / 2, 1), HEIGHT - tall, round(step - GAP, 1), tall)
         for i, (label, number) in enumerate(numbers)
         # Whatever happened at all is seen.
-        for tall in (max(LEAST, round(HEIGHT * number / most, 1)) if number else 0,)
+        for tall in (max(LEAST, round(HEIGHT * number / top, 1)) if number else 0,)
     ]
     peak = next((label for label, number in numbers if number == most), "")
-    return Chart(bars, sum(number for _, number in numbers), most, peak)
+    marks = [numbers[i * (len(numbers) - 1) // (MARKS - 1)][0] for i in range(MARKS)]
+    return Chart(bars, sum(number for _, number in numbers), most, peak, top, marks)
 
 
 def first_day(now: int) -> int:

@@ -79,6 +79,11 @@ class Form:
         """What is wrong with a field of that form."""
         return self.broken.get(name, ()) if of == self.name else ()
 
+    @property
+    def first(self) -> str:
+        """The first field with something wrong, which is where a reader goes on."""
+        return next(iter(self.broken), "")
+
     def value(self, name: str, of: str) -> str:
         """What was typed into it."""
         return self.typed.get(name, "") if of in (self.name, "") or not self.name else ""
@@ -167,8 +172,12 @@ def shows_form(rule: str, endpoint: str, *, admits: Admits) -> Callable[[Page], 
 
 
 def sent(name: str) -> str:
-    """What was typed into a field of the form that was sent; empty if nothing was."""
-    return request.form.get(name, "")
+    """What was typed into a field of the form that was sent; empty if nothing was.
+
+    But for secrets without blanks at the ends: a phone's keyboard puts one there.
+    """
+    typed = request.form.get(name, "")
+    return typed if name in SECRETS else typed.strip()
 
 
 def answer_of(error: DibsError) -> tuple[dict[str, Any], Response]:

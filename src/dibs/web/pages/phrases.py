@@ -95,6 +95,13 @@ SENTENCES = {
         "Nobody else can ever register your old username, and you can change back to it at "
         "any time.",
     ),
+    "team_renamed": (
+        "For %(time)s nobody else can register the old team name, and the team can change back"
+        " to it.",
+        "Anybody can register the old team name at once.",
+        "Nobody else can ever register the old team name, and the team can change back to it at"
+        " any time.",
+    ),
     "deleted": (
         "For %(time)s nobody can register your username, not even you. After that it is free.",
         "Your username is free at once, and somebody else may register it.",
@@ -137,7 +144,7 @@ def rest(case: str) -> str:
         said = say(some, {"time": _exactly(quarantine)})
     else:
         said = say(ever if quarantine is None else none)
-    if case == "renamed" and settings.redirects == "on":
+    if case in ("renamed", "team_renamed") and settings.redirects == "on":
         return flowing((said, say(LEADS_HERE)))
     return said
 

@@ -6,6 +6,7 @@ from typing import cast
 
 from flask import Response, request, url_for
 
+from dibs.accounts.teams import owner_for
 from dibs.errors import DibsError, InvalidName, TeamNotFound, UserNotFound
 from dibs.store.accounts.teams import Role
 from dibs.web.api.registration import suggesting
@@ -56,7 +57,7 @@ def profile(name: str) -> Response:
         raise NobodyThere
     if row.state != "owned":
         if (new := moved_to(row)) is not None:
-            return _to(new, 308)
+            return _to(new, 308, was=row.display)
         raise NobodyThere
     if not may_see(row):
         raise NobodyThere
@@ -64,12 +65,23 @@ def profile(name: str) -> Response:
         return _to(row.display, 302)
     if row.owner_kind == "team":
         return team_page(str(row.owner), Form())
-    return page("profile.html", user=user_shown(user_of(str(row.owner))))
+    return page("profile.html", user=user_shown(user_of(str(row.owner))), was=_was(name))
 
 
-def _to(name: str, status: int) -> Response:
+def _was(name: str) -> str | None:
+    """The old name that has led here, by `?was=`; none that did not lead to this one."""
+    try:
+        row = parts().registry.row_of(request.args["was"], deadline=deadline())
+    except (KeyError, InvalidName):
+        return None
+    if row is None or row.state == "owned" or moved_to(row) != name:
+        return None
+    return row.display
+
+
+def _to(name: str, status: int, was: str | None = None) -> Response:
     """Where the name is spelt as its owner does; not for good, as a name may change hands."""
-    response = go_to(url_for("dibs_pages.profile", name=name), status=status)
+    response = go_to(url_for("dibs_pages.profile", name=name, was=was), status=status)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -91,6 +103,10 @@ def team_page(team_id: str, form: Form) -> Response:
         form=form,
         me=reader.user_id if reader else None,
         own=own,
+        # Who leaves a team alone would leave it to nobody.
+        is_last=own == "owner" and sum(role == "owner" for role in roles.values()) == 1,
+        was=_was(team.name),
+        rest=rest,
         owns=own == "owner" or (reader is not None and reader.role == "staff"),
     )
 
@@ -112,6 +128,23 @@ def do_create_team() -> Response:
             name, owner=owner, request=request_, repeatable=repeatable, deadline=deadline()
         )
     return go("profile", "team_made", name=team.name)
+
+
+@takes_form(
+    "/account/teams/<team_id>/name",
+    Shown(_page_here, names="name"),
+    admits="user",
+    limit="register",
+)
+def do_rename_team(team_id: str) -> Response:
+    """Give a team another name; the text above the form says what that means."""
+    by, name, ends = signed_in(), sent("name"), deadline()
+    parts().accounts.teams.refuse_strangers(_id(), by, ends)
+    with suggesting(name):
+        renamed = parts().renames.rename_team(
+            name, team_id=team_id, by=owner_for(by), deadline=ends
+        )
+    return go("profile", "team_renamed", name=renamed.became)
 
 
 @takes_form(MEMBERS, _page_here, admits="user")

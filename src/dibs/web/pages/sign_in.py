@@ -252,4 +252,4 @@ FRONT = "dibs_pages.home"
 def home() -> Response:
     """What this is, and where to begin."""
     docs = address_of("swagger_ui.show")  # in an app that describes the API
-    return page("home.html", docs=docs, asks=parts().settings.check == "open")
+    return page("home.html", docs=docs)
