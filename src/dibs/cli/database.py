@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from dibs.cli.adopt import find_drifts, ways_out
-from dibs.cli.target import explain, find_settings, find_target, host, typed
+from dibs.cli.target import explain, find_settings, find_target, host, ready_parts, typed
 from dibs.errors import DibsError
 from dibs.observe import counted
 
@@ -24,7 +26,12 @@ def upgrade() -> None:
 
 
 @click.command()
-def check() -> None:
+@click.option(
+    "--accept-restore",
+    is_flag=True,
+    help="Say that the database is right as it is, though it was restored or has lost a moment.",
+)
+def check(accept_restore: bool) -> None:
     """Check whether the live database can keep names unique.
 
     Constraint, collation, migration and rules version. For each problem it prints
@@ -35,6 +42,7 @@ def check() -> None:
     try:
         target.verify()
         warnings, time_outs = target.warnings(), target.time_outs()
+        _judge_restores(accept_restore)
     except DibsError as error:
         raise click.ClickException(f"{target.place}: {explain(error)}") from error
     lines = _guards()
@@ -55,6 +63,24 @@ def check() -> None:
         )
     else:
         click.echo(f"Redis answers: {address.shown}")
+
+
+def _judge_restores(accept: bool) -> None:
+    """See that the database has not gone back in time, or have it be as it is.
+
+    Raises:
+        ClickException: It has, and nobody has accepted it.
+    """
+    from dibs.registry.restores import SENTENCE
+
+    with closing(ready_parts()) as parts:
+        restores, budget = parts.restores, parts.budget
+        restores.recall(deadline=budget.start())
+        if accept:
+            done = restores.accept(deadline=budget.start())
+            click.echo("The database is accepted as it is" if done else "Nothing is to be accepted")
+        elif restores.went_back(deadline=budget.start()):
+            raise click.ClickException(SENTENCE)
 
 
 def _guards() -> list[str]:

@@ -485,6 +485,7 @@ SessionSchema = _answer(
 SessionList = _answer("SessionList", items=fields.List(fields.Nested(SessionSchema)))
 KeySet = _answer("KeySet", keys=fields.List(fields.Dict()))
 Health = _answer("Health", status=fields.String())
+Readiness = _answer("Readiness", status=fields.String(), detail=fields.String())
 
 
 # --- teams ---------------------------------------------------------------------
