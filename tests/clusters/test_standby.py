@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dibs.store.schema import upgrade
-from tests.checker.http import SETTINGS
+from tests.checker.http import PASSWORD, SETTINGS
 from tests.cli.terminal import Terminal
 from tests.clusters.traffic import survive
 from tests.conftest import missing
@@ -74,15 +75,15 @@ def test_the_primary_is_killed(
             standby.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
             standby.execute("SELECT pg_promote()")
             for i, service in enumerate(services):
-                assert eventually(
-                    lambda s=service, i=i: (
-                        s.one(register(f"after{i}", "correct horse")).status in (201, 409)
-                    )
-                )
+                assert eventually(partial(is_taken, service, f"after{i}"))
 
         told = survive(services, happens, SECONDS, monkeypatch)
         assert 503 in told
         assert all("went back in time" not in service.log() for service in services)
+
+
+def is_taken(service: Service, name: str) -> bool:
+    return service.one(register(name, PASSWORD)).status in (201, 409)
 
 
 def test_a_balancer_that_reads_from_a_standby(
