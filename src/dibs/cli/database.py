@@ -25,6 +25,30 @@ def upgrade() -> None:
     click.echo(f"The tables are up to date: {target.place}")
 
 
+@db.command()
+@click.option("--run", is_flag=True, help="Also execute them.")
+def distribute(run: bool) -> None:
+    """Write the statements by which Citus spreads the names over its workers.
+
+    Names and their history go by the key of a name; all other tables stay where they are.
+    """
+    from dibs.store.schema import DISTRIBUTED
+    from dibs.store.schema import distribute as run_all
+
+    for statement in DISTRIBUTED:
+        click.echo(f"{statement};")
+    if not run:
+        return
+    if host() is not None:
+        raise click.ClickException("this app's database is the app's: run them there")
+    settings = find_settings()
+    try:
+        run_all(settings.resolved_database_url)
+    except DibsError as error:
+        raise click.ClickException(f"{settings.shown_database_url}: {explain(error)}") from error
+    click.echo(f"Done: {settings.shown_database_url}", err=True)
+
+
 @click.command()
 @click.option(
     "--accept-restore",
