@@ -1,4 +1,4 @@
-"""`dibs db distribute`: what Citus is told. Citus itself is not here; a stand-in notes its calls."""
+"""`dibs db distribute`: what Citus is told, of which only a stand-in is here."""
 
 from __future__ import annotations
 

@@ -223,9 +223,8 @@ def distribute(url: str) -> None:
     except DBAPIError as error:
         if dialect_for(engine.dialect.name).classify(error) is Kind.AWAY:
             raise StoreUnavailable from error
-        raise SchemaError(
-            f"The names cannot be distributed: {str(error.orig).partition(chr(10))[0]}"
-        ) from error
+        why = str(error.orig).partition("\n")[0]
+        raise SchemaError(f"The names cannot be distributed: {why}") from error
     finally:
         engine.dispose()
 
