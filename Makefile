@@ -33,7 +33,7 @@ test: check services setup-test docs ## check, then test the built wheel; ARGS="
 
 test-clusters: export PYTHONDONTWRITEBYTECODE :=
 test-clusters: setup-test ## then servers of several nodes, and services on all of them
-	@scripts/install-services postgresql mariadb pgbouncer galera || test -z "$$CI"
+	@scripts/install-services postgresql mariadb pgbouncer galera haproxy patroni etcd || test -z "$$CI"
 	@exec .venv-test/bin/$(PYTEST) tests/clusters $(ARGS)
 
 check: setup ## lint, formatting, types, the direction of imports

@@ -27,11 +27,12 @@ FREED_S, QUIET_S, PAUSE_S = 3.0, 0.3, 0.05  # of a released name all workers kno
 SPELLINGS = ("Ada", "ada", "Ａｄａ")
 LOGGED = re.compile(r"LOG: +(?:statement|execute [^:]*): \s*(.*)")
 # What goes along with a transaction (the driver forgets its plans after a ROLLBACK), and what each
-# process reads once a second for its filter.
+# process reads every second or two: for its filter, and to see that the database is none of before.
 BESIDE = re.compile(
     r"BEGIN|COMMIT|ROLLBACK|DEALLOCATE ALL|SELECT set_config\('lock_timeout'"
     r"|SELECT CAST\(EXTRACT\(EPOCH FROM statement_timestamp\(\)\) \* 1000 AS BIGINT\), secret"
     r"|SELECT created_at, name_key FROM dibs_names"
+    r"|SELECT secret, \(SELECT MAX\(accepted_at\)|SELECT version, name_key FROM dibs_names"
 )
 # The INSERT of the first way takes a while, so that all who look before it have looked.
 SLOW = (
@@ -226,7 +227,9 @@ class Servers:
         sent = [one for one in LOGGED.findall(self.database.log()) if "pg_" not in one]
         entries = self.redis.command("SLOWLOG", "GET", -1)
         # Neither ours, by its socket, nor what a script does within Redis.
-        commands = sum(entry[4].startswith(b"127.") for entry in entries)
+        theirs = [entry[3] for entry in entries if entry[4].startswith(b"127.")]
+        # What was confirmed last is remembered once a second, beside all requests.
+        commands = sum(b"dibs:1:confirmed:" not in b" ".join(one[:2]) for one in theirs)
         return sum(not BESIDE.match(one) for one in sent), commands
 
     def settle(self) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 import dibs.cache.filter.bloom
 import dibs.cache.filter.follower
 from dibs.cache.filter.bloom import BloomFilter, Build, Feed
-from dibs.cache.filter.follower import SyncedFilter
+from dibs.cache.filter.follower import FilterFile, SyncedFilter
 from dibs.config import load
 from dibs.errors import StoreUnavailable
 from dibs.names import parse
@@ -442,3 +442,17 @@ def test_its_thread_ends_with_the_service(tmp_path: Path) -> None:
     assert len(threads() - before) == 1
     parts.close()
     assert threads() - before == set()
+
+
+def test_a_filter_that_is_dropped_is_built_anew(store: NameStore, tmp_path: Path) -> None:
+    """Here and, since its file is gone, at whoever starts next."""
+    with following(a_feed(store), tmp_path) as follower:
+        seconds_until(lambda: answers(follower))
+        shelf = FilterFile(tmp_path, SPACE)
+        seconds_until(shelf.path.exists)
+        before = shelf.path.stat().st_ino, shelf.path.stat().st_mtime_ns
+        follower.drop()
+        assert not answers(follower)
+        seconds_until(lambda: answers(follower))
+        seconds_until(shelf.path.exists)
+        assert (shelf.path.stat().st_ino, shelf.path.stat().st_mtime_ns) != before

@@ -143,6 +143,10 @@ class Told:
     def forget(self, namespace, versions, *, deadline):
         self.told.append(dict(versions))
 
+    def drop(self, *, deadline):
+        self.told.append("drop")
+        return True
+
     def close(self):
         self.told.append("close")
 

@@ -100,6 +100,7 @@ def test_what_is_no_backup(saved, monkeypatch, file, words):
 def test_a_backup_of_an_older_dibs(saved):
     """Has the tables of today when it is back."""
     with closing(sqlite3.connect(saved.folder / "saved")) as old, old:
+        old.execute("DROP TABLE dibs_restores")
         old.execute("DROP TABLE dibs_invitations")
         old.execute("UPDATE dibs_alembic_version SET version_num = '0012'")
     assert saved.dibs("restore", "saved", "--yes").status == 0

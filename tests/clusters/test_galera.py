@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -15,6 +16,7 @@ import pytest
 from dibs.store.schema import upgrade
 from tests.checker.http import PASSWORD, SETTINGS, bearing
 from tests.cli.terminal import Terminal
+from tests.clusters.traffic import survive
 from tests.conftest import missing
 from tests.fault.helpers import eventually
 from tests.load import Client, post, register
@@ -112,6 +114,31 @@ def tried(name: str, one: Client, two: Client, three: Client) -> tuple[int, int,
     login = two.one(post("/login", {"username": name, "password": PASSWORD}))
     me = three.one(bearing(login.json().get("access_token", ""), "GET", "/users/me"))
     return joined.status, login.status, me.status, three.one(register(name)).status
+
+
+def test_a_node_is_killed_and_one_freezes(
+    nodes: list[GaleraNode], services: list[Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told what is not so, at those nor at the others."""
+
+    def happens() -> None:
+        time.sleep(3)
+        nodes[1].kill()
+        time.sleep(5)
+        nodes[1].start()
+        time.sleep(2)
+        nodes[2].freeze()
+        time.sleep(7)  # it is given up after four seconds at the latest
+        nodes[2].thaw()
+        for i, service in enumerate(services):
+            assert eventually(partial(is_taken, service, f"after{i}"), timeout_s=60)
+
+    told = survive(services, happens, SECONDS, monkeypatch)
+    assert 503 in told
+
+
+def is_taken(service: Service, name: str) -> bool:
+    return service.one(register(name, PASSWORD)).status in (201, 409)
 
 
 def test_what_is_unsafe_is_named(

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
+from dibs.registry.restores import LOOK_SECONDS
 from tests.backends import MARIADB, POSTGRESQL
 from tests.caches import REDIS
 from tests.conftest import missing
@@ -115,6 +116,8 @@ def restored_under_people(service: Service, backup: str, restore: str) -> None:
             assert not people.strange
     people.see_nothing_lost()
     assert service.one(register("ada")).status == 409
+    sleep(2 * LOOK_SECONDS)  # by which a server would have noticed what nobody accepted
+    assert service.one(get("/readyz")).json() == {"status": "ready"}
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from dibs.accounts.passwords.queue import PLACES
+from dibs.errors import Overloaded
 from dibs.serving.bridge import LINE
 from tests.load import get, post, register
 from tests.service import Service
@@ -43,6 +44,7 @@ def test_some_are_sent_away_and_checks_are_not() -> None:
 
 
 MANY = LINE + 200
+PAGE = get("/register").replace(b"\r\n\r\n", b"\r\nAccept: text/html,*/*\r\n\r\n")
 
 
 @pytest.mark.parametrize("password", [None, "correct horse"], ids=["names", "passwords"])
@@ -56,6 +58,8 @@ def test_everybody_is_answered_at_once(password: str | None) -> None:
         assert {answer.code for answer in refused} == {"overloaded"}
         assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
         assert len(answers) - len(refused) >= (PLACES if password else LINE)
+        read = {answer.body for answer in service.send(*[PAGE] * MANY) if answer.status == 503}
+        assert read == {f"{Overloaded.message}\n".encode()}
         again = asked[answers.index(refused[0])]
         assert service.one(again).status == 201
         assert " 500" not in service.log()

@@ -7,6 +7,7 @@ temporary folder, on a port of its own, and is gone when the tests are.
 from .base import Daemon, Server
 from .chromium import chromium
 from .galera import GaleraNode, galera
+from .haproxy import HAProxy
 from .mariadb import MariaDBServer
 from .nginx import Nginx
 from .pgbouncer import PgBouncer
@@ -20,6 +21,7 @@ __all__ = [
     "Daemon",
     "FaultProxy",
     "GaleraNode",
+    "HAProxy",
     "MariaDBServer",
     "Nginx",
     "PgBouncer",

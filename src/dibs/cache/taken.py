@@ -84,6 +84,10 @@ class TakenCache(Protocol):
         """
         ...
 
+    def drop(self, *, deadline: Deadline) -> bool:
+        """Keep nothing: the database is not what it was when it was read; say whether it is so."""
+        ...
+
     def close(self) -> None:
         """Give back what is held."""
         ...
@@ -102,6 +106,9 @@ class NameFilter:
 
     def add(self, key: str, *, namespace: str) -> None:
         """Learn of a name that is about to get a row."""
+
+    def drop(self) -> None:
+        """Begin anew: the table is not what it was."""
 
     def close(self) -> None:
         """Give back what is held."""
@@ -156,6 +163,10 @@ class MemoryCache:
             self._entries.move_to_end(place)
             while len(self._entries) > self._max:
                 self._entries.popitem(last=False)
+
+    def drop(self, *, deadline: Deadline) -> bool:
+        del deadline
+        return True  # in a second nothing of it is left
 
     def close(self) -> None:
         """Forget everything."""
@@ -217,6 +228,10 @@ class TakenNames:
         if versions:
             for cache in self._all:
                 cache.forget(namespace, versions, deadline=deadline)
+
+    def drop(self, *, deadline: Deadline) -> bool:
+        """Have the database asked about all names; see `TakenCache.drop`."""
+        return all(cache.drop(deadline=deadline) for cache in self._all)
 
     def close(self) -> None:
         """Give back what is held."""

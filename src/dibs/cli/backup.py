@@ -89,7 +89,15 @@ def forget(settings: Settings) -> None:
         ClickException: Redis does not answer.
     """
     from dibs.cache.taken import STALE_FILL_SECONDS
-    from dibs.wiring import redis_address
+    from dibs.store.names.restores import Restores
+    from dibs.wiring import open_store, redis_address
+
+    if host_app() is None:  # whose servers would take it for a loss
+        store, budget = open_store(settings)
+        try:
+            Restores(store.transactions).begin_anew(deadline=budget.start())
+        finally:
+            store.close()
 
     began, among = time.monotonic(), all_namespaces(settings).__contains__
     failed: OSError | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from dibs.cli.adopt import find_drifts, ways_out
 from dibs.cli.backup import forget
-from dibs.cli.target import explain, find_settings, find_target, host, typed
+from dibs.cli.target import explain, find_settings, find_target, host, ready_parts, typed
 from dibs.errors import DibsError
 from dibs.observe import counted
 
@@ -36,8 +38,37 @@ def restored() -> None:
     click.echo(f"Servers go by what is there now: {target.place}")
 
 
+@db.command()
+@click.option("--run", is_flag=True, help="Also execute them.")
+def distribute(run: bool) -> None:
+    """Write the statements by which Citus spreads the names over its workers.
+
+    Names and their history go by the key of a name; all other tables stay where they are.
+    """
+    from dibs.store.schema import DISTRIBUTED
+    from dibs.store.schema import distribute as run_all
+
+    for statement in DISTRIBUTED:
+        click.echo(f"{statement};")
+    if not run:
+        return
+    if host() is not None:
+        raise click.ClickException("this app's database is the app's: run them there")
+    settings = find_settings()
+    try:
+        run_all(settings.resolved_database_url)
+    except DibsError as error:
+        raise click.ClickException(f"{settings.shown_database_url}: {explain(error)}") from error
+    click.echo(f"Done: {settings.shown_database_url}", err=True)
+
+
 @click.command()
-def check() -> None:
+@click.option(
+    "--accept-restore",
+    is_flag=True,
+    help="Say that the database is right as it is, though it was restored or has lost a moment.",
+)
+def check(accept_restore: bool) -> None:
     """Check whether the live database can keep names unique.
 
     Constraint, collation, migration and rules version. For each problem it prints
@@ -48,6 +79,7 @@ def check() -> None:
     try:
         target.verify()
         warnings, time_outs = target.warnings(), target.time_outs()
+        _judge_restores(accept_restore)
     except DibsError as error:
         raise click.ClickException(f"{target.place}: {explain(error)}") from error
     lines = _guards()
@@ -68,6 +100,24 @@ def check() -> None:
         )
     else:
         click.echo(f"Redis answers: {address.shown}")
+
+
+def _judge_restores(accept: bool) -> None:
+    """See that the database has not gone back in time, or have it be as it is.
+
+    Raises:
+        ClickException: It has, and nobody has accepted it.
+    """
+    from dibs.registry.restores import SENTENCE
+
+    with closing(ready_parts()) as parts:
+        restores, budget = parts.restores, parts.budget
+        restores.recall(deadline=budget.start())
+        if accept:
+            done = restores.accept(deadline=budget.start())
+            click.echo("The database is accepted as it is" if done else "Nothing is to be accepted")
+        elif restores.went_back(deadline=budget.start()):
+            raise click.ClickException(SENTENCE)
 
 
 def _guards() -> list[str]:

@@ -86,11 +86,13 @@ def work(plan: Plan) -> None:
     import uvloop
 
     from dibs.app import create_app
+    from dibs.state import parts_of
 
     app = create_app()
     _warm_up(app)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, plan, servers))
+    parts_of(app).restores.close()
     os._exit(0)  # whatever still waits for the database has nobody to answer
 
 
@@ -99,6 +101,7 @@ def _warm_up(app: Flask) -> None:
     from dibs.state import parts_of
 
     parts = parts_of(app)
+    parts.restores.start()
     if parts.settings.hashes:
         # Or the first login with a cheaper hash would wait until its cost is measured.
         parts.accounts.passwords.warm_up()

@@ -230,6 +230,15 @@ events = Table(
     Index("dibs_events_at", "at"),
 )
 
+# When the database was found to have gone back in time; see `dibs.registry.restores`.
+restores = Table(
+    "dibs_restores",
+    metadata,
+    Column("id", byte_text(36), primary_key=True),
+    Column("noticed_at", BigInteger, nullable=False),
+    Column("accepted_at", BigInteger),
+)
+
 NAME_TABLES = (names, history, meta)
 """What names need; the others are the service's alone."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from dibs.config.extras import needs
-from dibs.errors import SchemaError, StoreUnavailable
+from dibs.errors import ConfigError, SchemaError, StoreUnavailable
 from dibs.names import RULES_VERSION, Parser, Phase
 from dibs.names.phase import told
 from dibs.names.username import DEFAULT_PARSER
@@ -194,6 +194,37 @@ def upgrade(url: str, rules_version: int = RULES_VERSION) -> None:
     engine = unbounded_engine(url)
     try:
         upgrade_engine(engine, rules_version)
+    finally:
+        engine.dispose()
+
+
+DISTRIBUTED = (
+    "SELECT create_distributed_table('dibs_names', 'name_key')",
+    "SELECT create_distributed_table('dibs_history', 'name_key', colocate_with => 'dibs_names')",
+)
+"""What Citus is told: a name and its past are on one worker, and the rest on the coordinator."""
+
+
+def distribute(url: str) -> None:
+    """Have Citus spread the names.
+
+    Raises:
+        ConfigError: The address cannot be used, or is of another kind of database.
+        SchemaError: There is no Citus, or the tables are not there or are distributed already.
+        StoreUnavailable: The database cannot answer.
+    """
+    if parse_url(url).get_backend_name() != "postgresql":
+        raise ConfigError("only PostgreSQL has Citus")
+    engine = unbounded_engine(url)
+    try:
+        with engine.begin() as connection:
+            for statement in DISTRIBUTED:
+                connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        if dialect_for(engine.dialect.name).classify(error) is Kind.AWAY:
+            raise StoreUnavailable from error
+        why = str(error.orig).partition("\n")[0]
+        raise SchemaError(f"The names cannot be distributed: {why}") from error
     finally:
         engine.dispose()
 

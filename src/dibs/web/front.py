@@ -203,6 +203,9 @@ class Front:
             origin = headers.get(b"origin", b"").decode("latin-1")
             let_in(said, names.ROUTE, origin or None, self._origins)
             identify(said)
+            if b"text/html" in headers.get(b"accept", b""):  # a browser's page, which people read
+                said["Content-Type"] = "text/plain; charset=utf-8"
+                return Reply(status, said, f"{body['detail']}\n".encode())
             return Reply(status, said, self._text(said, body))
         finally:
             stand_apart(None)

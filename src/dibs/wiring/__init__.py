@@ -21,6 +21,7 @@ from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds
 from dibs.registry.renames import Renames
+from dibs.registry.restores import RestoreWatch
 from dibs.secret import ServiceSecret
 from dibs.store import Budget, Deadline, NameStore
 from dibs.store.database.engine import connect
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from dibs.cache.filter.bloom import FilterKey
     from dibs.cache.filter.follower import FilterFile
     from dibs.cache.redis.address import Address
+    from dibs.cache.redis.confirmed import RedisConfirmed
     from dibs.cache.redis.counts import RedisCounts
     from dibs.cache.redis.taken import RedisCache
     from dibs.cache.redis.totals import SharedCounters
@@ -53,6 +55,7 @@ class InRedis(NamedTuple):
     taken: RedisCache
     limits: RedisCounts
     totals: SharedCounters
+    confirmed: RedisConfirmed
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Parts:
     reading: Reading
     secret: ServiceSecret
     redis: InRedis | None
+    restores: RestoreWatch
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -99,6 +103,7 @@ class Parts:
 
     def close(self) -> None:
         """Give back every connection, and let the threads end."""
+        self.restores.close()
         self.filter.close()
         self.cache.close()
         self.store.close()
@@ -148,6 +153,15 @@ def build(
         reading or Reading(),
         secret,
         redis,
+        RestoreWatch(
+            store,
+            cache,
+            filter_,
+            budget=budget,
+            folder=Path(settings.home).absolute(),
+            namespaces=settings.all_namespaces,
+            elsewhere=redis.confirmed if redis else None,
+        ),
     )
 
 
@@ -222,6 +236,7 @@ def _in_redis(settings: Settings, secret: ServiceSecret, counters: Counters) -> 
     if address is None:
         return None
     from dibs.cache.redis.breaker import RedisBreaker
+    from dibs.cache.redis.confirmed import RedisConfirmed
     from dibs.cache.redis.counts import RedisCounts
     from dibs.cache.redis.taken import RedisCache
     from dibs.cache.redis.totals import SharedCounters
@@ -233,6 +248,7 @@ def _in_redis(settings: Settings, secret: ServiceSecret, counters: Counters) -> 
         RedisCache(link, secret=secret.in_database, counters=counters),
         RedisCounts(link, secret=secret, namespace=settings.namespace),
         SharedCounters(link, counters, namespace=settings.namespace),
+        RedisConfirmed(link, secret=secret.in_database),
     )
 
 

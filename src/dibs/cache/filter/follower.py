@@ -101,6 +101,10 @@ class FilterFile:
     def _make_folder(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def remove(self) -> None:
+        """Have no filter there."""
+        self.path.unlink(missing_ok=True)
+
     def _look(self) -> tuple[int, int, int] | None:
         try:
             found = os.stat(self.path)
@@ -208,6 +212,7 @@ class Follower(NameFilter):
         self._secret = ""
         self._recipe = self._make_recipe(self._secret)
         self._work: _Work | None = None
+        self._is_dropped = False
 
     def certainly_free(self, keys: Collection[str], *, namespace: str) -> set[str]:
         self._start()
@@ -233,6 +238,10 @@ class Follower(NameFilter):
                 self._recent.popleft()
             if self._current:
                 self._current.known.add([key])
+
+    def drop(self) -> None:
+        with self._lock:
+            self._is_dropped, self._current = True, None
 
     def close(self) -> None:
         """Let the thread end, and wait for it."""
@@ -272,6 +281,9 @@ class Follower(NameFilter):
     def _poll(self) -> int:
         asked = time.monotonic()
         clock, secret = self._feed.moment()
+        if self._is_dropped:
+            self._is_dropped, self._secret = False, ""
+            self._shelf.remove()
         if secret != self._secret:  # another database than before, or the first
             self._current, self._secret = None, secret
             self._recipe = self._make_recipe(secret)

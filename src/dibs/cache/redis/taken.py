@@ -10,7 +10,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, cast
 
 from redis import Redis
@@ -48,15 +51,16 @@ class Sealer:
 
     def write(self, place: str, entry: Entry) -> bytes:
         """The entry as bytes, sealed."""
-        return self._sealed(
+        return self.sealed(
             place, [entry.version, entry.state, entry.namespace, entry.key, entry.canonical]
         )
 
     def write_ask(self, place: str, version: int) -> bytes:
         """A tombstone: as of this version the database is asked."""
-        return self._sealed(place, [version, ASK])
+        return self.sealed(place, [version, ASK])
 
-    def _sealed(self, place: str, items: list[Any]) -> bytes:
+    def sealed(self, place: str, items: list[Any]) -> bytes:
+        """Anything as bytes that count at this place alone."""
         body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode()
         return self._seal(place, body) + body
 
@@ -68,16 +72,28 @@ class Sealer:
 
     def read(self, place: str, namespace: str, key: str, value: bytes) -> Entry | None:
         """The entry of this name, or None: ask the database. What is not ours is `Forged`."""
-        seal, body = value[:SEAL_DIGITS], value[SEAL_DIGITS:]
-        if not hmac.compare_digest(seal, self._seal(place, body)):
-            raise Forged
-        version, state, *rest = json.loads(body)
+        version, state, *rest = json.loads(self.opened(place, value))
         if state == ASK:
             return None
         own_namespace, own_key, canonical = rest
         if (own_namespace, own_key) != (namespace, key):
             raise Forged
         return Entry(namespace, key, canonical, state, version)
+
+    def opened(self, place: str, value: bytes) -> bytes:
+        """What was sealed for this place; what is not ours is `Forged`."""
+        seal, body = value[:SEAL_DIGITS], value[SEAL_DIGITS:]
+        if not hmac.compare_digest(seal, self._seal(place, body)):
+            raise Forged
+        return body
+
+    def is_entry(self, place: str, value: bytes | None) -> bool:
+        """Whether that is what this database's servers have written there, and no tombstone."""
+        if value is None or value.endswith(f'"{ASK}"]'.encode()):
+            return False
+        with suppress(Forged):
+            return bool(self.opened(place, value))
+        return False
 
 
 class Forged(Exception):
@@ -101,6 +117,9 @@ TOMBSTONE_MS = 60_000
 
 MAX_OWED = 10_000
 """How many tombstones are kept for the time when Redis is back."""
+
+PAGE, DROP_SECONDS = 500, 60.0
+"""Entries that are looked at together, and how long it may take to look at all."""
 
 PUT_SHA = script("put.lua")
 
@@ -146,8 +165,7 @@ class RedisCache:
                 if value is not None and (entry := sealer.read(place, namespace, key, value)):
                     found[key] = entry
             except Forged:
-                sha = hashlib.sha1(value or b"", usedforsecurity=False).hexdigest()
-                forged.append((place, sealer.write_ask(place, 0), 0, 1, sha))
+                forged.append(_instead(sealer, place, value or b""))
         if forged:
             # Taken away, or its version would keep every true entry out.
             self._counters.add("cache_forged", len(forged))
@@ -194,6 +212,15 @@ class RedisCache:
             self._link.ask(deleted, _is_bit, deadline.caches)
         except (Away, OutOfMemoryError):
             self._owe(list(writes.values()))
+
+    def drop(self, *, deadline: Deadline) -> bool:
+        sealer = self._sealed(deadline)
+        try:
+            if sealer is not None:
+                self._link.call(partial(_drop_all, sealer), CacheTime(DROP_SECONDS))
+        except (Away, OutOfMemoryError):
+            return False
+        return sealer is not None
 
     def close(self) -> None:
         """Give back every connection."""
@@ -251,6 +278,22 @@ def _mget(client: Client, places: Sequence[str]) -> list[bytes | None]:
     if not _is_values(values, len(places)):
         raise InvalidResponse("a reply to another question")
     return cast("list[bytes | None]", values)
+
+
+def _instead(sealer: Sealer, place: str, value: bytes) -> Write:
+    """What takes this value away, if it is still there; its version counts for nothing."""
+    sha = hashlib.sha1(value, usedforsecurity=False).hexdigest()
+    return place, sealer.write_ask(place, 0), 0, 1, sha
+
+
+def _drop_all(sealer: Sealer, client: Client) -> None:
+    """Take all entries of a database away; its tombstones stay, and what others have there."""
+    scan: Any = client.scan_iter(f"{PREFIX}:*", count=PAGE)
+    while found := [place.decode(errors="replace") for place in islice(scan, PAGE)]:
+        values = zip(found, _mget(client, found), strict=True)
+        writes = [_instead(sealer, at, value) for at, value in values if sealer.is_entry(at, value)]  # type: ignore[arg-type]
+        if writes:
+            in_one_go(client, _put(writes))
 
 
 def _is_values(reply: object, number: int = 1) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,6 +60,9 @@ T = TypeVar("T")
 # that the server is away.
 MAX_LOST = 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
+
+MOST_ACKNOWLEDGED = 64
+"""So many of the last changes are there for who wants to remember them."""
 
 
 def no_memory(run: Run) -> None:
@@ -142,6 +146,7 @@ class Transactions:
         self._silence = OutageGate()
         self._writer = threading.Lock() if self.dialect.one_writer else None
         self.generation = 0
+        self.acknowledged: deque[NameChange] = deque(maxlen=MOST_ACKNOWLEDGED)
         self._listen()
 
     def _listen(self) -> None:
@@ -214,6 +219,7 @@ class Transactions:
         """
         unit = Unit(work, changed, at_once if self.at_once else None, recall)
         result = self._persist(partial(self._settle, unit, deadline), deadline, insist=insist)
+        self.acknowledged.extend(unit.news)
         announce(unit.news)
         return result
 

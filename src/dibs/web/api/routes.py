@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 
 from dibs.names import NamePolicy
+from dibs.registry.restores import SENTENCE
 from dibs.web.api import invitations, names, recovery, registration, schemas, sessions, teams, users
 from dibs.web.http import cookies
 from dibs.web.http.current import deadline, parts
@@ -68,12 +69,18 @@ def healthy() -> dict[str, str]:
 
 
 @health.route("/readyz", Route(admits="anybody", limit=None))
-@health.response(200, schemas.Health)
+@health.response(200, schemas.Readiness)
 @health.refuses(503, "The database does not answer, takes no writes, or is not set up.")
 def ready() -> dict[str, str]:
-    """The database is in order and can be written to; otherwise a 503."""
+    """The database is in order and can be written to; otherwise a 503.
+
+    A database that went back in time has the status `restored` until that is accepted: it is
+    for people to judge, and no server of them all would do better.
+    """
     parts().store.verify(deadline=deadline())
     parts().store.verify_writable(deadline=deadline())
+    if parts().restores.went_back(deadline=deadline()):
+        return {"status": "restored", "detail": SENTENCE}
     return {"status": "ready"}
 
 

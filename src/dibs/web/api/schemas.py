@@ -496,6 +496,7 @@ Export = _answer(
 )
 KeySet = _answer("KeySet", keys=fields.List(fields.Dict()))
 Health = _answer("Health", status=fields.String())
+Readiness = _answer("Readiness", status=fields.String(), detail=fields.String())
 
 
 # --- teams ---------------------------------------------------------------------

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import VARCHAR, event, text
 from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dibs.context import Budget
 from dibs.signals import NameChange
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
 # Exact codes first, then the two-character class (SQL standard, table 35):
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
+FURTHER = 3
+"""Connections that are opened to see whether all lead to one server."""
+
 MEANINGS = {
     "23505": Kind.UNIQUE,  # unique_violation
     "40001": Kind.RESTART,  # serialization_failure
@@ -188,6 +192,22 @@ class PostgreSQL(Dialect):
             f"What was confirmed can be lost with the power ({name} is off)."
             f" Mend it with: ALTER SYSTEM SET {name} = 'on'; SELECT pg_reload_conf();"
             for (name,) in connection.exec_driver_sql(asked)
+        ] + cls._standbys(connection)
+
+    @staticmethod
+    def _standbys(connection: Connection) -> list[str]:
+        """What is to be said of an address behind which a balancer reads from a standby."""
+        ask = "SELECT pg_is_in_recovery()"
+        asked = [connection.exec_driver_sql(ask).scalar_one()]
+        with ExitStack() as stack, suppress(PoolTimeout):  # a pool may have fewer
+            for _ in range(FURTHER):
+                further = stack.enter_context(connection.engine.connect())
+                asked.append(further.exec_driver_sql(ask).scalar_one())
+        if len(set(asked)) == 1:
+            return []
+        return [
+            f"{sum(asked)} of {len(asked)} connections lead to a standby, which misses what was"
+            " just written: turn load balancing off for dibs."
         ]
 
     @staticmethod

@@ -1,0 +1,51 @@
+"""Mixed traffic at several services while something happens to their database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+import pytest
+
+from dibs.checker import Recorder, judge
+from tests.checker.http import HttpClient, people, with_ids
+from tests.checker.runs import drive_all
+from tests.checker.test_traffic import assert_right
+from tests.load import Answer, Client
+from tests.race.harness import at_once
+from tests.service import Service
+
+EACH = 4
+
+
+def survive(
+    services: Sequence[Service],
+    happens: Callable[[], None],
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[int]:
+    """See that people who go on meanwhile are told nothing false, and no 500.
+
+    Returns:
+        The statuses that they were answered with.
+    """
+    told: list[int] = []
+    one = Client.one
+
+    def noted(client: Client, request: bytes) -> Answer:
+        answer = one(client, request)
+        told.append(answer.status)
+        return answer
+
+    monkeypatch.setattr(Client, "one", noted)
+    recorder, clients = Recorder(), list[HttpClient]()
+    with ExitStack() as stack:
+        for service in services:
+            clients += stack.enter_context(people(service.port, EACH))
+        by_turns = [
+            clients[i % len(services) * EACH + i // len(services)] for i in range(len(clients))
+        ]
+        at_once([lambda: drive_all(by_turns, recorder, seconds, len(clients)), happens])
+    assert_right(judge(with_ids(recorder.operations)))
+    assert 500 not in told, sorted(set(told))
+    return told
