@@ -41,7 +41,7 @@ class Service:
         database_url: str = "",
         *,
         workers: int = 2,
-        metrics: bool = False,
+        metrics: Any = False,
         clock: str = "",
         **settings: Any,
     ) -> None:

@@ -105,14 +105,13 @@ def answered(method: str, route: str, status: int, began: float, whence: str) ->
         began: When it began, as `time.monotonic` has it.
         whence: Its source, as limits count it.
     """
-    taken = time.monotonic() - began
     if COUNTS.is_read:
         # A method that is no route's may be any word.
         asked = method if route != NO_ROUTE else NO_ROUTE
-        COUNTS.measure(("request", asked, route, status), taken)
+        COUNTS.measure(("request", asked, route, status), time.monotonic() - began)
     if not requests.isEnabledFor(logging.INFO):
         return
-    ms = round(1000 * taken, 1)
+    ms = round(1000 * (time.monotonic() - began), 1)
     members = {"method": method, "route": route, "status": status, "ms": ms, "source": whence}
     said = (method, route, status, ms, whence)
     requests.info("%s %s %d %.1fms source=%s", *said, extra={"members": members})
