@@ -83,7 +83,7 @@ setup: ## only make .venv, with every tool, for working on dibs
 # At a developer's desk a missing server means skipped tests, said aloud by
 # pytest; in CI it is a failure.
 services:
-	@scripts/install-services postgresql mariadb redis pgbouncer nginx chromium fonts faketime || \
+	@scripts/install-services postgresql mariadb redis pgbouncer nginx prometheus chromium fonts faketime || \
 	{ test -z "$$CI" && echo "dibs: going on without the servers that are missing" >&2; }
 
 wheel: setup

@@ -30,16 +30,24 @@ class Service:
     Args:
         database_url: Its database; SQLite in the temporary folder when absent.
         workers: How many processes answer.
+        metrics: Whether it tells metrics, on a port of their own: `metrics_port`.
         clock: By how much their clock is wrong, as libfaketime reads it: `+90s`.
         settings: DIBS_ settings, by their names in small letters. None of the
             tests' own environment reaches the service.
     """
 
     def __init__(
-        self, database_url: str = "", *, workers: int = 2, clock: str = "", **settings: Any
+        self,
+        database_url: str = "",
+        *,
+        workers: int = 2,
+        metrics: Any = False,
+        clock: str = "",
+        **settings: Any,
     ) -> None:
         self.port = free_port()
         self.workers = workers
+        self.metrics_port = free_port() if metrics else None
         self.clock = wrong_clock(clock) if clock else {}
         self.settings = {
             "database_url": database_url,
@@ -145,7 +153,9 @@ class Service:
         return ran.stdout
 
     def _command(self) -> list[str]:
-        return [str(DIBS), "serve", "--port", str(self.port), "--workers", str(self.workers)]
+        metrics = ["--metrics-port", str(self.metrics_port)] if self.metrics_port else []
+        here = ["--port", str(self.port), "--workers", str(self.workers)]
+        return [str(DIBS), "serve", *here, *metrics]
 
     def _environment(self) -> dict[str, str]:
         ours = {f"DIBS_{name.upper()}": str(value) for name, value in self.settings.items()}

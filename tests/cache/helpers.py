@@ -87,7 +87,7 @@ class Process:
         return self.sealer.place(SPACE, key)
 
     def count(self, name: str) -> int:
-        return self.counters.read().get(name, 0)
+        return int(self.counters.read().get(name, 0))
 
 
 class Hooked(MemoryStore):

@@ -15,7 +15,7 @@ import pytest
 import dibs
 import dibs.errors
 from dibs.cli import group
-from dibs.errors import EmptyName, NameTaken
+from dibs.errors import EmptyName
 from dibs.strategies import STRATEGIES
 from dibs.web.http.bodies import WORDS
 from dibs.web.http.problems import HTTP_ERRORS, STATUS
@@ -84,13 +84,6 @@ def reasons() -> set[str]:
     """Every code that a `Reason` is made with, anywhere."""
     sources = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
     return {code for text in sources for code in re.findall(r'Reason\(\s*"(\w+)"', text)}
-
-
-def refusals() -> set[str]:
-    """Every code with which somebody may be refused a name."""
-    taken = {NameTaken.code} | {kind.code for kind in NameTaken.__subclasses__()}
-    others = {code for code in reasons() if code.startswith("password_")} | {"no_namespace"}
-    return (reasons() - others) | taken | {EmptyName.code}
 
 
 def test_every_reason_is_in_the_docs():

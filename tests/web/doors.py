@@ -85,7 +85,7 @@ class BothDoors:
         """Put back what is done within this block: rows, counts, and what was noted of them."""
         site, limits = self._site, state_of(self._site.app).limits
         cache, noted = site.parts.cache, len(site.sql)
-        counts, entries = dict(cache.counters._counts), cache._memory._entries.copy()
+        counts, entries = cache.counters.read(), cache._memory._entries.copy()
         local = dict(limits.tally.local._counts) if limits else {}
         path = path_of(str(site.parts.store.engine.url))
         if not Path(path).is_file():  # it is away, for the test's own reasons
@@ -98,8 +98,8 @@ class BothDoors:
             file.backup(kept)
             yield
             kept.backup(file)
-        cache.counters._counts.clear()
-        cache.counters._counts.update(counts)
+        for name in cache.counters.read():
+            cache.counters.put(name, counts.get(name, 0))
         cache._memory._entries = entries
         if limits:
             limits.tally.local._counts = local

@@ -78,7 +78,7 @@ def test_processes_share_a_count(sites):
 
 
 def test_a_process_has_one_link(sites, redis):
-    """For limits, names and the totals together: a loss that one of them sees is seen by all."""
+    """For limits and names together: a loss that one of them sees is seen by all."""
 
     def clients() -> int:
         return len(redis.command("CLIENT", "LIST", "TYPE", "normal").splitlines())

@@ -26,6 +26,7 @@ from dibs.errors import (
     TokenSuperseded,
 )
 from dibs.names import Parser
+from dibs.observe import COUNTS
 from dibs.secret import ServiceSecret
 from dibs.store.accounts.sessions import Living, Sessions
 from dibs.store.accounts.users import Credentials, Users
@@ -101,6 +102,7 @@ class Logins:
                 most=self._settings.max_sessions,
                 deadline=deadline,
             ):
+                COUNTS.add("sessions")
                 self._housekeeping.now_and_then(deadline)
                 return self._tokens(signed, token, found.user_id, session_id)
         raise LoginFailed  # deleted or disabled since the password was checked

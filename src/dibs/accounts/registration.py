@@ -20,6 +20,7 @@ from dibs.errors import (
     RegistrationClosed,
 )
 from dibs.names import Username
+from dibs.observe import COUNTS
 from dibs.registry import Registry
 from dibs.registry.holds import HoldToken
 from dibs.secret import ServiceSecret, claim_token
@@ -114,6 +115,8 @@ class Registration:
                 hashed = self.passwords.hash(password, remaining=deadline.remaining())
                 claim = replace(claim, user=replace(user, password_hash=hashed))
             row = self.registry.claim(claim, deadline=deadline)
+            if row.owner == user.id:  # else an earlier request of theirs was the one
+                COUNTS.add("registrations")
         return Registered(id=str(row.owner), username=row.display)
 
     def invite(self, uses: int, days: int, *, deadline: Deadline) -> tuple[str, str]:

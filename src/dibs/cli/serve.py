@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @number("--port", 5000, click.IntRange(1, 65535), "Port to listen on; a port in use is refused.")
 @number("--workers", 2, click.IntRange(1), "Number of worker processes.")
-def serve(host: str, port: int, workers: int) -> None:
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65535),
+    help="Port for Prometheus to read /metrics; none when absent.",
+)
+@click.option(
+    "--metrics-host", default="127.0.0.1", show_default=True, help="Address of that port."
+)
+def serve(host: str, port: int, workers: int, metrics_port: int | None, metrics_host: str) -> None:
     """Run the registration service until it is told to stop.
 
     If the database has no tables, they are created first. If it cannot be reached, the
@@ -44,12 +52,15 @@ def serve(host: str, port: int, workers: int) -> None:
     settings = settings_from_environment()
     configure(settings.log)
     parse_url(settings.resolved_database_url)  # what it cannot use is said first
-    host = numeric(host)
+    host, metrics = numeric(host), None
     refuse_shared_port(host, port)
+    if metrics_port is not None:
+        metrics = (numeric(metrics_host, "metrics-"), metrics_port)
+        refuse_shared_port(*metrics, "metrics-")
     prepare_keys(settings)
     prepare(settings)
     click.echo(banner(settings, host, port))
-    keep_serving(Plan(settings, host, port, threads(settings)), workers)
+    keep_serving(Plan(settings, host, port, threads(settings), metrics), workers)
 
 
 def banner(settings: Settings, host: str, port: int) -> str:
@@ -74,11 +85,14 @@ def threads(settings: Settings) -> int:
     return settings.pool_size + (PLACES if settings.hashes else 0)
 
 
-def refuse_shared_port(host: str, port: int) -> None:
+def refuse_shared_port(host: str, port: int, option: str = "") -> None:
     """Refuse a port that is in use.
 
     The workers share their port (SO_REUSEPORT), so a second server would
     start without a word and take half of the first one's requests.
+
+    Args:
+        option: What the names of the options begin with.
 
     Raises:
         ClickException: The address cannot be listened on.
@@ -92,16 +106,17 @@ def refuse_shared_port(host: str, port: int) -> None:
             about_port = error.errno in (EADDRINUSE, EACCES)
             raise click.ClickException(
                 f"cannot listen on {host} port {port} ({error.strerror}):"
-                f" choose another {'--port' if about_port else '--host'}"
+                f" choose another --{option}{'port' if about_port else 'host'}"
             ) from error
 
 
-def numeric(host: str) -> str:
+def numeric(host: str, option: str = "") -> str:
     """The host's IP address; `ClickException` if there is no such host."""
     try:
         return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
     except OSError as error:
-        raise click.ClickException(f"there is no host {host}: choose another --host") from error
+        said = f"there is no host {host}: choose another --{option}host"
+        raise click.ClickException(said) from error
 
 
 def address(host: str, port: int) -> str:

@@ -24,6 +24,7 @@ from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, NamedTuple
 
 from dibs.errors import DibsError
+from dibs.observe import COUNTS, NOW
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
@@ -36,16 +37,22 @@ if TYPE_CHECKING:
 STOP = {signal.SIGINT, signal.SIGTERM}
 GRACE = 5.0  # seconds that ending may take beyond what one request may
 TICK, CHECK = 0.1, 0.5  # seconds after which the one looks after the others, and they after it
+LOOK = 1.0  # seconds between two looks at what metrics tell of this moment
 KEEP_ALIVE = 80  # longer than proxies keep a connection, which so never meet a closed one
 
 
 class Plan(NamedTuple):
-    """What workers are to do, with how many threads beside the front's."""
+    """What workers are to do, with how many threads beside the front's.
+
+    Attributes:
+        metrics: The address and port where metrics are told; None for nowhere.
+    """
 
     settings: Settings
     host: str
     port: int
     threads: int
+    metrics: tuple[str, int] | None = None
 
     @property
     def patience(self) -> int:
@@ -56,11 +63,15 @@ class Plan(NamedTuple):
 def serve(plan: Plan, workers: int) -> None:
     """Keep this many workers until a signal says to stop; then let requests under way end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
-    processes = [_fork(plan) for _ in range(workers)]
+    jobs = _jobs(plan, workers)
+    processes = [_fork(job) for job in jobs]
     # Ctrl-C reaches every process of a terminal; this one alone acts on it.
     while not signal.sigpending() & STOP:
         time.sleep(TICK)
-        processes = [one if one.is_alive() else _fork(plan) for one in processes]
+        for number, one in enumerate(processes):
+            if not one.is_alive():
+                processes[number] = _fork(jobs[number])
+                COUNTS.add("worker_restarts")
     for one in processes:
         one.terminate()
     ends = time.monotonic() + plan.patience
@@ -71,14 +82,33 @@ def serve(plan: Plan, workers: int) -> None:
             one.join()
 
 
-def _fork(plan: Plan) -> ForkProcess:
-    worker = get_context("fork").Process(target=work, args=(plan,), daemon=False)
+def _jobs(plan: Plan, workers: int) -> list[Callable[[], None]]:
+    """What each process does: workers, and where metrics are told one that tells them."""
+    if plan.metrics is None:
+        return [partial(work, plan)] * workers
+    from dibs.serving.metrics import Board, answers, tell
+
+    board = Board(workers + 1)
+    COUNTS.keep_in(board.place(workers))
+    COUNTS.put(f"{NOW}pool", workers * plan.settings.pool_size)
+    is_ready = partial(answers, plan.host, plan.port, plan.settings.deadline + 1)
+    return [
+        *(partial(work, plan, board.place(number)) for number in range(workers)),
+        partial(tell, board, is_ready, *plan.metrics, CHECK),
+    ]
+
+
+def _fork(job: Callable[[], None]) -> ForkProcess:
+    worker = get_context("fork").Process(target=job, daemon=False)
     worker.start()
     return worker
 
 
-def work(plan: Plan) -> None:
+def work(plan: Plan, counts: memoryview | None = None) -> None:
     """Answer requests, in a worker: until its parent says so, or is no more."""
+    if counts is not None:
+        COUNTS.keep_in(counts)
+        COUNTS.is_read = True
     servers: list[Server] = []
     stop = partial(_end, servers, threading.Lock())
     threading.Thread(target=_follow_signal, args=(stop,), daemon=True).start()
@@ -137,8 +167,17 @@ async def _serve(app: Flask, plan: Plan, servers: list[Server]) -> None:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=plan.patience,
     )
+    _look(app, asyncio.get_running_loop())
     servers.append(Server(config))
     await servers[0].serve([_listen(plan)])
+
+
+def _look(app: Flask, loop: asyncio.AbstractEventLoop) -> None:
+    """Note for metrics, now and then, what nobody counts."""
+    from dibs.state import parts_of
+
+    COUNTS.put(f"{NOW}connections", parts_of(app).store.transactions.in_use)
+    loop.call_later(LOOK, _look, app, loop)
 
 
 def _listen(plan: Plan) -> socket.socket:

@@ -22,6 +22,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from dibs.config.origins import parse as parse_origins
 from dibs.context import Acting, Deadline, act
 from dibs.errors import DibsError, Overloaded
+from dibs.observe import COUNTS
 from dibs.state import parts_of, state_of
 from dibs.web import checks, registrations
 from dibs.web.api import names, registration
@@ -35,7 +36,6 @@ from dibs.web.http.current import (
     deadline,
     identify,
     network_of,
-    share_counts,
     stand_apart,
 )
 from dibs.web.http.headers import let_in, secure
@@ -203,6 +203,7 @@ class Front:
             origin = headers.get(b"origin", b"").decode("latin-1")
             let_in(said, names.ROUTE, origin or None, self._origins)
             identify(said)
+            COUNTS.add(f"turned_away_{int(status)}")
             if b"text/html" in headers.get(b"accept", b""):  # a browser's page, which people read
                 said["Content-Type"] = "text/plain; charset=utf-8"
                 return Reply(status, said, f"{body['detail']}\n".encode())
@@ -266,8 +267,6 @@ class Front:
             origin = headers.get(b"origin")
             let_in(said, route, origin.decode("latin-1") if origin else None, self._origins)
             identify(said)
-            if self._state.has_pages:
-                share_counts()
             answered(state.method, self._rule(asked.target), status, state.began, state.source)
             return Reply(status, said, self._text(said, body))
         finally:

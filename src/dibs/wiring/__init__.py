@@ -16,7 +16,7 @@ from dibs.config.extras import installing, needs
 from dibs.config.secrets import refuse_weak_secrets
 from dibs.errors import ConfigError
 from dibs.names import RESERVED, NamePolicy, Parser, rules_version
-from dibs.observe import Counters
+from dibs.observe import COUNTS
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.registry.holds import Holds
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from dibs.cache.redis.confirmed import RedisConfirmed
     from dibs.cache.redis.counts import RedisCounts
     from dibs.cache.redis.taken import RedisCache
-    from dibs.cache.redis.totals import SharedCounters
     from dibs.wiring.accounts import Accounts
 
 
@@ -50,11 +49,10 @@ Opened = tuple[NameStore, Budget]
 
 
 class InRedis(NamedTuple):
-    """What a service has in Redis, all reached by one link, which `taken` closes."""
+    """What a service has in Redis, both reached by one link, which `taken` closes."""
 
     taken: RedisCache
     limits: RedisCounts
-    totals: SharedCounters
     confirmed: RedisConfirmed
 
 
@@ -124,11 +122,10 @@ def build(
     """
     refuse_weak_secrets(settings)
     store, budget = opened or open_store(settings, tables)
-    counters = Counters()
     secret = ServiceSecret(settings.secret_key, lambda ends: store.secret(deadline=ends))
-    redis = _in_redis(settings, secret, counters)
-    cache = TakenNames(redis.taken if redis else None, counters)
-    filter_ = _filter(settings, store, budget, counters)
+    redis = _in_redis(settings, secret)
+    cache = TakenNames(redis.taken if redis else None, COUNTS)
+    filter_ = _filter(settings, store, budget)
     coherence = Coherence(store, cache, filter_)
     registry = Registry(
         store,
@@ -202,7 +199,6 @@ def make_parser(settings: Settings) -> Parser:
 
 def open_cache(settings: Settings, opened: Opened | None = None) -> TakenNames:
     """The caches alone, for who frees names elsewhere; the database is asked for its secret."""
-    counters = Counters()
     store, _ = opened or open_store(settings)
 
     def in_database(deadline: Deadline) -> str:
@@ -211,8 +207,8 @@ def open_cache(settings: Settings, opened: Opened | None = None) -> TakenNames:
         finally:
             store.close()  # asked once: nothing else is wanted of it
 
-    redis = _in_redis(settings, ServiceSecret(settings.secret_key, in_database), counters)
-    return TakenNames(redis.taken if redis else None, counters)
+    redis = _in_redis(settings, ServiceSecret(settings.secret_key, in_database))
+    return TakenNames(redis.taken if redis else None, COUNTS)
 
 
 def redis_address(settings: Settings) -> Address | None:
@@ -230,7 +226,7 @@ def redis_address(settings: Settings) -> Address | None:
     return Address(settings.redis_url)
 
 
-def _in_redis(settings: Settings, secret: ServiceSecret, counters: Counters) -> InRedis | None:
+def _in_redis(settings: Settings, secret: ServiceSecret) -> InRedis | None:
     """What is in Redis, if it is used."""
     address = redis_address(settings)
     if address is None:
@@ -239,20 +235,18 @@ def _in_redis(settings: Settings, secret: ServiceSecret, counters: Counters) -> 
     from dibs.cache.redis.confirmed import RedisConfirmed
     from dibs.cache.redis.counts import RedisCounts
     from dibs.cache.redis.taken import RedisCache
-    from dibs.cache.redis.totals import SharedCounters
 
     # Twice as many as to the database: requests that are waiting for it have been counted, and
     # one that finds none free is counted by its own process alone.
-    link = RedisBreaker(address, connections=2 * settings.pool_size, counters=counters)
+    link = RedisBreaker(address, connections=2 * settings.pool_size, counters=COUNTS)
     return InRedis(
-        RedisCache(link, secret=secret.in_database, counters=counters),
+        RedisCache(link, secret=secret.in_database, counters=COUNTS),
         RedisCounts(link, secret=secret, namespace=settings.namespace),
-        SharedCounters(link, counters, namespace=settings.namespace),
         RedisConfirmed(link, secret=secret.in_database),
     )
 
 
-def _filter(settings: Settings, store: NameStore, budget: Budget, counters: Counters) -> NameFilter:
+def _filter(settings: Settings, store: NameStore, budget: Budget) -> NameFilter:
     if settings.resolved_strategy != "membership_filter":
         return NameFilter()
     feed, recipe, shelf = filter_parts(settings, store, budget)
@@ -263,7 +257,7 @@ def _filter(settings: Settings, store: NameStore, budget: Budget, counters: Coun
         recipe=recipe,
         shelf=shelf,
         namespace=settings.namespace,
-        counters=counters,
+        counters=COUNTS,
         near=settings.deadline + 1,
     )
 

@@ -1,4 +1,4 @@
-"""What `/staff` says: who is disabled, why names were refused, what was wrong, who has counted."""
+"""What `/staff` says: who is disabled, and what was wrong."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import re
 
 import pytest
 
-from dibs.errors import InvalidName, Reason
-from dibs.web.pages import phrases
-from tests.docs.test_reference import refusals
 from tests.web.pages.browser import Browser, member
-from tests.web.pages.test_languages import is_foreign
 from tests.web.pages.test_staff import act, look, promote, row_of
 from tests.web.site import Site
 
@@ -45,35 +41,6 @@ def test_somebody_else_is_not_marked(staff):
     disable(staff.site, "adam")
     assert "Disabled since" not in look(staff, "ada")
     assert look(staff, "ada").count("Disabled") == 1
-
-
-# --- why names were refused -----------------------------------------------------
-
-
-@pytest.mark.parametrize(("locale", "said"), [("en", "Already taken"), ("zh", "已被占用")])
-def test_reasons_are_words(staff, locale, said):
-    """With the code, by which one finds it in the docs, in small print."""
-    Browser(staff.site).sign_up("warden")
-    page = staff.get("/staff", Accept_Language=locale).text
-    assert f'<th scope="row">{said} <code>taken</code></th>' in page
-
-
-def test_there_are_words_for_every_reason(staff):
-    """In each language; also for those that no rule of ours gives today."""
-    assert phrases.WORDS.keys() == refusals()
-    with staff.site.app.test_request_context(headers={"Accept-Language": "ja"}):
-        said = [phrases.words(code) for code in phrases.WORDS]
-    assert all(is_foreign(one) for one in said)
-    assert len(set(said)) == len(said)
-
-
-def test_a_rule_of_the_app_s_own_has_its_code(staff):
-    """Nobody but the app knows what it means."""
-    from dibs.web.http.problems import count_refusal
-
-    with staff.site.app.test_request_context(method="POST"):
-        count_refusal(InvalidName((Reason("house_rule", "Not here."),)))
-    assert '<th scope="row"><code>house_rule</code></th>' in staff.get("/staff").text
 
 
 # --- what was wrong with a form -------------------------------------------------
@@ -118,22 +85,3 @@ def test_an_error_of_the_name_itself_is_of_no_field(staff):
     assert "has changed in the meantime" in page
     assert 'aria-invalid="true"' not in page
     assert grace.get("/account").status_code == 200
-
-
-# --- who has counted ------------------------------------------------------------
-
-
-def test_without_redis_the_page_says_whose_figures_they_are(staff):
-    page = staff.get("/staff").text
-    said = "Only the worker that shows this page"
-    assert said in page
-    assert "DIBS_REDIS_URL" in page
-    assert 'id="caches"' not in page  # none was asked
-
-
-def test_with_redis_away_the_page_says_so(make_site):
-    """It is set up: that each counts for itself is for now."""
-    site = make_site(password="required", argon2_memory_kib="64", redis_url="redis://127.0.0.1:1/0")
-    page = promote(member(site, "Warden"), "warden").get("/staff").text
-    assert "which adds up those of all workers, does not answer" in page
-    assert "DIBS_REDIS_URL" not in page

@@ -28,13 +28,17 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 from dibs.errors import Overloaded
+from dibs.observe import COUNTS
 
 T = TypeVar("T")
+
+WAITING = "now_hashes"
+"""How many callers have a hash made, or wait for that."""
 
 LONGEST_RETRY = 60  # seconds
 
@@ -53,6 +57,7 @@ class _Turn:
     work: Callable[[], Any]
     new: bool
     future: Future[Any]
+    since: float = field(default_factory=time.monotonic)
 
     def take(self) -> Callable[[], None]:
         """Do the work, and return the function that reports the result to the waiting thread."""
@@ -143,6 +148,7 @@ class HashingQueue:
         future: Future[T] = Future()
         turn = _Turn(work, new, future)
         ahead, patience = self._enter(turn, remaining)
+        COUNTS.add(WAITING)
         try:
             return future.result(patience)
         except TimeoutError:
@@ -151,6 +157,8 @@ class HashingQueue:
                     self._line.remove(turn)
                 raise self._overloaded(ahead) from None
             return future.result()  # it has begun, or is done and raised this itself
+        finally:
+            COUNTS.add(WAITING, -1)
 
     def refuse_in_vain(self, *, new: bool, remaining: float) -> int:
         """See that who comes now would have a turn in time, and say how many are before them.
@@ -192,8 +200,10 @@ class HashingQueue:
             seconds = None
             if turn.future.set_running_or_notify_cancel():
                 started = time.monotonic()
+                COUNTS.measure(("hash_wait",), started - turn.since)
                 done.add(turn.take())
                 seconds = time.monotonic() - started
+                COUNTS.measure(("hash",), seconds)
             turn = self._next(seconds)
             # Last, so that a thread that is told finds none before it.
             if turn is None or not turn.new or done.would_be_late(self._typical):
@@ -210,6 +220,7 @@ class HashingQueue:
             return None
 
     def _overloaded(self, ahead: int) -> Overloaded:
+        COUNTS.add("hashes_refused")
         seconds = math.ceil(ahead * self._typical)
         return Overloaded(retry_after=min(max(seconds, 1), LONGEST_RETRY))
 

@@ -1,1 +1,1 @@
-"""Redis: taken names, counts and totals that every worker sees."""
+"""Redis: taken names and counts that every worker sees."""

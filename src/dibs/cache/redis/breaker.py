@@ -36,6 +36,10 @@ TICK = 0.01
 """How often the thread looks for calls that take too long, in seconds, while there are calls."""
 
 
+AWAY = "now_redis_away"
+"""1 while Redis is not asked, 0 while it is."""
+
+
 class Away(Exception):
     """Redis is not asked, or did not answer: the database is."""
 
@@ -84,7 +88,7 @@ class RedisBreaker:
 
     Args:
         connections: How many requests may ask at once.
-        counters: Gets `redis_call`, `redis_error` and `redis_skipped`.
+        counters: Gets `redis_call`, `redis_error`, `redis_skipped` and `now_redis_away`.
 
     Attributes:
         on_return: Called in the thread, with the client, each time Redis is reached anew, and
@@ -237,6 +241,7 @@ class RedisBreaker:
         if client is self._client and self._up.is_set():
             self._up.clear()
             self._lost = True
+            self._counters.put(AWAY, 1)
             log.warning("Redis at %s does not answer and is left alone: %s", self.shown, error)
             self.nudge()
 
@@ -266,6 +271,7 @@ class RedisBreaker:
                 if self._closed:
                     break  # nobody wants to know any more
                 self._lost = True
+                self._counters.put(AWAY, 1)
                 log.warning("Redis at %s cannot be reached: %s", self.shown, error)
                 time.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
@@ -295,6 +301,7 @@ class RedisBreaker:
         else:
             log.info("Redis at %s answers and is in use", self.shown)
         self._lost = False
+        self._counters.put(AWAY, 0)
         self._up.set()
 
     def _watch(self) -> None:

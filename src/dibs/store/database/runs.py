@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.pool import PoolProxiedConnection
 
 from dibs.context import Deadline
+from dibs.observe import COUNTS
 from dibs.signals import NameChange
 from dibs.store.database.rows import Params, Row, plain
 
@@ -149,6 +150,7 @@ class DriverRun(AttemptRun):
     def _execute(self, sql: str, params: Params) -> None:
         if not self._deadline.allows(self._silence):
             raise OutOfTime
+        COUNTS.add("statements")
         if self._named:
             self._cursor.execute(sql, params)
         else:

@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from dibs.context import Budget, Deadline, turns
 from dibs.errors import (
@@ -28,6 +28,7 @@ from dibs.errors import (
     StoreError,
     StoreUnavailable,
 )
+from dibs.observe import COUNTS
 from dibs.signals import NameChange, announce
 from dibs.store.database.dialects import UPGRADE, Kind, dialect_for
 from dibs.store.database.rows import Params, Row, listed
@@ -161,6 +162,12 @@ class Transactions:
     def is_silent(self) -> bool:
         """Whether the server did not answer the last time that it was asked."""
         return self._silence.is_known
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are in use now."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def _born(self, connection: object, record: ConnectionPoolEntry) -> None:
         del connection
@@ -352,8 +359,10 @@ class Transactions:
                     break
             if not deadline.allows(pause + self.budget.silence):
                 break
+            COUNTS.add("retries_conflict" if isinstance(cause, Restart) else "retries_lost")
             time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, not a secret
             pause = min(2 * pause, LONGEST_PAUSE)
+        COUNTS.add("outcomes_unknown" if unknown else "unavailable")
         raise (OutcomeUnknown if unknown else StoreUnavailable) from cause
 
 

@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 from dibs.context import Deadline, Turns, turns
 from dibs.errors import StoreUnavailable
+from dibs.observe import COUNTS
 from dibs.store.records import Failed
 
 LANES = 2
@@ -27,6 +28,9 @@ STUCK = 0.1
 
 MOST = 256
 """Claims in one transaction: so many may be in doubt when a reply is lost."""
+
+SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+"""Up to which each count of groups goes, by the claims in them."""
 
 Wish = TypeVar("Wish")
 Result = TypeVar("Result")
@@ -259,6 +263,7 @@ class GroupCommit(Generic[Wish, Result]):
             else:
                 one.settle(Failed(StoreUnavailable()))
         if sent:
+            COUNTS.measure(("claim_group",), len(sent), SIZES)
             until = min((one.deadline for one in sent), key=lambda deadline: deadline.at)
             try:
                 outcomes = self._together([one.wish for one in sent], until)

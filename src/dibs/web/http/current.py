@@ -154,21 +154,6 @@ def identify(headers: Headers) -> None:
         headers.setdefault(HEADER, found)
 
 
-def share_counts() -> None:
-    """Let the other workers know what this one has counted, now and then."""
-    if (redis := parts().redis) is not None:
-        redis.totals.share(deadline())
-
-
-def share_afterwards(response: Response) -> Response:
-    """The same after a request of dibs, but for those that are to wait for nothing."""
-    route = current_route()
-    is_waiting_for_nothing = route is not None and route.limit is None
-    if not is_waiting_for_nothing and (request.blueprint or "").startswith("dibs_"):
-        share_counts()
-    return response
-
-
 ONE_CUSTOMER = 64
 """Bits of an IPv6 address that one customer has in common: the rest they choose (RFC 4291)."""
 

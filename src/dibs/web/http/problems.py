@@ -26,10 +26,10 @@ from dibs.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from dibs.observe import Sparse, root_of
+from dibs.observe import COUNTS, Sparse, root_of
 from dibs.web.checks import Answer
 from dibs.web.http.bodies import BodyInvalid
-from dibs.web.http.current import app_state, method
+from dibs.web.http.current import method
 from dibs.web.http.request_log import suspect
 from dibs.web.http.route import SAFE
 from dibs.web.i18n import about, localised, say, together
@@ -217,11 +217,10 @@ REFUSED = "refused_"
 
 def count_refusal(error: InvalidName | NameTaken) -> None:
     """Count why somebody could not have a name, once a reason; mere questions do not count."""
-    cache = app_state().cache
-    if cache is None or method() in SAFE:
+    if method() in SAFE:
         return
     for code in _codes(error):
-        cache.counters.add(f"{REFUSED}{code}")
+        COUNTS.add(f"{REFUSED}{code}")
 
 
 def _codes(error: InvalidName | NameTaken) -> set[str]:

@@ -15,6 +15,7 @@ from flask import Flask, Response, request
 
 from dibs.context import acting
 from dibs.errors import DibsError
+from dibs.observe import COUNTS
 from dibs.web.http.current import current, current_route, source
 
 Style = Literal["off", "text", "json"]
@@ -95,7 +96,7 @@ def init_request_log(app: Flask) -> None:
 
 
 def answered(method: str, route: str, status: int, began: float, whence: str) -> None:
-    """Write the line of a request.
+    """Count a request, and write its line.
 
     Args:
         method: Of the request.
@@ -104,6 +105,10 @@ def answered(method: str, route: str, status: int, began: float, whence: str) ->
         began: When it began, as `time.monotonic` has it.
         whence: Its source, as limits count it.
     """
+    if COUNTS.is_read:
+        # A method that is no route's may be any word.
+        asked = method if route != NO_ROUTE else NO_ROUTE
+        COUNTS.measure(("request", asked, route, status), time.monotonic() - began)
     if not requests.isEnabledFor(logging.INFO):
         return
     ms = round(1000 * (time.monotonic() - began), 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Flask
 
 from dibs.state import state_of
-from dibs.web.http.current import share_afterwards
 from dibs.web.pages import account, errors, invitations, profile, sign_in, staff
 from dibs.web.pages.base import blueprint, icon, look
 
@@ -22,7 +21,6 @@ def register_pages(app: Flask, *, url_prefix: str = "", front: bool) -> None:
         front: Whether `/` below the prefix is a page of ours: a host app has its own.
     """
     state_of(app).has_pages = state_of(app).offers_languages = True
-    app.after_request(share_afterwards)
     app.register_blueprint(look, url_prefix=url_prefix or None)
     app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     if front:

@@ -1,4 +1,4 @@
-"""Figures and charts for staff: registrations, and why names were refused."""
+"""Figures and charts for staff, of registrations."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
-from time import time
 from typing import Any
 
 from babel import Locale
 from babel.dates import format_skeleton, format_timedelta
 
 from dibs.web.http.current import deadline, parts
-from dibs.web.http.problems import REFUSED
-from dibs.web.i18n import EPOCH, locale, say
+from dibs.web.i18n import EPOCH, locale
 
 WIDTH, HEIGHT = 600, 120
 """Size of the drawing in its own units; on a page it is as wide as there is room."""
@@ -128,42 +126,6 @@ def lasting(milliseconds: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """A number beside others: how many percent of the longest it is, and of all."""
-
-    label: str
-    number: int
-    length: float
-    percent: float
-
-
-def shares(numbers: Mapping[str, int]) -> list[Share]:
-    """The largest first."""
-    ordered = sorted(numbers.items(), key=lambda one: (-one[1], one[0]))
-    most = max(numbers.values(), default=0) or 1
-    total = sum(numbers.values()) or 1
-    return [
-        Share(label, number, round(100 * number / most, 1), round(100 * number / total, 1))
-        for label, number in ordered
-    ]
-
-
-HIT, MISS = "cache_hit", "cache_miss"
-ALL_WORKERS = "All workers together have counted the figures below since %(since)s."
-REDIS_AWAY = (
-    "Only the worker that shows this page has counted the figures below, since %(since)s: "
-    "Redis, which adds up those of all workers, does not answer."
-)
-THIS_WORKER = (
-    "Only the worker that shows this page has counted the figures below, since %(since)s: "
-    "without Redis (DIBS_REDIS_URL) each worker counts for itself."
-)
-MESSAGES = (ALL_WORKERS, REDIS_AWAY, THIS_WORKER)
-STARTED = int(time() * 1000)
-"""About when this process began to count."""
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
     """What is going on.
 
@@ -171,50 +133,15 @@ class Figures:
         at: When, by the database's clock.
         hours: Registrations of the last 24 hours.
         days: Registrations of the last 30 days.
-        refused: Names that were refused to somebody, by the reason's code.
-        asked: How often the caches were asked.
-        hits: How many percent of these they could answer; None if they were not asked.
-        scope: Who has counted the last three, and since when.
     """
 
     at: str
     hours: Chart
     days: Chart
-    refused: list[Share]
-    asked: int
-    hits: float | None
-    scope: str
 
 
 def figures() -> Figures:
     """All of it."""
     now = parts().store.clock(deadline=deadline())
-    since = first_day(now)
-    counts = parts().history.registrations(since=since, now=now, deadline=deadline())
-    counted, scope = _counted()
-    refused = {
-        name.removeprefix(REFUSED): number
-        for name, number in counted.items()
-        if name.startswith(REFUSED)
-    }
-    hits, asked = counted.get(HIT, 0), counted.get(HIT, 0) + counted.get(MISS, 0)
-    return Figures(
-        moment(now),
-        by_hour(counts, now),
-        by_day(counts, now),
-        shares(refused),
-        asked,
-        round(100 * hits / asked, 1) if asked else None,
-        scope,
-    )
-
-
-def _counted() -> tuple[Mapping[str, int], str]:
-    """By all workers, if Redis can tell; else by this one."""
-    if (redis := parts().redis) is not None:
-        redis.totals.share(deadline(), now=True)
-        if (found := redis.totals.read(deadline())) is not None:
-            counts, since = found
-            return counts, say(ALL_WORKERS, {"since": moment(int(since.timestamp() * 1000))})
-    alone = THIS_WORKER if redis is None else REDIS_AWAY
-    return parts().cache.counters.read(), say(alone, {"since": moment(STARTED)})
+    counts = parts().history.registrations(since=first_day(now), now=now, deadline=deadline())
+    return Figures(moment(now), by_hour(counts, now), by_day(counts, now))

@@ -1,4 +1,4 @@
-"""Short phrases that several pages say: reasons, what becomes of a name, browsers."""
+"""Short phrases that several pages say: what becomes of a name, browsers."""
 
 from __future__ import annotations
 
@@ -10,43 +10,6 @@ from babel.dates import format_timedelta
 
 from dibs.web.http.current import parts
 from dibs.web.i18n import flowing, locale, say
-
-WORDS = {
-    "taken": "Already taken",
-    "lookalike": "Looks like a taken name",
-    "held": "Somebody is signing up with it",
-    "quarantined": "Given up, not free yet",
-    "reserved": "Reserved word",
-    "empty": "Empty",
-    "too_short": "Too short",
-    "too_long": "Too long",
-    "white_space": "Contains white space",
-    "control": "Contains an invisible character",
-    "at_sign": "Contains @",
-    "character": "Contains a character that is not allowed",
-    "too_new": "Contains a character that is too new",
-    "unusual": "Contains a letter that is not in use today",
-    "marks": "Too many marks on one letter",
-    "separator_at_end": "Begins or ends with a separator",
-    "separator_doubled": "Two separators in a row",
-    "suffix": "Ends like a file name",
-    "numeric_only": "Only a number",
-    "dns_label": "Not a to z, numbers and hyphens",
-    "mixed_scripts": "Mixed scripts",
-    "mixed_digits": "Mixed kinds of digits",
-    "capitals": "Capitals like Latin letters",
-    "bidi": "Mixed writing directions",
-    "unstable": "No single fixed spelling",
-    "encoding": "Not UTF-8",
-    "not_text": "Not text",
-}
-"""By the reason's code."""
-
-
-def words(code: str) -> str:
-    """The reason in the reader's language; empty for one of an app's own rules."""
-    return say(WORDS[code]) if code in WORDS else ""
-
 
 BROWSERS = (
     ("Edg", "Edge"),
@@ -125,7 +88,6 @@ SENTENCES = {
 }
 LEADS_HERE = "Until somebody else registers it, links to it lead here."
 MESSAGES = (
-    *WORDS.values(),
     *(one for three in SENTENCES.values() for one in three),
     LEADS_HERE,
 )

@@ -12,7 +12,7 @@ from dibs.store import NameRow
 from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import is_id, paged, user_id_of
 from dibs.web.http.current import deadline, parts
-from dibs.web.pages import figures, phrases
+from dibs.web.pages import figures
 from dibs.web.pages.account import is_same
 from dibs.web.pages.base import go, page
 from dibs.web.pages.forms import (
@@ -26,7 +26,7 @@ from dibs.web.pages.forms import (
     takes_form,
 )
 from dibs.web.pages.phrases import rest
-from dibs.web.pages.staff_search import ACTIONS, FREE, KINDS, STATES, look
+from dibs.web.pages.staff_search import ACTIONS, BUILT_IN, FREE, KINDS, STATES, look
 
 STEPS = (20, 100, 500)
 """How much of a name's history is shown, at first and then."""
@@ -49,7 +49,7 @@ def staff_page(form: Form) -> Response:
     """A name, if `?name=` asks for one; else the figures."""
     require_staff()
     name = request.values.get("name", "")
-    shown = _of_name(name) if name else {"figures": figures.figures(), "reason": phrases.words}
+    shown = _of_name(name) if name else {"figures": figures.figures()}
     return page(
         "staff-name.html" if name else "staff.html",
         form.status,
@@ -68,6 +68,7 @@ def _of_name(name: str) -> dict[str, Any]:
         "states": STATES,
         "actions": ACTIONS,
         "free": FREE,
+        "built_in": BUILT_IN,
         "kinds": KINDS,
         "rest": rest,
         "moment": figures.moment,

@@ -16,7 +16,7 @@ from dibs.web.http.current import deadline, parts
 from dibs.web.i18n import say
 from dibs.web.words import reason_items
 
-FREE = "Free"
+FREE, BUILT_IN = "Free", "Reserved word"
 STATES = {
     "owned": "In use",
     "held": "Held for a sign-up",
@@ -59,7 +59,7 @@ KINDS: dict[EventKind, str] = {
 }
 """What was done to an account."""
 
-MESSAGES = (FREE, *STATES.values(), *ACTIONS.values(), *KINDS.values())
+MESSAGES = (FREE, BUILT_IN, *STATES.values(), *ACTIONS.values(), *KINDS.values())
 
 NEAR = 20
 """How many neighbours are shown."""
