@@ -23,6 +23,7 @@ from dibs.store.schema import upgrade
 from tests.services import MariaDBServer, PostgresServer, Server
 
 TABLES = (
+    "dibs_invitations",
     "dibs_restores",
     "dibs_figures",
     "dibs_history",

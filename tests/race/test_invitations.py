@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from dibs.errors import DibsError
+from dibs.accounts.tokens import hash_of
+from dibs.errors import DibsError, InvitationRefused
+from dibs.store import Won
+from dibs.store.accounts.invitations import Invitations
 from tests.accounts.people import Process
 from tests.race.harness import at_once
-from tests.support.contract import soon
+from tests.support.contract import a_claim, soon
 
 pytestmark = pytest.mark.race
+TOKEN_HASH = hash_of("a token")
 GOOD_FOR, PEOPLE = 20, 100
 
 
@@ -48,3 +53,15 @@ def test_as_many_as_it_is_good_for(backend, url, tmp_path):
     assert (rows, names, events) == ([(GOOD_FOR, GOOD_FOR)], [(GOOD_FOR,)], [(GOOD_FOR,)])
     for server in servers:
         server.close()
+
+
+def test_the_same_claim_again_uses_it_once(backend, url, store):
+    """As it is sent where the reply to its COMMIT was lost; another one finds it used up."""
+    Invitations(store.transactions).put(TOKEN_HASH, 1, ms=60_000, deadline=soon())
+    claim = replace(a_claim("ada", user=True), invitation=TOKEN_HASH)
+    for _ in range(3):
+        assert isinstance(store.claim(claim, deadline=soon()), Won)
+    with pytest.raises(InvitationRefused):
+        store.claim(replace(a_claim("eve", user=True), invitation=TOKEN_HASH), deadline=soon())
+    assert store.find(["eve"], deadline=soon()) == {}
+    assert backend.execute("SELECT uses, used FROM dibs_invitations", url) == [(1, 1)]

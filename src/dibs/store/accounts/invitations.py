@@ -43,6 +43,10 @@ def use(run: Run, token_hash: str, user_id: str) -> None:
     Raises:
         InvitationRefused: It is none, or good no more.
     """
+    # An earlier attempt of the same claim, whose reply was lost, has used it for them.
+    done = "SELECT 1 FROM dibs_events WHERE user_id = :user_id AND kind = 'invited'"
+    if run.value(done, {"user_id": user_id}):
+        return
     good = GOOD.format(clock=run.dialect.clock)
     params = {"hash": token_hash}
     where = f"token_hash = :hash AND {good}"
