@@ -24,6 +24,8 @@ from tests.services import MariaDBServer, PostgresServer, Server
 
 TABLES = (
     "dibs_invitations",
+    "dibs_events",
+    "dibs_recoveries",
     "dibs_restores",
     "dibs_figures",
     "dibs_history",
