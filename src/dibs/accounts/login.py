@@ -125,16 +125,17 @@ class Logins:
 
     def credentials(self, name: str, deadline: Deadline) -> Credentials | None:
         """Those of the user who is meant by this name, as it was typed; None if nobody is."""
-        try:
-            username = self._parser.typed(name)
-        except (EmptyName, InvalidName):
-            return None
-        keys = self._parser.keys(username)
-        found = self._users.credentials(username, keys, deadline=deadline)
+        bare = name.strip()
         # As profiles are written; a name from before dibs may begin like that, and goes before.
-        if found is None and name.strip().startswith("@"):
-            return self.credentials(name.strip()[1:], deadline)
-        return found
+        for text in (name, bare[1:]) if bare.startswith("@") else (name,):
+            try:
+                username = self._parser.typed(text)
+            except (EmptyName, InvalidName):
+                continue
+            keys = self._parser.keys(username)
+            if found := self._users.credentials(username, keys, deadline=deadline):
+                return found
+        return None
 
     def _renewed(self, user_id: str, password: str, stored: str, deadline: Deadline) -> str:
         """The hash that is stored now: another login's may do, and a busy hour goes without."""

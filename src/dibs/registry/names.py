@@ -194,10 +194,11 @@ class Registry:
         Blanks at its ends, which keyboards put there, are none of it, nor is the `@` of a profile.
         """
         text = raw.strip()
-        row = self.row_of(text, deadline=deadline)
-        if row is not None and row.state == "owned":
-            return row
-        return self.holder(text[1:], deadline=deadline) if text.startswith("@") else None
+        for one in (text, text[1:]) if text.startswith("@") else (text,):
+            row = self.row_of(one, deadline=deadline)
+            if row is not None and row.state == "owned":
+                return row
+        return None
 
     def row_of(self, raw: str, *, deadline: Deadline) -> NameRow | None:
         """The row that is meant by this name, whatever its state; a look-alike is somebody else.
