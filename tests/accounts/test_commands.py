@@ -24,7 +24,9 @@ WEAK = "change-me-0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
 @pytest.fixture
 def terminal(tmp_path, monkeypatch, capsys) -> Terminal:
-    return Terminal(tmp_path, monkeypatch, capsys)
+    terminal = Terminal(tmp_path, monkeypatch, capsys)
+    terminal.set(home=str(tmp_path / "instance"))  # chosen, so that no command says which it is
+    return terminal
 
 
 def test_keys_are_listed_and_rotated(terminal: Terminal) -> None:
