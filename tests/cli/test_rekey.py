@@ -18,6 +18,7 @@ def no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_from_standard_to_strict(terminal: Terminal) -> None:
     """Each step says what it did, what comes next, and check tells of it meanwhile."""
+    terminal.set(home=str(terminal.folder / "instance"))
     terminal.dibs("db", "upgrade")
     for name in ("mike", "paypal"):
         assert terminal.dibs("register", name).status == 0

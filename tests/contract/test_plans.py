@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ from sqlalchemy.engine import make_url
 from dibs.names import parse
 from dibs.store import Budget, Claim, NewTeam, Won
 from dibs.store.accounts.idempotency import Answer, Attempt, Requests
+from dibs.store.accounts.invitations import Invitations
 from dibs.store.accounts.sessions import Sessions
 from dibs.store.accounts.teams import Teams
 from dibs.store.accounts.users import Users
@@ -156,6 +158,7 @@ class Tour:
         self.sessions, self.history = Sessions(run), History(run, "default")
         self.requests = Requests(run, patience_ms=1000)
         self.listing = Listing(run, "default", Budget())
+        self.invitations = Invitations(run)
         self.parts = (
             store,
             self.users,
@@ -164,6 +167,7 @@ class Tour:
             self.history,
             self.requests,
             self.listing,
+            self.invitations,
         )
         self._names = (f"tour{i}" for i in count())
 
@@ -199,6 +203,7 @@ class Tour:
         self.listing.new_keys(since=now - 1000, after="name8", limit=100)
         self.teams.page(limit=100, after=f"{7:x}", deadline=soon())
         self.history.names_now([one.id for one in middle], deadline=soon())
+        self.history.of_owner(middle[0].id, deadline=soon())
         self.history.of_name(parse(middle[0].username), limit=20, deadline=soon())
         self.history.registrations(since=now - 3 * AN_HOUR_MS, now=now, deadline=soon())
 
@@ -223,6 +228,12 @@ class Tour:
         self.users.set_disabled(user_id, disabled=False, deadline=soon())
         self.team(user_id)
         self.users.delete(user_id, deadline=soon())
+        made = self.invitations.put("h" * 64, 1, ms=AN_HOUR_MS, deadline=soon())
+        assert self.invitations.is_good("h" * 64, deadline=soon())
+        guest = replace(a_claim(next(self._names), user=True), invitation="h" * 64)
+        assert isinstance(self.store.claim(guest, deadline=soon()), Won)
+        self.invitations.page(after=made, limit=10, deadline=soon())
+        self.invitations.end(made, deadline=soon())
 
     def session(self, user_id: str, password_hash: str) -> None:
         token, following = "a" * 64, "b" * 64
@@ -243,6 +254,7 @@ class Tour:
                 other, presented=token, following=following, ms=AN_HOUR_MS, deadline=soon()
             )
         self.sessions.living(other, deadline=soon())
+        self.sessions.has_begun_within(other, AN_HOUR_MS, deadline=soon())
         self.sessions.of(user_id, deadline=soon())
         self.sessions.count([user_id], deadline=soon())
         self.sessions.end(other, user_id=user_id, deadline=soon())

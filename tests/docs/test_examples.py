@@ -49,6 +49,7 @@ def test_every_block_is_of_a_kind_that_is_run(page):
         "text",
         "ini",
         "html",
+        "yaml",  # test_metrics.py
     }
     programs = {
         words[0] for block in blocks(page) if block.language == "sh" for words in block.commands()
