@@ -80,6 +80,11 @@ FILL = (
         f" SELECT {{key}}, {{key}}, 'x', 'done', {MADE}, {MADE}",
         FEW,
     ),
+    (
+        "dibs_invitations (id, token_hash, uses, used, created_at, expires_at)"
+        f" SELECT {ID}, {{key}}, 1, 0, {MADE}, {MADE}",
+        FEW,
+    ),
 )
 KEY = "CONCAT('name', SUBSTR(MD5(CAST(i AS CHAR(9))), 1, 16))"
 

@@ -23,6 +23,7 @@ def test_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     for key in [key for key in os.environ if key.startswith("DIBS_")]:
         monkeypatch.delenv(key)
+    monkeypatch.setenv("DIBS_HOME", str(tmp_path))  # or the commands say which database it is
     people = [f"{i},{name},{HASH}\n" for i, name in enumerate(NAMES, 1)]
     for file, lines in (("people.csv", people), ("members.csv", people[2:4])):
         (tmp_path / file).write_text("id,username,password\n" + "".join(lines))

@@ -213,8 +213,8 @@ def distribute(url: str) -> None:
         SchemaError: There is no Citus, or the tables are not there or are distributed already.
         StoreUnavailable: The database cannot answer.
     """
-    if parse_url(url).get_backend_name() != "postgresql":
-        raise ConfigError("only PostgreSQL has Citus")
+    if not dialect_for(parse_url(url).get_backend_name()).can_distribute:
+        raise ConfigError("there is no Citus for this kind of database")
     engine = unbounded_engine(url)
     try:
         with engine.begin() as connection:

@@ -84,6 +84,7 @@ class Dialect:
         begin: What opens a transaction that will write.
         one_writer: Whether the database lets one transaction write at a time,
             so that threads of one process may as well queue outside of it.
+        can_distribute: Whether Citus can spread its tables over several servers.
         at_once: How many rows a transaction of bulk work writes at most, or others wait too long.
         whole: Whether one name, with its line of the history and its user, is one statement.
         lists: Whether a parameter may be a list: then many names are one statement, whose text
@@ -108,6 +109,7 @@ class Dialect:
     lists: ClassVar[bool] = False
     one_writer: ClassVar[bool] = False
     at_once: ClassVar[int] = sys.maxsize
+    can_distribute: ClassVar[bool] = False
 
     # --- addresses ---------------------------------------------------------
 

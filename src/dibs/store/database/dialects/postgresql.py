@@ -131,6 +131,7 @@ class PostgreSQL(Dialect):
         "ssl": "write sslmode=require",
     }
     whole = lists = True
+    can_distribute = True
     # That of the statement: engines that shard refuse to change rows by what is volatile. A row
     # that was waited for is judged up to `Budget.lock` early, and versions say in which order.
     clock = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)"
