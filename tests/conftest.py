@@ -3,20 +3,23 @@
 import gc
 import os
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pymysql.connections
 import pytest
-from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 pytest.register_assert_rewrite("tests.support.contract")
-# How long an example takes says how busy the machine is, and nothing else; and tests that draw
-# names of their own share a database.
-CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-settings.register_profile("patient", deadline=None, suppress_health_check=CHECKS)
-settings.load_profile("patient")
+with suppress(ImportError):  # the oldest versions are tested without it
+    from hypothesis import HealthCheck, settings
+
+    # How long an example takes says how busy the machine is, and nothing else; and tests that
+    # draw names of their own share a database.
+    CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    settings.register_profile("patient", deadline=None, suppress_health_check=CHECKS)
+    settings.load_profile("patient")
 
 from dibs.cache.redis import address, breaker  # noqa: E402  # after the rewrite is registered
 from dibs.context import CacheTime  # noqa: E402

@@ -79,11 +79,15 @@ def test_a_redis_that_is_away_is_no_failure(terminal):
     assert "s3cret" not in said.out + said.err
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "db upgrade"])
-def test_a_folder_that_is_not_there(terminal, command):
+SERVE = ["serve", "--port", str(free_port())]
+"""On a port that nobody has: whoever runs the tests may use 5000."""
+
+
+@pytest.mark.parametrize("words", [SERVE, ["check"], ["db", "upgrade"]], ids=lambda words: words[0])
+def test_a_folder_that_is_not_there(terminal, words):
     """SQLite would say that it cannot open the file, for ever."""
     terminal.set(database_url="sqlite:///no/such/dibs.db")
-    said = terminal.dibs(*command.split())
+    said = terminal.dibs(*words)
     assert said.status == 1
     assert "no/such" in said.err
     assert "Traceback" not in said.err
@@ -204,7 +208,7 @@ def test_an_at_sign_in_a_password(terminal):
 
 WITHOUT = {
     "restore",
-    *("serve", "db upgrade", "keys list", "keys rotate", "compare", "prove"),
+    *("serve", "db upgrade", "db distribute", "keys list", "keys rotate", "compare", "prove"),
     *("adopt audit", "adopt verify"),
 }
 """They make the database, know of none, take one of their own, or are about that of an app."""
@@ -318,10 +322,10 @@ def test_check_of_a_server_that_may_lose_what_it_confirms(terminal, backend, url
 
 # --- settings ----------------------------------------------------------------
 
-COMMANDS = [["check"], ["db", "upgrade"], ["register", "ada"], ["serve"]]
+COMMANDS = [["check"], ["db", "upgrade"], ["register", "ada"], SERVE]
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
 @pytest.mark.parametrize(
     ("setting", "value", "says"),
     [

@@ -125,7 +125,7 @@ def unlocked(names: Names) -> Callable[[Request], Any]:
 
     def answer(request: Request) -> Any:
         is_there = names.fold(request.name) in names.taken
-        time.sleep(0.05)
+        time.sleep(0.3)
         names.claim(request.name)
         return (409, {}) if is_there else (201, {})
 

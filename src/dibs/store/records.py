@@ -58,11 +58,13 @@ def short_token(token: str) -> str:
 def new_id() -> str:
     """An id for a user or a team: a UUIDv7 (RFC 9562, section 5.7) in its 36-character form.
 
-    It begins with the time. Indexes are filled at their end, and their pages whole: by random
-    ids a name takes 27 bytes more on PostgreSQL.
+    It begins with the time, to a quarter of a microsecond (section 6.2, method 3): what one process
+    made first sorts first. Indexes are filled at their end, and their pages whole: by random ids a
+    name takes 27 bytes more on PostgreSQL.
     """
-    now, most, rest = time.time_ns() // 1_000_000, secrets.randbits(12), secrets.randbits(62)
-    text = f"{now << 80 | 7 << 76 | most << 64 | 2 << 62 | rest:032x}"  # a UUID costs thrice this
+    now, rest = time.time_ns(), secrets.randbits(62)
+    ms, within = divmod(now, 1_000_000)
+    text = f"{ms << 80 | 7 << 76 | (within << 12) // 1_000_000 << 64 | 2 << 62 | rest:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
