@@ -8,6 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from dibs.checker import Recorder, judge
+from dibs.errors import StoreError
+from dibs.store.schema import upgrade
 from tests.checker.http import HttpClient, people, with_ids
 from tests.checker.runs import drive_all
 from tests.checker.test_traffic import assert_right
@@ -49,3 +51,12 @@ def survive(
     assert_right(judge(with_ids(recorder.operations)))
     assert 500 not in told, sorted(set(told))
     return told
+
+
+def is_set_up(url: str) -> bool:
+    """Whether the tables are there; a balancer that has just begun may lead to a standby."""
+    try:
+        upgrade(url)
+    except StoreError:
+        return False
+    return True
