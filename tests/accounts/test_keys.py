@@ -90,6 +90,9 @@ def test_a_rotation_keeps_the_algorithm_or_changes_it(
         key = jwt.PyJWK(jwk, "EdDSA" if jwk["crv"] == "Ed25519" else None).key
         assert jwt.decode(one, key, [jwk["alg"]], audience="dibs")["sub"] == ADA
         assert shared.read(one).user_id == ADA
+    if algorithm == "Ed25519":  # once verifiers know it, it can be the default
+        with pytest.raises(jwt.PyJWKError):
+            jwt.PyJWK(new.public_jwk())
     if algorithm == "ES256":
         members = ["kty", "crv", "use", "alg", "kid", "x", "y"]
         assert list(new.public_jwk()) == members
