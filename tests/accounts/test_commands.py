@@ -33,13 +33,14 @@ def test_keys_are_listed_and_rotated(terminal: Terminal) -> None:
     """Which one signs is said, and nothing private."""
     missing = terminal.dibs("keys", "list")
     assert (missing.status, "dibs keys rotate" in missing.err) == (1, True)
-    for _ in range(2):
-        assert terminal.dibs("keys", "rotate").status == 0
+    for how in ((), ("--algorithm", "ES256")):
+        assert terminal.dibs("keys", "rotate", *how).status == 0
     said = terminal.dibs("keys", "list")
     first, second = (line.split("\t") for line in said.out.splitlines())
     ring = KeyRing(terminal.folder / "instance/keys.json")
     assert [first[0], second[0]] == [key.kid for key in ring.all()]
     assert (first[2].startswith("retired 2"), second[2]) == (True, "signs")
+    assert (first[3], second[3]) == ("EdDSA", "ES256")
     assert first[1].endswith("UTC")
     held = json.loads(ring.path.read_text())["keys"]
     assert not any(key["d"] in said.out for key in held)

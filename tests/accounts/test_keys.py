@@ -9,13 +9,20 @@ import time
 from functools import partial
 from pathlib import Path
 from stat import S_IMODE
+from typing import get_args
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    SECP384R1,
+    generate_private_key,
+)
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from jwt.algorithms import OKPAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
-from dibs.accounts.keys import KEEP_SECONDS, Key, KeyRing
+from dibs.accounts.keys import KEEP_SECONDS, Key, KeyAlgorithm, KeyRing
 from dibs.accounts.tokens import AccessTokens
 from dibs.config.secrets import refuse_weak_secret
 from dibs.errors import ConfigError, InvalidToken
@@ -61,6 +68,60 @@ def test_rfc_8037() -> None:
     assert signature == (
         "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
     )
+
+
+@pytest.mark.parametrize("algorithm", get_args(KeyAlgorithm))
+def test_a_rotation_keeps_the_algorithm_or_changes_it(
+    ring: KeyRing, path: Path, algorithm: KeyAlgorithm
+) -> None:
+    """And whoever reads the JWK Set verifies by it alone, as the old key does by its own."""
+    old = tokens_of(ring).signer()(ADA, SESSION)
+    new = ring.rotate(algorithm)
+    assert KeyRing(path).rotate().algorithm == algorithm
+    shared = tokens_of(KeyRing(path))
+    token = tokens_of(KeyRing(path)).signer()(ADA, SESSION)
+    jwks = {one["kid"]: one for one in shared.public_keys()["keys"]}
+    assert len(jwks) == 3
+    assert [one["alg"] for one in jwks.values()] == ["EdDSA", algorithm, algorithm]
+    for one in (old, token):
+        header = jwt.get_unverified_header(one)
+        jwk = jwks[header["kid"]]
+        # PyJWT knows the name of RFC 9864 only where it was registered.
+        key = jwt.PyJWK(jwk, "EdDSA" if jwk["crv"] == "Ed25519" else None).key
+        assert jwt.decode(one, key, [jwk["alg"]], audience="dibs")["sub"] == ADA
+        assert shared.read(one).user_id == ADA
+    if algorithm == "Ed25519":  # once verifiers know it, it can be the default
+        with pytest.raises(jwt.PyJWKError):
+            jwt.PyJWK(new.public_jwk())
+    if algorithm == "ES256":
+        members = ["kty", "crv", "use", "alg", "kid", "x", "y"]
+        assert list(new.public_jwk()) == members
+        assert list(new.private_jwk()) == [*members, "d", "created_at", "retired_at"]
+
+
+P256 = ECAlgorithm.to_jwk(generate_private_key(SECP256R1()), as_dict=True)
+P384 = ECAlgorithm.to_jwk(generate_private_key(SECP384R1()), as_dict=True)
+SPOILT_ES256: dict[str, dict[str, object]] = {
+    "no d": {"d": ...},
+    "no y": {"y": ...},
+    "x and y of another key": {"x": P256["x"], "y": P256["y"]},
+    "no point of the curve": {"x": P256["x"]},
+    "another curve": {"crv": "P-384"},
+    "a whole key of another curve": P384,
+    "by the name of another": {"alg": "EdDSA"},
+    "by one that is not offered": {"alg": "ES384"},
+    "by a list": {"alg": ["ES256"]},
+    "by nothing": {"alg": ...},
+    "by null": {"alg": None},
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT_ES256)
+def test_a_spoilt_key_of_es256(ring: KeyRing, path: Path, spoilt: str) -> None:
+    ring.rotate("ES256")
+    edit(path, **SPOILT_ES256[spoilt])
+    with pytest.raises(ConfigError, match="holds no keys that"):
+        KeyRing(path).all()
 
 
 def test_nothing_private_is_public(ring: KeyRing) -> None:
@@ -217,6 +278,8 @@ SPOILT: dict[str, object] = {
     "no kid": {"kid": ...},
     "kid a number": {"kid": 1},
     "another kind": {"kty": "EC"},
+    "by the name of another": {"alg": "ES256"},
+    "by one that is not offered": {"alg": "Ed448"},
     "another curve": {"crv": "X25519"},
     "no time": {"created_at": ...},
     "a time that is text": {"created_at": "yesterday"},

@@ -37,7 +37,7 @@ BAD_HEADERS: dict[str, dict[str, Any]] = {
     "no alg": {"alg": ...},
     "alg a list": {"alg": ["EdDSA", "HS256"]},
     "RS256": {"alg": "RS256"},
-    "ES256": {"alg": "ES256"},
+    "ES384": {"alg": "ES384"},
     "HS512": {"alg": "HS512"},
     "no kid": {"kid": ...},
     "kid null": {"kid": None},
@@ -122,12 +122,38 @@ def test_a_body_that_is_no_object(tokens: AccessTokens, body: bytes) -> None:
     refused(tokens, signed(tokens, body))
 
 
-def test_the_public_key_is_no_secret(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", KINDS)
+def test_the_key_says_the_algorithm(tokens: AccessTokens, other: str) -> None:
+    """The name of another one is refused, also over a true signature and beside a key of it."""
+    header, claims = header_of(tokens), claims_of(tokens)
+    if other == header["alg"]:
+        assert tokens.read(signed(tokens, claims, header)).user_id == USER
+        return
+    refused(tokens, signed(tokens, claims, {**header, "alg": other}))
+    if other == "HS256" or header["alg"] == "HS256":
+        return
+    key, new = tokens.keys.signing, tokens.keys.rotate(other)  # type: ignore[arg-type]
+    tokens.keys._looked_at = 0.0
+    for kid, alg in ((key.kid, new.algorithm), (new.kid, key.algorithm)):
+        for private in (key.private, new.private):
+            name = key.algorithm if private is key.private else new.algorithm
+            refused(
+                tokens, signed(tokens, claims, {**header, "alg": alg, "kid": kid}, (private, name))
+            )
+            refused(tokens, signed(tokens, claims, {**header, "alg": "none", "kid": kid}))
+    before = signed(tokens, claims, header, (key.private, key.algorithm))
+    assert tokens.read(before).user_id == tokens.read(tokens.signer()(USER, SESSION)).user_id
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "HS256"])
+def test_the_public_key_is_no_secret(tmp_path: Path, kind: str) -> None:
     """HS256 with what everybody may fetch, in every form it comes in."""
-    tokens = make(tmp_path, "EdDSA")
+    tokens = make(tmp_path, kind)
     claims, key = claims_of(tokens), tokens.keys.signing
+    is_ec = kind == "ES256"
+    raw = PublicFormat.UncompressedPoint if is_ec else PublicFormat.Raw
     forms = [
-        key.public.public_bytes(Encoding.Raw, PublicFormat.Raw),
+        key.public.public_bytes(Encoding.X962 if is_ec else Encoding.Raw, raw),
         key.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         key.public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
         key.public_jwk()["x"].encode(),
@@ -135,7 +161,7 @@ def test_the_public_key_is_no_secret(tmp_path: Path) -> None:
         key.kid.encode(),
         b"",
     ]
-    for alg in ("HS256", "EdDSA"):
+    for alg in ("HS256", kind):
         text = ".".join(
             b64(json.dumps(part).encode())
             for part in ({"alg": alg, "typ": TYPE, "kid": key.kid}, claims)
@@ -155,6 +181,7 @@ def test_other_peoples_keys(tokens: AccessTokens, tmp_path: Path) -> None:
         jwt.encode(claims, rsa_key, "PS256", headers=header | {"alg": "PS256"}),
         jwt.encode(claims, ec_key, "ES256", headers=header | {"alg": "ES256"}),
         jwt.encode(claims, foreign, "EdDSA", headers=header | {"alg": "EdDSA"}),
+        jwt.encode(claims, foreign, "Ed25519", headers=header | {"alg": "Ed25519"}),
         jwt.encode(claims, "f" * 32, "HS256", headers=header | {"alg": "HS256"}),
         jwt.encode(claims, "f" * 64, "HS256", headers={"typ": TYPE, "kid": HS256_KID}),
         jwt.encode(claims, "", "none", headers={"typ": TYPE, "kid": header["kid"]}),

@@ -55,6 +55,30 @@ KEYS = {
         }
     ]
 }
+ACCESS_ES256 = (
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6IjQ0NTU2Njc3YWFiYmNjZGQiLCJ0eXAiOiJhdCtqd3QifQ.eyJpc"
+    "3MiOiJkaWJzIiwiYXVkIjoiZGlicyIsInN1YiI6IjViMWM5YTUyLTZiNWMtNGIyYi05ZDViLTdmM2QzZ"
+    "jBmMWExMCIsInNpZCI6IjBiOGU3YzFlLTZjNTMtNGEyZi04ZjFlLTFmNGNiYjdjN2IxMSIsImlhdCI6M"
+    "Tc2NzIyNTYwMCwibmJmIjoxNzY3MjI1NjAwLCJleHAiOjMyNTAzNjgwMDAwLCJqdGkiOiIwMDExMjIzM"
+    "zQ0NTU2Njc3In0.yaEzcu0j-ayKdZVA0MNXJUeQ1L7u-FU--YemBXORZRqlbVEQcsLCLMbGoenJ7nOpQ"
+    "9HQg8p2RnS6LlwYsak-jg"
+)
+KEYS_ES256 = {
+    "keys": [
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "use": "sig",
+            "alg": "ES256",
+            "kid": "44556677aabbccdd",
+            "x": "elkxgIYMQDfIPBJ0mEXI7hQk3Sl_rcuJXjWCVdLH0rI",
+            "y": "qMolWA8mJv5XkGL_G5n_kcJKDaBvsytb4gFIySSfVlA",
+            "d": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+            "created_at": 1767225600,
+            "retired_at": None,
+        }
+    ]
+}
 REFRESH = (
     "0b8e7c1e-6c53-4a2f-8f1e-1f4cbb7c7b11.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
     ".NLP-gmuygtlbRivMgsBLqW"
@@ -118,16 +142,21 @@ def test_an_access_token_of_hs256(client: FlaskClient) -> None:
     assert client.get("/users/me", headers=BY_TOKEN).get_json()["username"] == "Ada"
 
 
-def test_an_access_token_of_ed25519(serve: Make, service: Flask, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("token", "kept"), [(ACCESS_ED25519, KEYS), (ACCESS_ES256, KEYS_ES256)], ids=["EdDSA", "ES256"]
+)
+def test_an_access_token_of_a_key(
+    serve: Make, service: Flask, tmp_path: Path, token: str, kept: dict[str, Any]
+) -> None:
     """And the file with the key that verifies it."""
     keys = tmp_path / "keys.json"
     keys.touch(mode=0o600)
-    keys.write_text(json.dumps(KEYS), encoding="utf-8")
+    keys.write_text(json.dumps(kept), encoding="utf-8")
     client = serve(password="optional").test_client()
-    headers = {"Authorization": f"Bearer {ACCESS_ED25519}"}
+    headers = {"Authorization": f"Bearer {token}"}
     assert client.get("/users/me", headers=headers).get_json()["username"] == "Ada"
     (public,) = client.get("/.well-known/jwks.json").get_json()["keys"]
-    assert public.items() <= KEYS["keys"][0].items()
+    assert public.items() <= kept["keys"][0].items()
 
 
 def test_a_refresh_token(client: FlaskClient, database: sqlite3.Connection) -> None:

@@ -123,6 +123,7 @@ class Forge:
         """Properly signed by the service's key; a claim that is None is left out."""
         said = {k: v for k, v in {**self.claims, **claims}.items() if v is not None}
         content = f"{b64({**self.header, **(header or {})})}.{b64(said)}"
+        assert isinstance(self.key.private, ed25519.Ed25519PrivateKey)
         return f"{content}.{b64(self.key.private.sign(content.encode()))}"
 
     def hmac(self, secret: bytes, **header: Any) -> str:

@@ -13,11 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    generate_private_key,
+)
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from jwt import PyJWTError
-from jwt.algorithms import OKPAlgorithm
+from jwt import PyJWTError, register_algorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
 from dibs.errors import ConfigError
 
@@ -27,18 +33,30 @@ LOOK_AGAIN_SECONDS = 1.0
 KEEP_SECONDS = 86_400
 """How long a key that signs no more still verifies, and so the longest life of an access token."""
 
+KeyAlgorithm = Literal["EdDSA", "Ed25519", "ES256"]
+"""What a key signs by. The first two are one algorithm (RFC 8032) by two names: that of RFC 8037,
+which every library knows, and that of RFC 9864, which deprecates the other."""
+
+# PyJWT does not know the name of RFC 9864, and takes it from whoever does; or knows it by now.
+with suppress(ValueError):
+    register_algorithm("Ed25519", OKPAlgorithm())
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of Ed25519 (RFC 8032); its times are seconds since 1970."""
+    """A key of Ed25519 (RFC 8032) or P-256 (RFC 7518); its times are seconds since 1970.
+
+    It signs and verifies by its one algorithm: no token can choose another.
+    """
 
     kid: str
-    private: Ed25519PrivateKey
+    private: Ed25519PrivateKey | EllipticCurvePrivateKey
     created_at: int
     retired_at: int | None = None
+    algorithm: KeyAlgorithm = "EdDSA"
 
     @property
-    def public(self) -> Ed25519PublicKey:
+    def public(self) -> Ed25519PublicKey | EllipticCurvePublicKey:
         return self.private.public_key()
 
     @property
@@ -47,16 +65,21 @@ class Key:
         return self.retired_at is not None and time.time() - self.retired_at >= KEEP_SECONDS
 
     def public_jwk(self) -> dict[str, str]:
-        """As anybody may see it (RFC 8037)."""
-        jwk = OKPAlgorithm.to_jwk(self.public, as_dict=True)
-        own = {"use": "sig", "alg": "EdDSA", "kid": self.kid}
-        return {"kty": jwk["kty"], "crv": jwk["crv"], **own, "x": jwk["x"]}
+        """As anybody may see it (RFC 7517)."""
+        jwk = self._jwk()
+        own = {"use": "sig", "alg": self.algorithm, "kid": self.kid}
+        point: dict[str, str] = {name: str(jwk[name]) for name in ("x", "y") if name in jwk}
+        return {"kty": jwk["kty"], "crv": jwk["crv"], **own, **point}
 
     def private_jwk(self) -> dict[str, Any]:
         """As it is kept."""
-        d = OKPAlgorithm.to_jwk(self.private, as_dict=True)["d"]
         times = {"created_at": self.created_at, "retired_at": self.retired_at}
-        return {**self.public_jwk(), "d": d, **times}
+        return {**self.public_jwk(), "d": self._jwk()["d"], **times}
+
+    def _jwk(self) -> dict[str, Any]:
+        if isinstance(self.private, Ed25519PrivateKey):
+            return OKPAlgorithm.to_jwk(self.private, as_dict=True)
+        return ECAlgorithm.to_jwk(self.private, as_dict=True)
 
 
 class KeyRing:
@@ -80,14 +103,19 @@ class KeyRing:
         with self._locked():
             if os.path.lexists(self.path):
                 return False
-            self._write([_new_key()])
+            self._write([_new_key("EdDSA")])
         return True
 
-    def rotate(self) -> Key:
-        """Sign with a new key from now on; the one before goes on verifying for a day."""
+    def rotate(self, algorithm: KeyAlgorithm | None = None) -> Key:
+        """Sign with a new key from now on; the one before goes on verifying for a day.
+
+        Args:
+            algorithm: That of the new key; None for that of the key before, or EdDSA.
+        """
         with self._locked():
-            now, new = int(time.time()), _new_key()
-            found = self._read().values() if os.path.lexists(self.path) else ()
+            now = int(time.time())
+            found = [*self._read().values()] if os.path.lexists(self.path) else []
+            new = _new_key(algorithm or (found[-1].algorithm if found else "EdDSA"))
             kept = [
                 key if key.retired_at is not None else replace(key, retired_at=now)
                 for key in found
@@ -199,14 +227,21 @@ def _write_durably(path: Path, text: str, *, like: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _new_key() -> Key:
-    return Key(secrets.token_hex(8), Ed25519PrivateKey.generate(), int(time.time()))
+def _new_key(algorithm: KeyAlgorithm) -> Key:
+    is_ec = algorithm == "ES256"
+    private = generate_private_key(SECP256R1()) if is_ec else Ed25519PrivateKey.generate()
+    return Key(secrets.token_hex(8), private, int(time.time()), algorithm=algorithm)
 
 
 def _key(item: Mapping[str, Any]) -> Key:
     kid, retired_at = item["kid"], item.get("retired_at")
-    private = OKPAlgorithm.from_jwk(dict(item))
-    # It reads Ed448 too, and public keys.
-    if not isinstance(kid, str) or not isinstance(private, Ed25519PrivateKey):
+    algorithm: KeyAlgorithm = item.get("alg", "EdDSA")
+    # They read Ed448 and other curves too, and public keys.
+    is_ec = algorithm == "ES256"
+    private = (ECAlgorithm if is_ec else OKPAlgorithm).from_jwk(dict(item))
+    fits = item["crv"] == ("P-256" if is_ec else "Ed25519")
+    if not fits or not isinstance(kid, str) or algorithm not in get_args(KeyAlgorithm):
         raise TypeError(kid)
-    return Key(kid, private, int(item["created_at"]), retired_at and int(retired_at))
+    if not isinstance(private, (Ed25519PrivateKey, EllipticCurvePrivateKey)):
+        raise TypeError(kid)
+    return Key(kid, private, int(item["created_at"]), retired_at and int(retired_at), algorithm)

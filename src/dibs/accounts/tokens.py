@@ -13,15 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import jwt
 
 from dibs.accounts.keys import KEEP_SECONDS, KeyRing
 from dibs.errors import ConfigError, InvalidToken, StoreUnavailable, TokenExpired
 from dibs.secret import key_of, mac
-
-Algorithm = Literal["EdDSA", "HS256"]
 
 Signer = Callable[[str, str], str]
 """Makes the access token of a user's session, by their ids."""
@@ -55,8 +53,8 @@ class AccessTokens:
     While the file of keys cannot be read or made, each of its methods raises `StoreUnavailable`.
 
     Args:
-        keys: The Ed25519 keys; unused with HS256.
-        secret: That of HS256, 32 characters or more; empty for EdDSA.
+        keys: The keys, each with its algorithm; unused with HS256.
+        secret: That of HS256, 32 characters or more; empty where keys sign.
         issuer, audience: Who signs, and for whom.
         seconds: How long one lives.
 
@@ -71,17 +69,16 @@ class AccessTokens:
             raise ConfigError(f"DIBS_ACCESS_SECONDS is {seconds}; give {KEEP_SECONDS} or less")
         self.keys, self.seconds = keys, seconds
         self._secret, self._issuer, self._audience = secret, issuer, audience
-        self._algorithm: Algorithm = "HS256" if secret else "EdDSA"
 
     def signer(self) -> Signer:
         """What makes access tokens, for who must know that it can before anything is changed."""
         if self._secret:
-            return partial(self._sign, HS256_KID, self._secret)
+            return partial(self._sign, HS256_KID, self._secret, "HS256")
         with _as_unavailable():
             key = self.keys.signing
-        return partial(self._sign, key.kid, key.private)
+        return partial(self._sign, key.kid, key.private, key.algorithm)
 
-    def _sign(self, kid: str, key: Any, user_id: str, session_id: str) -> str:
+    def _sign(self, kid: str, key: Any, algorithm: str, user_id: str, session_id: str) -> str:
         now = int(time.time())
         claims = {
             "iss": self._issuer,
@@ -93,7 +90,7 @@ class AccessTokens:
             "exp": now + self.seconds,
             "jti": secrets.token_hex(8),
         }
-        return jwt.encode(claims, key, self._algorithm, headers={"typ": TYPE, "kid": kid})
+        return jwt.encode(claims, key, algorithm, headers={"typ": TYPE, "kid": kid})
 
     def read(self, token: str) -> Access:
         """What a token says, if it is one of ours and of now. Its session may have ended.
@@ -106,11 +103,11 @@ class AccessTokens:
             raise InvalidToken
         try:
             with _as_unavailable():
-                key = self._key_for(jwt.get_unverified_header(token))
+                key, algorithm = self._key_for(jwt.get_unverified_header(token))
             claims = jwt.decode(
                 token,
                 key,
-                algorithms=[self._algorithm],
+                algorithms=[algorithm],
                 issuer=self._issuer,
                 audience=self._audience,
                 leeway=LEEWAY_SECONDS,
@@ -122,16 +119,17 @@ class AccessTokens:
             raise InvalidToken from error
         return _access(claims)
 
-    def _key_for(self, header: Mapping[str, Any]) -> Any:
+    def _key_for(self, header: Mapping[str, Any]) -> tuple[Any, str]:
+        """The key that a header names, and the algorithm that is the key's, not the token's."""
         kid = header.get("kid")
-        wrong_form = not header.keys() <= HEADERS or header.get("typ") != TYPE
-        if wrong_form or header.get("alg") != self._algorithm or not isinstance(kid, str):
+        if not header.keys() <= HEADERS or header.get("typ") != TYPE or not isinstance(kid, str):
             raise InvalidToken
+        found: tuple[Any, str] | None = None
         if self._secret:
-            found: Any = self._secret if kid == HS256_KID else None
-        else:
-            found = (key := self.keys.get(kid)) and key.public
-        if found is None:
+            found = (self._secret, "HS256") if kid == HS256_KID else None
+        elif key := self.keys.get(kid):
+            found = key.public, key.algorithm
+        if found is None or header.get("alg") != found[1]:
             raise InvalidToken
         return found
 

@@ -13,7 +13,7 @@ from dibs.config.extras import needs
 from dibs.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dibs.accounts.keys import Key, KeyRing
+    from dibs.accounts.keys import Key, KeyAlgorithm, KeyRing
 
 SIGNS = "signs"
 
@@ -26,7 +26,7 @@ def keys() -> None:
 @keys.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def list_(as_json: bool) -> None:
-    """List the keys: the kid, when each was made, and whether it signs or when it was retired."""
+    """List the keys: the kid, when each was made, its use, and by what it signs."""
     ring = find_ring()
     found = ring.all()
     if not found:
@@ -38,13 +38,20 @@ def list_(as_json: bool) -> None:
         made, use = _shown(key.created_at), _use(key, ring.signing)
         if as_json:
             since = {"created_at": key.created_at, "retired_at": key.retired_at}
-            click.echo(in_json({"kid": key.kid, **since, "signs": use == SIGNS}))
+            click.echo(
+                in_json({"kid": key.kid, "alg": key.algorithm, **since, "signs": use == SIGNS})
+            )
         else:
-            click.echo(f"{key.kid}\tmade {made}\t{use}")
+            click.echo(f"{key.kid}\tmade {made}\t{use}\t{key.algorithm}")
 
 
 @keys.command()
-def rotate() -> None:
+@click.option(
+    "--algorithm",
+    type=click.Choice(["EdDSA", "Ed25519", "ES256"]),
+    help="What the new key signs by. Default: as the key before, or EdDSA.",
+)
+def rotate(algorithm: KeyAlgorithm | None) -> None:
     """Sign with a new key from now on.
 
     Servers notice within a second. The previous key still verifies tokens for a day, so that
@@ -52,7 +59,7 @@ def rotate() -> None:
     has it can make tokens.
     """
     ring = find_ring()
-    click.echo(f"{ring.rotate().kid} signs from now on: {ring.path}")
+    click.echo(f"{ring.rotate(algorithm).kid} signs from now on: {ring.path}")
 
 
 def find_ring() -> KeyRing:

@@ -120,10 +120,10 @@ class Settings:
         " given the hash and the password, and returns True if they belong together.",
     )
     token_secret: str = _setting(
-        "", "Secret for HS256, 32 characters or more. Without it, tokens are signed with Ed25519."
+        "", "Secret for HS256, 32 characters or more. Without it, tokens are signed with keys."
     )
     keys_file: str = _setting(
-        "", "File of the Ed25519 keys, the same on every server. Default: `keys.json` in DIBS_HOME."
+        "", "File of the signing keys, the same on every server. Default: `keys.json` in DIBS_HOME."
     )
     issuer: str = _setting("dibs", "Issuer of access tokens.")
     audience: str = _setting("dibs", "Audience of access tokens.")
