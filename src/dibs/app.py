@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from flask import Flask, redirect
+from flask import Flask, redirect, url_for
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from dibs.config import load
@@ -14,9 +15,11 @@ from dibs.state import CheckToken
 from dibs.web import ALL, register_blueprints
 from dibs.web.http.bodies import MAX_BODY
 from dibs.web.http.headers import init_headers, unframed
+from dibs.web.http.prefix import init_prefix
 from dibs.web.http.problems import register_http_error_handlers
 from dibs.web.http.request_log import init_request_log
 from dibs.web.pages.errors import register_page_errors
+from dibs.web.pages.templating import refuse_broken_templates
 from dibs.wiring import build
 
 
@@ -34,7 +37,7 @@ def create_app(
         ConfigError: A setting cannot be used.
     """
     settings = settings_from_environment() if config is None else load(config)
-    app = Flask("dibs")
+    app = Flask("dibs", template_folder=Path(settings.home).absolute() / "templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # names are readable in answers
     init_request_log(app)
@@ -47,9 +50,13 @@ def create_app(
     quiet = {"validatorUrl": None, "layout": "BaseLayout"}
     if with_pages:
         register_page_errors(app)
+        refuse_broken_templates(app)
     else:
-        app.add_url_rule("/", "home", lambda: redirect("/docs/"))  # who opens it wants the API
-    docs = get_swaggerui_blueprint("/docs", "/openapi.json", config=quiet)
+        # Who opens it wants the API.
+        app.add_url_rule("/", "home", lambda: redirect(url_for("swagger_ui.show")))
+    # Addresses beside its own, wherever that is.
+    docs = get_swaggerui_blueprint(".", "../openapi.json", config=quiet)
     docs.after_request(unframed)
-    app.register_blueprint(docs)
+    app.register_blueprint(docs, url_prefix="/docs")
+    init_prefix(app, settings.url_prefix)
     return app

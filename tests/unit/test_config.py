@@ -57,6 +57,29 @@ def test_other_keys_are_not_ours():
         ("DIBS_NAME_RULES", "reserved=acme?", "`*` stands for any characters"),
         ("DIBS_NAME_RULES", "reserved=(a+)+$", "`*` stands for any characters"),
         ("DIBS_NAME_RULES", "min_length", "an example is `min_length=2; numbers=on`"),
+        ("DIBS_SITE", "Acme", "'Acme' is none of name=, accent=, logo=, terms= and privacy="),
+        ("DIBS_SITE", "name=A; name=B", "`name` stands twice"),
+        ("DIBS_SITE", "name=", "name takes 1 to 60 printable characters"),
+        ("DIBS_SITE", "name=" + "x" * 61, "name takes 1 to 60 printable characters"),
+        ("DIBS_SITE", "name=a\r\nSet-Cookie: b", "name takes 1 to 60 printable characters"),
+        ("DIBS_SITE", "name=a\u202eb", "name takes 1 to 60 printable characters"),
+        ("DIBS_SITE", "accent=green", "a colour such as #0a6 or #00aa66, not 'green'"),
+        ("DIBS_SITE", "accent=#0a6} body {x:y", "accent takes a colour"),
+        ("DIBS_SITE", "accent=#00aa6", "accent takes a colour"),
+        ("DIBS_SITE", "terms=javascript:alert(1)", "terms takes an address that begins with"),
+        ("DIBS_SITE", "privacy=//evil.example", "privacy takes an address that begins with"),
+        ("DIBS_SITE", "privacy=/\\evil.example", "privacy takes an address"),
+        ("DIBS_SITE", "terms=https:///a", "terms takes an address"),
+        ("DIBS_SITE", "terms=https://[a", "terms takes an address"),
+        ("DIBS_SITE", "terms=data:text/html,x", "terms takes an address"),
+        ("DIBS_SITE", "logo=/etc/passwd", "logo takes an .svg, .png or .webp file"),
+        ("DIBS_SITE", "logo=/nowhere/a.svg", "'/nowhere/a.svg': No such file or directory"),
+        ("DIBS_URL_PREFIX", "names", "give a path such as /names"),
+        ("DIBS_URL_PREFIX", "/names/", "give a path such as /names"),
+        ("DIBS_URL_PREFIX", "//host", "give a path such as /names"),
+        ("DIBS_URL_PREFIX", "/..", "give a path such as /names"),
+        ("DIBS_URL_PREFIX", "/a%2fb", "give a path such as /names"),
+        ("DIBS_URL_PREFIX", "forwarded", "give DIBS_TRUSTED_PROXIES too"),
         ("DIBS_TRUSTED_PROXIES", "-1", "give 0 or more"),
         ("DIBS_TRUSTED_PROXIES", "yes", "give a whole number"),
         ("DIBS_DEADLINE", "soon", "give a number"),
@@ -80,6 +103,17 @@ def test_what_cannot_be_used_is_refused(key, value, words):
         load({key: value})
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.png", b"<svg></svg>"), ("a.svg", b"<html>"), ("a.svg", b"<svg>" + b" " * 262_144)],
+)
+def test_a_logo_that_is_none_is_refused(tmp_path, name, data):
+    """By what is in it, and by its size."""
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ConfigError, match=r"DIBS_SITE .* picture of at most 256 KiB"):
+        load({"DIBS_SITE": f"logo={tmp_path / name}"})
 
 
 def test_the_default_database_is_a_file_in_the_home(tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -255,7 +256,7 @@ def test_the_page_asks_nobody_else(site, path):
     assert set(re.findall(r'"(https?://[^/"]+)', page.text)) <= {"http://localhost"}
     assert '"validatorUrl": null' in page.text
     for source in re.findall(r'(?:src|href)="([^"]+)"', page.text):
-        with site.get(source) as found:
+        with site.get(urljoin("/docs/", source)) as found:
             assert found.status_code == 200
 
 

@@ -28,7 +28,7 @@ def invite(context: click.Context, uses: int, days: int) -> None:
         return
     parts = ready_parts()
     _, token = parts.registration.invite(uses, days, deadline=parts.budget.start())
-    click.echo(f"/join/{token}")
+    click.echo(f"{parts.settings.path}/join/{token}")
     said = "Put the address of your service before it. It is not shown again."
     if parts.settings.registration != "invite":
         said += " It counts once DIBS_REGISTRATION is invite."

@@ -209,7 +209,7 @@ def link(name: str) -> None:
 
     parts, user_id = _found(name)
     token = parts.accounts.recovery.make_link(user_id, deadline=parts.budget.start())
-    click.echo(f"/new-password/{token}")
+    click.echo(f"{parts.settings.path}/new-password/{token}")
     click.echo(
         f"Good once, for {LINK_SECONDS // 3600} hours, for whoever opens it. Put the address of"
         " your service before it.",

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-from dibs.config import name_rules, origins, rates
+from dibs.config import name_rules, origins, rates, site
 from dibs.config.namespaces import LONGEST_NAMESPACE, Namespaces, only, parse_namespaces
 from dibs.errors import ConfigError
 
@@ -149,6 +149,17 @@ class Settings:
     pages: Literal["on", "off"] = _setting(
         "on", "Whether the service also has pages for people: to sign up, sign in and so on."
     )
+    site: str = _setting(
+        "",
+        "What pages and OpenAPI show in place of dibs: a name, an accent colour, an `.svg`, `.png`"
+        " or `.webp` file, and links at the bottom of each page: `name=Acme; accent=#0a6;"
+        " logo=/etc/acme.svg; terms=https://acme.example/terms; privacy=/privacy`.",
+    )
+    url_prefix: str = _setting(
+        "",
+        "Path below which the service is shown, such as `/names`, whether or not a proxy takes it"
+        " away; or `forwarded` for what trusted proxies say in X-Forwarded-Prefix.",
+    )
     deadline: float = _setting(
         5.0,
         f"Seconds in which every request is answered; {SHORTEST_DEADLINE:.0f} to"
@@ -217,6 +228,8 @@ class Settings:
             )
         rates.parse(self.rate_limits)
         name_rules.parse(self.name_rules)
+        site.parse(self.site)
+        site.check_prefix(self.url_prefix, self.trusted_proxies)
         parse_namespaces(self.namespaces)
         origins.parse(self.cors_origins)
         _ = self.quarantine_ms
@@ -244,6 +257,11 @@ class Settings:
                 f" {LONGEST_QUARANTINE}, or forever"
             )
         return round(days * 86_400_000)
+
+    @property
+    def path(self) -> str:
+        """What stands before the service's addresses, as far as a setting says it."""
+        return "" if self.url_prefix == site.FORWARDED else self.url_prefix
 
     @property
     def all_namespaces(self) -> Namespaces:

@@ -20,6 +20,7 @@ from flask import Flask, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dibs.config.origins import parse as parse_origins
+from dibs.config.site import FORWARDED
 from dibs.context import Acting, Deadline, act
 from dibs.errors import DibsError, Overloaded
 from dibs.observe import COUNTS
@@ -106,12 +107,16 @@ class Front:
         self._origins = parse_origins(settings.cors_origins)
         self._has_open_checks = settings.check not in ("token", "staff")
         self._proxies = settings.trusted_proxies
+        self._prefix = settings.path.encode()
+        is_forwarded = settings.url_prefix == FORWARDED  # which only the app's middleware reads
+        self._unusual = UNUSUAL | {b"x-forwarded-prefix"} if is_forwarded else UNUSUAL
         # As the app's own JSON has it, in one piece that is made once.
         self._json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         self._problems = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
         (self._check_rule,) = (one.rule for one in app.url_map.iter_rules(f"{names.NAME}.check"))
         with app.test_request_context():
-            self._user = url_for("dibs_users.user", user_id="\0").replace("%00", "{}")
+            user = url_for("dibs_users.user", user_id="\0").replace("%00", "{}")
+        self._user = settings.path + user
         self._hashes = dict(self._hashing_routes()) if settings.hashes else {}
 
     def _hashing_routes(self) -> Iterator[tuple[str, bool]]:
@@ -124,8 +129,9 @@ class Front:
     def takes(self, method: bytes, target: bytes, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a request with this head may be one for the front; its body is still to come."""
         path, _, query = target.partition(b"?")
-        if query not in QUERIES or b"#" in path or not UNUSUAL.isdisjoint(headers):
+        if query not in QUERIES or b"#" in path or not self._unusual.isdisjoint(headers):
             return False
+        path = path.removeprefix(self._prefix)
         if not HOST.fullmatch(headers.get(b"host", b"")):
             return False
         length = headers.get(b"content-length", b"")
@@ -141,6 +147,7 @@ class Front:
     def plan(self, asked: Asked) -> Callable[[], Reply] | None:
         """What answers a request that `takes` has let in; None if Flask is to. Nothing is done."""
         path, _, query = asked.target.partition(b"?")
+        path = path.removeprefix(self._prefix)
         suggests = QUERIES[query]
         if asked.method == b"GET":
             return self._plan_check(asked, path[len(NAMES) :], suggests=suggests)
@@ -183,6 +190,7 @@ class Front:
         """
         if not deadline.allows(self._parts.budget.connect):
             raise Overloaded  # the database could not be asked any more
+        path = path.removeprefix(self._parts.settings.path)
         if path in self._hashes and b"password" in body:
             new, remaining = self._hashes[path], deadline.remaining()
             self._parts.accounts.passwords.refuse_in_vain(new=new, remaining=remaining)
@@ -275,7 +283,7 @@ class Front:
 
     def _rule(self, target: bytes) -> str:
         """By what a request of ours is routed, as Flask has it."""
-        path = target.partition(b"?")[0]
+        path = target.partition(b"?")[0].removeprefix(self._prefix)
         return path.decode() if path in (REGISTER, CHECK) else self._check_rule
 
     def _answer(self, route: Route, source: str, answer: Callable[[], Answer]) -> Answer:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask
 
+from dibs.config import site
 from dibs.names import NamePolicy
 from dibs.registry.restores import SENTENCE
 from dibs.web.api import invitations, names, recovery, registration, schemas, sessions, teams, users
@@ -123,7 +124,7 @@ def register_api(app: Flask, parts: Parts, url_prefix: str, places: Mapping[str,
     settings = parts.settings
     parts.accounts  # noqa: B018  # says now, and not to a user, what is wrong with a setting
     plugins = [OfRoutes(app, settings.check)]
-    finish = partial(_finish, policy=parts.parser.policy, password=settings.password)
+    finish = partial(_finish, parts=parts)
     api = DibsApi(
         app, url_prefix, finish, tags=TAGS, info={"description": INTRO}, extra_plugins=plugins
     )
@@ -148,9 +149,14 @@ INTRO = (
 )
 
 
-def _finish(spec: Any, *, policy: NamePolicy, password: str) -> None:
+def _finish(spec: Any, *, parts: Parts) -> None:
     """What no blueprint says."""
-    _say_names(spec, policy)
+    settings, password = parts.settings, parts.settings.password
+    spec.title = site.parse(settings.site).name
+    if settings.url_prefix:
+        # A relative one is beside the document itself.
+        spec.options["servers"] = [{"url": settings.path or "."}]
+    _say_names(spec, parts.parser.policy)
     for name, scheme in SECURITY.items():
         spec.components.security_scheme(name, scheme)
     for name, example in EXAMPLES.items():

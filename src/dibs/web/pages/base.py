@@ -11,10 +11,12 @@ from urllib.parse import urlencode
 
 from babel import Locale
 from babel.dates import format_timedelta
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from markupsafe import Markup, escape
 from werkzeug.routing import BuildError
 
+from dibs.config.site import Site
+from dibs.config.site import parse as parse_site
 from dibs.errors import DibsError, InvitationNeeded, RegistrationClosed
 from dibs.names.graphemes import graphemes
 from dibs.web.http import files
@@ -22,11 +24,13 @@ from dibs.web.http.current import current, deadline, parts
 from dibs.web.http.route import Route, says
 from dibs.web.i18n import flowing, is_choice_offered, locale, localised, say
 from dibs.web.pages import browser_session
+from dibs.web.pages.accent import stylesheet
 from dibs.web.words import spoken
 
 FOLDER = Path(__file__).parent
 STYLE, ICON, SHOW, TIMES = "dibs.css", "dibs.svg", "show-password.js", "local-times.js"
 KEPT_SECONDS = 31_536_000
+LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 ASKED = ("open", "blind")
 MODULE_ENDPOINT = "dibs_component.module"
 """Where the script is that checks a name while it is typed, if the app has it."""
@@ -71,7 +75,7 @@ def go_to(address: str, notice: str | None = None, status: int = 303) -> Respons
 
 def common() -> dict[str, Any]:
     """What every template may use."""
-    tongue = spoken(locale())
+    tongue, shown = spoken(locale()), site()
     return {
         "_": translated,
         "bdi": isolated,
@@ -95,12 +99,20 @@ def common() -> dict[str, Any]:
         "stylesheet": url_for("dibs_look.style", v=_version(STYLE)),
         "show_password": url_for("dibs_look.show_password", v=_version(SHOW)),
         "local_times": url_for("dibs_look.local_times", v=_version(TIMES)),
+        "site": shown,
+        "accent": _at("accent", stylesheet(shown.accent)) if shown.accent else None,
+        "logo": _at("logo", shown.logo.data) if shown.logo else None,
         "icon": url_for("dibs_look.icon", v=_version(ICON)),
         "form_token": browser_session.form_token,
         "here": here(),
         # For a link to the same page in another language.
         "also": f"&{urlencode(asked)}" if (asked := without_language()) else "",
     }
+
+
+def site() -> Site:
+    """Under whose name the pages are: DIBS_SITE."""
+    return parse_site(parts().settings.site)
 
 
 def _who() -> str | None:
@@ -195,14 +207,44 @@ def _serve(endpoint: str, name: str, kind: str) -> Callable[[], Response]:
     @look.get(f"/{name}", endpoint=endpoint)
     @says(Route(admits="anybody", limit="rest"))
     def file() -> Response:
-        response = files.answered(_data(name), kind)
-        if request.args.get("v") == _version(name):
-            response.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}, immutable"
-        else:
-            response.headers["Cache-Control"] = "no-cache"
-        return cast(Response, response.make_conditional(request))
+        return _kept(_data(name), kind)
 
     return file
+
+
+def _kept(data: bytes, kind: str) -> Response:
+    """A file that browsers keep for good, if they asked for this very version."""
+    response = files.answered(data, kind)
+    if request.args.get("v") == files.version(data):
+        response.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}, immutable"
+    else:
+        response.headers["Cache-Control"] = "no-cache"
+    return cast(Response, response.make_conditional(request))
+
+
+def _at(endpoint: str, data: bytes) -> str:
+    """Where that is kept."""
+    return url_for(f"dibs_look.{endpoint}", v=files.version(data))
+
+
+@look.get("/dibs-site.css")
+@says(Route(admits="anybody", limit="rest"))
+def accent() -> Response:
+    """The site's accent colour: the pages' policy lets in no style that stands in a page."""
+    if not (colour := site().accent):
+        abort(404)
+    return _kept(stylesheet(colour), "text/css")
+
+
+@look.get("/dibs-site.logo")
+@says(Route(admits="anybody", limit="rest"))
+def logo() -> Response:
+    """The site's logo. Opened by itself, an SVG is a document: its scripts are not run."""
+    if (found := site().logo) is None:
+        abort(404)
+    response = _kept(found.data, found.kind)
+    response.headers["Content-Security-Policy"] = LOGO_POLICY
+    return response
 
 
 _serve("style", STYLE, "text/css")

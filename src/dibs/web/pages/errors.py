@@ -56,7 +56,7 @@ def _page(said: dict[str, str], answer: Response) -> Response:
     status = answer.status_code
     # Elsewhere it is no better, and the same address may be read again.
     is_away = status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET"
-    again = request.full_path.rstrip("?") if is_away else None
+    again = f"{request.script_root}{request.full_path}".rstrip("?") if is_away else None
     title, detail = said["title"], said["detail"]
     response = page("error.html", status, title=title, detail=detail, again=again)
     response.headers.update(kept(answer))
