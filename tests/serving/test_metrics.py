@@ -230,7 +230,7 @@ def test_what_alerts_and_panels_ask_for_exists(service):
     assert names - told == set()
     # And none is told that no panel shows.
     shown = {re.sub("_(total|bucket|sum|count)$", "", name) for name in names}
-    assert shown == {"dibs_ready", "dibs_refusals"} | {
+    assert shown == {"dibs_ready", "dibs_restored", "dibs_refusals"} | {
         f"dibs_{one.name}" for one in (*FAMILIES, *DISTRIBUTIONS)
     }
 

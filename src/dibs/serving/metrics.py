@@ -7,6 +7,7 @@ that all processes share, and a worker in the place of a dead one goes on from i
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections import defaultdict
@@ -183,18 +184,24 @@ class Counted(Collector):
     """Reads the board whenever it is asked, and asks the service whether it is ready.
 
     Args:
-        is_ready: Says so.
+        readiness: What `/readyz` says; empty where it is not.
     """
 
-    def __init__(self, board: Board, is_ready: Callable[[], bool]) -> None:
-        self._board, self._is_ready = board, is_ready
+    def __init__(self, board: Board, readiness: Callable[[], str]) -> None:
+        self._board, self._readiness = board, readiness
 
     def collect(self) -> Iterable[Metric]:
         """Every metric, with zeros for what has not happened yet."""
+        status = self._readiness()
         yield GaugeMetricFamily(
             f"{PREFIX}ready",
             "Whether a worker finds the database in order and can write to it (/readyz).",
-            float(self._is_ready()),
+            float(bool(status)),
+        )
+        yield GaugeMetricFamily(
+            f"{PREFIX}restored",
+            "Whether the database went back in time, and nobody has accepted it.",
+            float(status == "restored"),
         )
         found = self._board.read()
         for family in FAMILIES:
@@ -234,23 +241,27 @@ def _distributions(found: dict[Key, list[float]]) -> Iterator[Metric]:
         yield metric
 
 
-def answers(host: str, port: int, seconds: float) -> bool:
-    """Whether `/readyz` of the service at this address is a 200, within so many seconds."""
+def readiness(host: str, port: int, seconds: float) -> str:
+    """What `/readyz` of the service at this address says, within so many seconds.
+
+    Empty for whatever is no 200.
+    """
     connection = HTTPConnection(host, port, timeout=seconds)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == HTTPStatus.OK
+        answer = connection.getresponse()
+        return str(json.load(answer)["status"]) if answer.status == HTTPStatus.OK else ""
     except (OSError, HTTPException):
-        return False
+        return ""
     finally:
         connection.close()
 
 
-def tell(board: Board, is_ready: Callable[[], bool], host: str, port: int, tick: float) -> None:
+def tell(board: Board, ready: Callable[[], str], host: str, port: int, tick: float) -> None:
     """Answer scrapes, in a process of its own: until its parent says so, or is no more."""
     parent = os.getppid()
     registry = CollectorRegistry()
-    registry.register(Counted(board, is_ready))
+    registry.register(Counted(board, ready))
     start_http_server(port, host, registry)
     while os.getppid() == parent and not signal.sigtimedwait([signal.SIGTERM], tick):
         pass

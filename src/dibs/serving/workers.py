@@ -86,15 +86,15 @@ def _jobs(plan: Plan, workers: int) -> list[Callable[[], None]]:
     """What each process does: workers, and where metrics are told one that tells them."""
     if plan.metrics is None:
         return [partial(work, plan)] * workers
-    from dibs.serving.metrics import Board, answers, tell
+    from dibs.serving.metrics import Board, readiness, tell
 
     board = Board(workers + 1)
     COUNTS.keep_in(board.place(workers))
     COUNTS.put(f"{NOW}pool", workers * plan.settings.pool_size)
-    is_ready = partial(answers, plan.host, plan.port, plan.settings.deadline + 1)
+    ready = partial(readiness, plan.host, plan.port, plan.settings.deadline + 1)
     return [
         *(partial(work, plan, board.place(number)) for number in range(workers)),
-        partial(tell, board, is_ready, *plan.metrics, CHECK),
+        partial(tell, board, ready, *plan.metrics, CHECK),
     ]
 
 
