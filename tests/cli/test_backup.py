@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from contextlib import closing
 
@@ -131,3 +132,34 @@ def test_a_backup_that_cannot_be_written(saved):
     """And leaves nothing behind."""
     said = saved.dibs("backup", "no/such/folder")
     assert (said.status, "No such file or directory" in said.err) == (1, True)
+
+
+def test_a_backup_for_which_there_is_no_room(saved):
+    """Is no fault of the database, which nobody is told to move away."""
+    before = (saved.folder / "saved").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        said = saved.dibs("backup", "saved", "--yes")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (said.status, "saved was not written" in said.err) == (1, True), said.err
+    assert (saved.folder / "saved").read_bytes() == before
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        back = saved.dibs("restore", "saved", "--yes")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (back.status, "move it away" in back.err, back.err.count("\n")) == (1, False, 1)
+    assert state(saved, "grace") == TAKEN
+
+
+def test_what_stands_where_a_backup_is_made(saved):
+    """A link leads nowhere, and who opened a file there before reads nothing of the secret."""
+    (saved.folder / "others").write_text("theirs")
+    (saved.folder / "saved.new").symlink_to("others")
+    assert saved.dibs("backup", "saved", "--yes").status == 0
+    assert (saved.folder / "others").read_text() == "theirs"
+    (saved.folder / "saved.new").touch(mode=0o644)
+    assert saved.dibs("backup", "saved", "--yes").status == 0
+    assert (saved.folder / "saved").stat().st_mode & 0o777 == 0o600

@@ -164,6 +164,16 @@ def test_pages(site, boss):
     assert "Nobody else can register by that invitation." in staff.get(at).text
 
 
+@pytest.mark.parametrize("number", ["0000000011", "000000001" + "9" * 5000, "0", "-1", ""])
+def test_no_more_than_the_api_takes(site, boss, number):
+    staff = Browser(site)
+    staff.sign_in("boss")
+    at = "/staff/invitations"
+    assert staff.send(at, at, {"uses": number, "days": "1"}).status_code == 422
+    assert staff.send(at, at, {"uses": "1", "days": number}).status_code == 422
+    assert items(boss) == []
+
+
 def test_nothing_of_a_token_is_shown(site):
     """Markup in one is text."""
     page = Browser(site).get("/join/%22%3E%3Cscript%3E")

@@ -20,6 +20,12 @@ def test_wrong_passwords_are_counted_by_account(with_ada):
     assert tries(site, 1, "bob") == [401]
 
 
+def test_no_at_and_no_blank_before_it_is_another_account(with_ada):
+    site = with_ada(account="2/hour")
+    typed = ["ada", "@ada", "@ada ", "@ ada", "@ @ada", "@\u3000@ @ada", "@@ada"]
+    assert [tries(site, 1, one)[0] for one in typed] == [401] * 2 + [429] * 5
+
+
 def test_look_alikes_are_one_account(with_ada):
     """Or each of them would give as many tries again; so are spellings that one may sign in by."""
     site = with_ada(account="2/hour")

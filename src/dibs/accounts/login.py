@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from dibs.accounts.housekeeping import Housekeeping
@@ -17,7 +17,6 @@ from dibs.accounts.tokens import AccessTokens, RefreshTokens, Signer, hash_of
 from dibs.config import Settings
 from dibs.context import Deadline
 from dibs.errors import (
-    EmptyName,
     InvalidName,
     InvalidToken,
     LoginFailed,
@@ -25,7 +24,7 @@ from dibs.errors import (
     SessionEnded,
     TokenSuperseded,
 )
-from dibs.names import Parser
+from dibs.names import Parser, ways
 from dibs.observe import COUNTS
 from dibs.secret import ServiceSecret
 from dibs.store.accounts.sessions import Living, Sessions
@@ -125,16 +124,12 @@ class Logins:
 
     def credentials(self, name: str, deadline: Deadline) -> Credentials | None:
         """Those of the user who is meant by this name, as it was typed; None if nobody is."""
-        bare = name.strip()
-        # As profiles are written; a name from before dibs may begin like that, and goes before.
-        for text in (name, bare[1:]) if bare.startswith("@") else (name,):
-            try:
-                username = self._parser.typed(text)
-            except (EmptyName, InvalidName):
-                continue
-            keys = self._parser.keys(username)
-            if found := self._users.credentials(username, keys, deadline=deadline):
-                return found
+        for text in ways(name):
+            with suppress(InvalidName):
+                username = self._parser.existing(text)
+                keys = self._parser.keys(username)
+                if found := self._users.credentials(username, keys, deadline=deadline):
+                    return found
         return None
 
     def _renewed(self, user_id: str, password: str, stored: str, deadline: Deadline) -> str:

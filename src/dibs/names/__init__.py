@@ -4,7 +4,7 @@ from dibs.names.phase import Phase
 from dibs.names.policy import DEFAULT_POLICY, NamePolicy, Rule
 from dibs.names.reading import latin_reading
 from dibs.names.reserved import RESERVED, Reserved, is_reserved
-from dibs.names.sign_in import meant, sign_in_form
+from dibs.names.sign_in import meant, sign_in_form, ways
 from dibs.names.skeleton import MAX_KEY_BYTES, RULES_VERSION, Lookalikes, rules_version
 from dibs.names.username import Parser, Username, Verdicts, parse, parse_existing, verdicts
 
@@ -29,4 +29,5 @@ __all__ = [
     "rules_version",
     "sign_in_form",
     "verdicts",
+    "ways",
 ]

@@ -39,6 +39,16 @@ _DOTTED = re.compile("(?<=\u0301)([\u03b9\u03c5])\u0308")
 _PARTS = re.compile(f"((?:[\u0370-\u03ff][\u0301\u0308]*)+|{_FORM.pattern})")
 
 
+def ways(typed: str) -> tuple[str, ...]:
+    """The names that somebody may mean who typed this, the likeliest first.
+
+    Blanks at its ends, which keyboards put there, are none of it, nor is the `@` of a profile; but
+    a name from before dibs may begin with one.
+    """
+    text = typed.strip()
+    return (text, text[1:].strip()) if text.startswith("@") else (text,)
+
+
 class Named(Protocol):
     """What has a name: a row, or a name that was read."""
 

@@ -19,7 +19,7 @@ from dibs.errors import (
     NameTaken,
     StoreUnavailable,
 )
-from dibs.names import Parser, Username, meant
+from dibs.names import Parser, Username, meant, ways
 from dibs.names.suggest import Suggestion, candidates
 from dibs.names.username import MIXED, Asked
 from dibs.registry.coherence import Coherence
@@ -189,16 +189,9 @@ class Registry:
         return [(one.canonical, found_against(one, found)) for one in asked]
 
     def holder(self, raw: str, *, deadline: Deadline) -> NameRow | None:
-        """The row of this name, if somebody owns it; raises what `row_of` does.
-
-        Blanks at its ends, which keyboards put there, are none of it, nor is the `@` of a profile.
-        """
-        text = raw.strip()
-        for one in (text, text[1:]) if text.startswith("@") else (text,):
-            row = self.row_of(one, deadline=deadline)
-            if row is not None and row.state == "owned":
-                return row
-        return None
+        """The row of the name that is typed so, if somebody owns it; raises what `row_of` does."""
+        rows = (self.row_of(text, deadline=deadline) for text in ways(raw))
+        return next((row for row in rows if row is not None and row.state == "owned"), None)
 
     def row_of(self, raw: str, *, deadline: Deadline) -> NameRow | None:
         """The row that is meant by this name, whatever its state; a look-alike is somebody else.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -38,6 +39,8 @@ View = Callable[..., Any]
 
 WRONG = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 """What a wrong password is answered with, whoever words the answer."""
+
+AT = re.compile(r"\A[\s@]+")
 
 KNOWN_SECONDS = 30 * 86_400
 """How long a source is known as one from which somebody has logged in."""
@@ -338,9 +341,9 @@ def _account(route: Route) -> str | None:
         return None
     try:
         # All that look alike count as one, so that no spelling gives another try.
-        text = name.strip().lstrip("@")  # with it or without, it is one account
-        form = sign_in_form(parts().parser.typed(text).canonical)
-        return f"name {parts().parser.key_of(form)}"
+        form = sign_in_form(parts().parser.typed(name).canonical)
+        # With the `@` of a profile or without, it is one account.
+        return f"name {parts().parser.key_of(AT.sub('', form))}"
     except InvalidName:
         return "name"  # nobody has one of these; together they are tried like one account
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from flask import Response, request, url_for
@@ -19,6 +20,7 @@ from dibs.web.pages.forms import Form, require_staff, sent, shows, shows_form, t
 from dibs.web.pages.sign_in import landing, sign_up_page
 
 PAGE = 50
+NUMBER = re.compile("[0-9]{1,9}")
 
 
 @shows("/join/<token>", admits="anybody", limit="check")
@@ -67,7 +69,7 @@ def do_invite() -> Response:
     wrong = [
         broken(field, "not_a_number")
         for field, text in typed.items()
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST)
+        if not (NUMBER.fullmatch(text) and 1 <= int(text) <= MOST)
     ]
     if wrong:
         raise BodyInvalid(wrong)

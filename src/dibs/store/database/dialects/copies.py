@@ -33,8 +33,10 @@ def write_copy(engine: Engine, file: Path, counting: str) -> int:
     """
     made = file.with_name(f"{file.name}.new")
     try:
-        # For nobody else to read: it has hashes and the secret.
-        os.close(os.open(made, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        # For nobody else to read, who may have put a file or a link there before: it has hashes
+        # and the secret.
+        made.unlink(missing_ok=True)
+        os.close(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with _driver(engine) as live, closing(sqlite3.connect(made)) as copy:
             live.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # else it would need files beside it
@@ -46,6 +48,8 @@ def write_copy(engine: Engine, file: Path, counting: str) -> int:
         return int(held)
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}") from error
+    except sqlite3.OperationalError as error:  # no room, and no fault of the database
+        raise ConfigError(f"{file} was not written: {error}") from error
     finally:
         with suppress(OSError):
             made.unlink(missing_ok=True)
@@ -99,6 +103,8 @@ def told(file: Path) -> Iterator[None]:
         yield
     except (sqlite3.DatabaseError, DatabaseError) as error:
         why = error.orig if isinstance(error, DatabaseError) else error
+        if isinstance(why, sqlite3.OperationalError):  # whole, for all that is known
+            raise ConfigError(f"{file} cannot be used now ({why})") from error
         raise ConfigError(
             f"{file} cannot be read as a database ({why}). If it is the service's own: stop the"
             " servers, move it away, and restore a backup"
