@@ -18,9 +18,7 @@ KEY = json.dumps("0123456789abcdef")
 
 
 def asked(method: str, path: str, body: object = None, **headers: str) -> bytes:
-    if body is None:
-        return get(path, **headers).replace(b"GET", method.encode(), 1)
-    return post(path, body, **headers).replace(b"POST", method.encode(), 1)
+    return post(path, body or {}, **headers).replace(b"POST", method.encode(), 1)
 
 
 def away(answer: Answer) -> bool:
