@@ -93,7 +93,8 @@ def test_counts_are_those_of_the_design(quick, backend: Backend, own_url, redis)
         asked = 2 if strategy == "cache_aside" else 1  # a filter knows that nobody ever had it
         assert (found["fresh"], found["taken"]) == ((fresh, asked), (0, 1))
         assert found["check_taken"][0] == 0
-    assert counted(figures, "cache_aside")["check_free"] == (1, 1)
+    # But for the few that a process has heard of within the last second.
+    assert counted(figures, "cache_aside")["check_free"] == pytest.approx((1, 1), abs=0.1)
     assert counted(figures, "membership_filter")["check_free"][0] == 0
     assert figures["false_answers"] == 0
 

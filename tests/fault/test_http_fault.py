@@ -221,6 +221,7 @@ def test_a_commit_cut_off_once(far_place: Place, proxy: FaultProxy, when: When) 
     """The same request finds out what became of it, and there is one user."""
     (name,) = fresh(1)
     hits = proxy.hits
+    be_first()
     proxy.cut_at(b"COMMIT", when)
     assert far_place.one(register(name)).status == 201
     assert proxy.hits == hits + 1
@@ -234,6 +235,7 @@ def test_a_commit_that_is_always_lost(
     """The client learns the key to ask with again; the same request then succeeds, once."""
     (name,) = fresh(1)
     headers = {"Idempotency_Key": secrets.token_urlsafe()} if own_key else {}
+    be_first()
     # With a key, the first COMMIT is that of the note that the request runs.
     proxy.cut_at(b"COMMIT", when, times=None, skip=int(own_key))
     lost = far_place.one(register(name, **headers))
@@ -248,6 +250,7 @@ def test_a_commit_that_a_frozen_server_may_have_got(far_place: Place, proxy: Fau
     """It is carried out after the thaw, and the client's second request is told so."""
     (name,) = fresh(1)
     hits = proxy.hits
+    be_first()
     proxy.cut_at(b"COMMIT", "swallow")
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(far_place.one, register(name))
@@ -256,6 +259,11 @@ def test_a_commit_that_a_frozen_server_may_have_got(far_place: Place, proxy: Fau
             proxy.release(deliver=True)
             key = assert_outcome_unknown(waiting.result())
     assert_settled(far_place, name, key)
+
+
+def be_first() -> None:
+    """Be no one of those who come right behind others, by one statement without a COMMIT."""
+    time.sleep(2 * JUST_NOW)
 
 
 def assert_outcome_unknown(answer: Answer) -> str:
