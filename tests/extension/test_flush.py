@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ from dibs import (
 from dibs.state import parts_of
 from tests.backends import POSTGRESQL
 from tests.extension.guarded import Guarded, as_text, make_guarded
+from tests.fault.helpers import eventually
 from tests.race.harness import PATIENCE_S, at_once
 
 
@@ -300,3 +302,32 @@ def test_an_async_session(guarded: Guarded):
         "ada": "free",
         "grace": "free",
     }
+
+
+@pytest.mark.parametrize("backend", [POSTGRESQL], ids=str)
+def test_a_rename_that_came_while_another_waited_for_the_row(backend: Any, guarded: Guarded):
+    """The second and the third both look before the second is committed; one name is left."""
+    (ada,) = guarded.add("ada")
+    key, engine = ada.id, guarded.db.engine
+    guarded.db.session.remove()
+    first, second, third = (Session(engine) for _ in range(3))
+    with guarded.app.app_context():
+        for number, session in enumerate((first, second, third), 1):
+            session.get(guarded.Member, key).username = f"name{number}"  # type: ignore[union-attr]
+        first.commit()
+        second.flush()
+        with ThreadPoolExecutor(1) as pool:
+
+            def rename() -> None:
+                with guarded.app.app_context():
+                    third.commit()
+
+            waiting = pool.submit(rename)
+            sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            assert eventually(lambda: backend.execute(sql, guarded.url) != [])
+            second.commit()
+            waiting.result()
+        for session in (first, second, third):
+            session.close()
+    assert list(guarded.members()) == ["name3"]
+    assert guarded.owners() == {"name3": str(key)}

@@ -36,7 +36,7 @@ from dibs.store.host.refused import REFUSED, in_flush
 from dibs.store.host.session import only_name, owned_by, owned_in_session
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, Quarantine
-from dibs.store.records import Claim, Lost, Outcome, Won
+from dibs.store.records import Claim, Lost, NameRow, Outcome, Won
 
 log = logging.getLogger(__name__)
 _untabled: WeakSet[Pool] = WeakSet()
@@ -102,6 +102,8 @@ class Sent(NamedTuple):
     names: dict[Attribute, PendingName]
     unknown: Sequence[OldName] = ()
     rest: Quarantine = FREE
+    claims: Sequence[Claim] = ()
+    before: Collection[tuple[str, str]] = ()
 
 
 @dataclass(slots=True)
@@ -294,9 +296,11 @@ class NameFlush:
             for at in names:
                 earlier.names.pop(at, None)
         unknown = [*moved.unknown, *self._in_place_of(run, wishes, moved.unknown)]
-        self.sent.append(Sent(connection, run, names, unknown, rest))
+        claims = [wish.move.claim for wish in wishes if wish.move.claim]
+        before = _theirs(run, claims, unknown).keys()
+        self.sent.append(Sent(connection, run, names, unknown, rest, claims, before))
         freed(self.session, moved.freed)
-        keep(self.session, [wish.move.claim for wish in wishes if wish.move.claim])
+        keep(self.session, claims)
 
     def _in_place_of(
         self, run: HostRun, wishes: Sequence[Wish], unknown: Sequence[OldName]
@@ -381,13 +385,33 @@ class NameFlush:
             log.warning(WATCHED, *one)
 
     def _write_owners(self) -> None:
-        for connection, run, names, unknown, rest in self.sent:
+        for connection, run, names, unknown, rest, claims, before in self.sent:
             with translated_errors(connection):
                 write_owners(run, list(names.values()))
                 if unknown:
                     # An import may have given them the name that they had when it read their row.
                     # It keeps that row as it is, which is written by now, so it has ended.
-                    late = apply_moves(run, [Move(old=one) for one in unknown], rest, lock=True)
+                    # So has another rename of theirs, whose name came after the look before.
+                    came = [
+                        OldName(*at, row.canonical, *owner, row.display)
+                        for at, (row, owner) in _theirs(run, claims, unknown).items()
+                        if at not in {*before, *(one.place for one in unknown)}
+                    ]
+                    ended = [Move(old=one) for one in (*unknown, *came)]
+                    late = apply_moves(run, ended, rest, lock=True)
                     freed(self.session, late.freed)
             announce_later(self.session, run.noted)
         self.sent.clear()
+
+
+def _theirs(
+    run: HostRun, claims: Sequence[Claim], unknown: Sequence[OldName]
+) -> dict[tuple[str, str], tuple[NameRow, tuple[str, str]]]:
+    """By place, what those own, and who, whose old names were not there when they claimed."""
+    asked = {(one.namespace, one.owner) for one in unknown}
+    owners = {(one.owner_kind, one.owner) for one in claims if (one.namespace, one.owner) in asked}
+    return {
+        row.place: (row, (kind, owner))
+        for kind, owner in owners
+        for row in owned_by(run, kind, [owner])[owner]
+    }
