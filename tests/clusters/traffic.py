@@ -25,6 +25,7 @@ def survive(
     happens: Callable[[], None],
     seconds: float,
     monkeypatch: pytest.MonkeyPatch,
+    each: int = EACH,
 ) -> list[int]:
     """See that people who go on meanwhile are told nothing false, and no 500.
 
@@ -43,9 +44,9 @@ def survive(
     recorder, clients = Recorder(), list[HttpClient]()
     with ExitStack() as stack:
         for service in services:
-            clients += stack.enter_context(people(service.port, EACH))
+            clients += stack.enter_context(people(service.port, each))
         by_turns = [
-            clients[i % len(services) * EACH + i // len(services)] for i in range(len(clients))
+            clients[i % len(services) * each + i // len(services)] for i in range(len(clients))
         ]
         at_once([lambda: drive_all(by_turns, recorder, seconds, len(clients)), happens])
     assert_right(judge(with_ids(recorder.operations)))
