@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from dibs.names import parse
 from dibs.store import Budget, Claim, NewTeam, Won
+from dibs.store.accounts.erasures import Erasures
 from dibs.store.accounts.idempotency import Answer, Attempt, Requests
 from dibs.store.accounts.invitations import Invitations
 from dibs.store.accounts.sessions import Sessions
@@ -78,6 +79,11 @@ FILL = (
     (
         "dibs_requests (id, fingerprint, attempt, state, created_at, started_at)"
         f" SELECT {{key}}, {{key}}, 'x', 'done', {MADE}, {MADE}",
+        FEW,
+    ),
+    (
+        "dibs_events (id, at, kind, user_id)"
+        f" SELECT {ID}, {MADE}, CASE WHEN i % 1000 = 0 THEN 'deleted' ELSE 'disabled' END, {ID}",
         FEW,
     ),
     (
@@ -163,7 +169,7 @@ class Tour:
         self.sessions, self.history = Sessions(run), History(run, "default")
         self.requests = Requests(run, patience_ms=1000)
         self.listing = Listing(run, "default", Budget())
-        self.invitations = Invitations(run)
+        self.invitations, self.erasures = Invitations(run), Erasures(run, 0)
         self.parts = (
             store,
             self.users,
@@ -173,6 +179,7 @@ class Tour:
             self.requests,
             self.listing,
             self.invitations,
+            self.erasures,
         )
         self._names = (f"tour{i}" for i in count())
 
@@ -233,6 +240,7 @@ class Tour:
         self.users.set_disabled(user_id, disabled=False, deadline=soon())
         self.team(user_id)
         self.users.delete(user_id, deadline=soon())
+        assert self.erasures.remove_expired(limit=10, deadline=soon()) == 10
         made = self.invitations.put("h" * 64, 1, ms=AN_HOUR_MS, deadline=soon())
         assert self.invitations.is_good("h" * 64, deadline=soon())
         guest = replace(a_claim(next(self._names), user=True), invitation="h" * 64)

@@ -63,6 +63,7 @@ class Logins:
         self,
         users: Users,
         sessions: Sessions,
+        housekeeping: Housekeeping,
         passwords: Passwords,
         access: AccessTokens,
         parser: Parser,
@@ -73,7 +74,7 @@ class Logins:
         self._users, self._passwords, self._parser = users, passwords, parser
         self._settings, self._secret = settings, secret
         self._session_ms = 1000 * settings.refresh_seconds
-        self._housekeeping = Housekeeping(sessions)
+        self._housekeeping = housekeeping
         self._trusted: OrderedDict[str, tuple[float, Living]] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -27,7 +27,7 @@ Check = Literal["open", "token", "staff", "blind"]
 SHORTEST_DEADLINE = 5.0
 # A cache's tombstone lasts 60 seconds, and must outlive a release and what was read before it.
 LONGEST_DEADLINE = 57.0
-LONGEST_QUARANTINE = 36_500  # days
+MOST_DAYS = 36_500
 LEAST = {
     **dict.fromkeys(("trusted_proxies", "rename_pause", "renames"), 0),
     **dict.fromkeys(("pool_size", "access_seconds", "refresh_seconds", "max_sessions"), 1),
@@ -181,6 +181,11 @@ class Settings:
         "Days during which nobody else can take a name that was given up, so that nobody can "
         "pose as its last owner: a number, 0 for none, or `forever`.",
     )
+    history_days: str = _setting(
+        "forever",
+        "Days after which the history and the log of events say nothing more of a user who was"
+        " deleted: a number, or `forever`.",
+    )
     adopt: Literal["off", "watch", "on"] = _setting(
         "on",
         "What a guarded column of an app that has users already does: nothing (`off`), record whose"
@@ -232,7 +237,7 @@ class Settings:
         site.check_prefix(self.url_prefix, self.trusted_proxies)
         parse_namespaces(self.namespaces)
         origins.parse(self.cors_origins)
-        _ = self.quarantine_ms
+        _ = self.quarantine_ms, self.history_ms
         for name, least in LEAST.items():
             if getattr(self, name) < least:
                 key, given = f"{PREFIX}{name.upper()}", getattr(self, name)
@@ -245,18 +250,12 @@ class Settings:
     @property
     def quarantine_ms(self) -> int | None:
         """The quarantine in milliseconds; None for ever; `ConfigError` if it is none."""
-        if self.quarantine == "forever":
-            return None
-        try:
-            days = float(self.quarantine)
-        except ValueError:
-            days = -1
-        if not 0 <= days <= LONGEST_QUARANTINE:
-            raise ConfigError(
-                f"DIBS_QUARANTINE is {self.quarantine!r}; give days, at most"
-                f" {LONGEST_QUARANTINE}, or forever"
-            )
-        return round(days * 86_400_000)
+        return _milliseconds("DIBS_QUARANTINE", self.quarantine)
+
+    @property
+    def history_ms(self) -> int | None:
+        """How long deleted users are in the history, likewise."""
+        return _milliseconds("DIBS_HISTORY_DAYS", self.history_days)
 
     @property
     def path(self) -> str:
@@ -317,6 +316,19 @@ def load(source: Mapping[str, Any]) -> Settings:
         if value not in ("", None)
     }
     return Settings(**values)
+
+
+def _milliseconds(key: str, given: str) -> int | None:
+    """So many days, or None for ever."""
+    if given == "forever":
+        return None
+    try:
+        days = float(given)
+    except ValueError:
+        days = -1
+    if not 0 <= days <= MOST_DAYS:
+        raise ConfigError(f"{key} is {given!r}; give days, at most {MOST_DAYS}, or forever")
+    return round(days * 86_400_000)
 
 
 def _read(key: str, value: Any, kind: Any) -> Any:

@@ -228,6 +228,7 @@ events = Table(
     Column("request_id", byte_text(MAX_REQUEST_ID)),
     Index("dibs_events_user", "user_id", "at"),
     Index("dibs_events_at", "at"),
+    Index("dibs_events_kind", "kind", "at"),
 )
 
 # When the database was found to have gone back in time; see `dibs.registry.restores`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
+from dibs.accounts.housekeeping import Housekeeping
 from dibs.accounts.idempotency import SLACK_SECONDS, IdempotentRequests
 from dibs.accounts.keys import KeyRing
 from dibs.accounts.login import Logins
@@ -22,6 +23,7 @@ from dibs.errors import ConfigError
 from dibs.registry import Registry
 from dibs.registry.coherence import Coherence
 from dibs.secret import ServiceSecret
+from dibs.store.accounts.erasures import Erasures
 from dibs.store.accounts.idempotency import Requests
 from dibs.store.accounts.invitations import Invitations
 from dibs.store.accounts.recoveries import Recoveries
@@ -68,7 +70,9 @@ def make_accounts(
         audience=settings.audience,
         seconds=settings.access_seconds,
     )
-    logins = Logins(users, Sessions(rows), passwords, access, parser, settings, secret)
+    sessions = Sessions(rows)
+    expiring = Housekeeping(sessions, Erasures(rows, settings.history_ms))
+    logins = Logins(users, sessions, expiring, passwords, access, parser, settings, secret)
     profiles = Profiles(users, logins, passwords, coherence, settings)
     teams, ways = Teams(rows, settings.namespace), Recoveries(rows)
     requests = Requests(rows, patience_ms=round(1000 * (settings.deadline + SLACK_SECONDS)))
