@@ -79,6 +79,21 @@ def test_axe_finds_nothing(new_context: NewContext, site: str, watch: Watch):
     assert (violations_in_both_themes(other), fits(other)) == ([], True)
 
 
+@pytest.mark.parametrize("accent", ["#fd0", "#014"])
+def test_axe_finds_nothing_in_a_colour_of_ones_own(
+    new_context: NewContext, make_service, watch: Watch, accent: str
+):
+    """A light one and a dark one, where nobody may sign up."""
+    watch.expect(REFUSED)
+    theirs = f"name=Acme; accent={accent}; terms=/terms; privacy=https://acme.example/privacy"
+    port = make_service(password="required", registration="closed", site=theirs).port
+    page = new_context(**PHONE).new_page()
+    for path in ("/", "/sign-in", "/sign-up", "/forgot-password", "/join/nobody-s", "/@nobody"):
+        page.goto(f"http://127.0.0.1:{port}{path}")
+        expect(page.locator("header")).to_contain_text("Acme")
+        assert (path, violations_in_both_themes(page), fits(page)) == (path, [], True)
+
+
 def test_by_keyboard_alone(new_page, site: str):
     """Sign up from the first page, make a team and sign out, without a pointer."""
     page = new_page()

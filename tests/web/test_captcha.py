@@ -124,3 +124,18 @@ def test_without_a_captcha_the_mode_closes_no_registration(make_site):
     site = make_site(check="token")
     assert site.register("ada").status_code == 201
     assert hold(site, "eve").status_code == 201
+
+
+def test_an_invitation_is_no_captcha_nor_the_other_way(make_site):
+    """Who was invited solves one, too; and one that is not solved uses no invitation up."""
+    site = make_site(check="token", password="optional", registration="invite")
+    captcha = Captcha(site)
+    ends = site.parts.budget.start()
+    _, token = site.parts.registration.invite(1, 1, deadline=ends)
+    body = {"username": "ada", "invitation": token}
+    problem(register(site, body), 403, "captcha_needed")
+    problem(register(site, {"username": "ada"}, **SOLVED), 403, "invitation_needed")
+    problem(register(site, {**body, "invitation": "made-up"}, **SOLVED), 403, "invitation_refused")
+    assert register(site, body, **SOLVED).status_code == 201
+    problem(register(site, {**body, "username": "eve"}, **SOLVED), 403, "invitation_refused")
+    assert captcha.asked > 3
