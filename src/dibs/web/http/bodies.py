@@ -15,7 +15,7 @@ from dibs.web.i18n import localised, say
 
 MAX_BODY = 64 * 1024
 
-NOT_A_NUMBER = "%(field)s must be a whole number from 1 to 100."
+NOT_A_NUMBER = "Please give a whole number from 1 to 100."
 REQUIRED = "The field %(field)s is required."
 REPEATED = "%(field)s can only be given once."
 UNKNOWN = "Unknown field %(field)s. Please leave it out."
