@@ -170,7 +170,7 @@ def test_what_was_not_asked_of_redis_is_said():
         {**ABOUT, "redis": "Redis 7"},
         level(
             check_taken=replace(PLAIN, sources={"process": 0.9, "redis": 0.1}),
-            taken=replace(PLAIN, sources={"redis": 0.8, "database": 0.2}),
+            taken=replace(PLAIN, redis=1.0, sources={"redis": 0.8, "database": 0.2}),
         ),
         None,
         0,

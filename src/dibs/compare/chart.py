@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dibs.compare.figures import BASELINE, CASES, Figures, Report
+from dibs.compare.figures import BASELINE, CASES, Report
 from dibs.compare.table import cost, times, verdict
 from dibs.config.extras import installing
 from dibs.errors import ConfigError
@@ -30,8 +31,10 @@ COLOURS = {
     "cache_aside": "#e08e0b",
     "membership_filter": "#10538f",
 }
-DARK = "membership_filter"
-INK, PALE, PAPER = "#1f2328", "#59636e", "#ffffff"
+INK, PALE, LINE, PAPER = "#1f2328", "#59636e", "#e4e7ea", "#ffffff"
+FACTORS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+ROOM = 0.22
+"""The part of the scale that is added on its right, where the ratios stand."""
 
 
 def require_matplotlib() -> None:
@@ -61,6 +64,7 @@ def draw(report: Report, files: list[Path]) -> None:
     panels = figure.subplots(len(SHOWN), 1)
     for panel, case in zip(panels, SHOWN, strict=True):
         _panel(panel, report, case)
+    _scale(panels, report)
     _words(figure, report)
     for file in files:
         unsaid = ("Date", "Creator") if file.suffix == ".svg" else ("Software",)
@@ -73,58 +77,54 @@ def _words(figure: Any, report: Report) -> None:
     told = report.about
     servers = " + ".join(filter(None, [told["database"], told["redis"]]))
     below = f"{servers}, {told['processors']} processors, {told['clients']} clients in one process"
-    title, meaning = "dibs: strategies compared", f"Answers a second relative to {BASELINE}"
+    title, meaning = "dibs: strategies compared", f"Answers a second, as many times {BASELINE}'s"
     figure.text(START, 0.984, title, size=13, weight="bold", color=INK, va="top")
     figure.text(START, 0.955, meaning, size=9, color=PALE, va="top")
     figure.text(START, 0.030, below, size=7.5, color=PALE)
     figure.text(START, 0.012, f"{verdict(report)}.", size=7.5, color=PALE)
-    figure.subplots_adjust(left=LEFT, right=RIGHT, top=0.895, bottom=0.065, hspace=0.34)
+    figure.subplots_adjust(left=LEFT, right=RIGHT, top=0.895, bottom=0.095, hspace=0.3)
 
 
 def _panel(panel: Axes, report: Report, case: str) -> None:
-    strategies = list(report.decision)
-    figures = [report.decision[strategy][case] for strategy in strategies]
-    lengths = [one.ratio or 0.0 for one in figures]
-    longest = max(lengths) or 1.0
+    """Bars from 1, to the right for more and to the left for less, on a scale of factors."""
+    figures = [report.decision[strategy][case] for strategy in report.decision]
     panel.barh(
-        range(len(strategies)),
-        lengths,
-        height=0.74,
-        color=[COLOURS[strategy] for strategy in strategies],
+        range(len(figures)),
+        [(one.ratio or 1) - 1 for one in figures],
+        left=1,
+        height=0.62,
+        color=[COLOURS[strategy] for strategy in report.decision],
     )
-    for line, (strategy, one) in enumerate(zip(strategies, figures, strict=True)):
-        _name(panel, line, strategy, one)
-        _figure(panel, line, one, longest, PAPER if strategy == DARK else INK)
-    panel.set_title(CASES[case], size=10.5, weight="bold", color=INK, loc="left", x=EDGE, pad=5)
-    panel.set_xlim(0, longest)
-    panel.set_ylim(len(strategies) - 0.45, -0.55)
-    panel.axis("off")
+    for line, (strategy, one) in enumerate(zip(report.decision, figures, strict=True)):
+        _write(panel, strategy, line - 0.20, EDGE, INK, size=8.5)
+        _write(panel, cost(one), line + 0.24, EDGE, PALE, size=7)
+        _write(panel, times(one), line, 1, INK, size=8.5, ha="right")
+    base = report.decision[BASELINE][case].rate
+    _write(panel, CASES[case], -1, EDGE, INK, size=10.5, weight="bold")
+    _write(panel, f"1 = {base:,.0f} a second", -1, 1, PALE, size=8, ha="right")
+    panel.axvline(1, color=PALE, linewidth=0.8)
+    panel.set_ylim(len(figures) - 0.45, -0.55)
+    for spine in panel.spines.values():
+        spine.set_visible(False)
 
 
-def _name(panel: Axes, line: int, strategy: str, figures: Figures) -> None:
-    """On the left, with what an answer costs below."""
-    for words, up, size, colour in ((strategy, -0.20, 8.5, INK), (cost(figures), 0.24, 7.0, PALE)):
-        panel.annotate(
-            words,
-            (EDGE, line + up),
-            xycoords=("axes fraction", "data"),
-            annotation_clip=False,
-            size=size,
-            color=colour,
-            va="center",
-        )
+def _scale(panels: Sequence[Axes], report: Report) -> None:
+    """One for all panels, told below the last."""
+    every = [one[case].ratio or 1 for one in report.decision.values() for case in SHOWN]
+    low, high = min(0.45, *every), max(2.2, *every)
+    for panel in panels:
+        panel.set_xscale("log")
+        panel.grid(axis="x", color=LINE, linewidth=0.6)
+        panel.set_axisbelow(True)
+        panel.set_xticks([factor for factor in FACTORS if low <= factor <= high])
+        panel.set_xlim(low, high * (high / low) ** ROOM)
+        panel.xaxis.set_major_formatter(lambda factor, _: f"{factor:g}x")
+        panel.tick_params(which="both", length=0, labelbottom=False, labelleft=False)
+        panel.tick_params(which="minor", gridOn=False)
+    panels[-1].tick_params(which="major", labelbottom=True, labelsize=7.5, colors=PALE)
 
 
-def _figure(panel: Axes, line: int, figures: Figures, longest: float, inside_ink: str) -> None:
-    """In the bar, or beside it where it is short."""
-    inside = (figures.ratio or 0) > 0.55 * longest
-    panel.annotate(
-        f"{times(figures)}  {figures.rate:,.0f}/s",
-        (figures.ratio or 0, line),
-        xytext=(-4 if inside else 4, 0),
-        textcoords="offset points",
-        ha="right" if inside else "left",
-        va="center",
-        size=8.5,
-        color=inside_ink if inside else INK,
-    )
+def _write(panel: Axes, text: str, line: float, at: float, colour: str, **how: Any) -> None:
+    """In a column of its own, which begins or ends there as seen from the bars."""
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "annotation_clip": False}
+    panel.annotate(text, (at, line), color=colour, va="center", **place, **how)

@@ -99,7 +99,7 @@ def notes(report: Report) -> list[str]:
                 " process's own memory of the last second; with more --names it is less."
             )
         asked = sum(cases["taken"].sources.get(one, 0.0) for one in ("redis", "process"))
-        if report.about["redis"] and 0 < asked < 1 - MEMORY:
+        if cases["taken"].redis and 0 < asked < 1 - MEMORY:
             found.append(
                 f"{strategy}: Redis was too slow for {1 - asked:.0%} of the taken names, and the"
                 " database was asked."
