@@ -36,9 +36,8 @@ def raised(kind: type[DibsError]) -> DibsError:
 
 
 def public() -> Iterator[type[DibsError]]:
-    for name in sorted(errors.__all__):
-        found = getattr(errors, name)
-        if issubclass(found, DibsError):
+    for name, found in sorted(vars(errors).items()):
+        if isinstance(found, type) and issubclass(found, DibsError) and not name.startswith("_"):
             yield found
 
 

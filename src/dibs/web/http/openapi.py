@@ -18,7 +18,8 @@ from marshmallow import Schema
 from werkzeug.exceptions import HTTPException
 
 from dibs.state import state_of
-from dibs.web.api.schemas import Problem, StrictParser, id_in_path
+from dibs.web.api.schemas import Problem, id_in_path
+from dibs.web.api.strict import StrictParser
 from dibs.web.http.auth import HOLD_TOKEN, login_optional, login_required, staff_required
 from dibs.web.http.cookies import CSRF_HEADER
 from dibs.web.http.headers import unsniffed
