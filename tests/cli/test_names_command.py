@@ -84,6 +84,10 @@ def test_every_state_is_shown(ready: Terminal, service: Service) -> None:
     assert (shown[0], shown[-1][:5]) == ("held1: held", "for: ")
     ready.dibs("reserve", "add", "brand", "--reason", "a brand")
     assert ready.dibs("names", "show", "brand").out == "brand: reserved\nstaff: a brand\n"
+    listed = ready.dibs("names", "list").out
+    assert re.fullmatch(r"brand\treserved\ta brand\nheld1\theld\t\d+ s\n", listed)
+    lines = map(json.loads, ready.dibs("names", "list", "--json").out.splitlines())
+    assert next(lines) == {"name": "brand", "state": "reserved", "reason": "a brand"}
     service.rename("ada", "Lovelace")
     shown = ready.dibs("names", "show", "ada").out.splitlines()
     assert shown[:2] == ["Ada: quarantined", f"user: {user}"]

@@ -210,6 +210,7 @@ class Tour:
         self.store.users(limit=100, after=middle[-1].id, deadline=soon())
         self.store.user(middle[0].id, deadline=soon())
         self.store.reserved(deadline=soon())
+        self.store.held(within=1000, limit=10, deadline=soon())
         self.listing.keys(after="name8", limit=100)
         self.listing.count(after="name8", limit=100)
         self.listing.new_keys(since=now - 1000, after="name8", limit=100)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.web.pages.browser import Browser
 from tests.web.people import Person, newcomer
 from tests.web.site import PASSWORD, Site, problem
+from tests.web.test_holds import hold, sql
 
 
 @pytest.fixture
@@ -128,3 +130,57 @@ def test_page_by_page(site, chief):
         ]
     nobody = "00000000-0000-4000-8000-000000000000"
     assert kinds(chief, f"?after={nobody}") == []
+
+
+def test_names_that_are_kept_back(site, chief):
+    """Reserved ones page by page with their reasons, and holds that go on; the same three ways."""
+    registry = site.parts.registry
+    for i, reason in zip("abc", ("A brand", "A celebrity", "<b>bold</b>"), strict=True):
+        registry.reserve(f"kept-{i}", reason=reason, deadline=site.parts.budget.start())
+    hold(site, "newest")
+    over = hold(site, "overdue")
+    assert over.status_code == 201
+    sql(site, "UPDATE dibs_names SET expires_at = 1 WHERE name_key = 'overdue'")
+
+    first = chief.ask("GET", "/names?limit=2").get_json()
+    assert [(one["name"], one["reason"]) for one in first["items"]] == [
+        ("kept-a", "A brand"),
+        ("kept-b", "A celebrity"),
+    ]
+    rest = chief.ask("GET", f"/names?limit=2&after={first['next']}").get_json()
+    assert [one["name"] for one in rest["items"]] == ["kept-c"]
+    assert rest["next"] is None
+    (held,) = chief.ask("GET", "/names?state=held").get_json()["items"]
+    assert (held["name"], held["state"], held["reason"]) == ("newest", "held", None)
+    assert 500 < held["expires_in"] <= 600
+
+    browser = Browser(site)
+    assert browser.sign_in("chief").status_code == 303
+    page = browser.get("/staff/names").text
+    assert "A celebrity" in page
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert ("newest" in page, "overdue" in page) == (True, False)
+
+
+def test_a_name_that_was_free_again_is_held(site, chief):
+    """Its row is older than the hold, which then is in the history."""
+    end = f"/holds/{hold(site, 'twice').get_json()['hold_token']}"
+    assert site.client.delete(end).status_code == 204
+    sql(site, "UPDATE dibs_names SET created_at = 1, updated_at = 1 WHERE name_key = 'twice'")
+    assert chief.ask("GET", "/names?state=held").get_json()["items"] == []
+    assert hold(site, "twice").status_code == 201
+    (held,) = chief.ask("GET", "/names?state=held").get_json()["items"]
+    assert held["name"] == "twice"
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "code"),
+    [
+        ("state=owned", "state", "not_kept"),
+        ("limit=0", "limit", "not_a_number"),
+        ("name=x", "name", "unknown"),
+    ],
+)
+def test_names_kept_back_of_no_kind(chief, query, field, code):
+    said = problem(chief.ask("GET", f"/names?{query}"), 422, "invalid")
+    assert [(one["field"], one["code"]) for one in said["reasons"]] == [(field, code)]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 STAFF = "dibs names"
 """The actor that the history records."""
 
+MOST_HOLDS = 1000
+
 OWN_USERS = (
     "this app has users of its own, and dibs only keeps their names: give a user another name in"
     " the app, by `dibs.rename`"
@@ -52,6 +54,21 @@ def show(name: str) -> None:
     now = parts.renames.renamed_to(row, deadline=parts.budget.start())
     if now is not None:
         click.echo(f"renamed to: {now}")
+
+
+@names.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def list_(as_json: bool) -> None:
+    """List names kept back: reserved ones with the reason, and the newest holds."""
+    parts = ready_parts()
+    reserved = parts.store.reserved(
+        namespace=parts.settings.namespace, deadline=parts.budget.start()
+    )
+    for row in [*reserved, *parts.holds.going_on(limit=MOST_HOLDS, deadline=parts.budget.start())]:
+        is_held = row.state == "held"
+        why = f"{(row.expires_in or 0) // 1000} s" if is_held else printable(str(row.owner))
+        said = {"name": row.display, "state": row.state, "held_for" if is_held else "reason": why}
+        click.echo(in_json(said) if as_json else "\t".join(said.values()))
 
 
 @names.command()

@@ -152,6 +152,15 @@ class Holds:
         if row is None or not self._coherence.end(row, deadline=deadline):
             raise HoldNotFound
 
+    def going_on(self, *, limit: int, deadline: Deadline) -> list[NameRow]:
+        """The newest holds, the newest first."""
+        return self._store.held(
+            within=1000 * self._seconds,
+            limit=limit,
+            namespace=self._registry.namespace,
+            deadline=deadline,
+        )
+
     def find(self, token: HoldToken, *, deadline: Deadline) -> NameRow | None:
         """The row of this hold, while it lasts."""
         namespace = self._registry.namespace

@@ -259,6 +259,16 @@ class Registry:
         claim = Claim(username, STAFF, reason, token, self.namespace, state="reserved")
         return self.claim(claim, deadline=deadline)
 
+    def reserved(self, *, after: str, limit: int, deadline: Deadline) -> list[NameRow]:
+        """So many names that staff reserved, in the order of keys, past the name `after` if any.
+
+        Raises:
+            InvalidName: There can be no name `after`.
+        """
+        key = self.parser.existing(after).key if after else ""
+        found = self._store.reserved(namespace=self.namespace, deadline=deadline)
+        return [row for row in found if row.key > key][:limit]
+
     def unreserve(self, raw: str, *, deadline: Deadline) -> bool:
         """Free a reserved name, and say whether it was one; raises what `row_of` does."""
         key = self.parser.existing(raw).key

@@ -48,6 +48,7 @@ POST /staff/link                        /sign-in  403      403
 GET  /staff/users                       /sign-in  403      403
 GET  /staff/log                         /sign-in  403      403
 GET  /join/{name}                       200       /account /account
+GET  /staff/names                       /sign-in  403      403
 GET  /staff/invitations                 /sign-in  403      403
 POST /staff/invitations                 /sign-in  403      403
 POST /staff/invitations/end             /sign-in  403      403

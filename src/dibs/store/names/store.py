@@ -24,6 +24,7 @@ from dibs.store.names.claims import won_before
 from dibs.store.names.history import append, written
 from dibs.store.names.moves import Rename, Transfer, apply_rename, apply_transfer
 from dibs.store.names.quarantine import FREE, OF_OWNER, Quarantine, end_groups, end_row, locked
+from dibs.store.names.reading import read
 from dibs.store.records import (
     DEFAULT_NAMESPACE,
     STAFF,
@@ -200,6 +201,42 @@ class NameStore(Attempts):
         sql = dialect.select_where(f"owner_kind = :kind AND {where}")
         rows = self.transactions.rows(sql, params, deadline=deadline)
         return sorted(map(name_row, rows), key=lambda row: row.key)
+
+    def held(
+        self,
+        *,
+        within: int,
+        limit: int,
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: Deadline,
+    ) -> list[NameRow]:
+        """The newest holds that are not over, the newest first.
+
+        Args:
+            within: Milliseconds; what was held before is not looked for.
+        """
+        dialect = self.transactions.dialect
+        place = f"{dialect.unindexed('namespace')} = :namespace"
+        # In a subquery the clock is read once; else PostgreSQL compares it with every row.
+        since = f"(SELECT {dialect.clock}) - :within"
+        # A first claim is its row alone; a later one has a line in the history.
+        first = dialect.select_where(
+            f"created_at > {since} AND updated_at IS NULL AND state = 'held' AND {place}"
+            " ORDER BY created_at DESC LIMIT :limit"
+        )
+        later = (
+            f"SELECT namespace, name_key FROM dibs_history WHERE at > {since}"
+            f" AND action = 'held' AND {place} ORDER BY at DESC LIMIT :limit"
+        )
+        params = {"within": within, "limit": limit, "namespace": namespace}
+
+        def work(run: Run) -> list[NameRow]:
+            places = {(str(at), str(key)) for at, key in run.rows(later, params)}
+            return [*map(name_row, run.rows(first, params)), *read(run, places).values()]
+
+        found = {row.place: row for row in self.transactions.read(work, deadline=deadline)}
+        going_on = [row for row in found.values() if row.state == "held" and not row.free]
+        return sorted(going_on, key=lambda row: row.expires_in or 0, reverse=True)[:limit]
 
     def set_role(
         self, user_id: str, role: str | None, *, keeps_staff: bool = False, deadline: Deadline

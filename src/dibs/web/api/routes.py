@@ -11,7 +11,17 @@ from flask import Flask
 from dibs.config import site
 from dibs.names import NamePolicy
 from dibs.registry.restores import SENTENCE
-from dibs.web.api import invitations, names, recovery, registration, schemas, sessions, teams, users
+from dibs.web.api import (
+    invitations,
+    kept,
+    names,
+    recovery,
+    registration,
+    schemas,
+    sessions,
+    teams,
+    users,
+)
 from dibs.web.http import cookies
 from dibs.web.http.current import deadline, parts
 from dibs.web.http.openapi import (
@@ -93,6 +103,7 @@ BLUEPRINTS = (
     users.blueprint,
     teams.blueprint,
     invitations.blueprint,
+    kept.blueprint,
     health,
 )
 # A blueprint's own name is for `url_for` in a host app; these are for readers.

@@ -47,6 +47,7 @@ NAMESPACE = {
 """Those of DIBS_NAMESPACE and DIBS_NAMESPACES, some of which may be a beginning and a star."""
 MAX_PAGE = 100
 ROLES = ("owner", "member")
+KEPT = ("reserved", "held")
 
 
 def id_in_path(name: str) -> dict[str, object]:
@@ -205,6 +206,32 @@ class EventQuery(PageQuery):
     """Which events."""
 
     user = _wanted_id("Only this user's, by id.")
+
+
+class KeptQuery(Body):
+    """Which names that are kept back."""
+
+    state = _sent(
+        {"enum": KEPT},
+        load_default=KEPT[0],
+        validate=validate.OneOf(KEPT, error="not_kept"),
+    )
+    limit = _up_to(MAX_PAGE, load_default=50)
+    after = _sent(
+        {"description": "The `next` of an earlier page; holds are on one."}, load_default=""
+    )
+
+
+KeptSchema = _answer(
+    "KeptSchema",
+    name=fields.String(),
+    state=fields.String(metadata={"enum": KEPT}),
+    reason=_said("Why staff reserved it; null for a hold.", allow_none=True),
+    expires_in=fields.Integer(
+        allow_none=True, metadata={"description": "Seconds until a hold ends."}
+    ),
+)
+KeptPage = _answer("KeptPage", items=fields.List(fields.Nested(KeptSchema)), **PAGE)
 
 
 EventSchema = _answer(

@@ -23,6 +23,7 @@ NOT_A_BOOLEAN = "%(field)s must be true or false."
 NOT_A_ROLE = "%(field)s must be owner or member."
 ONE_CHANGE = "Change one thing at a time: the username (with its hold_token) or the password."
 NOT_STAFF = "%(field)s must be staff or null."
+NOT_KEPT = "%(field)s must be reserved or held."
 NO_CHANGE = "Say what is to be changed."
 NOT_NAMES = "%(field)s must be a list of 1 to 100 strings."
 NOT_AN_ID = "`%(field)s` must be the `next` of an earlier page."
@@ -40,6 +41,7 @@ WORDS = {
     "not_a_role": NOT_A_ROLE,
     "one_change": ONE_CHANGE,
     "not_staff": NOT_STAFF,
+    "not_kept": NOT_KEPT,
     "no_change": NO_CHANGE,
     "not_names": NOT_NAMES,
 }

@@ -9,6 +9,7 @@ from flask import Response, request, url_for
 from dibs.accounts.policy import STAFF
 from dibs.errors import DibsError, NameHasChanged, OwnedAlready, UserNotFound
 from dibs.store import NameRow
+from dibs.web.api.kept import reserved
 from dibs.web.api.registration import suggesting
 from dibs.web.api.representations import is_id, paged, user_id_of
 from dibs.web.http.current import deadline, parts
@@ -162,6 +163,20 @@ def staff_users() -> Response:
         after=after,
         moment=figures.moment,
         here=url_for("dibs_pages.staff_users"),
+    )
+
+
+@shows("/staff/names", admits="staff")
+def staff_names() -> Response:
+    """Names that are kept back: reserved, page by page, and the newest holds."""
+    names, after = reserved(request.args.get("after", ""), PAGE)
+    return page(
+        "staff-names.html",
+        reserved=names,
+        after=after,
+        held=parts().holds.going_on(limit=PAGE, deadline=deadline()),
+        lasting=figures.lasting,
+        here=url_for("dibs_pages.staff_names"),
     )
 
 
