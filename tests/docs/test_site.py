@@ -20,6 +20,7 @@ PROVED = re.compile(r"\[`(test_\w+)`\]\(([^)]+)\)")
 # What a browser fetches by itself, and not when somebody follows a link.
 FETCHED = {("link", "href")} | {(tag, "src") for tag in ("script", "img", "iframe", "source")}
 CHINESE = [page for page in PAGES if ".zh" in page.name]
+CHINESE += sorted((ROOT / "docs" / "hosts").glob("*.zh.md"))
 
 
 class Reader(HTMLParser):
@@ -112,14 +113,24 @@ def test_every_line_names_its_test(name: str):
 
 @pytest.mark.parametrize("chinese", CHINESE, ids=lambda page: page.name)
 def test_a_chinese_page_says_the_same(chinese: Path):
-    """Same links, headings and code; only comments and answers are in Chinese."""
+    """Same links, headings, figures and code; only comments and answers are in Chinese."""
     english = chinese.with_name(chinese.name.replace(".zh", ""))
     texts = [page.read_text(encoding="utf-8") for page in (english, chinese)]
     links = [set(re.findall(r"\]\(([^)]+)\)", text.replace(".zh.md", ".md"))) for text in texts]
     assert links[0] == links[1]
     assert len({len(re.findall(r"^#+ ", text, re.M)) for text in texts}) == 1
     assert len({len(re.findall(r"^\| |^- ", text, re.M)) for text in texts}) == 1
+    figures = [re.findall(r"^\| [^|]+((?: \| \d+)+) \|$", text, re.M) for text in texts]
+    assert figures[0] == figures[1]
     assert code(english) == code(chinese)
+
+
+@pytest.mark.parametrize("chinese", CHINESE, ids=lambda page: page.name)
+def test_a_chinese_page_leads_to_chinese_pages(chinese: Path):
+    """Where there are some, but for the link to English itself."""
+    text = re.sub(r"\[English\]\(.*?\)", "", chinese.read_text(encoding="utf-8"))
+    links = [chinese.parent / one for one in re.findall(r"\]\(([^)#]+\.md)[#)]", text)]
+    assert [one for one in links if one.with_suffix(".zh.md").exists()] == []
 
 
 def code(page: Path) -> list[tuple[str, object]]:
