@@ -147,7 +147,7 @@ IN_THE_DOCS = {
     "End a hold early": "end_a_hold",
     "Register with a password": "register",
     "Register a name alone": "register_a_name_alone",
-    "Do something to who has a name alone": "first_role",
+    "Change a user who has only a name": "first_role",
     "Register with a hold": "register_with_a_hold",
     "Rename": "rename",
     "Take one's own old name back": "rename_back",
