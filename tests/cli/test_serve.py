@@ -36,8 +36,8 @@ SOON_S = 8.0  # who is waited for has ten: the deadline and five
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    """One for the tests that leave it as it was."""
-    with Service() as service:
+    """One for the tests that leave it as it was: the installed script."""
+    with Service(script=True) as service:
         yield service
 
 
