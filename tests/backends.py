@@ -21,6 +21,7 @@ from dibs.store.database.transactions import Transactions
 from dibs.store.names.store import NameStore
 from dibs.store.schema import upgrade
 from tests.services import MariaDBServer, PostgresServer, Server
+from tests.support.verified import unspoilt
 
 TABLES = (
     "dibs_invitations",
@@ -71,7 +72,7 @@ class Backend(ABC):
 
     def shared(self) -> str:
         """Returns the URL of a database that is emptied, not made, each time: quicker."""
-        return self.migrated()
+        return unspoilt(self.migrated())
 
     def __repr__(self) -> str:
         return self.name
@@ -153,7 +154,7 @@ class Served(Backend):
 
     def shared(self) -> str:
         if self._shared is None:
-            self._shared = self.migrated()
+            self._shared = unspoilt(self.migrated())
         self.clear(TABLES, self._shared)
         return self._shared
 

@@ -28,8 +28,10 @@ from tests.backends import BACKENDS, Backend, open_store  # noqa: E402
 from tests.services import ServiceMissing  # noqa: E402
 from tests.support import sharding  # noqa: E402
 from tests.support.compiled import compile_once  # noqa: E402
+from tests.support.verified import verify_once  # noqa: E402
 
 compile_once()
+verify_once()
 sharding.watch()
 # PyMySQL reads the system's certificates for each connection: 30 ms of processor time. None here
 # is made with TLS.
