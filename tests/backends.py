@@ -3,7 +3,6 @@
 import secrets
 import shutil
 import sqlite3
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import closing
@@ -21,6 +20,7 @@ from dibs.store.database.transactions import Transactions
 from dibs.store.names.store import NameStore
 from dibs.store.schema import upgrade
 from tests.services import MariaDBServer, PostgresServer, Server
+from tests.services.tools import new_folder
 from tests.support.verified import unspoilt
 
 TABLES = (
@@ -89,7 +89,7 @@ class Embedded(Backend):
         self._made = 0
 
     def empty(self) -> str:
-        self._folder = self._folder or Path(tempfile.mkdtemp(prefix="dibs-sqlite-"))
+        self._folder = self._folder or new_folder("dibs-sqlite-")
         self._made += 1
         return f"sqlite:///{self._folder}/{self._made}.db"
 

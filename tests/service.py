@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,7 @@ from typing import Any, Self
 
 from tests.load import Answer, Client, get, send
 from tests.services.processes import Guard, kill
-from tests.services.tools import free_port, program
+from tests.services.tools import free_port, new_folder, program
 from tests.support.programs import MAIN, Program, python
 
 # Not sys.prefix: the script that stands beside this very interpreter.
@@ -83,7 +82,7 @@ class Service:
         """
         if self._process is not None:
             raise RuntimeError("the service runs already")
-        self._folder = Path(tempfile.mkdtemp(prefix="dibs-service-"))
+        self._folder = new_folder("dibs-service-")
         self._guard = Guard(self._folder)
         self._process = self._run_script() if self._is_script else self._fork()
         self._guard.watch(self._process.pid)
