@@ -19,6 +19,8 @@ from tests.service import Service
 from tests.web.schemathesis_hooks import PASSWORD, can_be_had, can_be_used
 from tests.web.test_authorisation import ROWS, WHO
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES, SEED = {"user": 10, "staff": 5}, 5
 OF_STAFF = r"^/(users/\{user_id\}|users/by-name|events|invitations|teams/\{team_id\})"
