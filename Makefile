@@ -83,6 +83,8 @@ setup: ## only make .venv, with every tool, for working on dibs
 # At a developer's desk a missing server means skipped tests, said aloud by
 # pytest; in CI it is a failure.
 services:
+	@# Where it cannot be had, the browser with windows does the same, slowly.
+	@scripts/install-services headless >/dev/null 2>&1 || true
 	@scripts/install-services postgresql mariadb redis pgbouncer nginx prometheus chromium fonts faketime || \
 	{ test -z "$$CI" && echo "dibs: going on without the servers that are missing" >&2; }
 

@@ -3,7 +3,6 @@
 import secrets
 import shutil
 import sqlite3
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import closing
@@ -21,6 +20,8 @@ from dibs.store.database.transactions import Transactions
 from dibs.store.names.store import NameStore
 from dibs.store.schema import upgrade
 from tests.services import MariaDBServer, PostgresServer, Server
+from tests.services.tools import new_folder
+from tests.support.verified import unspoilt
 
 TABLES = (
     "dibs_invitations",
@@ -71,7 +72,7 @@ class Backend(ABC):
 
     def shared(self) -> str:
         """Returns the URL of a database that is emptied, not made, each time: quicker."""
-        return self.migrated()
+        return unspoilt(self.migrated())
 
     def __repr__(self) -> str:
         return self.name
@@ -88,7 +89,7 @@ class Embedded(Backend):
         self._made = 0
 
     def empty(self) -> str:
-        self._folder = self._folder or Path(tempfile.mkdtemp(prefix="dibs-sqlite-"))
+        self._folder = self._folder or new_folder("dibs-sqlite-")
         self._made += 1
         return f"sqlite:///{self._folder}/{self._made}.db"
 
@@ -153,7 +154,7 @@ class Served(Backend):
 
     def shared(self) -> str:
         if self._shared is None:
-            self._shared = self.migrated()
+            self._shared = unspoilt(self.migrated())
         self.clear(TABLES, self._shared)
         return self._shared
 

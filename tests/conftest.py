@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import pymysql.connections
@@ -28,8 +29,10 @@ from tests.backends import BACKENDS, Backend, open_store  # noqa: E402
 from tests.services import ServiceMissing  # noqa: E402
 from tests.support import sharding  # noqa: E402
 from tests.support.compiled import compile_once  # noqa: E402
+from tests.support.verified import verify_once  # noqa: E402
 
 compile_once()
+verify_once()
 sharding.watch()
 # PyMySQL reads the system's certificates for each connection: 30 ms of processor time. None here
 # is made with TLS.
@@ -61,9 +64,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of many workers none shall be left with the slowest tests in the end: they come first."""
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not any(map(item.get_closest_marker, ("race", "fault"))))
+    """Of many workers none shall be left with the slowest tests in the end: they come first.
+
+    Those that wait for servers take turns with those that compute, file by file, so that neither
+    all workers wait at once nor all compute.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    files: list[dict[Path, list[pytest.Item]]] = [{}, {}, {}]
+    for item in items:
+        waits, computes = (
+            any(map(item.get_closest_marker, marks))
+            for marks in (("race", "fault"), ("browser", "slow"))
+        )
+        files[0 if waits else 1 if computes else 2].setdefault(item.path, []).append(item)
+    waiting, *others = (list(one.values()) for one in files)
+    turns = zip_longest(waiting, [*others[0], *others[1]], fillvalue=())
+    items[:] = chain.from_iterable(chain.from_iterable(turns))
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

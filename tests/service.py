@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,8 @@ from typing import Any, Self
 
 from tests.load import Answer, Client, get, send
 from tests.services.processes import Guard, kill
-from tests.services.tools import free_port, program
+from tests.services.tools import free_port, new_folder, program
+from tests.support.programs import MAIN, Program, python
 
 # Not sys.prefix: the script that stands beside this very interpreter.
 DIBS = Path(sys.executable).parent / "dibs"
@@ -32,6 +32,8 @@ class Service:
         workers: How many processes answer.
         metrics: Whether it tells metrics, on a port of their own: `metrics_port`.
         clock: By how much their clock is wrong, as libfaketime reads it: `+90s`.
+        script: Whether it is the installed script, in a new process; a fork of a process that
+            has imported dibs costs a quarter.
         settings: DIBS_ settings, by their names in small letters. None of the
             tests' own environment reaches the service.
     """
@@ -43,6 +45,7 @@ class Service:
         workers: int = 2,
         metrics: Any = False,
         clock: str = "",
+        script: Any = False,
         **settings: Any,
     ) -> None:
         self.port = free_port()
@@ -55,7 +58,8 @@ class Service:
             "rate_limits": "off",
             "quarantine": "0",
         } | settings
-        self._process: subprocess.Popen[bytes] | None = None
+        self._is_script = script or bool(clock)
+        self._process: subprocess.Popen[bytes] | Program | None = None
         self._guard: Guard | None = None
         self._folder = Path()
 
@@ -78,18 +82,9 @@ class Service:
         """
         if self._process is not None:
             raise RuntimeError("the service runs already")
-        self._folder = Path(tempfile.mkdtemp(prefix="dibs-service-"))
+        self._folder = new_folder("dibs-service-")
         self._guard = Guard(self._folder)
-        with (self._folder / "service.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command(),
-                cwd=self._folder,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._process = self._run_script() if self._is_script else self._fork()
         self._guard.watch(self._process.pid)
         self._wait_until_ready()
         return self
@@ -141,21 +136,32 @@ class Service:
 
     def run(self, *words: str) -> str:
         """What a `dibs` command prints that somebody runs beside it."""
-        ran = subprocess.run(
-            [str(DIBS), *words],
-            cwd=self._folder,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            timeout=_START_S,
-        )
+        ran = python("-c", MAIN, *words, cwd=self._folder, env=self._environment())
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
 
-    def _command(self) -> list[str]:
+    def _run_script(self) -> subprocess.Popen[bytes]:
+        with (self._folder / "service.log").open("wb") as log:
+            return subprocess.Popen(
+                [DIBS, *self._words()],
+                cwd=self._folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _fork(self) -> Program:
+        log = self._folder / "service.log"
+        return Program(
+            "-c", MAIN, *self._words(), cwd=self._folder, env=self._environment(), log=log
+        )
+
+    def _words(self) -> list[str]:
         metrics = ["--metrics-port", str(self.metrics_port)] if self.metrics_port else []
         here = ["--port", str(self.port), "--workers", str(self.workers)]
-        return [str(DIBS), "serve", *here, *metrics]
+        return ["serve", *here, *metrics]
 
     def _environment(self) -> dict[str, str]:
         ours = {f"DIBS_{name.upper()}": str(value) for name, value in self.settings.items()}

@@ -22,6 +22,8 @@ from tests.cli.terminal import SCRIPT, Terminal
 from tests.conftest import missing
 from tests.services import RedisServer, ServiceMissing
 
+pytestmark = pytest.mark.slow
+
 compare = import_module("dibs.cli.compare")
 """The module: the package has the command under this name."""
 

@@ -29,6 +29,8 @@ from tests.load import Client, get, register
 from tests.service import ESTABLISHED, LISTEN, Service, ServiceFailed, sockets
 from tests.services.tools import free_port
 
+pytestmark = pytest.mark.slow
+
 # `dibs.cli.serve` is the command.
 serve = import_module("dibs.cli.serve")
 SOON_S = 8.0  # who is waited for has ten: the deadline and five
@@ -36,8 +38,8 @@ SOON_S = 8.0  # who is waited for has ten: the deadline and five
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    """One for the tests that leave it as it was."""
-    with Service() as service:
+    """One for the tests that leave it as it was: the installed script."""
+    with Service(script=True) as service:
         yield service
 
 

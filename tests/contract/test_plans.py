@@ -38,6 +38,8 @@ from tests.conftest import missing
 from tests.services import ServiceMissing
 from tests.support.contract import AN_HOUR_MS, a_claim, a_rename, release, soon, win
 
+pytestmark = pytest.mark.slow
+
 ROWS = 200_000
 FEW = ROWS // 10
 SECONDS = {"postgresql": "CAST(EXTRACT(EPOCH FROM now()) AS BIGINT)"}

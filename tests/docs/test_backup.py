@@ -23,6 +23,8 @@ from tests.load import get, register
 from tests.service import DIBS, Service
 from tests.services import MariaDBServer, ServiceMissing
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "docs" / "backup.md"
 PATIENCE_S = 60.0
 

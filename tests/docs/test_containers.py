@@ -30,6 +30,8 @@ from tests.service import Service
 from tests.services import Nginx, ServiceMissing
 from tests.services.tools import free_port
 
+pytestmark = pytest.mark.slow
+
 DOCKERFILE, COMPOSE = ROOT / "Dockerfile", ROOT / "compose.yaml"
 BIN = Path(sys.executable).parent
 NOBODY = 10001

@@ -25,6 +25,8 @@ from tests.docs.blocks import (
 )
 from tests.service import Service
 
+pytestmark = pytest.mark.slow
+
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 

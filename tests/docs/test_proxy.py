@@ -18,6 +18,8 @@ from tests.service import Service, ServiceFailed
 from tests.services.processes import kill
 from tests.web.pages.browser import Forms
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery"
 THREADS, HALVES = 2, 40
 BODY = json.dumps({"username": "somebody"})

@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 from dibs import Dibs
 from tests.backends import Backend
 from tests.extension.guarded import Guarded, guarded_url, make_guarded
+from tests.support.verified import unspoilt
 
 
 @dataclass
@@ -99,7 +100,7 @@ def app_url(backend: Backend) -> str:
         with host.app.app_context():
             host.db.create_all()
         close(host)
-        MADE[backend.name] = url
+        MADE[backend.name] = unspoilt(url)
     user = '"user"' if backend.name == "postgresql" else "user"
     backend.clear(("note", user, "dibs_names", "dibs_history"), MADE[backend.name])
     return MADE[backend.name]

@@ -17,6 +17,7 @@ from sqlalchemy import event
 from dibs import Dibs
 from dibs.cli import group
 from tests.backends import Backend
+from tests.support.verified import unspoilt
 
 
 def run(host: Any, *words: object) -> Result:
@@ -136,6 +137,6 @@ def guarded_url(backend: Backend) -> str:
         with made.app.app_context():
             made.db.create_all()
             made.db.engine.dispose()
-        MADE[backend.name] = url
+        MADE[backend.name] = unspoilt(url)
     backend.clear(TABLES, MADE[backend.name])
     return MADE[backend.name]

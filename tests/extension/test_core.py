@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import missing
 from tests.services import ServiceMissing
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 HOST = Path(__file__).parent / "hosts" / "core.py"
 BROUGHT = "import json; from importlib.metadata import distributions as all_;" + (

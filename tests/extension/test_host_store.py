@@ -21,6 +21,8 @@ from tests.contract.rows import put
 from tests.support.contract import StoreContract, a_claim, soon, win
 from tests.support.contract.claims import ClaimContract
 
+pytestmark = pytest.mark.slow
+
 BUDGET = Budget()
 PATIENT = Budget(deadline=15)  # a batch of 1,200 in one statement takes a busy machine seconds
 

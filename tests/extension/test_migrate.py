@@ -12,6 +12,8 @@ import pytest
 from tests.backends import Backend
 from tests.support.programs import python
 
+pytestmark = pytest.mark.slow
+
 HOST = """
 import os
 from flask import Flask

@@ -281,9 +281,13 @@ def assert_outcome_unknown(answer: Answer) -> str:
 
 
 def ask_until_it_seems_to_run_no_longer(place: Place, request: bytes) -> Answer:
-    """A service that could not write that it gave up is waited for as long as it may run."""
+    """A service that could not write that it gave up is waited for as long as it may run.
+
+    So is one that has not heard yet that its database is back.
+    """
     deadline = time.monotonic() + ANSWERED_WITHIN_S + 2
-    while (answer := place.one(request)).json().get("code") == "request_in_progress":
+    soon = ("request_in_progress", "unavailable")
+    while (answer := place.one(request)).json().get("code") in soon:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return answer

@@ -19,6 +19,8 @@ from tests.service import Service
 from tests.services import ServiceMissing
 from tests.services.tools import free_port
 
+pytestmark = pytest.mark.slow
+
 on_sqlite = pytest.mark.parametrize("backend", [SQLITE], ids=str, indirect=True)
 on_postgresql = pytest.mark.parametrize("backend", [POSTGRESQL], ids=str, indirect=True)
 

@@ -5,7 +5,6 @@ import pwd
 import secrets
 import signal
 import subprocess
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from typing import Any, ClassVar, Self
 from sqlalchemy import make_url
 
 from . import processes
-from .tools import ServerFailed, Setting, free_port
+from .tools import ServerFailed, Setting, free_port, new_folder
 
 _START_S, _STOP_S = 60.0, 30.0
 
@@ -161,7 +160,7 @@ class Daemon(ABC):
             self._guard.watch(0)
 
     def _make_folder(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix=f"dibs-{self.name}-"))
+        self._folder = new_folder(f"dibs-{self.name}-")
         self._guard = processes.Guard(self._folder)
         account = self._account()
         if account is not None:

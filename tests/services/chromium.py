@@ -1,6 +1,6 @@
-"""Debian's Chromium, for tests that look at pages."""
+"""Debian's Chromium, for tests that look at pages: without windows, where that is installed."""
 
-from .tools import program
+from .tools import ServiceMissing, program
 
 
 def chromium() -> str:
@@ -9,4 +9,7 @@ def chromium() -> str:
     Raises:
         ServiceMissing: It is not installed.
     """
-    return program("chromium", "/usr/bin/chromium")
+    try:
+        return program("chromium-headless-shell", "/usr/bin/chromium-headless-shell")
+    except ServiceMissing:
+        return program("chromium", "/usr/bin/chromium")

@@ -2,8 +2,11 @@
 
 import os
 import random
+import re
 import shutil
 import socket
+import tempfile
+from functools import cache
 from pathlib import Path
 
 Setting = str | int | float | bool
@@ -14,6 +17,9 @@ Setting = str | int | float | bool
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 _PORTS = range(20_000 + _WORKER % _WORKERS, 32_000, _WORKERS)
+
+_MEMORY = "/dev/shm"
+_ROOM = 8 * 2**30  # bytes; the servers of all workers need a quarter
 
 
 class ServiceMissing(RuntimeError):
@@ -43,6 +49,23 @@ def program(name: str, *places: str) -> str:
     if path is None:
         raise ServiceMissing(name)
     return path
+
+
+def new_folder(prefix: str) -> Path:
+    """Makes a temporary folder for a server, or for files that stand for one.
+
+    In memory, where there is plenty: a test waits for the disk at each COMMIT, and what it does
+    is the same. That of a process that is killed is still there; no test cuts off the power.
+    """
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=_memory()))
+
+
+@cache
+def _memory() -> str | None:
+    if "TMPDIR" in os.environ or not os.path.isdir(_MEMORY):
+        return None
+    (available,) = re.findall(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())
+    return _MEMORY if min(shutil.disk_usage(_MEMORY).free, int(available) * 1024) > _ROOM else None
 
 
 def free_port() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,12 +14,19 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SLOW = ["dibs.app", "dibs.cli", "flask_migrate", "flask_sqlalchemy", "pytest", "tests.race.harness"]
+SLOW = [
+    *("dibs.app", "dibs.cli.serve", "dibs.web.front", "dibs.serving.workers"),
+    *("dibs.serving.bridge", "dibs.serving.protocol", "uvloop"),
+    *("flask_migrate", "flask_sqlalchemy", "psycopg", "pymysql", "redis"),
+    *("pytest", "tests.race.harness"),
+]
 PATIENCE_S = 120.0
+MAIN = "from dibs.cli import main; main()"
 
 
 def processes() -> ForkServerContext:
@@ -30,6 +38,43 @@ def processes() -> ForkServerContext:
         patched.setenv("PYTHONPATH", str(ROOT))
         forkserver.ensure_running()
     return context
+
+
+class Program:
+    """A program of Python that runs on, in a session of its own: `python -c ...`.
+
+    Args:
+        arguments: As `python` takes them.
+        log: Where it writes.
+    """
+
+    def __init__(self, *arguments: str, cwd: Path, env: Mapping[str, str], log: Path) -> None:
+        job = (arguments, cwd, dict(env), log, log)
+        # Whoever forgets it does not wait for it in the end.
+        self._process = processes().Process(target=_run_on, args=job, daemon=True)
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """How it has ended; None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """How it ends.
+
+        Raises:
+            TimeoutExpired: It has not, in this many seconds.
+        """
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("python", timeout or 0.0)
+        return self._process.exitcode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
 
 def python(*arguments: str, cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -47,12 +92,18 @@ def python(*arguments: str, cwd: Path, env: Mapping[str, str]) -> subprocess.Com
         )
 
 
+def _run_on(arguments: tuple[str, ...], *job: Any) -> None:
+    os.setsid()
+    multiprocessing.current_process().daemon = False  # it may start others
+    _run(arguments, *job)
+
+
 def _run(arguments: tuple[str, ...], cwd: Path, env: dict[str, str], out: Path, err: Path) -> None:
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
     for number, path in ((1, out), (2, err)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     kind, what, *rest = arguments
     sys.path.insert(0, "")
     sys.argv = [kind, *rest]

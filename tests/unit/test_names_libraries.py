@@ -23,6 +23,8 @@ from dibs.names.canonical import _is_valid_at, keeps_bidi_rule
 from dibs.names.graphemes import count, graphemes, hidden
 from dibs.names.tables import character, table
 
+pytestmark = pytest.mark.slow
+
 PRECIS = UnicodeData()
 # Unicode 18, which `regex` may have, knows more characters, and cuts differently at three that
 # no name can hold.

@@ -23,7 +23,7 @@ def make_site() -> Iterator[Callable[..., Site]]:
     sites: list[tuple[Site, str]] = []
 
     def make(url: str = "", **settings: str) -> Site:
-        place = url or (SQLITE.empty() if "lookalikes" in settings else SQLITE.migrated())
+        place = url or (SQLITE.empty() if "lookalikes" in settings else SQLITE.shared())
         if "lookalikes" in settings:
             upgrade(place, rules_version(cast(Lookalikes, settings["lookalikes"])))
         sites.append((Site(place, **{"password": "off", **settings}), place))

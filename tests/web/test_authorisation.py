@@ -92,7 +92,7 @@ class World:
     """A site with one person of each kind."""
 
     def __init__(self) -> None:
-        self.url = SQLITE.migrated()
+        self.url = SQLITE.shared()
         self.site = Site(self.url, password="required", argon2_memory_kib="64")
         self.people = {"anonymous": nobody(self.site)}
         for who in WHO[1:]:
