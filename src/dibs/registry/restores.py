@@ -147,6 +147,8 @@ class RestoreWatch:
                 work(self._budget.start())
         except StoreError:  # requests say so, and the next look may do better
             pass
+        except Exception:  # nor may anything else end the watch
+            log.exception("It was not seen whether the database went back in time")
 
     def _tick(self, deadline: Deadline) -> None:
         self._write(deadline)
