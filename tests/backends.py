@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from dibs.names import Parser
+from dibs.names import Lookalikes, Parser
 from dibs.store import Budget
 from dibs.store.database.dialects.base import Pooled
 from dibs.store.database.engine import connect
@@ -181,9 +181,16 @@ def path_of(url: str) -> str:
 
 
 def open_store(
-    url: str, *, budget: Budget | None = None, pool_size: int = 8, pooled: Pooled = "auto"
+    url: str,
+    *,
+    budget: Budget | None = None,
+    pool_size: int = 8,
+    pooled: Pooled = "auto",
+    lookalikes: Lookalikes = "standard",
 ) -> NameStore:
     """A store as the service makes it."""
     budget = budget or Budget()
     engine = connect(url, budget=budget, pool_size=pool_size, pooled=pooled)
-    return NameStore(Transactions(engine, budget), parser=Parser(), grouped=True)
+    return NameStore(
+        Transactions(engine, budget), parser=Parser(lookalikes=lookalikes), grouped=True
+    )

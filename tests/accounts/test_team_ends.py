@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from dibs.errors import LastOwner, NameTaken, NotAllowed, TeamNotFound, UserNotFound
+from dibs.registry.renames import Renamed
 from dibs.store.accounts.sessions import Living
 from tests.accounts.people import Clock, Process
 from tests.accounts.teams import NOBODY, ROUNDS, delete, outcome, put
@@ -150,3 +151,59 @@ def test_caches_are_told_before_a_deletion_is_committed(
     assert told == [("default", {row.key: row.version + 1}, True)]
     after = process.parts.store.find([row.key], deadline=soon())[row.key]
     assert (after.state, after.version) == ("free", row.version + 1)
+
+
+@pytest.mark.race
+def test_a_team_that_is_renamed_at_once(process: Process, other: Process) -> None:
+    """However often, by whom and from where: in the end it has one name, that of who was last."""
+    ada, bob = process.newcomer("ada"), process.newcomer("bob")
+    for i in range(ROUNDS):
+        team = process.team(f"builders{i}", ada)
+        put(process, team.id, bob, "owner", by=ada)
+        wishes = [f"masons{i}x{k}" for k in range(6)]
+        told = at_once(
+            [
+                partial(outcome, partial(rename, one, team.id, wish, by=by))
+                for one, by, wish in zip(
+                    [process, other] * 3, [ada] * 3 + [bob] * 3, wishes, strict=True
+                )
+            ]
+        )
+        got = [wish for wish, one in zip(wishes, told, strict=True) if isinstance(one, Renamed)]
+        assert {type(one) for one in told} <= {Renamed, type}, told
+        name = process.teams.get(team.id, reader=ada, deadline=soon()).name
+        assert name in got
+        assert owned(process, team.id) == [name]
+        for wish in set(wishes) - {name}:
+            row = process.parts.registry.holder(wish, deadline=soon())
+            assert row is None
+
+
+@pytest.mark.race
+def test_a_team_that_is_renamed_as_it_ends(process: Process, other: Process) -> None:
+    """No name is left to a team that is no more."""
+    ada = process.newcomer("ada")
+    for i in range(ROUNDS):
+        team = process.team(f"builders{i}", ada)
+        renamed, deleted, again = at_once(
+            [
+                partial(outcome, partial(rename, process, team.id, f"masons{i}", by=ada)),
+                partial(outcome, partial(delete, other, team.id, by=ada)),
+                partial(outcome, partial(rename, other, team.id, f"bakers{i}", by=ada)),
+            ]
+        )
+        assert deleted is None
+        assert all(isinstance(one, Renamed) or one is TeamNotFound for one in (renamed, again))
+        assert owned(process, team.id) == []
+        for name in ("builders", "masons", "bakers"):
+            other.register(f"{name}{i}")
+
+
+def rename(process: Process, team_id: str, name: str, by: Living) -> Renamed:
+    ends = soon()
+    return process.parts.renames.rename_team(name, team_id=team_id, by=by.user_id, deadline=ends)
+
+
+def owned(process: Process, team_id: str) -> list[str]:
+    rows = process.parts.store.names_of("team", team_id, deadline=soon())
+    return [row.display for row in rows]

@@ -133,9 +133,9 @@ def with_ids(history: Sequence[Operation]) -> list[Operation]:
     return [replace(one, owner=known.get(one.request, one.owner)) for one in history]
 
 
-def bearing(token: str, method: str, path: str) -> bytes:
+def bearing(token: str, method: str, path: str, body: Mapping[str, str] | None = None) -> bytes:
     """A request of whom this token is."""
-    return _ask(method, path, {"Authorization": f"Bearer {token}"})
+    return _ask(method, path, {"Authorization": f"Bearer {token}"}, body)
 
 
 def _ask(

@@ -103,6 +103,7 @@ def test_a_backup_of_an_older_dibs(saved):
     with closing(sqlite3.connect(saved.folder / "saved")) as old, old:
         old.execute("DROP TABLE dibs_restores")
         old.execute("DROP TABLE dibs_invitations")
+        old.execute("DROP INDEX dibs_events_kind")
         old.execute("UPDATE dibs_alembic_version SET version_num = '0012'")
     assert saved.dibs("restore", "saved", "--yes").status == 0
     assert saved.dibs("check").status == 0

@@ -19,7 +19,7 @@ from tests.cli.terminal import Terminal
 from tests.clusters.traffic import survive
 from tests.conftest import missing
 from tests.fault.helpers import eventually
-from tests.load import Client, post, register
+from tests.load import Client, get, post, register
 from tests.race.harness import at_once
 from tests.service import Service
 from tests.services import GaleraNode, ServiceMissing, galera
@@ -96,24 +96,54 @@ def test_one_owner_a_name(
 
 
 def test_what_follows_at_another_node(services: list[Service]) -> None:
-    """Whoever signs up at one can log in at the next, and their token is known at the third."""
+    """Whoever signs up at one node is known at the next, and what they do there at the third."""
 
-    def try_all(first: int) -> list[tuple[int, int, int, int]]:
+    def try_all(first: int) -> list[list[object]]:
         with ExitStack() as stack:
-            one, two, three = (
-                stack.enter_context(Client(services[(first + k) % NODES].port)) for k in range(3)
-            )
-            return [tried(f"n{first}x{i}", one, two, three) for i in range(TRIES // NODES)]
+            links = [
+                stack.enter_context(Client(services[(first + k) % NODES].port))
+                for k in range(NODES)
+            ]
+            return [tried(f"n{first}x{i}", *links) for i in range(TRIES // NODES)]
 
-    told = at_once([partial(try_all, first) for first in range(NODES)])
-    assert [one for one in chain(*told) if one != (201, 200, 200, 409)] == []
+    told = chain(*at_once([partial(try_all, first) for first in range(NODES)]))
+    assert [one for one in told if one != EXPECTED] == []
 
 
-def tried(name: str, one: Client, two: Client, three: Client) -> tuple[int, int, int, int]:
-    joined = one.one(register(name, PASSWORD))
+EXPECTED: list[object] = [
+    *(201, 201, "true", 200, 200, False),  # signed up; again; logged in; known; not free
+    *(200, "new", False, 200),  # another name, called so, which is not free; refreshed
+    *(201, 204, 201, 201),  # held, let go of, held again, and redeemed
+    *(204, 201),  # gone, and another may have the name
+]
+"""What everybody is told, of requests each of which goes to another node than the one before."""
+
+
+def tried(name: str, one: Client, two: Client, three: Client) -> list[object]:
+    joined = one.one(register(name, PASSWORD, Idempotency_Key=f"{name:_<20}"))
+    again = two.one(register(name, PASSWORD, Idempotency_Key=f"{name:_<20}"))
     login = two.one(post("/login", {"username": name, "password": PASSWORD}))
-    me = three.one(bearing(login.json().get("access_token", ""), "GET", "/users/me"))
-    return joined.status, login.status, me.status, three.one(register(name)).status
+    token = login.json().get("access_token", "")
+    me = three.one(bearing(token, "GET", "/users/me"))
+    told: list[object] = [joined.status, again.status, again.headers.get("idempotency-replayed")]
+    told += [login.status, me.status, is_free(two, name)]
+    new = f"new{name}"
+    renamed = one.one(bearing(token, "PATCH", "/users/me", {"username": new}))
+    called = two.one(bearing(token, "GET", "/users/me")).json().get("username", "")
+    refreshed = bearing(login.json().get("refresh_token", ""), "POST", "/refresh")
+    told += [renamed.status, called[:3], is_free(three, new), three.one(refreshed).status]
+    held = one.one(post("/holds", {"username": f"held{name}"}))
+    gone = two.one(bearing(token, "DELETE", f"/holds/{held.json().get('hold_token')}"))
+    held_again = three.one(post("/holds", {"username": f"held{name}"}))
+    redeemed = {"username": f"held{name}", "hold_token": held_again.json().get("hold_token")}
+    joined = one.one(post("/register", redeemed | {"password": PASSWORD}))
+    told += [held.status, gone.status, held_again.status, joined.status]
+    left = one.one(bearing(token, "DELETE", "/users/me", {"password": PASSWORD}))
+    return [*told, left.status, two.one(register(new, PASSWORD)).status]
+
+
+def is_free(link: Client, name: str) -> object:
+    return link.one(get(f"/usernames/{name}")).json().get("available")
 
 
 def test_a_node_is_killed_and_one_freezes(

@@ -11,16 +11,23 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
+from dibs.adopt.importing import import_people, undo
+from dibs.adopt.people import Person
 from dibs.cache import NameFilter, TakenNames
 from dibs.cache.redis.address import Address
 from dibs.cache.redis.breaker import RedisBreaker
 from dibs.cache.redis.confirmed import RedisConfirmed
 from dibs.config.namespaces import only
+from dibs.names import username
 from dibs.observe import Counters
+from dibs.registry import restores
 from dibs.registry.restores import SENTENCE, Elsewhere, RestoreWatch
 from dibs.store import NameStore
 from dibs.store.names.quarantine import Quarantine
+from dibs.store.names.rekey import Rekey
 from dibs.store.schema import upgrade
 from tests.backends import BACKENDS, SQLITE, Backend, open_store, path_of
 from tests.cli.terminal import Terminal
@@ -30,12 +37,16 @@ from tests.load import get, register
 from tests.service import Service
 from tests.services import PostgresServer, RedisServer, ServiceMissing
 from tests.services.postgres import _program
-from tests.support.contract import a_claim, soon, win
+from tests.support.contract import a_claim, a_name, soon, win
 
 pytestmark = pytest.mark.fault
 
 WITHIN_S = 5.0
 NOISE_S = 10.0
+
+
+STRICT = 41
+"""The rules version of `strict`."""
 
 
 def watching(store: NameStore, folder: Path, elsewhere: Elsewhere | None = None) -> RestoreWatch:
@@ -48,6 +59,12 @@ def watching(store: NameStore, folder: Path, elsewhere: Elsewhere | None = None)
         namespaces=only("default"),
         elsewhere=elsewhere,
     )
+
+
+@pytest.fixture(autouse=True)
+def unheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test's lines are written, though another had the same."""
+    monkeypatch.setattr(restores.log, "filters", [])
 
 
 @pytest.fixture
@@ -117,6 +134,101 @@ def test_what_is_no_restore(backend: Backend, tmp_path: Path) -> None:
     backend.drop(url)
 
 
+def test_imports_and_rules_that_come_and_go(
+    kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both delete rows: names that nobody has used since, and companions."""
+    monkeypatch.setattr(username, "FRESH_S", 0.0)
+    with ExitStack() as stack:
+        stores = [open_store(kept, budget=BUDGET, lookalikes=one) for one in ("standard", "strict")]
+        for store in stores:
+            stack.callback(store.close)
+        watches = [watching(store, tmp_path) for store in stores]
+        engine = create_engine(kept, poolclass=NullPool)
+        stack.callback(engine.dispose)
+
+        def register(name: str, side: int = 0) -> None:
+            win(stores[side], a_claim(stores[side].parser.existing(name), owner=name))
+            assert not any(map(found, watches))
+
+        register("bob")
+        people = [Person(str(at), name) for at, name in enumerate(("ada", "Bob", "cleo", "Cleo"))]
+        import_people(engine, iter(people), kind="user", parser=stores[0].parser)
+        assert stores[0].release("ada", owner="0", rest=Quarantine(0), deadline=soon())
+        register("ada")
+        undo(engine, kind="user")
+        register("cleo")
+        work = Rekey(stores[0].transactions, lease=0.0)
+        work.begin(STRICT)
+        register("mike")
+        work.back()
+        register("paypai")
+        work.begin(STRICT)
+        register("sofia", 0)
+        register("lisa", 1)
+        work.switch()
+        register("zed", 1)
+        work.finish()
+        register("moritz", 1)
+
+
+def test_a_clock_that_was_put_back(
+    kept: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was accepted stays so, and the next loss is noticed like the first."""
+    store = open_store(kept, budget=BUDGET)
+    watch = watching(store, tmp_path)
+    for name in ("ada", "bob"):
+        win(store, a_claim(a_name(name, display=name.title())))
+        assert not found(watch)
+        lose = f"DELETE FROM dibs_names WHERE name_key = '{name}'"
+        store.transactions.change(lose, {}, deadline=soon())
+        assert found(watch)
+        assert f"(lost: {name.title()!r}, version 1)" in caplog.text
+        assert watch.accept(deadline=soon())
+        assert not found(watch)
+        later = "UPDATE dibs_restores SET accepted_at = accepted_at + 86400000"
+        store.transactions.change(later, {}, deadline=soon())
+        assert not found(watch)
+    store.close()
+
+
+def test_a_folder_that_takes_nothing(
+    kept: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server says so once, and compares what it has seen itself."""
+    folder = tmp_path / "home"
+    folder.write_text("")
+    store = open_store(kept, budget=BUDGET)
+    watch = watching(store, folder)
+    watch.start()
+    for name in ("ada", "bob"):
+        win(store, a_claim(name))
+        assert eventually(lambda: not store.transactions.acknowledged)
+    assert eventually(lambda: "is not kept in" in caplog.text)
+    store.transactions.change("DELETE FROM dibs_names", {}, deadline=soon())
+    assert eventually(lambda: "went back in time" in caplog.text)
+    watch.close()
+    assert caplog.text.count("is not kept in") == 1
+    store.close()
+
+
+def test_two_servers_in_one_folder(kept: str, tmp_path: Path) -> None:
+    """Which may go away beneath them: what one wrote the other keeps, and nothing is cut off."""
+    stores = [open_store(kept, budget=BUDGET) for _ in range(2)]
+    watches = [watching(store, tmp_path / "home") for store in stores]
+    for watch in watches:
+        watch.start()
+    for number in range(2):
+        for store in stores:
+            win(store, a_claim(f"n{number}x{stores.index(store)}"))
+        assert eventually(lambda: len(written(tmp_path / "home")) == 2)
+        shutil.rmtree(tmp_path / "home")
+    for watch, store in zip(watches, stores, strict=True):
+        watch.close()
+        store.close()
+
+
 def test_a_server_without_a_file(kept: str, tmp_path: Path) -> None:
     """Redis knows; of another database, and of what is none of ours, it knows nothing."""
     store = open_store(kept, budget=BUDGET)
@@ -129,19 +241,24 @@ def test_a_server_without_a_file(kept: str, tmp_path: Path) -> None:
     link = RedisBreaker(Address(redis.url), connections=4, counters=Counters())
     assert link.wait(10)
     ours = RedisConfirmed(link, secret=lambda _: secret)
-    ours.add([("default", "bob", 1, 0)], deadline=soon())
+    ours.add([("default", "bob", 1, 0, "Bob")], deadline=soon())
     link.call(
         lambda client: client.lpush(client.keys("dibs:1:confirmed:*")[0], b"x"), soon().caches
     )
     other = RedisConfirmed(link, secret=lambda _: "another")
     assert (ours.read(deadline=soon()), other.read(deadline=soon())) == (
-        [("default", "bob", 1, 0)],
+        [("default", "bob", 1, 0, "Bob")],
         [],
     )
     assert found(watching(store, tmp_path / "new", ours))
     link.close()
     redis.close()
     store.close()
+
+
+def written(folder: Path) -> list[list[object]]:
+    """What is in the file."""
+    return [one for file in folder.glob("confirmed-*.json") for one in json.loads(file.read_text())]
 
 
 def ready(service: Service) -> str:

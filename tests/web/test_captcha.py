@@ -9,6 +9,7 @@ from flask import Request
 from werkzeug.test import TestResponse
 
 from dibs.state import state_of
+from dibs.web.http import auth
 from tests.web.pages.browser import Browser
 from tests.web.people import Person
 from tests.web.site import PASSWORD, Site, problem
@@ -108,6 +109,26 @@ def test_the_form_is_no_way_round(site, captcha):
     page = browser.send("/sign-up", "/sign-up", typed)
     assert (page.status_code, site.users()) == (403, [])
     assert "Please solve the captcha" in page.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/register"), ("POST", "/holds"), ("GET", "/usernames/ada")]
+)
+def test_a_captcha_whose_service_is_away(site, monkeypatch, caplog, method, path):
+    """Nobody is let in, and everybody is told to come again; with the same key, too."""
+
+    def away(request: Request) -> bool:
+        raise ConnectionError("siteverify does not answer")
+
+    monkeypatch.setattr(auth.log, "filters", [])  # such lines are sparse
+    monkeypatch.setattr(state_of(site.app), "check_token", away)
+    body = None if method == "GET" else {"username": "ada"}
+    for _ in range(2):
+        answer = site.client.open(path, method=method, json=body, headers=KEY)
+        problem(answer, 503, "unavailable")
+        assert answer.headers["Retry-After"] == "1"
+    assert "siteverify does not answer" in caplog.text
+    assert site.users() == []
 
 
 @pytest.mark.parametrize("mode", ["open", "blind", "staff"])

@@ -15,6 +15,7 @@ from tests.web.site import Site
 
 JSON = "application/json"
 CHECK: dict[str, Any] = {"path": "/usernames/ada"}
+HEALTH: dict[str, Any] = {"path": "/healthz"}
 MANY: dict[str, Any] = {"path": "/usernames/check", "method": "POST", "json": {"names": ["ada"]}}
 REGISTER: dict[str, Any] = {"path": "/register", "method": "POST", "json": {"username": "ada"}}
 
@@ -42,6 +43,7 @@ def body(text: bytes) -> dict[str, Any]:
         (CHECK, {"headers": {"X-Request-ID": "deploy-42"}}, 200),
         (CHECK, {"headers": {"Origin": "https://app.example"}}, 200),
         (CHECK, {"headers": {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}}, 200),
+        (HEALTH, {}, 200),
         (MANY, {}, 200),
         (MANY, {"json": {"names": []}}, 422),
         (MANY, {"json": {"names": ["x" * 300, "\u2713", "root", "ada", "ada"]}}, 200),
@@ -85,7 +87,7 @@ def test_what_the_front_answers(make_site, request_, more, status):
         (REGISTER, {"json": {"username": "ada", "hold_token": "x"}}),
         (REGISTER, {"content_type": "text/plain"}),
         (REGISTER, body(b" " * 70_000)),
-        ({"path": "/healthz"}, {}),
+        ({"path": "/readyz"}, {}),
     ],
 )
 def test_what_it_leaves_to_flask(site, request_, more):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Protocol
 
 from dibs.config.namespaces import Namespaces
@@ -37,7 +39,8 @@ DROPS = 2
 
 SENTENCE = (
     "The database went back in time: what it had confirmed is gone, so a name may be given out"
-    " again. See docs/many-machines.md; then `dibs check --accept-restore`"
+    " again. See docs/many-machines.md; then `dibs check --accept-restore`. If a copy of the"
+    " database shares its DIBS_HOME or Redis, give the copy its own first"
 )
 
 
@@ -48,7 +51,7 @@ class Elsewhere(Protocol):
         """Remember these beside the last ones."""
         ...
 
-    def read(self, *, deadline: Deadline) -> list[tuple[str, str, int, int]]:
+    def read(self, *, deadline: Deadline) -> list[tuple[str, str, int, int, str]]:
         """The last ones."""
         ...
 
@@ -90,6 +93,7 @@ class RestoreWatch:
         self._looked = -LOOK_SECONDS
         self._found = False
         self._drops = 0
+        self._is_in_file = True
 
     def start(self) -> None:
         """Remember and look by a thread of its own, in this process, until `close`."""
@@ -127,7 +131,8 @@ class RestoreWatch:
 
     def accept(self, *, deadline: Deadline) -> bool:
         """Begin anew from the database as it is; say whether there was anything to accept."""
-        return self._is_kept and self._restores.accept(deadline=deadline)
+        after = max((one.since for one in self._known), default=0)
+        return self._is_kept and self._restores.accept(after, deadline=deadline)
 
     # --- the thread --------------------------------------------------------
 
@@ -142,8 +147,8 @@ class RestoreWatch:
                 work(self._budget.start())
         except StoreError:  # requests say so, and the next look may do better
             pass
-        except OSError as error:
-            log.info("What was confirmed last is not kept in %s: %s", self._folder, error)
+        except Exception:  # nor may anything else end the watch
+            log.exception("It was not seen whether the database went back in time")
 
     def _tick(self, deadline: Deadline) -> None:
         self._write(deadline)
@@ -157,13 +162,14 @@ class RestoreWatch:
         new, self._new = self._new[-KEPT:], []
         if self._elsewhere is not None:
             self._elsewhere.add(new, deadline=deadline)
-        # Others of this server write there too.
-        kept = [*(one for one in self._read_file() if one not in new), *new][-KEPT:]
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = self._file().with_suffix(f".{os.getpid()}")
-        with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(kept, file)
-        made.replace(self._file())
+        try:
+            self._write_file(new)
+        except OSError as error:
+            if self._is_in_file:  # said once: what this process has seen is compared all the same
+                log.warning("What was confirmed last is not kept in %s: %s", self._folder, error)
+            self._is_in_file = False
+        else:
+            self._is_in_file = True
 
     def _drain(self) -> None:
         """Take what requests have confirmed, whose threads only put it down."""
@@ -202,7 +208,7 @@ class RestoreWatch:
             return
         if at.lost:
             one = at.lost[-1]
-            log.error("%s (lost: %r, version %d)", SENTENCE, one.key, one.version)
+            log.error("%s (lost: %r, version %d)", SENTENCE, one.display, one.version)
         elif not self._found:
             log.error("%s (noticed by another server)", SENTENCE)
         if not self._found:
@@ -228,3 +234,37 @@ class RestoreWatch:
         with suppress(OSError, ValueError, TypeError):  # not there, or cut short with its machine
             return [Acknowledged(*one) for one in json.loads(self._file().read_text())]
         return []
+
+    def _write_file(self, new: Sequence[Acknowledged]) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Others write there too, perhaps in containers, where all have one process id.
+        with (
+            _alone_in(self._folder),
+            NamedTemporaryFile("w", dir=self._folder, prefix="confirmed-", delete=False) as file,
+        ):
+            made, kept = Path(file.name), [one for one in self._read_file() if one not in new]
+            try:
+                json.dump([*kept, *new][-KEPT:], file)
+                file.flush()
+                made.replace(self._file())
+            except OSError:  # the disk is full
+                made.unlink(missing_ok=True)
+                raise
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait for those who write there, but for none that stands still: that is an `OSError`."""
+    there, ends = os.open(folder, os.O_RDONLY), time.monotonic() + WRITE_SECONDS / 2
+    try:
+        while True:
+            try:
+                fcntl.flock(there, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= ends:
+                    raise
+                time.sleep(0.01)
+        yield
+    finally:
+        os.close(there)

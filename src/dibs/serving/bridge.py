@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 LINE = 200
 """How many requests a worker has under way: what comes on top of that, it sends away at once."""
 
-HEALTH = b"/healthz"
-"""The path of what waits for nothing, so that it is answered beside the line."""
-
 JOINED = {b"cookie": "; "}
 """What stands between the values of a header that came twice, where it is no comma."""
 
@@ -80,7 +77,7 @@ class Bridge:
         if body is None:
             return  # the client has gone
         environ["wsgi.input"] = BytesIO(body)
-        if scope["raw_path"] == HEALTH:
+        if scope["raw_path"] == self.front.health:
             found = self._ask(environ)
         elif self.is_full:
             found = self._refuse(scope["headers"])

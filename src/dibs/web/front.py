@@ -1,6 +1,6 @@
 """The front: the requests that most people send, answered without Flask.
 
-They are those of three routes, as browsers and apps send them. One that has anything unusual about
+They are those of four routes, as browsers and apps send them. One that has anything unusual about
 it is Flask's, which has the same pieces: no rule, header or text of an answer is written here.
 """
 
@@ -27,6 +27,7 @@ from dibs.observe import COUNTS
 from dibs.state import parts_of, state_of
 from dibs.web import checks, registrations
 from dibs.web.api import names, registration
+from dibs.web.api.routes import ALIVE, HEALTH_ROUTE
 from dibs.web.checks import Answer
 from dibs.web.http.auth import keep_private
 from dibs.web.http.bodies import MAX_BODY, Malformed, object_of, texts
@@ -49,6 +50,7 @@ from dibs.web.i18n import choose_locale, locale, say
 from dibs.web.registrations import Sent
 
 REGISTER, CHECK, NAMES = b"/register", b"/usernames/check", b"/usernames/"
+HEALTH = b"/healthz"
 
 POSTS = (REGISTER, CHECK)
 
@@ -99,7 +101,11 @@ class Reply(NamedTuple):
 
 
 class Front:
-    """Answers for an app of `dibs.app:create_app`, by the routes that it has by now."""
+    """Answers for an app of `dibs.app:create_app`, by the routes that it has by now.
+
+    Attributes:
+        health: The path of what waits for nothing, so that it is answered beside the line.
+    """
 
     def __init__(self, app: Flask) -> None:
         self._app, self._state, self._parts = app, state_of(app), parts_of(app)
@@ -108,6 +114,7 @@ class Front:
         self._has_open_checks = settings.check not in ("token", "staff")
         self._proxies = settings.trusted_proxies
         self._prefix = settings.path.encode()
+        self.health = self._prefix + HEALTH
         is_forwarded = settings.url_prefix == FORWARDED  # which only the app's middleware reads
         self._unusual = UNUSUAL | {b"x-forwarded-prefix"} if is_forwarded else UNUSUAL
         # As the app's own JSON has it, in one piece that is made once.
@@ -136,7 +143,8 @@ class Front:
             return False
         length = headers.get(b"content-length", b"")
         if method == b"GET":
-            return self._has_open_checks and path.startswith(NAMES) and length in NO_BODY
+            is_open = path == HEALTH or (self._has_open_checks and path.startswith(NAMES))
+            return is_open and length in NO_BODY
         # A captcha, which is asked of Flask's requests, is one where DIBS_CHECK is `token` alone.
         is_open = self._has_open_checks or (path == REGISTER and self._state.check_token is None)
         if method != b"POST" or path not in POSTS or not is_open:
@@ -149,6 +157,8 @@ class Front:
         path, _, query = asked.target.partition(b"?")
         path = path.removeprefix(self._prefix)
         suggests = QUERIES[query]
+        if path == HEALTH:
+            return partial(self._serve, asked, HEALTH_ROUTE, lambda: Answer(200, {}, ALIVE))
         if asked.method == b"GET":
             return self._plan_check(asked, path[len(NAMES) :], suggests=suggests)
         try:
@@ -284,7 +294,7 @@ class Front:
     def _rule(self, target: bytes) -> str:
         """By what a request of ours is routed, as Flask has it."""
         path = target.partition(b"?")[0].removeprefix(self._prefix)
-        return path.decode() if path in (REGISTER, CHECK) else self._check_rule
+        return path.decode() if path in (REGISTER, CHECK, HEALTH) else self._check_rule
 
     def _answer(self, route: Route, source: str, answer: Callable[[], Answer]) -> Answer:
         try:

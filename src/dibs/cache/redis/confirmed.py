@@ -14,8 +14,8 @@ from dibs.cache.redis.taken import Forged, Sealer
 from dibs.context import Deadline
 from dibs.errors import StoreError
 
-Change = tuple[str, str, int, int]
-"""Namespace, key, version, and since when it counts."""
+Change = tuple[str, str, int, int, str]
+"""Namespace, key, version, since when it counts, and the name as it was written."""
 
 MOST = 64
 KEPT_SECONDS = 7 * 86_400
@@ -53,8 +53,10 @@ class RedisConfirmed:
             (values,) = self._link.ask([("LRANGE", place, 0, MOST - 1)], _is_list, deadline.caches)
             for value in reversed(values):
                 with suppress(Forged):
-                    namespace, key, version, since = json.loads(sealer.opened(place, value))
-                    found.append((namespace, key, version, since))
+                    namespace, key, version, since, display = json.loads(
+                        sealer.opened(place, value)
+                    )
+                    found.append((namespace, key, version, since, display))
         return found
 
 

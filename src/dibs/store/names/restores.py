@@ -34,12 +34,14 @@ class Acknowledged(NamedTuple):
     Attributes:
         since: When a restore was last accepted, as far as was known; 0 for never. What was
             told before that is not held against the database any more.
+        display: The name as it was written.
     """
 
     namespace: str
     key: str
     version: int
     since: int
+    display: str
 
 
 class Timeline(NamedTuple):
@@ -64,7 +66,7 @@ def acknowledged(changes: Iterable[NameChange], since: int) -> list[Acknowledged
     A row's version never restarts, whatever happens to its name.
     """
     return [
-        Acknowledged(one.namespace, one.key, one.version, since)
+        Acknowledged(one.namespace, one.key, one.version, since, one.became or one.was or one.key)
         for one in changes
         if one.action != "adopted" and not one.key.startswith(MARK)
     ]
@@ -104,15 +106,25 @@ class Restores:
 
     def begin_anew(self, *, deadline: Deadline) -> None:
         """Accept the database as it is, also where nobody has noticed yet that it was restored."""
-        if self.accept(deadline=deadline):
-            return
-        clock = self._transactions.dialect.clock
-        values = f":id, {clock}, {clock}"
-        sql = f"INSERT INTO dibs_restores (id, noticed_at, accepted_at) VALUES ({values})"
-        self._transactions.change(sql, {"id": new_id()}, deadline=deadline)
+        if not self.accept(deadline=deadline):
+            sql = "INSERT INTO dibs_restores (id, noticed_at, accepted_at) VALUES (:id, :at, :at)"
+            self._accept(sql, 0, deadline)
 
-    def accept(self, *, deadline: Deadline) -> bool:
-        """Begin anew from the database as it is; say whether there was anything to accept."""
+    def accept(self, after: int = 0, *, deadline: Deadline) -> bool:
+        """Begin anew from the database as it is; say whether there was anything to accept.
+
+        Args:
+            after: When somebody has accepted it before, as far as is known outside of it.
+        """
+        sql = "UPDATE dibs_restores SET accepted_at = :at WHERE accepted_at IS NULL"
+        return self._accept(sql, after, deadline)
+
+    def _accept(self, sql: str, after: int, deadline: Deadline) -> bool:
         clock = self._transactions.dialect.clock
-        sql = f"UPDATE dibs_restores SET accepted_at = {clock} WHERE accepted_at IS NULL"
-        return bool(self._transactions.change(sql, {}, deadline=deadline))
+
+        def work(run: Run) -> int:
+            ((now, last),) = run.rows(f"SELECT {clock}, MAX(accepted_at) FROM dibs_restores", {})
+            at = max(int(now), 1 + int(last or 0), 1 + after)  # also where the clock was put back
+            return run.change(sql, {"id": new_id(), "at": at})
+
+        return bool(self._transactions.write(work, changed=bool, deadline=deadline))

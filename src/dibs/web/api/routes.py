@@ -72,14 +72,18 @@ health = Blueprint(
 )
 
 
-@health.route("/healthz", Route(admits="anybody", limit=None))
+HEALTH_ROUTE = Route(admits="anybody", limit=None, is_api=True)
+ALIVE = {"status": "ok"}
+
+
+@health.route("/healthz", HEALTH_ROUTE)
 @health.response(200, schemas.Health)
 def healthy() -> dict[str, str]:
     """The process is alive. The database is not checked: a restart would not mend it."""
-    return {"status": "ok"}
+    return ALIVE
 
 
-@health.route("/readyz", Route(admits="anybody", limit=None))
+@health.route("/readyz", HEALTH_ROUTE)
 @health.response(200, schemas.Readiness)
 @health.refuses(503, "The database does not answer, takes no writes, or is not set up.")
 def ready() -> dict[str, str]:

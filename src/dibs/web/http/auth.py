@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, after_this_request, current_app, request
+from werkzeug.exceptions import HTTPException
 
 from dibs.accounts.policy import STAFF
 from dibs.config.extras import installing
-from dibs.errors import ConfigError, HoldNotFound, InvalidToken, NotAllowed, Unauthenticated
+from dibs.errors import (
+    ConfigError,
+    DibsError,
+    HoldNotFound,
+    InvalidToken,
+    NotAllowed,
+    StoreUnavailable,
+    Unauthenticated,
+)
+from dibs.observe import Sparse
 from dibs.registry.holds import HoldToken
 from dibs.state import CheckToken, state_of
 from dibs.store.accounts.sessions import Living
@@ -20,6 +31,9 @@ from dibs.web.http.current import Headers, acts, apart, current, deadline, parts
 from dibs.web.http.headers import vary
 from dibs.web.http.route import SAFE, route_of
 from dibs.wiring import has_accounts
+
+log = logging.getLogger(__name__)
+log.addFilter(Sparse())
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -178,8 +192,14 @@ def _has_proof() -> bool:
 
 
 def _is_accepted(accepts: CheckToken) -> bool:
-    # `is True`: what a hook forgets to await is true as well.
-    return current_app.ensure_sync(accepts)(request) is True
+    try:
+        # `is True`: what a hook forgets to await is true as well.
+        return current_app.ensure_sync(accepts)(request) is True
+    except (HTTPException, DibsError):
+        raise
+    except Exception as error:  # whom it asks is away, or it is wrong: it has accepted nothing
+        log.exception("check_token failed")
+        raise StoreUnavailable from error
 
 
 def refuse_unsolved(hold_token: str | None = None) -> None:
