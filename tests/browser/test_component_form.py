@@ -71,6 +71,18 @@ def test_its_label_is_the_inputs(page, joining, body):
 
 
 @BODIES
+def test_a_space_that_a_telephone_adds_is_no_part_of_a_name(page, joining, body):
+    field = joining.open(page, body)
+    field.input.press_sequentially("lovelace ")
+    field.input.press("Tab")
+    expect(field.input).to_have_value("lovelace")
+    field.shows("free")
+    join(page)
+    page.wait_for_url("**/sent")
+    assert joining.foreign.sent[-1] == {"username": ["lovelace"]}
+
+
+@BODIES
 def test_required(page, joining, body):
     field = joining.open(page, body)
     assert page.evaluate(VALID) is False

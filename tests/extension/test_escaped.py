@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask import after_this_request, jsonify
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from dibs import NameTaken
@@ -184,6 +185,24 @@ def test_view_that_catches_what_it_always_caught(guarded: Guarded):
     assert client.post("/up/Ada").status_code == 201
     refused = client.post("/up/ada")
     assert (refused.status_code, refused.text) == (400, str(NameTaken()))
+
+
+def test_apps_own_handler_of_what_it_always_met(guarded: Guarded):
+    """It goes before that of dibs, and finds a session that can be used."""
+
+    @guarded.app.errorhandler(IntegrityError)
+    def refused(error: IntegrityError) -> Any:
+        return f"{error.orig} {len(guarded.db.session.scalars(select(guarded.Member)).all())}", 418
+
+    def sign_up(name: str) -> Any:
+        guarded.add(name)
+        return "", 201
+
+    guarded.app.add_url_rule("/up/<name>", "up", sign_up, methods=["POST"])
+    client = guarded.app.test_client()
+    answers = [client.post(f"/up/{name}") for name in ("Ada", "ADA", "a b")]
+    assert [answer.status_code for answer in answers] == [201, 418, 418]
+    assert answers[1].text == f"{NameTaken()} 1"
 
 
 def test_other_errors_are_the_apps(guarded: Guarded):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import event, func, select, text
+from sqlalchemy import Index, event, func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -321,6 +321,41 @@ def test_row_that_was_never_claimed_is_taken_all_the_same(guarded: Guarded, door
     assert isinstance(caught.value, IntegrityError)
     guarded.db.session.rollback()
     assert guarded.owners() == {"bob": str(bob.id)}
+
+
+def test_unique_of_an_expression(guarded: Guarded):
+    """As of lower(username); who changes capitals, too, is no obstacle to themselves."""
+    db, dibs = SQLAlchemy(), Dibs()
+
+    class Member(db.Model):  # type: ignore[name-defined,misc]
+        id = db.Column(db.Integer, primary_key=True)
+        username = db.Column(db.String(80))
+        email = db.Column(db.String(80), unique=True)
+
+    dibs.guard(Member.username)
+    Index("one_name", func.lower(Member.username), unique=True)
+    app = Flask("another")
+    app.config |= {"SQLALCHEMY_DATABASE_URI": guarded.url}
+    db.init_app(app)
+    dibs.init_app(app)
+    with app.app_context():
+        if guarded.backend.name != "mariadb":  # which has no such index, and folds by itself
+            db.session.execute(text("CREATE UNIQUE INDEX one_name ON member (lower(username))"))
+        db.session.execute(text("INSERT INTO member (id, username) VALUES (99, 'ada')"))
+        db.session.commit()
+        bob = Member(username="bob", email="b@example.org")
+        db.session.add_all([bob, Member(username="cid", email="c@example.org")])
+        db.session.commit()
+        db.session.add(Member(username="ADA"))
+        with pytest.raises(NameTaken):
+            db.session.commit()
+        db.session.rollback()
+        bob.username, bob.email = "BOB", "c@example.org"
+        with pytest.raises(IntegrityError) as caught:
+            db.session.commit()
+        assert not isinstance(caught.value, NameTaken)
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_other_constraints_stay_the_hosts(guarded: Guarded):

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import event, text
+from sqlalchemy import String, TypeDecorator, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Session, deferred, synonym, validates
 from werkzeug.local import LocalProxy
 
 from dibs import ConfigError, Dibs, NameTaken
+from dibs.store.host.drift import find_drift
 from tests.extension.guarded import Guarded
 
 
@@ -106,6 +107,27 @@ def the_key_itself(db: SQLAlchemy) -> tuple[Any, str]:
     return Person, "name"
 
 
+class Marked(TypeDecorator[str]):
+    """As apps have them that encrypt a column, or fold its letters."""
+
+    impl = String(80)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        return value and f"@{value.strip().lower()}"
+
+    def process_result_value(self, value: str | None, dialect: Any) -> str | None:
+        return value and value[1:]
+
+
+def of_a_type_of_its_own(db: SQLAlchemy) -> tuple[Any, str]:
+    class Person(db.Model):  # type: ignore[name-defined,misc]
+        id = db.Column(db.Integer, primary_key=True)
+        name = db.Column(Marked, unique=True)
+
+    return Person, "name"
+
+
 MAPPINGS = [
     plain,
     joined_tables,
@@ -114,6 +136,7 @@ MAPPINGS = [
     behind_a_property,
     validated_and_deferred,
     the_key_itself,
+    of_a_type_of_its_own,
 ]
 
 
@@ -162,6 +185,20 @@ def test_the_life_of_a_name(mapping):
         db.session.delete(ada)
         db.session.commit()
         assert owned(db) == set()
+
+
+def test_a_type_that_respells_names():
+    """What is read back is what is claimed, so that nobody's name and row come apart."""
+    with guarding(of_a_type_of_its_own) as (db, dibs, person):
+        ada = person(name=" Ada ")
+        db.session.add(ada)
+        db.session.commit()
+        assert owned(db) == {(ada.name, "1")} == {("ada", "1")}
+        assert db.session.execute(text("SELECT name FROM person")).scalar() == "@ada"
+        ada.name = "GRACE"
+        db.session.commit()
+        assert owned(db) == {("grace", "1")}
+        assert find_drift(db.engine, dibs.guards[0]).apart == []
 
 
 def concrete_tables(db: SQLAlchemy) -> tuple[Any, str]:

@@ -25,7 +25,7 @@ MOST_HOLDS = 1000
 
 OWN_USERS = (
     "this app has users of its own, and dibs only keeps their names: give a user another name in"
-    " the app, by `dibs.rename`"
+    " the app, in the guarded column or by `dibs.rename`"
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, String, Table, select
+from sqlalchemy import Column, String, Table, TypeDecorator, select
 from sqlalchemy.orm import ColumnProperty, InstanceState, InstrumentedAttribute, Mapper, Session
 
 from dibs.errors import ConfigError, InvalidName, NameTaken, Reason
@@ -80,13 +80,23 @@ class GuardedColumn:
         if value is None and not state.has_identity:
             value = filled(state, state.mapper.columns[self.key])  # a concrete subclass's own
         if value is None or isinstance(value, str):
-            return value
+            return self._as_read(state, value)
         if is_sql(value):
             raise ConfigError(
                 f"{self.where} is guarded, so it takes text or None, not an SQL expression: dibs"
                 " has to know the name before it is stored"
             )
         raise InvalidName((Reason("not_text", NOT_TEXT, {"field": self.key}),))
+
+    def _as_read(self, state: InstanceState[Any], name: str | None) -> str | None:
+        """The name as whoever reads the row finds it: a type of the app's own may respell it."""
+        if name is None or state.session is None or not isinstance(self.column.type, TypeDecorator):
+            return name
+        dialect = state.session.get_bind(**bind_of(state.mapper)).dialect
+        kind = self.column.type.dialect_impl(dialect)
+        stored = name if (write := kind.bind_processor(dialect)) is None else write(name)
+        read = stored if (back := kind.result_processor(dialect, None)) is None else back(stored)
+        return read if isinstance(read, str) else name
 
     def see_length(self, name: str) -> None:
         """See that the column takes a name, which some databases would answer by an error.
@@ -104,7 +114,7 @@ class GuardedColumn:
             return None
         history = state.attrs[self.key].history
         if old := history.deleted or history.unchanged:
-            return old[0] if isinstance(old[0], str) else None
+            return self._as_read(state, old[0]) if isinstance(old[0], str) else None
         return self.stored_name(session, state) if load or history.added else None
 
     def stored_name(self, session: Session, state: InstanceState[Any]) -> str | None:
@@ -151,7 +161,8 @@ def guarded_column(attribute: Any) -> tuple[Mapper[Any], Column[Any]]:
 
 
 def _is_text(column: Column[Any]) -> bool:
-    if isinstance(column.type, String):
+    kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
+    if isinstance(kind, String):
         return True
     try:
         return issubclass(column.type.python_type, str)

@@ -16,9 +16,21 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Engine, Table, UniqueConstraint, event, literal, select
+from sqlalchemy import (
+    Column,
+    Engine,
+    Table,
+    UniqueConstraint,
+    and_,
+    event,
+    literal,
+    not_,
+    select,
+    true,
+)
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from dibs.errors import InvalidName, NameTaken
 from dibs.store.database.dialects import Kind, dialect_or_base
@@ -105,14 +117,15 @@ def _row_refused(
     return None
 
 
-def _unique_with(column: Column[Any]) -> Iterator[tuple[str | None, list[Column[Any]]]]:
-    """The name and the columns of what keeps this column unique, alone or with others."""
+def _unique_with(column: Column[Any]) -> Iterator[tuple[str | None, list[Any]]]:
+    """The name and the parts of what keeps this column unique, alone or with others."""
     for constraint in column.table.constraints:
         if isinstance(constraint, UniqueConstraint) and column in list(constraint.columns):
             yield None if constraint.name is None else str(constraint.name), [*constraint.columns]
     for index in column.table.indexes:
         if index.unique and column in list(index.columns):
-            yield None if index.name is None else str(index.name), [*index.columns]
+            # Of an expression, such as lower(username), these are more than its columns.
+            yield None if index.name is None else str(index.name), [*index.expressions]
     if column.primary_key:
         yield None, [*column.table.primary_key.columns]
 
@@ -123,17 +136,24 @@ def _names(column: Column[Any]) -> Iterator[str]:
     yield f"{table}_{column.name}_key"  # whatever the model says by now
     yield f"{table}_pkey" if column.primary_key else ""
     for name, columns in _unique_with(column):
-        yield name or f"{table}_{'_'.join(one.name for one in columns)}_key"
+        yield name or f"{table}_{'_'.join(getattr(one, 'name', '') for one in columns)}_key"
 
 
 def _is_there(context: ExceptionContext, column: Column[Any], row: Mapping[str, Any]) -> bool:
     """Whether the table has another row that is in the way of this one."""
     if context.connection is None or row.get(column.key) is None:
         return False
-    for columns in [columns for _, columns in _unique_with(column)] or [[column]]:
-        known = [one for one in columns if one.key in row]
-        where = [one == row[one.key] for one in known]
-        there = select(literal(1)).select_from(column.table).where(*where).limit(1)
+
+    def of_row(element: Any, **_: Any) -> Any:
+        known = isinstance(element, Column) and element.key in row
+        return literal(row[element.key], element.type) if known else None
+
+    keys = {f"{column.table.name}_{one.name}": one for one in column.table.primary_key}
+    mine = [keys[key] == value for key, value in row.items() if key in keys]  # of an UPDATE
+    other = not_(and_(*mine)) if mine else true()
+    for parts in [parts for _, parts in _unique_with(column)] or [[column]]:
+        where = [part == replacement_traverse(part, {}, of_row) for part in parts]
+        there = select(literal(1)).select_from(column.table).where(other, *where).limit(1)
         if context.connection.execute(there).first() is not None:
             return True
     return False
