@@ -31,6 +31,7 @@ class Service:
         database_url: Its database; SQLite in the temporary folder when absent.
         workers: How many processes answer.
         metrics: Whether it tells metrics, on a port of their own: `metrics_port`.
+        keep_alive: Seconds for which it keeps a connection that says nothing.
         clock: By how much their clock is wrong, as libfaketime reads it: `+90s`.
         script: Whether it is the installed script, in a new process; a fork of a process that
             has imported dibs costs a quarter.
@@ -44,6 +45,7 @@ class Service:
         *,
         workers: int = 2,
         metrics: Any = False,
+        keep_alive: Any = None,
         clock: str = "",
         script: Any = False,
         **settings: Any,
@@ -51,6 +53,7 @@ class Service:
         self.port = free_port()
         self.workers = workers
         self.metrics_port = free_port() if metrics else None
+        self.keep_alive = keep_alive
         self.clock = wrong_clock(clock) if clock else {}
         self.settings = {
             "database_url": database_url,
@@ -161,7 +164,8 @@ class Service:
     def _words(self) -> list[str]:
         metrics = ["--metrics-port", str(self.metrics_port)] if self.metrics_port else []
         here = ["--port", str(self.port), "--workers", str(self.workers)]
-        return ["serve", *here, *metrics]
+        keep = ["--keep-alive", str(self.keep_alive)] if self.keep_alive else []
+        return ["serve", *here, *metrics, *keep]
 
     def _environment(self) -> dict[str, str]:
         ours = {f"DIBS_{name.upper()}": str(value) for name, value in self.settings.items()}

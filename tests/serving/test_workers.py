@@ -21,7 +21,7 @@ from dibs.context import Deadline
 from dibs.serving import bridge, protocol
 from dibs.serving.bridge import Bridge
 from dibs.serving.turns import LoopTurns
-from dibs.serving.workers import _warm_up
+from dibs.serving.workers import KEEP_ALIVE, _warm_up
 from dibs.web import checks
 from dibs.web.front import Front
 from tests.load import PATIENCE_S, Client, get, post, register, send
@@ -60,6 +60,18 @@ def workers_of(service: Service) -> list[int]:
         ["pgrep", "-P", str(service.pid)], capture_output=True, text=True, check=False
     )
     return [int(word) for word in found.stdout.split()]
+
+
+def test_how_long_a_silent_connection_is_kept():
+    """By default longer than a proxy that keeps it for 75 seconds, and else as one says."""
+    assert KEEP_ALIVE > 75
+    with Service(workers=1, keep_alive=1) as service:
+        link = socket.create_connection(("127.0.0.1", service.port), 60)
+        link.sendall(get("/healthz"))
+        said = all_of(link)
+        assert b"200 OK" in said
+        assert b"close" not in said.lower()
+        link.close()
 
 
 def test_a_worker_that_dies_is_replaced():

@@ -30,7 +30,20 @@ if TYPE_CHECKING:
 @click.option(
     "--metrics-host", default="127.0.0.1", show_default=True, help="Address of that port."
 )
-def serve(host: str, port: int, workers: int, metrics_port: int | None, metrics_host: str) -> None:
+@number(
+    "--keep-alive",
+    80,
+    click.IntRange(1),
+    "Seconds for which an idle connection is kept; choose more than your proxy's.",
+)
+def serve(
+    host: str,
+    port: int,
+    workers: int,
+    metrics_port: int | None,
+    metrics_host: str,
+    keep_alive: int,
+) -> None:
     """Run the registration service until it is told to stop.
 
     If the database has no tables, they are created first. If it cannot be reached, the
@@ -60,7 +73,7 @@ def serve(host: str, port: int, workers: int, metrics_port: int | None, metrics_
     prepare_keys(settings)
     prepare(settings)
     click.echo(banner(settings, host, port))
-    keep_serving(Plan(settings, host, port, threads(settings), metrics), workers)
+    keep_serving(Plan(settings, host, port, threads(settings), metrics, keep_alive), workers)
 
 
 def banner(settings: Settings, host: str, port: int) -> str:

@@ -38,7 +38,8 @@ STOP = {signal.SIGINT, signal.SIGTERM}
 GRACE = 5.0  # seconds that ending may take beyond what one request may
 TICK, CHECK = 0.1, 0.5  # seconds after which the one looks after the others, and they after it
 LOOK = 1.0  # seconds between two looks at what metrics tell of this moment
-KEEP_ALIVE = 80  # longer than proxies keep a connection, which so never meet a closed one
+KEEP_ALIVE = 80
+"""Seconds: longer than most proxies keep a connection, which so never meet a closed one."""
 
 
 class Plan(NamedTuple):
@@ -46,6 +47,7 @@ class Plan(NamedTuple):
 
     Attributes:
         metrics: The address and port where metrics are told; None for nowhere.
+        keep_alive: Seconds for which a connection is kept that says nothing.
     """
 
     settings: Settings
@@ -53,6 +55,7 @@ class Plan(NamedTuple):
     port: int
     threads: int
     metrics: tuple[str, int] | None = None
+    keep_alive: int = KEEP_ALIVE
 
     @property
     def patience(self) -> int:
@@ -164,7 +167,7 @@ async def _serve(app: Flask, plan: Plan, servers: list[Server]) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=plan.keep_alive,
         timeout_graceful_shutdown=plan.patience,
     )
     _look(app, asyncio.get_running_loop())
