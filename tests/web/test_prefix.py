@@ -8,6 +8,7 @@ import re
 import pytest
 
 from dibs.errors import ConfigError
+from dibs.web.front import Front
 from tests.web.pages.browser import Browser
 
 NAMES = {"username": "ada"}
@@ -22,6 +23,7 @@ def below(make_site):
 @pytest.mark.parametrize("prefix", ["/names", ""])
 def test_the_path_may_come_with_the_prefix_or_without(below, prefix):
     """From a proxy that takes it away; the front and Flask say the same, and how to go on."""
+    assert Front(below.app).is_health(f"{prefix}/healthz".encode())
     answer = below.client.post(f"{prefix}/register", json=NAMES)
     assert answer.status_code == 201
     assert answer.location.startswith("/names/users/")

@@ -77,7 +77,7 @@ class Bridge:
         if body is None:
             return  # the client has gone
         environ["wsgi.input"] = BytesIO(body)
-        if scope["raw_path"] == self.front.health:
+        if self.front.is_health(scope["raw_path"]):
             found = self._ask(environ)
         elif self.is_full:
             found = self._refuse(scope["headers"])

@@ -163,7 +163,7 @@ class FrontProtocol(HttpToolsProtocol):
         exchange: Any = self.cycle
         if not isinstance(exchange, Exchange) or exchange.response_complete:
             return
-        if self._bridge.is_full and exchange.target != self._front.health:
+        if self._bridge.is_full and not self._front.is_health(exchange.target):
             self._send(exchange, self._front.refuse(Overloaded(), exchange.headers))
             return
         peer, scheme = self.client[0] if self.client else "", self.scheme or "http"

@@ -101,11 +101,7 @@ class Reply(NamedTuple):
 
 
 class Front:
-    """Answers for an app of `dibs.app:create_app`, by the routes that it has by now.
-
-    Attributes:
-        health: The path of what waits for nothing, so that it is answered beside the line.
-    """
+    """Answers for an app of `dibs.app:create_app`, by the routes that it has by now."""
 
     def __init__(self, app: Flask) -> None:
         self._app, self._state, self._parts = app, state_of(app), parts_of(app)
@@ -114,7 +110,6 @@ class Front:
         self._has_open_checks = settings.check not in ("token", "staff")
         self._proxies = settings.trusted_proxies
         self._prefix = settings.path.encode()
-        self.health = self._prefix + HEALTH
         is_forwarded = settings.url_prefix == FORWARDED  # which only the app's middleware reads
         self._unusual = UNUSUAL | {b"x-forwarded-prefix"} if is_forwarded else UNUSUAL
         # As the app's own JSON has it, in one piece that is made once.
@@ -187,6 +182,10 @@ class Front:
         return partial(self._serve, asked, names.ROUTE, answer)
 
     # --- what is not answered -------------------------------------------------------
+
+    def is_health(self, path: bytes) -> bool:
+        """Whether this asks for what waits for nothing, so that it is answered beside the line."""
+        return path.removeprefix(self._prefix) == HEALTH
 
     def begin(self) -> Deadline:
         """The deadline of a request that has come in full."""
