@@ -16,17 +16,17 @@ NAMES = {"username": "ada"}
 
 @pytest.fixture
 def below(make_site):
-    """Below /people, by setting."""
-    return make_site(password="optional", url_prefix="/people")
+    """Below /names, by setting."""
+    return make_site(password="optional", url_prefix="/names")
 
 
-@pytest.mark.parametrize("prefix", ["/people", ""])
+@pytest.mark.parametrize("prefix", ["/names", ""])
 def test_the_path_may_come_with_the_prefix_or_without(below, prefix):
     """From a proxy that takes it away; the front and Flask say the same, and how to go on."""
     assert Front(below.app).is_health(f"{prefix}/healthz".encode())
     answer = below.client.post(f"{prefix}/register", json=NAMES)
     assert answer.status_code == 201
-    assert answer.location.startswith("/people/users/")
+    assert answer.location.startswith("/names/users/")
     assert below.get(answer.location).json["username"] == "ada"
     assert below.get(f"{prefix}/usernames/ada").json["reason"] == "taken"
     asked = below.client.post(f"{prefix}/usernames/check", json={"names": ["ada"]})
@@ -36,32 +36,32 @@ def test_the_path_may_come_with_the_prefix_or_without(below, prefix):
 
 
 def test_a_longer_word_is_another_path(below):
-    assert below.get("/people-and-more/usernames/ada").status_code == 404
-    assert below.get("/peopleusernames/ada").status_code == 404
+    assert below.get("/names-and-more/usernames/ada").status_code == 404
+    assert below.get("/namesusernames/ada").status_code == 404
 
 
 def test_a_person_goes_through_the_pages(below):
     """All links, forms and cookies are below it, from signing up to signing out."""
     ada = Browser(below)
-    form = ada.form("/people/sign-up", "/people/sign-up")
+    form = ada.form("/names/sign-up", "/names/sign-up")
     typed = {"username": "Ada", "password": "correct horse battery"}
     answer = ada.post(form.action, {**form.fields, **typed})
-    assert (answer.status_code, answer.location) == (303, "/people/account")
-    page = ada.get("/people/account").text
+    assert (answer.status_code, answer.location) == (303, "/names/account")
+    page = ada.get("/names/account").text
     addresses = re.findall(r'(?:href|src|action)="(/[^"]*)"', page)
     assert len(addresses) > 8
-    assert all(one.startswith("/people/") for one in addresses), addresses
-    out = ada.form("/people/account", "/people/sign-out")
-    assert ada.post(out.action, out.fields).location == "/people/sign-in"
-    first = ada.get("/people/account")
-    assert first.location == "/people/sign-in?next=/people/account"
-    assert ada.get("/people/docs").location == "/people/docs/"
+    assert all(one.startswith("/names/") for one in addresses), addresses
+    out = ada.form("/names/account", "/names/sign-out")
+    assert ada.post(out.action, out.fields).location == "/names/sign-in"
+    first = ada.get("/names/account")
+    assert first.location == "/names/sign-in?next=/names/account"
+    assert ada.get("/names/docs").location == "/names/docs/"
 
 
 def test_the_description_says_where(below):
     """So that Execute works, and clients that are made from it."""
-    assert below.get("/people/openapi.json").json["servers"] == [{"url": "/people"}]
-    page = below.get("/people/docs/").text
+    assert below.get("/names/openapi.json").json["servers"] == [{"url": "/names"}]
+    page = below.get("/names/docs/").text
     assert '"url": "../openapi.json"' in page
     assert 'src="./swagger-ui-bundle.js"' in page
 
@@ -72,11 +72,11 @@ def proxied(make_site):
 
 
 def test_a_proxy_says_the_prefix(proxied):
-    answer = proxied.register("ada", X_Forwarded_Prefix="/people")
-    assert answer.location.startswith("/people/users/")
+    answer = proxied.register("ada", X_Forwarded_Prefix="/names")
+    assert answer.location.startswith("/names/users/")
     assert proxied.doors.compared == 0  # not the front's
-    page = proxied.get("/", X_Forwarded_Prefix="/a, /people/").text
-    assert 'href="/people/sign-in"' in page
+    page = proxied.get("/", X_Forwarded_Prefix="/a, /names/").text
+    assert 'href="/names/sign-in"' in page
     assert 'href="/sign-in"' in proxied.get("/").text
     assert proxied.register("grace").location.startswith("/users/")
     assert proxied.get("/openapi.json").json["servers"] == [{"url": "."}]
@@ -101,7 +101,7 @@ def test_who_is_not_trusted_says_nothing(make_site):
     assert json.dumps("evil") not in site.get("/openapi.json", X_Forwarded_Prefix="/evil").text
 
 
-@pytest.mark.parametrize("prefix", ["/users", "/docs/people", "/sign-in"])
+@pytest.mark.parametrize("prefix", ["/users", "/docs/names", "/sign-in"])
 def test_a_prefix_that_is_an_address_is_refused(make_site, prefix):
     """Nobody could tell which of the two is meant."""
     with pytest.raises(ConfigError, match="^DIBS_URL_PREFIX is .* address of dibs itself$"):

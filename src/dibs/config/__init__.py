@@ -157,7 +157,7 @@ class Settings:
     )
     url_prefix: str = _setting(
         "",
-        "Path below which the service is shown, such as `/people`, whether or not a proxy takes it"
+        "Path below which the service is shown, such as `/names`, whether or not a proxy takes it"
         " away; or `forwarded` for what trusted proxies say in X-Forwarded-Prefix.",
     )
     deadline: float = _setting(

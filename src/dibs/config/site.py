@@ -148,6 +148,6 @@ def check_prefix(prefix: str, trusted_proxies: int) -> None:
         )
     if prefix not in ("", FORWARDED) and not PREFIX.fullmatch(prefix):
         raise ConfigError(
-            f"DIBS_URL_PREFIX is {prefix!r}; give a path such as /people, without a / at its end,"
+            f"DIBS_URL_PREFIX is {prefix!r}; give a path such as /names, without a / at its end,"
             f" or {FORWARDED}"
         )
