@@ -44,7 +44,7 @@ PATCH  /users/{user}                    401   403   403   403   403   200
 DELETE /users/{user}                    401   403   403   403   403   204
 DELETE /users/{user}/sessions           401   403   403   403   403   204
 GET    /events                          401   403   403   403   403   200
-GET    /names                           401   403   403   403   403   200
+GET    /kept-names                      401   403   403   403   403   200
 POST   /invitations                     401   403   403   403   403   201
 GET    /invitations                     401   403   403   403   403   200
 DELETE /invitations/{invitation}        401   403   403   403   403   204

@@ -142,15 +142,15 @@ def test_names_that_are_kept_back(site, chief):
     assert over.status_code == 201
     sql(site, "UPDATE dibs_names SET expires_at = 1 WHERE name_key = 'overdue'")
 
-    first = chief.ask("GET", "/names?limit=2").get_json()
+    first = chief.ask("GET", "/kept-names?limit=2").get_json()
     assert [(one["name"], one["reason"]) for one in first["items"]] == [
         ("kept-a", "A brand"),
         ("kept-b", "A celebrity"),
     ]
-    rest = chief.ask("GET", f"/names?limit=2&after={first['next']}").get_json()
+    rest = chief.ask("GET", f"/kept-names?limit=2&after={first['next']}").get_json()
     assert [one["name"] for one in rest["items"]] == ["kept-c"]
     assert rest["next"] is None
-    (held,) = chief.ask("GET", "/names?state=held").get_json()["items"]
+    (held,) = chief.ask("GET", "/kept-names?state=held").get_json()["items"]
     assert (held["name"], held["state"], held["reason"]) == ("newest", "held", None)
     assert 500 < held["expires_in"] <= 600
 
@@ -167,9 +167,9 @@ def test_a_name_that_was_free_again_is_held(site, chief):
     end = f"/holds/{hold(site, 'twice').get_json()['hold_token']}"
     assert site.client.delete(end).status_code == 204
     sql(site, "UPDATE dibs_names SET created_at = 1, updated_at = 1 WHERE name_key = 'twice'")
-    assert chief.ask("GET", "/names?state=held").get_json()["items"] == []
+    assert chief.ask("GET", "/kept-names?state=held").get_json()["items"] == []
     assert hold(site, "twice").status_code == 201
-    (held,) = chief.ask("GET", "/names?state=held").get_json()["items"]
+    (held,) = chief.ask("GET", "/kept-names?state=held").get_json()["items"]
     assert held["name"] == "twice"
 
 
@@ -182,5 +182,5 @@ def test_a_name_that_was_free_again_is_held(site, chief):
     ],
 )
 def test_names_kept_back_of_no_kind(chief, query, field, code):
-    said = problem(chief.ask("GET", f"/names?{query}"), 422, "invalid")
+    said = problem(chief.ask("GET", f"/kept-names?{query}"), 422, "invalid")
     assert [(one["field"], one["code"]) for one in said["reasons"]] == [(field, code)]

@@ -18,7 +18,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("/names", Route(admits="staff", limit="rest"))
+@blueprint.route("/kept-names", Route(admits="staff", limit="rest"))
 @blueprint.arguments(schemas.KeptQuery(), location="query")
 @blueprint.response(200, schemas.KeptPage)
 @blueprint.refuses(403, 422, 503)
