@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Engine, inspect, literal, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SAWarning
 
 from dibs.config.extras import needs
 from dibs.errors import ConfigError, SchemaError, StoreUnavailable
@@ -90,13 +91,17 @@ def unique_constraints(connection: Connection, column: Column[Any]) -> list[str]
     """
     inspector, name = inspect(connection), column.name
     table, within = column.table.name, column.table.schema
-    constraints = inspector.get_unique_constraints(table, schema=within)
-    indexes = [one for one in inspector.get_indexes(table, schema=within) if one["unique"]]
-    alone = [one["name"] for one in [*constraints, *indexes] if one["column_names"] == [name]]
-    if not alone:
+    with warnings.catch_warnings():
+        # That it passes over indexes of expressions, which nobody has asked for.
+        warnings.simplefilter("ignore", SAWarning)
+        constraints = inspector.get_unique_constraints(table, schema=within)
         # SQLAlchemy finds a constraint of SQLite's by its SQL, and not every way to write it; the
         # index that each has is there in any case.
         every = inspector.get_indexes(table, schema=within, include_auto_indexes=True)
+        named = inspector.get_indexes(table, schema=within)
+    found = [*constraints, *(one for one in named if one["unique"])]
+    alone = [one["name"] for one in found if one["column_names"] == [name]]
+    if not alone:
         alone = [None for one in every if one["unique"] and one["column_names"] == [name]]
     return list(dict.fromkeys(str(one or f"UNIQUE ({name})") for one in alone))
 
