@@ -1,17 +1,20 @@
 """A refusal that leaves the view: nothing is stored, and whoever answers first says why."""
 
 from contextlib import suppress
+from functools import partial
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
 from flask import after_this_request, jsonify
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from dibs import NameTaken
-from tests.backends import SQLITE
+from dibs import NameTaken, TransactionMustRestart
+from tests.backends import MARIADB, POSTGRESQL, SQLITE
 from tests.extension.conftest import Host
 from tests.extension.guarded import Guarded
+from tests.race.harness import at_once
 
 
 def join(host: Host, name: str) -> Any:
@@ -212,3 +215,34 @@ def test_other_errors_are_the_apps(guarded: Guarded):
     guarded.app.add_url_rule("/fail", "fail", fail)
     guarded.app.config["PROPAGATE_EXCEPTIONS"] = False
     assert guarded.app.test_client().get("/fail").status_code == 500
+
+
+@pytest.mark.parametrize("backend", [POSTGRESQL, MARIADB], indirect=True, ids=str)
+def test_transaction_that_lost_in_the_apps_own_statement(guarded: Guarded):
+    """Two change two members in opposite orders: the database ends one, which may try again."""
+    both_wait, told = Barrier(2), list[Exception]()
+    ids = [one.id for one in guarded.add("Ada", "Eve")]
+
+    @guarded.app.post("/mail/<int:first>/<int:second>")
+    def mail(first: int, second: int) -> str:
+        session = guarded.db.session
+        for i, one in enumerate((first, second)):
+            session.get_one(guarded.Member, one).email = f"{first}-{second}-{one}@example.org"
+            try:
+                session.flush()
+            except OperationalError as error:
+                told.append(error)
+                raise
+            if i == 0:
+                with suppress(BrokenBarrierError):
+                    both_wait.wait(20)
+        session.commit()
+        return "done"
+
+    def send(first: int, second: int) -> int:
+        return guarded.app.test_client().post(f"/mail/{first}/{second}").status_code
+
+    found = at_once([partial(send, *ids), partial(send, *reversed(ids))])
+    assert sorted(found) == [200, 503]
+    assert [isinstance(one, TransactionMustRestart) for one in told] == [True]
+    assert str(told[0]) == str(TransactionMustRestart())

@@ -6,7 +6,9 @@ SQLAlchemy means a page of its documentation by an error's `code`, and prints a 
 `code` is that of dibs, and no link is printed.
 
 A UNIQUE of the host's on a guarded column speaks where a row was never claimed: stored before
-dibs came, or by a bulk statement that nobody saw. What it refuses is taken.
+dibs came, or by a bulk statement that nobody saw. What it refuses is taken. And where the database
+ends a transaction that has written a guarded table, since another one had to win, that is a
+`TransactionMustRestart` as well as the OperationalError that it is.
 """
 
 from __future__ import annotations
@@ -32,70 +34,80 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from dibs.errors import InvalidName, NameTaken
+from dibs.errors import InvalidName, NameTaken, TransactionMustRestart
 from dibs.store.database.dialects import Kind, dialect_or_base
 from dibs.store.host.columns import GUARDS, GuardedColumn
+
+Refusal = NameTaken | InvalidName | TransactionMustRestart
 
 REFUSED = "dibs.refused"
 """What the last guarded flush of a session was refused for, in the session's `info`."""
 
 
-class RefusedInFlush(IntegrityError):
+class RefusedInFlush(DBAPIError):
     """What all of these have in common; made by `in_flush` alone.
 
     Attributes:
-        orig: The refusal itself, or the driver's own error where the host's constraint refused.
+        orig: The refusal itself, or the driver's own error where the database refused.
     """
 
     code: Any
-    _refusal: NameTaken | InvalidName
+    _refusal: Refusal
+    _kind: type[DBAPIError]
 
     def __str__(self) -> str:
         return str(self._refusal)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The class is made at run time, and none of the driver's errors need be picklable.
-        return in_flush, (self._refusal, self.statement, self.params)
+        return in_flush, (self._refusal, self.statement, self.params, None, self._kind)
 
 
 def in_flush(
-    refusal: NameTaken | InvalidName,
+    refusal: Refusal,
     statement: str | None,
-    params: Mapping[str, Any],
+    params: Any,
     orig: BaseException | None = None,
-) -> IntegrityError:
+    kind: type[DBAPIError] = IntegrityError,
+) -> DBAPIError:
     """The refusal as a flush raises it.
 
     Args:
         statement: What the database was, or would have been, asked to store.
         orig: The driver's error, if it was one.
+        kind: What hosts catch.
     """
-    both = _both(type(refusal))  # type: ignore[arg-type]  # a class is hashable
+    both = _both(type(refusal), kind)  # type: ignore[arg-type]  # classes are hashable
     made = both.__new__(both)
     # Not by SQLAlchemy's own `__init__`, which would go on to that of the refusal.
     made.__dict__ |= vars(refusal)
-    made.__dict__ |= vars(IntegrityError(statement, params, orig or refusal))
-    made._refusal = refusal
+    made.__dict__ |= vars(kind(statement, params, orig or refusal))
+    made._refusal, made._kind = refusal, kind
     made.args = refusal.args
     return made
 
 
 @cache
-def _both(refusal: type[NameTaken | InvalidName]) -> type[RefusedInFlush]:
-    both = type(refusal.__name__, (RefusedInFlush, refusal), {"code": refusal.code})
+def _both(refusal: type[Refusal], kind: type[DBAPIError]) -> type[RefusedInFlush]:
+    both = type(refusal.__name__, (RefusedInFlush, kind, refusal), {"code": refusal.code})
     both.__module__, both.__doc__ = refusal.__module__, refusal.__doc__
     return both
 
 
 @event.listens_for(Engine, "handle_error")
-def _tell_taken(context: ExceptionContext) -> None:
-    """Raise what the guard would have raised, if this is about a guarded column."""
+def _tell(context: ExceptionContext) -> None:
+    """Raise what the guard would have raised, if this is about a guarded column or its table."""
     execution = context.execution_context
     table = getattr(getattr(getattr(execution, "compiled", None), "statement", None), "table", None)
     columns = table.columns if isinstance(table, Table) else ()
     guards: list[GuardedColumn] = [one for col in columns for one in col.info.get(GUARDS, ())]
-    error = context.original_exception
-    if not guards or dialect_or_base(context.dialect.name).classify(error) is not Kind.UNIQUE:
+    error, told = context.original_exception, context.sqlalchemy_exception
+    found = dialect_or_base(context.dialect.name).classify(error) if guards else Kind.OTHER
+    if found is Kind.RESTART and isinstance(told, DBAPIError):
+        raise in_flush(
+            TransactionMustRestart(), context.statement, told.params, error, type(told)
+        ) from error
+    if found is not Kind.UNIQUE:
         return
     rows = [dict(row) for row in getattr(execution, "compiled_parameters", None) or ()]
     for guard in guards:
