@@ -61,7 +61,8 @@ class Service:
             "rate_limits": "off",
             "quarantine": "0",
         } | settings
-        self._is_script = script or bool(clock)
+        # Kinds of it are other programs.
+        self._is_script = script or bool(clock) or type(self) is not Service
         self._process: subprocess.Popen[bytes] | Program | None = None
         self._guard: Guard | None = None
         self._folder = Path()
@@ -146,7 +147,7 @@ class Service:
     def _run_script(self) -> subprocess.Popen[bytes]:
         with (self._folder / "service.log").open("wb") as log:
             return subprocess.Popen(
-                [DIBS, *self._words()],
+                self._command(),
                 cwd=self._folder,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -160,6 +161,9 @@ class Service:
         return Program(
             "-c", MAIN, *self._words(), cwd=self._folder, env=self._environment(), log=log
         )
+
+    def _command(self) -> list[str]:
+        return [str(DIBS), *self._words()]
 
     def _words(self) -> list[str]:
         metrics = ["--metrics-port", str(self.metrics_port)] if self.metrics_port else []
