@@ -178,7 +178,7 @@ class Service:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_S
-        # Who is refused has asked for little; the kernel takes 10 ms to list all sockets.
+        # Who is refused has asked for little.
         while not self._is_healthy() or len(sockets(self.port, LISTEN)) < self.workers:
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -218,8 +218,13 @@ def sockets(port: int, state: str) -> list[str]:
         state: As /proc/net/tcp has it: `ESTABLISHED`, `LISTEN`, or `CLOSE_WAIT` where the other
             end is gone and this one has not noticed.
     """
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    links = [line.split() for line in lines]
+    links = []
+    with Path("/proc/net/tcp").open() as table:
+        next(table)
+        for link in map(str.split, table):
+            if state == LISTEN and link[3] != LISTEN:
+                break  # those come first, and the kernel takes long for thousands of others
+            links.append(link)
     here = f":{port:04X}"
     ours = [link for link in links if link[1].endswith(here) or link[2].endswith(here)]
     if state == CLOSE_WAIT:
