@@ -38,7 +38,7 @@ def main(people: int, seconds: float, turns: int, database: str) -> None:
     for password in (None, "correct horse battery"):
         kind = "names alone" if password is None else "with passwords"
         make, url = partial(_newcomer, password), backend.migrated()
-        with Service(url, password="optional") as service:
+        with Service(url, script=True, password="optional") as service:
             rates: dict[int, float] = {FEW: 0.0, people: 0.0}
             for _ in range(turns):
                 for number in rates:

@@ -141,7 +141,9 @@ class Place:
 
     def dibs(self, name: str = "dibs", backend: Backend = POSTGRESQL, **settings: str) -> Side:
         where = name if backend is POSTGRESQL else f"{name}, {backend.name}"
-        return Side(name, self.service(where, lambda: Service(backend.migrated(), **settings)))
+        return Side(
+            name, self.service(where, lambda: Service(backend.migrated(), script=True, **settings))
+        )
 
     def peer(self, name: str) -> Side:
         peer = PEERS[name]

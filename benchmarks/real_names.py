@@ -87,7 +87,7 @@ def measure(names: Sequence[str], database_url: str = "") -> Report:
     """Runs a service on an empty database and registers all names, twice."""
     with Hello() as hello:
         before = _hello_rate(hello, len(names))
-        with Service(database_url) as service, service.client(CONNECTIONS) as client:
+        with Service(database_url, script=True) as service, service.client(CONNECTIONS) as client:
             first, users = _register_all(client, names), _count_users(client)
             second, still = _register_all(client, names), _count_users(client)
         after = _hello_rate(hello, len(names))

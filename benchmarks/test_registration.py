@@ -113,7 +113,9 @@ def measure(url: str) -> Start:
     """Start both servers anew, and let them take turns."""
     found = Start()
     with (
-        Service(url, workers=WORKERS, password="required", rate_limits="off") as service,
+        Service(
+            url, script=True, workers=WORKERS, password="required", rate_limits="off"
+        ) as service,
         Bare(workers=WORKERS) as bare,
         service.client(CONNECTIONS) as client,
         bare.client(CONNECTIONS) as bare_client,

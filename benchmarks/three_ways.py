@@ -62,9 +62,8 @@ class Way:
             app = f"examples.three_ways.{self.app}:create_app"
             return App(app, workers=workers, DATABASE_URL=url, REDIS_URL=redis)
         redis = redis if self.redis else ""
-        return Service(
-            url, workers=workers, password="optional", strategy=self.strategy, redis_url=redis
-        )
+        settings = {"password": "optional", "strategy": self.strategy, "redis_url": redis}
+        return Service(url, workers=workers, script=True, **settings)
 
     def database(self, server: PostgresServer) -> str:
         """An empty one; dibs has its tables there, and the apps make theirs."""

@@ -61,7 +61,8 @@ class Service:
             "rate_limits": "off",
             "quarantine": "0",
         } | settings
-        self._is_script = script or bool(clock)
+        # Kinds of it are other programs.
+        self._is_script = script or bool(clock) or type(self) is not Service
         self._process: subprocess.Popen[bytes] | Program | None = None
         self._guard: Guard | None = None
         self._folder = Path()
@@ -146,7 +147,7 @@ class Service:
     def _run_script(self) -> subprocess.Popen[bytes]:
         with (self._folder / "service.log").open("wb") as log:
             return subprocess.Popen(
-                [DIBS, *self._words()],
+                self._command(),
                 cwd=self._folder,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -161,6 +162,9 @@ class Service:
             "-c", MAIN, *self._words(), cwd=self._folder, env=self._environment(), log=log
         )
 
+    def _command(self) -> list[str]:
+        return [str(DIBS), *self._words()]
+
     def _words(self) -> list[str]:
         metrics = ["--metrics-port", str(self.metrics_port)] if self.metrics_port else []
         here = ["--port", str(self.port), "--workers", str(self.workers)]
@@ -174,7 +178,7 @@ class Service:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_S
-        # Who is refused has asked for little; the kernel takes 10 ms to list all sockets.
+        # Who is refused has asked for little.
         while not self._is_healthy() or len(sockets(self.port, LISTEN)) < self.workers:
             assert self._process is not None
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -214,8 +218,13 @@ def sockets(port: int, state: str) -> list[str]:
         state: As /proc/net/tcp has it: `ESTABLISHED`, `LISTEN`, or `CLOSE_WAIT` where the other
             end is gone and this one has not noticed.
     """
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    links = [line.split() for line in lines]
+    links = []
+    with Path("/proc/net/tcp").open() as table:
+        next(table)
+        for link in map(str.split, table):
+            if state == LISTEN and link[3] != LISTEN:
+                break  # those come first, and the kernel takes long for thousands of others
+            links.append(link)
     here = f":{port:04X}"
     ours = [link for link in links if link[1].endswith(here) or link[2].endswith(here)]
     if state == CLOSE_WAIT:

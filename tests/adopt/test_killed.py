@@ -64,7 +64,7 @@ def test_killed_in_every_batch(backend: Backend, url: str) -> None:
     for table in TABLES:
         backend.execute(f"DELETE FROM {table}", url)
     deaths = 0
-    for at in count(5, 9):
+    for at in count(5, 7):
         process = multiprocessing.get_context("fork").Process(target=bring_in, args=(url, at))
         process.start()
         process.join()
