@@ -64,7 +64,8 @@ def test_axe_finds_nothing(new_context: NewContext, site: str, watch: Watch):
     page.click("details[open] form > button")
     expect(page).to_have_url(f"{site}/@axe-team")
     page.fill("[name=username]", "axe")
-    page.click("main form > button")
+    with page.expect_navigation():
+        page.click("main form > button")
     assert (violations_in_both_themes(page), fits(page)) == ([], True)
     paths = ["/", "/account", "/account/delete", "/@axe", "/@nobody-there"]
     for path in paths:
