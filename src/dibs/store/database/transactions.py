@@ -357,7 +357,9 @@ class Transactions:
                 cause = error
                 if not unknown:
                     break
-            if not deadline.allows(pause + self.budget.silence):
+            # Another wait for a lock is to end well before the deadline.
+            enough = self.budget.silence + self.budget.lock / 2 * isinstance(cause, TimedOut)
+            if not deadline.allows(pause + enough):
                 break
             COUNTS.add("retries_conflict" if isinstance(cause, Restart) else "retries_lost")
             time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, not a secret
