@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES, SEED = {"user": 10, "staff": 5}, 5
-OF_STAFF = r"^/(users/\{user_id\}|users/by-name|names|events|invitations|teams/\{team_id\})"
+OF_STAFF = r"^/(users/\{user_id\}|users/by-name|kept-names|events|invitations|teams/\{team_id\})"
 PHASES = ("Examples", "Coverage", "Fuzzing", "Stateful")
 
 
