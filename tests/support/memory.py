@@ -221,6 +221,21 @@ class MemoryStore(NameStore):
             rows = [row for at, row in self._names.items() if at[0] == namespace]
         return sorted((r for r in rows if r.state == "reserved"), key=lambda row: row.key)
 
+    def held(
+        self,
+        *,
+        within: int,
+        limit: int,
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: Deadline,
+    ) -> list[NameRow]:
+        """See `dibs.store.NameStore.held`; here none is too old."""
+        del within, deadline
+        with self._lock:
+            rows = [self._seen(at) for at in self._names if at[0] == namespace]
+        held = [row for row in rows if row and row.state == "held" and not row.free]
+        return sorted(held, key=lambda row: row.expires_in or 0, reverse=True)[:limit]
+
     def set_role(
         self, user_id: str, role: str | None, *, keeps_staff: bool = False, deadline: Deadline
     ) -> bool:

@@ -284,7 +284,8 @@ class Front:
             origin = headers.get(b"origin")
             let_in(said, route, origin.decode("latin-1") if origin else None, self._origins)
             identify(said)
-            answered(state.method, self._rule(asked.target), status, state.began, state.source)
+            if route.limit is not None:  # as of Flask's: not of what asks every few seconds
+                answered(state.method, self._rule(asked.target), status, state.began, state.source)
             return Reply(status, said, self._text(said, body))
         finally:
             stand_apart(None)
@@ -293,7 +294,7 @@ class Front:
     def _rule(self, target: bytes) -> str:
         """By what a request of ours is routed, as Flask has it."""
         path = target.partition(b"?")[0].removeprefix(self._prefix)
-        return path.decode() if path in (REGISTER, CHECK, HEALTH) else self._check_rule
+        return path.decode() if path in (REGISTER, CHECK) else self._check_rule
 
     def _answer(self, route: Route, source: str, answer: Callable[[], Answer]) -> Answer:
         try:

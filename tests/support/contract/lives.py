@@ -38,6 +38,19 @@ class LifeContract:
         assert 0 < row.expires_in <= AN_HOUR_MS
         assert look_up(store, "ada") == row
 
+    def test_holds_that_go_on_are_listed(self, store: NameStore) -> None:
+        """The newest first, in their namespace: of a new name, and of one that was somebody's."""
+        win(store, a_claim("over", lasts=0))
+        win(store, a_claim("elsewhere", lasts=AN_HOUR_MS, namespace="other"))
+        win(store, a_claim("owned"))
+        given_up = win(store, a_claim("again"))
+        release(store, given_up.key, str(given_up.owner))
+        wanted = [win(store, a_claim(name, lasts=AN_HOUR_MS)).key for name in ("new", "again")]
+        held = store.held(within=AN_HOUR_MS, limit=10, deadline=soon())
+        assert {row.key for row in held} == set(wanted)
+        assert held == sorted(held, key=lambda row: row.expires_in or 0, reverse=True)
+        assert len(store.held(within=AN_HOUR_MS, limit=1, deadline=soon())) == 1
+
     def test_a_hold_asked_for_again_is_the_same_hold(self, store: NameStore) -> None:
         """Its end does not move."""
         wanted = a_claim("ada", lasts=AN_HOUR_MS)
