@@ -48,6 +48,13 @@ class NotAsked(Away):
     """Nothing was sent to Redis."""
 
 
+class Busy(NotAsked):
+    """Every connection is taken."""
+
+
+BUSY_SECONDS = 0.001
+"""After so long there may be one again."""
+
 SCRIPTS: dict[str, bytes] = {}
 """By SHA-1: what Redis is sent where it has forgotten one."""
 
@@ -76,6 +83,7 @@ class Question:
     since: float = field(default_factory=time.monotonic)
     replies: list[Any] = field(default_factory=list)
     error: Exception | None = None
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class RedisBreaker:
@@ -114,7 +122,7 @@ class RedisBreaker:
         self._work = threading.Event()
         # When each call under way has to be over, by thread.
         self._ends: dict[int, float] = {}
-        # Of calls that are served by turns; while some are sent, others gather.
+        # Of calls by turns, or without a connection; while some are sent, others gather.
         self._waiting: list[Question] = []
         self._is_called = False
         self._sender = ThreadPoolExecutor(1, "dibs-redis-sender")
@@ -148,7 +156,7 @@ class RedisBreaker:
             return work(client)
         except MaxConnectionsError as error:
             # Everybody is asking: the database can take this one.
-            raise NotAsked from error
+            raise Busy from error
         except OutOfMemoryError:
             raise
         except Exception as error:  # what is away may say anything; it becomes a miss, no answer
@@ -163,7 +171,8 @@ class RedisBreaker:
     ) -> list[Any]:
         """The replies to a few commands, in one trip.
 
-        Those of calls that are served by turns go together with whatever others ask meanwhile.
+        Those of calls that are served by turns go together with whatever others ask meanwhile, and
+        so do those of calls that find every connection taken.
 
         Args:
             commands: A script is called by its SHA-1, and sent whole if Redis has lost it.
@@ -176,18 +185,27 @@ class RedisBreaker:
         loop = turns()
         if loop is None or not self.is_up():
             mine = Question(commands, fits, caches)
-            self.call(partial(_answer, [mine]), caches)
-            return mine.replies
-        mine = Question(commands, fits, caches, loop, loop.mine())
-        with self._lock:
-            self._waiting.append(mine)
-            is_called, self._is_called = self._is_called, True
-        if not is_called:  # not at once: those whose requests have come in the same moment go along
-            loop.later(0, partial(self._sender.submit, self._send))
-        loop.give_way()
+            try:
+                self.call(partial(_answer, [mine]), caches)
+            except Busy:
+                if self._gather(mine):
+                    self._sender.submit(self._send)
+                mine.done.wait()
+        else:
+            mine = Question(commands, fits, caches, loop, loop.mine())
+            if self._gather(mine):  # not at once: those who have come in the same moment go along
+                loop.later(0, partial(self._sender.submit, self._send))
+            loop.give_way()
         if mine.error is not None:
             raise mine.error
         return mine.replies
+
+    def _gather(self, mine: Question) -> bool:
+        """Put it to the others; say whether it is the first, which has them sent."""
+        with self._lock:
+            self._waiting.append(mine)
+            is_called, self._is_called = self._is_called, True
+        return not is_called
 
     def _send(self) -> None:
         """Send what has gathered, in the thread of that."""
@@ -200,7 +218,7 @@ class RedisBreaker:
         if sent := [one for one in group if one.error is None]:
             caches = CacheTime(min(one.caches.left for one in sent))
             try:
-                self.call(partial(_answer, sent), caches)
+                self._call_in_time(partial(_answer, sent), caches)
             except Exception as error:  # noqa: BLE001  # each of them raises it
                 for one in sent:
                     one.error = error
@@ -210,8 +228,18 @@ class RedisBreaker:
         for one in group:
             if one.turns is not None:
                 calls.setdefault(one.turns, []).append(one.call)
+            one.done.set()
         for loop, those in calls.items():
             loop.go_on(those)
+
+    def _call_in_time(self, work: Callable[[Client], Answer], caches: CacheTime) -> Answer:
+        """The same as `call`, but that it waits for a connection while there is time."""
+        while True:
+            try:
+                return self.call(work, caches)
+            except Busy:
+                time.sleep(BUSY_SECONDS)
+                caches.spend(BUSY_SECONDS)
 
     def is_up(self) -> bool:
         """Whether Redis is asked at the moment."""
