@@ -147,6 +147,9 @@ def import_people(
     return work.done
 
 
+BREATH = 50
+"""So many names are read in one go by the thread that reads ahead."""
+
 Wish = tuple[Entry, Username]
 """Somebody with the name that they have, and the one that a plan gives them instead."""
 
@@ -167,7 +170,12 @@ class _Import:
 
     def read(self, people: Iterator[Person], batch: int) -> list[Entry | LeftOut]:
         """The next of these people who have a name, with it as a value; none at the end."""
-        return [self._entry(one) for one in islice(_named(people), batch)]
+        page: list[Entry | LeftOut] = []
+        for one in islice(_named(people), batch):
+            if len(page) % BREATH == 0:
+                time.sleep(0)  # or the thread that has an answer would wait 5 ms for this one
+            page.append(self._entry(one))
+        return page
 
     def _entry(self, person: Person) -> Entry | LeftOut:
         if wrong_id(person.id):
