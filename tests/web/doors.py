@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterable
 from contextlib import closing, contextmanager
 from io import BytesIO
@@ -26,6 +27,10 @@ RANDOM = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![\w-])[\w-]{32}(?![\w-])|\b[0-9a-f]{16}\b"
 )
 SECONDS = re.compile(r"\d+")
+
+
+BOTH_S = 0.5
+"""Two answers are made in less, even where a machine is busy."""
 
 
 class BothDoors:
@@ -51,6 +56,8 @@ class BothDoors:
         plan = self._plan(environ) if self.is_open else None
         if plan is None:
             return self._flask(environ, start_response)
+        if (left := 60 - time.time() % 60) < BOTH_S:
+            time.sleep(left)  # other names are suggested in the next minute
         with self._undone():
             front = plan()
         chunks, status, headers = run_wsgi_app(self._flask, environ)
