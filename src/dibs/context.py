@@ -93,6 +93,11 @@ class Budget:
     def lock(self) -> float:
         return 0.2 * self.deadline
 
+    @property
+    def patience(self) -> float:
+        """Without so much time nobody waits for a lock again: it is to end well in time."""
+        return self.silence + 0.6 * self.lock
+
     def start(self) -> Deadline:
         """The deadline of a request that arrives now."""
         return Deadline.after(self.deadline)

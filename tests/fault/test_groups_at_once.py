@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from dibs.context import Acting, Deadline, acting_as
 from dibs.signals import NameChange
 from dibs.store import Budget, Claim, Failed, Lost, Outcome, Won
 from dibs.store.database.dialects.base import Pooled
+from dibs.store.names.attempts import Attempts
 from dibs.store.names.store import NameStore
 from tests.backends import POSTGRESQL
 from tests.fault.helpers import (
@@ -143,6 +145,25 @@ def test_one_that_is_locked_stalls_nobody_else(
     assert is_unavailable(again[0])
     assert [type(one) for one in again[1:]] == [Won, Won]
     assert is_unavailable(locked.result(60))
+    stuck.rollback()
+
+
+def test_a_group_waits_for_a_lock_once(
+    stuck: Connection, store: NameStore, pool: TurnsPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of them want the name that is locked: the others' time is not theirs."""
+    tried: list[str] = []
+    try_one = Attempts._failing
+
+    def failing(self: Attempts, claim: Claim, *args: Any, **options: Any) -> Any:
+        tried.append(claim.username.key)
+        return try_one(self, claim, *args, **options)
+
+    monkeypatch.setattr(Attempts, "_failing", failing)
+    warm_up(store, 4)
+    outcomes = ask_by_turns(pool, store, wishes(*["stuck"] * 6, "m0", "m1"), PATIENT)
+    assert [is_unavailable(one) for one in outcomes] == [True] * 6 + [False] * 2
+    assert sorted(tried) == ["m0", "m1", "stuck"]
     stuck.rollback()
 
 

@@ -127,6 +127,29 @@ def test_who_has_waited_too_long_is_not_sent(database: Database, pool: ThreadPoo
     assert ["n"] not in database.groups
 
 
+def test_who_was_kept_too_long_is_not_sent_alone() -> None:
+    """To wait for the lock would take longer than they have."""
+    sent: list[str] = []
+
+    def together(claims: Sequence[Claim], deadline: Deadline) -> Sequence[Outcome | None]:
+        del deadline
+        return [None] * len(claims)
+
+    def alone(claim: Claim, deadline: Deadline) -> Outcome:
+        del deadline
+        sent.append(claim.username.key)
+        return won(claim)
+
+    commits = GroupCommit(together, alone, enough=0.0, patience=60.0)
+    with TurnsPool(4) as pool:
+        early = pool.submit(commits.ask, a_claim("early"), deadline=Deadline.after(120))
+        late = pool.submit(commits.ask, a_claim("late"), deadline=Deadline.after(30))
+        assert isinstance(early.result(), Won)
+        with pytest.raises(StoreUnavailable):
+            late.result()
+    assert sent == ["early"]
+
+
 def test_a_lane_that_is_stuck_is_waited_for_no_more(
     monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
 ) -> None:

@@ -8,6 +8,7 @@ has anything to do with it.
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from dibs.serving.turns import LoopTurns
     from dibs.web.front import Front
 
-LINE = 200
+LINE = 150
 """How many requests a worker has under way: what comes on top of that, it sends away at once."""
+
+LONGEST_SPREAD = 3
+"""Seconds: those who were sent away at once are not to come again at once."""
 
 JOINED = {b"cookie": "; "}
 """What stands between the values of a header that came twice, where it is no comma."""
@@ -70,6 +74,10 @@ class Bridge:
         """Whether another request is to be sent away."""
         return self.under_way >= LINE
 
+    def too_many(self) -> Overloaded:
+        """What those are told for whom the line is too long."""
+        return Overloaded(random.randint(1, LONGEST_SPREAD))  # noqa: S311  # jitter, not a secret
+
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
         """Answer a request."""
         environ = environ_of(scope)
@@ -80,7 +88,7 @@ class Bridge:
         if self.front.is_health(scope["raw_path"]):
             found = self._ask(environ)
         elif self.is_full:
-            found = self._refuse(scope["headers"])
+            found = self._refuse(scope["headers"], self.too_many())
         else:
             ask = partial(self._ask_in_time, environ, body, scope["headers"], self.front.begin())
             self.under_way += 1
@@ -117,8 +125,8 @@ class Bridge:
         environ[KEY] = RequestState(deadline=deadline)
         return self._ask(environ)
 
-    def _refuse(self, headers: Headers, error: Overloaded | None = None) -> Answered:
-        reply = self.front.refuse(error or Overloaded(), dict(headers))
+    def _refuse(self, headers: Headers, error: Overloaded) -> Answered:
+        reply = self.front.refuse(error, dict(headers))
         length = (b"content-length", str(len(reply.body)).encode())
         said = [length, *(_header(*one) for one in reply.headers.items())]
         return Answered(reply.status, said, reply.body)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from dibs.errors import Overloaded
 from dibs.web.front import Asked
 
 if TYPE_CHECKING:
@@ -164,7 +163,7 @@ class FrontProtocol(HttpToolsProtocol):
         if not isinstance(exchange, Exchange) or exchange.response_complete:
             return
         if self._bridge.is_full and not self._front.is_health(exchange.target):
-            self._send(exchange, self._front.refuse(Overloaded(), exchange.headers))
+            self._send(exchange, self._front.refuse(self._bridge.too_many(), exchange.headers))
             return
         peer, scheme = self.client[0] if self.client else "", self.scheme or "http"
         method, target, headers = exchange.method, exchange.target, exchange.headers

@@ -357,8 +357,8 @@ class Transactions:
                 cause = error
                 if not unknown:
                     break
-            # Another wait for a lock is to end well before the deadline.
-            enough = self.budget.silence + self.budget.lock / 2 * isinstance(cause, TimedOut)
+            may_wait = isinstance(cause, Restart)
+            enough = self.budget.patience if may_wait else self.budget.silence
             if not deadline.allows(pause + enough):
                 break
             COUNTS.add("retries_conflict" if isinstance(cause, Restart) else "retries_lost")

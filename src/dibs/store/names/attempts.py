@@ -73,7 +73,11 @@ class Attempts:
         self._looks: GroupCommit[Look, Mapping[str, NameRow]] | None = None
         if grouped:
             self._groups = GroupCommit(
-                self._together, self._alone, enough=enough, name=lambda claim: claim.token
+                self._together,
+                self._alone,
+                enough=enough,
+                patience=transactions.budget.patience,
+                name=lambda claim: claim.token,
             )
             self._looks = GroupCommit(self._looked, self._look, enough=enough)
 
@@ -117,13 +121,27 @@ class Attempts:
                 left = [claim for claim in claims if claim.token not in told]
             rest = self._write(left, deadline, insist=False) if left else []
         except Restart:
-            rest = [self._failing(claim, deadline, insist=False) for claim in left]
+            rest = self._each(left, deadline)
         except StoreError as error:
             rest = [Failed(error)] * len(left)
         else:
             self._heard = time.monotonic()
         others = iter(rest)
         return [told.get(claim.token) or next(others) for claim in claims]
+
+    def _each(
+        self, claims: Sequence[Claim], deadline: Deadline
+    ) -> Sequence[Outcome | Failed | None]:
+        """Try to take each in a transaction of its own; one lock is waited for once."""
+        locked: set[tuple[str, str]] = set()
+        outcomes: list[Outcome | Failed | None] = []
+        for claim in claims:
+            free = claim.place not in locked
+            outcome = self._failing(claim, deadline, insist=False) if free else None
+            if outcome is None:
+                locked.add(claim.place)
+            outcomes.append(outcome)
+        return outcomes
 
     def _are_alone(self, claims: Sequence[Claim]) -> bool:
         """Whether one statement may do for all of these, if their names are new.

@@ -95,6 +95,7 @@ class GroupCommit(Generic[Wish, Result]):
         together: Sends several; None is the outcome of one that has to be sent alone.
         alone: Sends one, and waits as long as it takes.
         enough: Seconds without which nothing is sent any more.
+        patience: The same, for one that a lock has kept from going with others.
         name: What two copies of one request have in common: only one of them goes with others.
     """
 
@@ -104,10 +105,11 @@ class GroupCommit(Generic[Wish, Result]):
         alone: Alone[Wish, Result],
         *,
         enough: float,
+        patience: float = 0.0,
         name: Callable[[Wish], Hashable] = id,
     ) -> None:
-        self._together, self._alone, self._enough = together, alone, enough
-        self._name = name
+        self._together, self._alone = together, alone
+        self._enough, self._patience, self._name = enough, patience, name
         self._lock = threading.Lock()
         self._waiting: list[Waiting[Wish, Result]] = []
         self._under_way: set[Group[Wish, Result]] = set()
@@ -142,6 +144,8 @@ class GroupCommit(Generic[Wish, Result]):
             raise mine.outcome.error
         if mine.outcome is not None:
             return mine.outcome
+        if not deadline.allows(self._patience):
+            raise StoreUnavailable
         if loop is not None:
             return loop.elsewhere(lambda: self._alone(wish, deadline), deadline=deadline)
         return self._alone(wish, deadline)
