@@ -136,6 +136,38 @@ def test_who_claimed_before_may_be_the_newcomer(engine: Engine, store: NameStore
     assert (done.adopted, done.grouped) == (2, 2)
 
 
+def test_who_claims_meanwhile_is_seen_in_a_table_that_was_empty(
+    engine: Engine, store: NameStore
+) -> None:
+    """Where no name had a row, those of new keys are not looked for: the constraint tells."""
+
+    def crowd() -> Iterator[Person]:
+        yield from people(*map("n{}".format, range(4)))
+        yield from (Person(name, name) for name in ("BOB", "eve", "Ada"))
+
+    def come(done: Imported) -> None:
+        if done.people == 2:
+            claim(store, "ada", "newcomer")
+            claim(store, "bob", "another")
+
+    done = import_people(engine, crowd(), kind=KIND, parser=PARSER, batch=2, progress=come)
+    there = {str(at): f"n{at - 1}" for at in range(1, 5)}
+    there |= {"newcomer": "ada", "Ada": "Ada", "another": "bob", "BOB": "BOB", "eve": "eve"}
+    assert named(engine) == there
+    assert (done.people, done.adopted, done.grouped, done.left_out) == (7, 7, 4, [])
+
+
+def test_keys_that_share_a_slot_are_looked_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is all that happens to them."""
+    monkeypatch.setattr("dibs.store.names.adoption.SLOTS", 3)
+    them = people(*map("n{}".format, range(40)), "N7", "N8")
+    done = run(engine, them, batch=10)
+    assert named(engine) == {one.id: one.name for one in them}
+    assert (done.adopted, done.grouped) == (42, 4)
+
+
 def test_held_reserved_and_quarantined_names_are_their_owners(
     engine: Engine, store: NameStore
 ) -> None:

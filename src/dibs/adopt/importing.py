@@ -29,7 +29,9 @@ from dibs.store.names.adoption import (
     ACTOR,
     Adopted,
     Entry,
+    Written,
     adopt,
+    is_empty,
     read_members,
     rename,
     renamed_by_plan,
@@ -131,6 +133,7 @@ def import_people(
         if (phase := schema.phase_of(connection)).step:
             raise ConfigError(f"{UNDER_WAY}; {phase}")
     work.renamed = in_transaction(engine, partial(renamed_by_plan, kind=kind))
+    work.written = Written() if in_transaction(engine, is_empty) else None
     stream, dialect = iter(people), dialect_for(engine.dialect.name)
     batch = min(batch, dialect.at_once)
     # The database works on one batch while Python reads and parses the next.
@@ -167,6 +170,7 @@ class _Import:
     renames: list[Wish] = field(default_factory=list)
     firsts: list[Entry] = field(default_factory=list)
     renamed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    written: Written | None = None
 
     def read(self, people: Iterator[Person], batch: int) -> list[Entry | LeftOut]:
         """The next of these people who have a name, with it as a value; none at the end."""
@@ -211,7 +215,7 @@ class _Import:
         batch.left_out += [one for one in page if isinstance(one, LeftOut)]
         if self.decisions or self.renamed:
             entries = [one for one in entries if self._is_open(one, batch)]
-        adopt(run, entries, self.kind, batch.adopted)
+        adopt(run, entries, self.kind, batch.adopted, self.written)
         return batch
 
     def _is_open(self, one: Entry, batch: _Batch) -> bool:

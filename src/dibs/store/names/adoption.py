@@ -28,6 +28,10 @@ COLUMNS = (
 )
 
 
+SLOTS = 2**25
+"""Of a million keys three in a hundred share one, of ten million a quarter. A byte each."""
+
+
 class Entry(NamedTuple):
     """Somebody and the name that they have."""
 
@@ -56,8 +60,43 @@ class Adopted:
     taken: list[Entry] = field(default_factory=list)
 
 
-def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -> None:
+class Written:
+    """Which keys may have a row, in a table that had none when an import began.
+
+    It says yes of some that have none, which costs a look-up, and no of those that somebody else
+    writes meanwhile: the constraint refuses these, and by the second try they are known.
+    """
+
+    def __init__(self) -> None:
+        self._slots = bytearray(SLOTS)
+
+    def among(self, keys: Iterable[str]) -> list[str]:
+        """Those of these keys that may have one; from now on all of them."""
+        slots, found = self._slots, []
+        for key in keys:
+            slot = hash(key) % SLOTS
+            if slots[slot]:
+                found.append(key)
+            slots[slot] = 1
+        return found
+
+
+def is_empty(run: Run) -> bool:
+    """Whether no name has a row."""
+    return not run.rows("SELECT 1 FROM dibs_names LIMIT 1", {})
+
+
+def adopt(
+    run: HostRun,
+    entries: Sequence[Entry],
+    kind: str,
+    adopted: Adopted,
+    written: Written | None = None,
+) -> None:
     """Put these names into their owners' hands, in the caller's transaction.
+
+    Args:
+        written: Spares looking for the rows of keys that have none.
 
     Raises:
         RulesReplaced: The names were read by rules that are not in force.
@@ -74,7 +113,8 @@ def adopt(run: HostRun, entries: Sequence[Entry], kind: str, adopted: Adopted) -
         if within.setdefault(one.username.key, one) is not one:
             others.append(one)
     for namespace, within in new.items():
-        for row in run.dialect.read_many(run.connection, namespace, list(within)):
+        keys = list(within) if written is None else written.among(within)
+        for row in run.dialect.read_many(run.connection, namespace, keys) if keys else ():
             key, state, owner_kind, owner = plain(row)
             one = within.pop(key)
             if state == "owned" and owner == one.owner and owner_kind == kind:
