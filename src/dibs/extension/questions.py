@@ -164,7 +164,7 @@ class Questions(HostNames):
         rows = host.owned_in_session(self._session(), who, table=table, or_had=True)
         return [row.display for row in rows]
 
-    def _like(self, username: Username, count: int = CANDIDATES) -> list[Suggestion]:
+    def _like(self, username: Username, count: int = CANDIDATES) -> Sequence[Suggestion]:
         """Names like this one, which may be taken."""
         minute = int(time.time() // 60)
         return candidates(username, parser=self.parser, seed_minute=minute, count=count)

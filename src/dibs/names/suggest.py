@@ -9,13 +9,11 @@ import hashlib
 import pkgutil
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
-from itertools import islice, zip_longest
-from operator import add
+from itertools import groupby, islice, zip_longest
 from string import ascii_lowercase, digits
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dibs.errors import InvalidName
 from dibs.names.canonical import normalise
@@ -41,8 +39,7 @@ _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _AS_LETTERS = str.maketrans("3457", "east", "._-~")
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(NamedTuple):
     """A name that keeps every rule; whether it is free, only the database knows.
 
     Attributes:
@@ -56,13 +53,14 @@ class Suggestion:
     key: str
 
 
+@lru_cache(maxsize=256)  # the names that cannot be had are those that many ask for
 def candidates(
     username: Username,
     *,
     parser: Parser = DEFAULT_PARSER,
     seed_minute: int,
     count: int = COUNT,
-) -> list[Suggestion]:
+) -> Sequence[Suggestion]:
     """Make names like this one, each with a key of its own.
 
     The same name gives the same list within a minute, so that a page that asks again does
@@ -80,7 +78,7 @@ def candidates(
     own = said(base)
     own_words = _said_by_words(base, parser.policy) if own else own
     if (own and said(base, "always")) or is_reserved(username.canonical) in ROLES:
-        return []
+        return ()
     draw = _drawer(f"{username.canonical}:{seed_minute}")
     parser, seen, found = parser.without_memory(), {username.key}, []
     for name, method in _in_turn(base, parser.policy, draw):
@@ -94,7 +92,7 @@ def candidates(
             found.append(Suggestion(name, method, key))
             if len(found) == count:
                 break
-    return found
+    return tuple(found)
 
 
 def _in_turn(base: str, policy: NamePolicy, draw: Draw) -> Iterator[tuple[str, Method]]:
@@ -247,13 +245,23 @@ def _plain(text: str) -> str:
 
 
 @cache
-def _by_start(groups: tuple[str, ...]) -> dict[str, list[str]]:
-    """Return the words of these groups by their first two characters, or their only one."""
-    found: dict[str, list[str]] = {}
-    for group in groups or _offensive():
-        for word in _offensive()[group]:
-            found.setdefault(word[:2], []).append(word)
-    return found
+def _looked_for(groups: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str]]:
+    """Return the words of these groups, and what finds whether a name holds one of them."""
+    words = frozenset(word for group in groups or _offensive() for word in _offensive()[group])
+    return words, re.compile(_any_of(words))
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """Return a pattern that tries what words have in common once: a third of the time of `|`."""
+    ordered = sorted(words)
+    if "" in ordered:
+        return ""  # a shorter word is enough
+    starts = groupby(ordered, key=lambda word: word[0])
+    ways = [re.escape(first) + _any_of(word[1:] for word in rest) for first, rest in starts]
+    return f"(?:{'|'.join(ways)})"
+
+
+NOTHING: frozenset[str] = frozenset()
 
 
 def said(name: str, *groups: str) -> frozenset[str]:
@@ -263,9 +271,10 @@ def said(name: str, *groups: str) -> frozenset[str]:
         name: In any form.
         groups: Which groups to look in; all if none is given.
     """
-    plain, words = _plain(name), _by_start(groups)
-    starts = words.keys() & {*plain, *map(add, plain, plain[1:])}
-    return frozenset(word for start in starts for word in words[start] if word in plain)
+    plain, (words, pattern) = _plain(name), _looked_for(groups)
+    if not pattern.search(plain):
+        return NOTHING
+    return frozenset(word for word in words if word in plain)
 
 
 def _said_by_words(name: str, policy: NamePolicy) -> frozenset[str]:
