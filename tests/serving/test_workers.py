@@ -231,7 +231,7 @@ def test_the_time_in_line_counts(inside, monkeypatch):
         gate.set()
         for answer in (*refused, *waiting.result()):
             assert (answer.status, answer.code) == (503, "overloaded")
-            assert answer.headers["retry-after"] == "1"
+            assert answer.headers["retry-after"] in ("1", "2", "3")
         wait(busy, PATIENCE_S)
     monkeypatch.undo()
     assert send(inside.port, ask)[0].status == 201

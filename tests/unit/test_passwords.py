@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import argon2
 import pytest
 from hypothesis import given
@@ -219,6 +221,22 @@ def test_a_service_hashes_and_verifies():
     assert not passwords.verify("correct house", stored, remaining=5).ok
     assert not passwords.verify("correct horse", stored, disabled=True, remaining=5).ok
     assert not passwords.verify("correct horse", None, remaining=5).ok
+
+
+def test_one_thread_hashes_from_the_start(monkeypatch):
+    """Each that has hashed once keeps the memory of a hash."""
+    threads, raw = set(), Argon2.raw
+
+    def noted(self, *args, **options):
+        threads.add(threading.current_thread().name)
+        return raw(self, *args, **options)
+
+    monkeypatch.setattr(Argon2, "raw", noted)
+    passwords = Passwords(argon2=QUICK)
+    passwords.warm_up()
+    passwords.verify("correct horse", passwords.hash("correct horse", remaining=5), remaining=5)
+    assert {name.rpartition("_")[0] for name in threads} == {"dibs-hashing"}
+    assert len(threads) == 1
 
 
 def test_a_service_hashes_in_its_queue():

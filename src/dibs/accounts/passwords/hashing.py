@@ -121,8 +121,7 @@ class Verifier:
 
     def warm_up(self) -> None:
         """Learn what a hash costs here, so that the first check is like all others."""
-        for _ in range(3):
-            self._dummy(self.argon2)
+        self._dummy(self.argon2)
 
     def _matches(self, found: StoredHash | None, password: bytes) -> bool:
         """The answer for one spelling, after as much work as a hash of today's is."""
