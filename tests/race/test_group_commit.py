@@ -10,7 +10,7 @@ import pytest
 from dibs.context import Acting, Deadline, acting_as
 from dibs.errors import OutcomeUnknown, StoreUnavailable
 from dibs.store import Claim, Lost, Outcome, Won
-from dibs.store.names.group_commit import GroupCommit
+from dibs.store.names.group_commit import LANES, GroupCommit
 from dibs.store.records import owned
 from tests.backends import open_store
 from tests.support.contract import a_claim, look_up, soon
@@ -59,8 +59,9 @@ def pool(request: pytest.FixtureRequest) -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
-    """Nobody takes the lanes for stuck: how long they are is the test's own doing."""
+    """Nobody takes the lanes for stuck, or slow: how long they are is the test's own doing."""
     monkeypatch.setattr("dibs.store.names.group_commit.STUCK", 60.0)
+    monkeypatch.setattr("dibs.store.names.group_commit.GAP", 60.0)
     return Database()
 
 
@@ -79,6 +80,27 @@ def test_who_waits_goes_together(database: Database, pool: ThreadPoolExecutor) -
     assert [outcome.row.key for outcome in outcomes] == ["a0", "a1", *names]
     assert [len(group) for group in database.groups] == [1, 1, 10]
     assert sorted(database.groups[2]) == names
+
+
+def test_a_slow_database_has_several_transactions(
+    database: Database, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as there are lanes, and the rest goes together."""
+    monkeypatch.setattr("dibs.store.names.group_commit.GAP", 0.001)
+    asked = []
+    for lane in range(LANES):
+        asked.append(pool.submit(database.commits.ask, a_claim(f"a{lane}"), deadline=soon()))
+        while len(database.groups) <= lane:
+            time.sleep(0.001)
+    asked += [
+        pool.submit(database.commits.ask, a_claim(f"n{i}"), deadline=soon()) for i in range(9)
+    ]
+    wait_for(database, 9)
+    time.sleep(0.05)
+    assert len(database.groups) == LANES
+    database.open.set()
+    assert {type(one.result()) for one in asked} == {Won}
+    assert [len(group) for group in database.groups] == [1, 1, 1, 1, 9]
 
 
 def test_of_one_request_only_one_copy_goes(database: Database, pool: ThreadPoolExecutor) -> None:

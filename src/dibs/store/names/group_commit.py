@@ -2,8 +2,10 @@
 
 One transaction for all that wait costs the database little more than one for a single name
 (DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984); a look-up of
-many names little more than one of one. Nobody waits for company: whoever finds a lane free goes
-at once, with those alone who have come in the same moment.
+many names little more than one of one. Nobody waits for company while nothing moves: they go at
+once, with those alone who have come in the same moment. Beside a transaction the next ones wait
+for its end, as large groups cost each of them less, but not for one that takes long: a database
+that is slow, or far away, would have nothing to do while Python works, and so it has several.
 """
 
 from __future__ import annotations
@@ -20,8 +22,14 @@ from dibs.errors import StoreUnavailable
 from dibs.observe import COUNTS
 from dibs.store.records import Failed
 
-LANES = 2
-"""Transactions under way at a time: with one, the database waits while Python works."""
+LANES = 4
+"""Transactions under way at a time."""
+
+GAP, EACH = 0.002, 0.0002
+"""Seconds after which a transaction takes long: so many, and for each claim in it so many more.
+
+Measured on two processors, beside two lanes that take whoever comes: 32 people at once get a
+sixteenth more registrations, of less processor time; where a commit takes 11 ms, a fifth more."""
 
 STUCK = 0.1
 """Seconds after which a transaction is waited for no more: a lock of somebody's keeps it."""
@@ -87,6 +95,10 @@ class Group(Generic[Wish, Result]):
     members: Sequence[Waiting[Wish, Result]] = ()
     began: float = field(default_factory=time.monotonic)
 
+    def is_long(self, now: float) -> bool:
+        """Whether this takes longer than a quick database would."""
+        return now - self.began >= GAP + EACH * len(self.members)
+
 
 class GroupCommit(Generic[Wish, Result]):
     """Sends wishes: one that finds a lane free alone, those that had to wait together.
@@ -151,9 +163,12 @@ class GroupCommit(Generic[Wish, Result]):
         return self._alone(wish, deadline)
 
     def _has_lane(self) -> bool:
-        """Whether few enough transactions move."""
-        since = time.monotonic() - STUCK
-        return sum(group.began > since for group in self._under_way) < LANES
+        """Whether another transaction may begin now: always beside none, or a single claim."""
+        now = time.monotonic()
+        moving = [one for one in self._under_way if one.began > now - STUCK]
+        if len(moving) < 2:
+            return all(len(one.members) < 2 or one.is_long(now) for one in moving)
+        return len(moving) < LANES and all(one.is_long(now) for one in moving)
 
     def _next(self, members: Sequence[Waiting[Wish, Result]]) -> Group[Wish, Result]:
         """Give these a lane."""
@@ -175,7 +190,7 @@ class GroupCommit(Generic[Wish, Result]):
 
     def _wait(self, mine: Waiting[Wish, Result]) -> None:
         """Until the wish is settled, or this thread has sent what it was to send."""
-        patience = max(0.0, min(STUCK, mine.deadline.remaining()))
+        patience = max(0.0, min(GAP, mine.deadline.remaining()))
         if not mine.wake.acquire(timeout=patience) and not self._is_to_lead(mine):
             return
         if (group := mine.group) is not None:
@@ -234,7 +249,7 @@ class GroupCommit(Generic[Wish, Result]):
             loop.start(partial(self._lead, group))
         if left and not self._is_watched:
             self._is_watched = True
-            loop.later(max(0.001, min(STUCK, *left)), partial(self._watch, loop))
+            loop.later(max(0.001, min(GAP, *left)), partial(self._watch, loop))
 
     # --- both -----------------------------------------------------------------------
 
