@@ -27,10 +27,12 @@ from dibs.context import CacheTime  # noqa: E402
 from dibs.store.names.store import NameStore  # noqa: E402
 from tests.backends import BACKENDS, Backend, open_store  # noqa: E402
 from tests.services import ServiceMissing  # noqa: E402
+from tests.services.tools import TESTED  # noqa: E402
 from tests.support import sharding  # noqa: E402
 from tests.support.compiled import compile_once  # noqa: E402
 from tests.support.verified import verify_once  # noqa: E402
 
+os.environ[TESTED] = "1"
 compile_once()
 verify_once()
 sharding.watch()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from benchmarks.performance_page import BASE, drawn, lines
+from tests.services.tools import TESTED
+
+ROOT = Path(__file__).parents[2]
 
 
 def side(name: str, ratio: float) -> dict[str, Any]:
@@ -34,3 +42,20 @@ def test_chart():
     assert shown == ["pgbench", "2.0", "dibs", "0.51", "dibs", "0.012"]
     assert [word for word in said if word in shown] == shown
     assert sum("5,000" in word for word in said) == 1
+
+
+def test_each_commit_is_on_the_disk() -> None:
+    """What tests keep in memory, the benchmarks do not."""
+    environ = {name: value for name, value in os.environ.items() if name != TESTED}
+    code = "from tests.services.tools import new_folder as new; print(new('disk-').resolve())"
+    made = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    folder = Path(made.stdout.strip())
+    folder.rmdir()
+    assert folder.parent == Path(tempfile.gettempdir()).resolve()

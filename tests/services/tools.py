@@ -19,6 +19,9 @@ _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 _PORTS = range(20_000 + _WORKER % _WORKERS, 32_000, _WORKERS)
 
 _MEMORY = "/dev/shm"
+TESTED = "SERVERS_ARE_TESTED"
+"""A variable of the environment that is there while tests run."""
+
 _ROOM = 8 * 2**30  # bytes; the servers of all workers need a quarter
 
 
@@ -54,15 +57,17 @@ def program(name: str, *places: str) -> str:
 def new_folder(prefix: str) -> Path:
     """Makes a temporary folder for a server, or for files that stand for one.
 
-    In memory, where there is plenty: a test waits for the disk at each COMMIT, and what it does
-    is the same. That of a process that is killed is still there; no test cuts off the power.
+    Those of tests in memory, where there is plenty: a test waits for the disk at each COMMIT, and
+    what it does is the same. What a killed process wrote is still there; no test cuts off the
+    power. A benchmark's are on the disk.
     """
     return Path(tempfile.mkdtemp(prefix=prefix, dir=_memory()))
 
 
 @cache
 def _memory() -> str | None:
-    if "TMPDIR" in os.environ or not os.path.isdir(_MEMORY):
+    is_wanted = TESTED in os.environ and "TMPDIR" not in os.environ
+    if not is_wanted or not os.path.isdir(_MEMORY):
         return None
     (available,) = re.findall(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())
     return _MEMORY if min(shutil.disk_usage(_MEMORY).free, int(available) * 1024) > _ROOM else None

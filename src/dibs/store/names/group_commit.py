@@ -190,7 +190,9 @@ class GroupCommit(Generic[Wish, Result]):
 
     def _wait(self, mine: Waiting[Wish, Result]) -> None:
         """Until the wish is settled, or this thread has sent what it was to send."""
-        patience = max(0.0, min(GAP, mine.deadline.remaining()))
+        # The first of them looks for all, as it takes the others along.
+        often = GAP if self._waiting[:1] == [mine] else STUCK
+        patience = max(0.0, min(often, mine.deadline.remaining()))
         if not mine.wake.acquire(timeout=patience) and not self._is_to_lead(mine):
             return
         if (group := mine.group) is not None:
