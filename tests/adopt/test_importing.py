@@ -115,6 +115,19 @@ def test_on_sqlite_others_may_write_in_between(engine: Engine) -> None:
     assert seen == ([250, 500, 600] if engine.dialect.name == "sqlite" else [600])
 
 
+@pytest.mark.parametrize("batch", [1, 5000])
+def test_what_was_imported_again_is_taken_back_again(engine: Engine, batch: int) -> None:
+    """Whoever made room for another in a group had their name by the import, too."""
+    them = people(*COLLIDING, "bert", "x y")
+    for _ in range(3):
+        done = run(engine, them, batch=batch)
+        assert (done.adopted, done.left_out) == (len(them), [])
+        assert named(engine) == {one.id: one.name for one in them}
+        undo(engine, kind=KIND)
+        assert named(engine) == {}
+        assert undo(engine, kind=KIND) == []
+
+
 @pytest.mark.parametrize("owner", ["CORP\\ada", "a\tb", "a\nb", "a\u00a0b", "\u200bb", "\\N"])
 def test_an_id_that_is_text_can_own_a_name(engine: Engine, owner: str) -> None:
     """As the audit says: what a directory has as an id may hold anything."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import POSTGRESQL
 from tests.support.programs import python
 
 HOST = """
@@ -50,6 +51,51 @@ def test_the_host_is_told_what_is_missing_and_how_to_mend_it(folder: Path) -> No
     assert flask(folder, "db", "upgrade").returncode == 0
     after = flask(folder, "check")
     assert (after.returncode, "host.db" in after.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("words", ["check", "db upgrade", "adopt verify", "adopt groups"])
+def test_a_database_that_is_away_is_said_in_words(folder: Path, words: str) -> None:
+    """Whichever command finds out."""
+    away = "postgresql+psycopg://ada:secret@127.0.0.1:1/host"
+    (folder / "app.py").write_text(HOST.replace("sqlite:///host.db", away))
+    said = flask(folder, *words.split())
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "The database cannot answer: connection" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert "secret" not in said.stderr
+
+
+def test_an_app_whose_database_takes_no_writes(folder: Path) -> None:
+    """As `dibs check` says of the service's."""
+    backend = POSTGRESQL
+    url = backend.empty()
+    (folder / "app.py").write_text(HOST.replace("sqlite:///host.db", url))
+    flask(folder, "db", "upgrade")
+    assert flask(folder, "check").returncode == 0
+    name = url.rpartition("/")[2]
+    backend.server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    try:
+        said = flask(folder, "check")
+        assert said.returncode == 1
+        assert "nothing can be written to it" in said.stderr
+        assert "Traceback" not in said.stderr
+    finally:
+        backend.drop(url)
+
+
+def test_an_import_that_is_stopped_leaves_no_traceback(folder: Path) -> None:
+    """Its people are read in another thread than the one that ends."""
+    people = "from dibs.adopt.people import Person\nfrom dibs.cli.adoption import in_app\n" + HOST
+    stopped = """
+import threading
+them = in_app(app, (Person(str(at), f"n{at}") for at in range(10)))
+reader = threading.Thread(target=next, args=(them,))
+reader.start()
+reader.join()
+them.close()
+"""
+    said = python("-c", people + stopped, cwd=folder, env=dict(os.environ))
+    assert (said.returncode, said.stderr) == (0, "")
 
 
 def test_a_session_of_requests_alone_is_said_in_words(folder: Path) -> None:

@@ -517,7 +517,7 @@ def test_a_report_is_one_file(terminal):
         assert re.findall(r'(?:src|href|url\()[="\'(]+(?!#)', text) == []
         assert "prefers-color-scheme: dark" in text
     assert page.count("<svg") == 1
-    assert said_of(terminal, Names().answer, "--report", "no/such/r.svg").status == 1
+    assert said_of(terminal, Names().answer, "--report", "no/such/r.svg").status == 2
 
 
 def test_what_it_says(terminal):
@@ -580,3 +580,11 @@ def test_meanings(meaning, answer, means):
 def test_samples_are_short():
     assert len(sample_of(Answer(500, "<p>x</p>" * 500))) <= 104
     assert sample_of(Answer(400, '["a"]')) == '400 ["a"]'
+
+
+def test_a_report_that_cannot_be_written_is_said_before_anybody_is_asked(terminal):
+    """2, as nothing is known of the endpoint."""
+    said = terminal.dibs("prove", "http://127.0.0.1:1/register", "--report", "/nowhere/x.html")
+    assert said.status == 2
+    assert "/nowhere/x.html cannot be written: No such file or directory" in said.err
+    assert "requests" not in said.out

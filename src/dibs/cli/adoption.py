@@ -171,8 +171,14 @@ def in_app(app: Flask | None, people: Iterable[Person]) -> Iterator[Person]:
     if app is None:
         yield from people
         return
-    with app.app_context():
+    context = app.app_context()
+    context.push()
+    try:
         yield from people
+    finally:
+        # Whoever stops early ends this in another thread than that which has read.
+        with suppress(LookupError, ValueError):
+            context.pop()
 
 
 def _accounts(names: Names, owners: Source, wanted: Columns) -> Accounts | None:

@@ -78,6 +78,7 @@ def check(accept_restore: bool) -> None:
     target = find_target()
     try:
         target.verify()
+        target.verify_writable()
         warnings, time_outs = target.warnings(), target.time_outs()
         _judge_restores(accept_restore)
     except DibsError as error:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from dibs.cli.target import under_way
+from dibs.cli.target import ready_parts, under_way
 from dibs.errors import ConfigError
 from dibs.store import schema
 from dibs.store.database.dialects import dialect_for
-from dibs.store.host.connection import NameTable, verify
+from dibs.store.host.connection import NameTable, connected, verify
 from dibs.store.models import Tables, meta, metadata
 
 if TYPE_CHECKING:
@@ -50,10 +50,20 @@ class HostDatabase:
         self.place = self._engine.url.render_as_string(hide_password=True)
 
     def verify(self) -> None:
-        """See that names can be kept unique there; `SchemaError` if they cannot."""
+        """See that names can be kept unique there.
+
+        Raises:
+            SchemaError: They cannot.
+            StoreUnavailable: The database cannot answer.
+        """
         schema.require_file(self._engine.url, self._mending)
-        with self._engine.connect() as connection:
+        with connected(self._engine) as connection:
             verify(connection, self._table, tables=self._needed)
+
+    def verify_writable(self) -> None:
+        """See that it takes writes; `NotWritable` if it does not."""
+        parts = ready_parts()
+        parts.store.verify_writable(deadline=parts.budget.start())
 
     def upgrade(self) -> None:
         """Create the tables, or bring them up to date; those that the app made stay the app's.
@@ -64,7 +74,7 @@ class HostDatabase:
         """
         if self._metadata is not None:
             schema.require_file(self._engine.url, self._mending)
-        with self._engine.connect() as connection:
+        with connected(self._engine) as connection:
             if self._metadata is not None and schema.is_empty(connection):
                 raise ConfigError(
                     "this app has the tables of dibs in its own metadata: make them by its own"
@@ -78,7 +88,7 @@ class HostDatabase:
 
     def warnings(self) -> list[str]:
         """What the server may lose, and `_warning`."""
-        with self._engine.connect() as connection:
+        with connected(self._engine) as connection:
             dangers = dialect_for(connection.dialect.name).dangers(connection)
         return [*filter(None, [self._warning()]), *dangers]
 
@@ -89,7 +99,7 @@ class HostDatabase:
     def _warning(self) -> str | None:
         """What the app's next migration would do, or that names are on their way."""
         known = {} if self._metadata is None else self._metadata.tables
-        with self._engine.connect() as connection:
+        with connected(self._engine) as connection:
             strangers = schema.present(connection) - known.keys()
             # What the app's own migration made says nothing of rules before the first claim.
             is_said = not schema.lacks_rules(connection)

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import click
 
-from dibs.cli.files import FILE, ending, written
+from dibs.cli.files import FILE, ending, see_writable, written
 from dibs.cli.files import as_json as in_json
 from dibs.cli.target import number
 
@@ -65,6 +65,10 @@ def prove(
     from dibs.prove.verdict import Meaning
 
     ending(files, "--report", ".html", ".svg")
+    try:
+        see_writable(files)
+    except click.ClickException as error:
+        raise CannotProveHere(error.message) from error
     if wrong := [one for one in headers if ":" not in one]:
         raise click.UsageError(f"--header {wrong[0]}: give it as Name: value")
     if body is None:

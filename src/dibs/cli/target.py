@@ -155,12 +155,16 @@ class ServiceDatabase:
             yield store, budget
 
     def verify(self) -> None:
-        """See that names can be kept unique there, and that it takes writes."""
+        """See that names can be kept unique there."""
         from dibs.store import schema
 
         schema.require_file(self._settings.resolved_database_url, making(self._settings))
         with self._open() as (store, budget):
             store.verify(deadline=budget.start())
+
+    def verify_writable(self) -> None:
+        """See that it takes writes; `NotWritable` if it does not."""
+        with self._open() as (store, budget):
             store.verify_writable(deadline=budget.start())
 
     def _ask(self, ask: Callable[[type[Dialect], Any], T]) -> T:

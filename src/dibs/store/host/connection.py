@@ -301,6 +301,18 @@ def lock_timeout(connection: Connection) -> Iterator[HostRun]:
 
 
 @contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    """A connection of a command's own; `StoreUnavailable` where the database cannot answer."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        if dialect_for(engine.dialect.name).classify(error) is not Kind.AWAY:
+            raise
+        raise StoreUnavailable from error
+
+
+@contextmanager
 def translated_errors(connection: Connection) -> Iterator[None]:
     """Turn what the driver says into what it means; after each only a rollback is accepted.
 

@@ -14,7 +14,7 @@ from dibs.store.database.rows import ADOPTED, listed, name_row, plain
 from dibs.store.database.runs import Run
 from dibs.store.host.connection import HostRun, translated_errors
 from dibs.store.names.claims import insert_users
-from dibs.store.names.groups import join, lock_all, write
+from dibs.store.names.groups import join, lock_all, taken_over, write
 from dibs.store.names.history import Step, append, changed
 from dibs.store.names.moves import Move, OldName, apply_moves
 from dibs.store.names.quarantine import FREE, end_groups, end_rows
@@ -246,7 +246,7 @@ def take_back(
         stay = they_came_in(run, [str(row.owner) for row in wanted.values()])
         wanted = {at: row for at, row in wanted.items() if row.owner not in stay}
     mine = [row for row in wanted.values() if row.first is not None and row.first.adopted]
-    later = _taken_over(run, [row for row in wanted.values() if row.first is None])
+    later = taken_over(run, wanted.values())
     is_new = f"updated_at IS NULL AND registered = {ADOPTED}"
     change_at(run, (row.place for row in mine), "DELETE FROM dibs_names", also=f" AND {is_new}")
     ended = end_rows(run, later, action="released")
@@ -255,20 +255,6 @@ def take_back(
         delete_adopted(run, [str(row.owner) for row in [*mine, *later]])
     gone = [replace(row, version=row.version + 1) for row in mine]
     return Undone(len(mine) + len(later), [*gone, *ended, *rest]), str(rows[-1].owner)
-
-
-def _taken_over(run: Run, rows: Sequence[NameRow]) -> list[NameRow]:
-    """Those whose last change was that they were adopted."""
-    sql = (
-        "SELECT action FROM dibs_history"
-        " WHERE namespace = :namespace AND name_key = :key AND version = :version"
-    )
-    return [
-        row
-        for row in rows
-        if run.value(sql, {"namespace": row.namespace, "key": row.key, "version": row.version})
-        == "adopted"
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
     first = FirstClaim(0, None, None, registered=False, adopted=True) if adopted else None
     wanted = [replace(owned(one, version=1), first=first) for one in claims]
     seats = Seats(read(run, {_seat(row) for row in [*rows.values(), *wanted]}))
+    again = {row.place for row in taken_over(run, rows.values())} if adopted else set()
     joined, turned = Joined({}, {}, set()), dict[Place, NameRow]()
     for claim, mine in zip(claims, wanted, strict=True):
         row = rows.get(mine.group)
@@ -163,7 +164,8 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
             joined.rows[claim.token] = row
             continue
         if row.state == "owned" and _seat(row) != _seat(mine) and _fits(row) and _fits(mine):
-            joined.moved[mine.group] = seats.take(row) or row
+            moving = replace(row, first=first) if row.place in again else row
+            joined.moved[mine.group] = seats.take(moving) or row
             turned[mine.group] = row
             row = rows[mine.group] = replace(row, state="group", owner_kind=None, owner=None)
         is_in = row.state == "group" and _fits(mine)
@@ -174,6 +176,21 @@ def join(run: Run, claims: Sequence[Claim], *, adopted: bool = False) -> Joined:
     _write_seats(run, seats, joined.moved)
     _write_turned(run, turned)
     return joined
+
+
+def taken_over(run: Run, rows: Iterable[NameRow]) -> list[NameRow]:
+    """Those that were there before, and whose last change was that they were adopted."""
+    sql = (
+        "SELECT action FROM dibs_history"
+        " WHERE namespace = :namespace AND name_key = :key AND version = :version"
+    )
+    return [
+        row
+        for row in rows
+        if row.first is None and row.state == "owned"
+        if run.value(sql, {"namespace": row.namespace, "key": row.key, "version": row.version})
+        == "adopted"
+    ]
 
 
 @dataclass(slots=True)
