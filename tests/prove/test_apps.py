@@ -63,10 +63,10 @@ SPELLINGS = {"spellings": 5, "marks": 2, "again": 5}
 def test_the_textbook(terminal, empty_url):
     """A name for each spelling, an error for who looks at the same moment; with dibs neither."""
     with running("textbook/before.py", DATABASE_URL=empty_url) as url:
-        for _ in range(5):
-            report = proved(terminal, url)
-            if number(report, "fault"):
-                break  # they have met; a machine with much else to do may serve them in turns
+        report = proved(terminal, url)
+        for _ in range(4):
+            if not number(report, "fault"):  # a busy machine may have served them in turns
+                report = proved(terminal, url)
     assert accounts(report) == SPELLINGS
     assert number(report, "fault") > 0
     assert "500 Internal Server Error" in report["findings"][1]
