@@ -80,7 +80,9 @@ class Plan:
             if members.get((line.namespace, line.id)) != line.key
         ]
         if said:
-            raise ConfigError(f"{_all(said)}. Write the plan anew with `dibs adopt audit --plan`")
+            raise ConfigError(
+                f"{_all(said)}. Take these lines out, or write the plan anew: `adopt audit --plan`"
+            )
 
 
 def write_plan(path: Path, groups: Iterable[Group]) -> None:
