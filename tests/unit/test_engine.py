@@ -54,6 +54,8 @@ def test_certificates_are_read_once_a_process(url: str, monkeypatch: pytest.Monk
         ("postgresql://u@h/db?pgbouncer=true", "nobody knows, pgbouncer: leave it out, for"),
         ("postgresql://u@h/db?schema=public", "nobody knows, schema: write options="),
         ("postgresql://u@h/db?ssl=true", "nobody knows, ssl: write sslmode=require"),
+        ("postgres://u@h/db?ssl-mode=REQUIRED", "nobody knows, ssl-mode: write sslmode=require"),
+        ("postgres://u@h/db?ssl_ca=a.pem", "ssl_ca: write sslmode=verify-full&sslrootcert=FILE"),
         ("postgres://u@h/db?connection_limit=5", "nobody knows, connection_limit: leave it out"),
         ("postgresql://u@h/db?prepare_threshold=0", "nobody knows, prepare_threshold: leave"),
         ("sqlite:///a.db?pragma=1", "nobody knows, pragma: leave it out"),

@@ -128,7 +128,8 @@ class PostgreSQL(Dialect):
     instead: ClassVar = {
         "pgbouncer": "leave it out, for dibs works with poolers as it is",
         "schema": "write options=-csearch_path%3DNAME",
-        "ssl": "write sslmode=require",
+        **dict.fromkeys(("ssl", "ssl_mode", "tls"), "write sslmode=require"),
+        "ssl_ca": "write sslmode=verify-full&sslrootcert=FILE",
     }
     whole = lists = True
     can_distribute = True
