@@ -170,6 +170,23 @@ def test_who_claims_meanwhile_is_seen_in_a_table_that_was_empty(
     assert (done.people, done.adopted, done.grouped, done.left_out) == (7, 7, 4, [])
 
 
+def test_who_is_renamed_again_and_again_ends_no_import(engine: Engine, store: NameStore) -> None:
+    """A guarded app writes the new name's row before any try of the import has heard of it."""
+    tried: list[str] = []
+
+    def crowd() -> Iterator[Person]:
+        for at in range(9):
+            claim(store, f"then{at}", "1")
+        yield from people("ada", "bob")
+
+    def now(_: object, read: Sequence[Person]) -> list[Person]:
+        tried.append(f"then{len(tried)}")
+        return [Person("1", tried[-1]), *read[1:]]
+
+    done = import_people(engine, crowd(), kind=KIND, parser=PARSER, now=now)
+    assert (tried, done.already, done.adopted) == (["then0", "then1"], 1, 1)
+
+
 def test_keys_that_share_a_slot_are_looked_for(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

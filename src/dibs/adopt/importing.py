@@ -215,7 +215,11 @@ class _Import:
         batch.left_out += [one for one in page if isinstance(one, LeftOut)]
         if self.decisions or self.renamed:
             entries = [one for one in entries if self._is_open(one, batch)]
-        adopt(run, entries, self.kind, batch.adopted, self.written)
+        # Where somebody else writes too, all are looked for from the first try that is lost: by
+        # the next one people may have other names, which nobody has looked for either.
+        written, self.written = self.written, None
+        adopt(run, entries, self.kind, batch.adopted, written)
+        self.written = written
         return batch
 
     def _is_open(self, one: Entry, batch: _Batch) -> bool:

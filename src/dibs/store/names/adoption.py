@@ -64,7 +64,7 @@ class Written:
     """Which keys may have a row, in a table that had none when an import began.
 
     It says yes of some that have none, which costs a look-up, and no of those that somebody else
-    writes meanwhile: the constraint refuses these, and by the second try they are known.
+    writes meanwhile: the constraint refuses these, and the import looks for all from then on.
     """
 
     def __init__(self) -> None:
