@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dibs.errors import InvalidName
+from dibs.errors import InvalidName, Reason
 from dibs.names import NamePolicy, Parser, parse
 from dibs.names.suggest import COUNT, candidates, said
 
@@ -44,6 +45,21 @@ def test_suggestions_are_steady_for_a_minute(name):
     username = parse(name, reserved=())
     assert candidates(username, seed_minute=7) == candidates(username, seed_minute=7)
     assert candidates(username, seed_minute=7) != candidates(username, seed_minute=8)
+
+
+def test_a_host_that_changes_its_mind_is_asked_again():
+    """Within the minute too: nothing that its own rule refuses by now is suggested."""
+    refused: set[str] = set()
+
+    def rule(display: str, canonical: str, policy: NamePolicy) -> Iterator[Reason]:
+        if display in refused:
+            yield Reason("refused", "This name is refused.")
+
+    parser = Parser(policy=NamePolicy(extra_rules=(rule,)))
+    username = parser.parse("alice")
+    first = candidates(username, parser=parser, seed_minute=7)[0].name
+    refused.add(first)
+    assert first not in {one.name for one in candidates(username, parser=parser, seed_minute=7)}
 
 
 @pytest.mark.parametrize("minute", range(50))

@@ -53,7 +53,6 @@ class Suggestion(NamedTuple):
     key: str
 
 
-@lru_cache(maxsize=256)  # the names that cannot be had are those that many ask for
 def candidates(
     username: Username,
     *,
@@ -73,6 +72,14 @@ def candidates(
         seed_minute: Minutes since the epoch.
         count: How many are wanted; fewer come when the name leaves no room.
     """
+    make = _candidates if parser.remembers else _candidates.__wrapped__
+    return make(username, parser, seed_minute, count)
+
+
+@lru_cache(maxsize=256)  # the names that cannot be had are those that many ask for
+def _candidates(
+    username: Username, parser: Parser, seed_minute: int, count: int
+) -> Sequence[Suggestion]:
     # As its owner wrote it, and composed, so that a cut falls between letters.
     base = unicodedata.normalize("NFC", username.display)
     own = said(base)

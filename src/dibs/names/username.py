@@ -274,6 +274,11 @@ class Parser:
         """Whether the database is to be asked again how far names are on their way."""
         return self._phase is not None and time.monotonic() > self._followed + FRESH_S
 
+    @property
+    def remembers(self) -> bool:
+        """Whether what it says of a name stays so: not where rules or sets are a host's own."""
+        return self._longest_kept >= 0
+
     def follow(self, phase: Phase) -> bool:
         """Have names get their keys by the rules that the database has in force.
 
