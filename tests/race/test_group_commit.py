@@ -10,7 +10,7 @@ import pytest
 from dibs.context import Acting, Deadline, acting_as
 from dibs.errors import OutcomeUnknown, StoreUnavailable
 from dibs.store import Claim, Lost, Outcome, Won
-from dibs.store.names.group_commit import LANES, GroupCommit
+from dibs.store.names.group_commit import LANES, GroupCommit, Waiting
 from dibs.store.records import owned
 from tests.backends import open_store
 from tests.support.contract import a_claim, look_up, soon
@@ -115,6 +115,18 @@ def test_of_one_request_only_one_copy_goes(database: Database, pool: ThreadPoolE
     database.open.set()
     assert {type(one.result()) for one in asked} == {Won}
     assert database.groups == [["ada"]] * 12
+
+
+def test_nobody_sends_others_while_their_own_wish_waits(database: Database) -> None:
+    """A second copy that looks for all is not among them; whoever were given to it would wait."""
+    commits = database.commits
+    first, copy = (Waiting[Claim, Outcome](a_claim("ada", token="one"), soon()) for _ in range(2))
+    commits._waiting = [first, copy]
+    assert not commits._is_to_lead(copy)
+    assert (commits._waiting, copy.group) == ([copy], None)
+    assert first.group is not None
+    assert first.group.members == [first]
+    assert first.wake.acquire(blocking=False)
 
 
 def test_what_is_wrong_with_all_is_told_to_each(

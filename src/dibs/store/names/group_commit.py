@@ -206,9 +206,18 @@ class GroupCommit(Generic[Wish, Result]):
                 if mine.deadline.remaining() <= 0:
                     self._waiting.remove(mine)
                     mine.settle(Failed(StoreUnavailable()))
-                elif self._has_lane():
-                    mine.group = self._take()
-                return mine.group is not None
+                    return False
+                if not self._has_lane():
+                    return False
+                group = self._take()
+                if mine in group.members:
+                    mine.group = group
+                    return True
+            else:
+                group = None
+        if group is not None:  # not mine: while I sent it, nobody would send what I am taken for
+            self._hand_over(group)
+            return False
         mine.wake.acquire()  # it is under way, and its own deadline ends that
         return True
 
@@ -268,6 +277,10 @@ class GroupCommit(Generic[Wish, Result]):
             if not (self._waiting and self._has_lane()):
                 return
             group = self._take()
+        self._hand_over(group)
+
+    def _hand_over(self, group: Group[Wish, Result]) -> None:
+        """Have the first of these send what all of them want."""
         first = group.members[0]
         if first.turns is not None:
             first.turns.start(partial(self._lead, group))
