@@ -15,7 +15,7 @@ from typing import Generic, NoReturn, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -57,6 +57,7 @@ class CommitLost(Exception):
 
 T = TypeVar("T")
 
+
 # One connection may have grown old behind a restart; two lost in a row mean
 # that the server is away.
 MAX_LOST = 2
@@ -69,6 +70,18 @@ MOST_ACKNOWLEDGED = 64
 def no_memory(run: Run) -> None:
     """Recall nothing: for work that may simply be done twice."""
     del run
+
+
+def lent(take: Callable[[], T]) -> T:
+    """Take a connection of a pool's.
+
+    Raises:
+        Away: The server was lost once more while the pool replaced a connection, as it does twice.
+    """
+    try:
+        return take()
+    except InvalidRequestError as error:
+        raise Away from error
 
 
 class Sent(Enum):
@@ -263,7 +276,7 @@ class Transactions:
         return self._persist(attempt, deadline)
 
     def _connect(self) -> Connection:
-        return self.engine.connect()
+        return lent(self.engine.connect)
 
     @contextmanager
     def _turn(self, deadline: Deadline) -> Iterator[None]:
@@ -296,7 +309,7 @@ class Transactions:
 
     def _open(self, deadline: Deadline) -> AttemptRun:
         """Take a connection; nothing is sent yet."""
-        connection = self.engine.raw_connection()
+        connection = lent(self.engine.raw_connection)
         return DriverRun(self.dialect, connection, self._named, deadline, self.budget.silence)
 
     def _give_up(self, run: AttemptRun | None, error: BaseException, seconds: float) -> NoReturn:

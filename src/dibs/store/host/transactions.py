@@ -12,7 +12,7 @@ from dibs.context import Budget, Deadline
 from dibs.errors import StoreUnavailable
 from dibs.store.database.rows import Params
 from dibs.store.database.runs import AttemptRun, OutOfTime
-from dibs.store.database.transactions import Restart, Transactions
+from dibs.store.database.transactions import Restart, Transactions, lent
 from dibs.store.host.connection import HOST_UPGRADE, HostRun, NameTable, refuse_translated, set_up
 from dibs.store.models import Tables
 from dibs.store.names.store import NameStore
@@ -56,7 +56,7 @@ class HostTransactions(Transactions):
             # There is one connection for all, and whoever returns it undoes what others have
             # not committed yet.
             raise StoreUnavailable
-        return self.engine.connect()
+        return lent(self.engine.connect)
 
     def _open(self, deadline: Deadline) -> AttemptRun:
         return RouteRun(self._connect(), deadline, self.budget)
