@@ -147,7 +147,7 @@ class GroupCommit(Generic[Wish, Result]):
                 try:
                     return self._alone(wish, deadline)
                 finally:
-                    self._follow(lane)
+                    self._hand_over(self._follow(lane))
             while not mine.is_settled:
                 self._wait(mine)
         if mine.error is not None:
@@ -197,7 +197,7 @@ class GroupCommit(Generic[Wish, Result]):
             return
         if (group := mine.group) is not None:
             mine.group = None
-            self._lead(group)
+            self._hand_over(self._lead(group))
 
     def _is_to_lead(self, mine: Waiting[Wish, Result]) -> bool:
         """What becomes of a wish for which nobody has come: its thread may do it itself."""
@@ -257,33 +257,39 @@ class GroupCommit(Generic[Wish, Result]):
             one.settle(Failed(StoreUnavailable()))
         wake(late)
         for group in groups:
-            loop.start(partial(self._lead, group))
+            loop.start(partial(self._go_along, group))
         if left and not self._is_watched:
             self._is_watched = True
             loop.later(max(0.001, min(GAP, *left)), partial(self._watch, loop))
 
     # --- both -----------------------------------------------------------------------
 
-    def _lead(self, group: Group[Wish, Result]) -> None:
+    def _lead(self, group: Group[Wish, Result]) -> Group[Wish, Result] | None:
+        """Send these; return those who are to be sent next, if there are any."""
         try:
             self._send(group.members)
         finally:
-            self._follow(group)
+            following = self._follow(group)
+        return following
 
-    def _follow(self, lane: Group[Wish, Result]) -> None:
-        """Have one of those who came meanwhile send what all of them want."""
+    def _go_along(self, group: Group[Wish, Result] | None) -> None:
+        """In a thread that nobody waits for: send these, and all who come meanwhile."""
+        while group is not None:
+            group = self._lead(group)
+
+    def _follow(self, lane: Group[Wish, Result]) -> Group[Wish, Result] | None:
+        """Give the lane to those who came meanwhile: all of them together."""
         with self._lock:
             self._under_way.remove(lane)
-            if not (self._waiting and self._has_lane()):
-                return
-            group = self._take()
-        self._hand_over(group)
+            return self._take() if self._waiting and self._has_lane() else None
 
-    def _hand_over(self, group: Group[Wish, Result]) -> None:
+    def _hand_over(self, group: Group[Wish, Result] | None) -> None:
         """Have the first of these send what all of them want."""
+        if group is None:
+            return
         first = group.members[0]
         if first.turns is not None:
-            first.turns.start(partial(self._lead, group))
+            first.turns.start(partial(self._go_along, group))
         else:
             first.group = group
             first.wake.release()
