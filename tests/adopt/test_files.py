@@ -51,7 +51,9 @@ BROKEN = {
     "the same id": (HEAD + b"1,ada\n2,grace\n1,eve\n", "line 4: the id '1' is in line 2 too"),
     "no id": (HEAD + b",ada\n", "line 2: it has no id"),
     "empty": (b"", "is empty"),
-    "other columns": (b"id;username\n1;ada\n", "no column 'username'"),
+    "other columns": (b"id,nick\n1,ada\n", "no column 'username'; its first line is id,nick"),
+    "semicolons": (b"id;username\n1;ada\n", "save the file with commas between the fields"),
+    "tabs": (b"id\tusername\n1\tada\n", "with commas between the fields, instead of '\\t'"),
     "one column twice": (b"id,username,id\n", "more than one column 'id'"),
 }
 

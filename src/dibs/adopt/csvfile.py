@@ -11,6 +11,9 @@ from dibs.errors import ConfigError
 USUAL_NAMES = ("username", "name")
 USUAL_ID = "id"
 
+OTHER_SEPARATORS = (";", "\t", "|")
+"""Of spreadsheets in some countries, and of databases; taken for a part of a column's name."""
+
 
 class CsvLines:
     """The lines of a CSV file with a head, in UTF-8.
@@ -55,9 +58,10 @@ class CsvLines:
             ConfigError: There is none of this name.
         """
         if name not in self.head:
-            raise ConfigError(
-                f"{self.path} has no column {name!r}; its first line is {','.join(self.head)}"
-            )
+            said = f"{self.path} has no column {name!r}; its first line is {','.join(self.head)}"
+            if others := [one for one in OTHER_SEPARATORS if one in self.head[0]]:
+                said += f"; save the file with commas between the fields, instead of {others[0]!r}"
+            raise ConfigError(said)
         return self.head.index(name)
 
     def broken(self, number: int, what: str) -> ConfigError:

@@ -138,6 +138,8 @@ def _why_not(answer: Answer, said: str, template: Template) -> str:
             f"It redirects to {answer.place}. If this is how it grants a name, add"
             f" --granted {answer.status}; else give that address."
         )
+    if answer.status in (404, 405):
+        return f"It takes no {template.method} at this address: give the one its form is sent to."
     if said == "fault":
         return "A plain sign-up is an error, so its log says more than can be proved."
     if template.body:
