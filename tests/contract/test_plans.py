@@ -302,7 +302,7 @@ class Tour:
         self.requests.remove_expired(limit=10, deadline=soon())
 
 
-SKIPPED = {"close", "verify", "verify_writable", "is_empty", "secret", "reserved"}
+SKIPPED = {"close", "verify", "verify_writable", "verify_rights", "is_empty", "secret", "reserved"}
 """Ask for nothing of the large tables; but for the last one, which `dibs reserve list` asks."""
 
 

@@ -288,6 +288,9 @@ class MemoryStore(NameStore):
     def verify_writable(self, *, deadline: Deadline) -> None:
         """Always."""
 
+    def verify_rights(self, *, deadline: Deadline) -> None:
+        """Always."""
+
     def secret(self, *, deadline: Deadline) -> str:
         """See `dibs.store.NameStore.secret`."""
         del deadline

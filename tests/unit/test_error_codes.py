@@ -58,8 +58,6 @@ CLASSES: list[tuple[str | None, Kind]] = [
     ("58030", Kind.AWAY),
     ("XX000", Kind.AWAY),
     ("23502", Kind.SCHEMA),
-    ("23503", Kind.OTHER),
-    ("23514", Kind.OTHER),
     ("22001", Kind.SCHEMA),
     ("42601", Kind.OTHER),
     ("25P02", Kind.OTHER),
@@ -75,7 +73,7 @@ def test_postgresql(state: str | None, kind: Kind) -> None:
     assert PostgreSQL.classify(psycopg2_error(state)) is kind
 
 
-MYSQL_OTHERS = [(1364, Kind.SCHEMA), (1406, Kind.SCHEMA), (1064, Kind.OTHER), (1452, Kind.OTHER)]
+MYSQL_OTHERS = [(1364, Kind.SCHEMA), (1406, Kind.SCHEMA), (1064, Kind.OTHER)]
 
 
 @pytest.mark.parametrize(("code", "kind"), [*mysql.MEANINGS.items(), *MYSQL_OTHERS])
@@ -92,7 +90,7 @@ SQLITE_EXTENDED = [
     (1032, Kind.AWAY),  # SQLITE_READONLY_DBMOVED
     (778, Kind.AWAY),  # SQLITE_IOERR_WRITE
     (1299, Kind.SCHEMA),  # SQLITE_CONSTRAINT_NOTNULL
-    (275, Kind.OTHER),  # SQLITE_CONSTRAINT_CHECK
+    (3091, Kind.OTHER),  # SQLITE_CONSTRAINT_DATATYPE
     (1, Kind.SCHEMA),  # SQLITE_ERROR
 ]
 

@@ -297,7 +297,7 @@ def in_transaction(engine: Engine, work: Callable[[HostRun], T]) -> T:
         except (DBAPIError, theirs, RowVanished) as error:
             lost = isinstance(error, RowVanished)
             kind = Kind.RESTART if lost else dialect.classify(error)
-            if kind is Kind.AWAY:
+            if kind in (Kind.AWAY, Kind.REFUSED):
                 raise StoreUnavailable from error
             if kind is Kind.SCHEMA:
                 raise SchemaError(f"A table of dibs is missing: run `{UPGRADE}`.") from error

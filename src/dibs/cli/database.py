@@ -71,7 +71,7 @@ def distribute(run: bool) -> None:
 def check(accept_restore: bool) -> None:
     """Check whether the live database can keep names unique.
 
-    Constraint, collation, migration and rules version. For each problem it prints
+    Constraint, collation, rights, migration and rules version. For each problem it prints
     the command that fixes it, and exits with status 1. Redis, if there is one, is
     checked too; without it everything still works, so its absence is not a failure.
     """

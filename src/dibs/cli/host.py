@@ -64,6 +64,7 @@ class HostDatabase:
         """See that it takes writes; `NotWritable` if it does not."""
         parts = ready_parts()
         parts.store.verify_writable(deadline=parts.budget.start())
+        parts.store.verify_rights(deadline=parts.budget.start())
 
     def upgrade(self) -> None:
         """Create the tables, or bring them up to date; those that the app made stay the app's.

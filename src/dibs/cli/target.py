@@ -166,6 +166,7 @@ class ServiceDatabase:
         """See that it takes writes; `NotWritable` if it does not."""
         with self._open() as (store, budget):
             store.verify_writable(deadline=budget.start())
+            store.verify_rights(deadline=budget.start())
 
     def _ask(self, ask: Callable[[type[Dialect], Any], T]) -> T:
         with self._open() as (store, budget):

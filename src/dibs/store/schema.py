@@ -53,6 +53,7 @@ def verify(
         SchemaError: They are not; the message names the command that mends it.
     """
     _verify_tables(connection, tables)
+    _verify_transactions(connection, tables)
     _verify_constraint(connection)
     _verify_collation(connection)
     _verify_migration(connection)
@@ -118,6 +119,12 @@ def _verify_tables(connection: Connection, tables: Tables) -> None:
             raise SchemaError(
                 f"The table {table.name} lacks {', '.join(sorted(lacking))}: run `{UPGRADE}`."
             )
+
+
+def _verify_transactions(connection: Connection, tables: Tables) -> None:
+    dialect, wanted = dialect_for(connection.dialect.name), [table.name for table in tables]
+    for table, mend in dialect.without_transactions(connection, wanted):
+        raise SchemaError(f"The table {table} has no transactions. Mend it with: {mend}")
 
 
 def _verify_constraint(connection: Connection) -> None:

@@ -320,7 +320,8 @@ class Transactions:
             isinstance(error, DibsError) and not isinstance(error, StoreError)
         )
         if run is not None:
-            is_usable = is_answer or kind in (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT)
+            ended = (Kind.RESTART, Kind.UNIQUE, Kind.TIMEOUT, Kind.REFUSED)
+            is_usable = is_answer or kind in ended
             run.undo() if is_usable else run.drop()
         if is_answer:
             raise error
@@ -336,7 +337,7 @@ class Transactions:
             raise SchemaError(
                 f"A table of dibs is missing or too old: run `{self.mending}`."
             ) from error
-        if isinstance(error, OutOfTime | PoolTimeout):
+        if kind is Kind.REFUSED or isinstance(error, OutOfTime | PoolTimeout):
             raise StoreUnavailable from error
         raise error
 

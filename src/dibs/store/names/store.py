@@ -346,6 +346,25 @@ class NameStore(Attempts):
             return error
         return None
 
+    def verify_rights(self, *, deadline: Deadline) -> None:
+        """See that rows of every table may be read, written and deleted; none is.
+
+        Raises:
+            NotWritable: They may not.
+        """
+
+        def work(run: Run) -> None:
+            for table in self.tables:
+                name, column = table.name, next(iter(table.columns)).name
+                run.change(f"INSERT INTO {name} SELECT * FROM {name} WHERE 1 = 0", {})
+                run.change(f"UPDATE {name} SET {column} = {column} WHERE 1 = 0", {})
+                run.change(f"DELETE FROM {name} WHERE 1 = 0", {})
+
+        try:
+            self.transactions.write(work, changed=lambda _: False, deadline=deadline)
+        except StoreUnavailable as error:
+            raise NotWritable from error
+
     def close(self) -> None:
         """Give back every connection."""
         self.transactions.close()

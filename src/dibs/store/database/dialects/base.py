@@ -48,6 +48,7 @@ class Kind(Enum):
     TIMEOUT = "the server ended a statement that took too long"
     AWAY = "the server cannot answer; the connection is not to be used again"
     SCHEMA = "a table or column is missing"
+    REFUSED = "what somebody has added to our tables refuses it: a constraint, a trigger"
     OTHER = "a bug, of ours or of the host"
 
 
@@ -154,6 +155,13 @@ class Dialect:
     def time_outs(cls, connection: Connection) -> str:
         """Those that the server really has in force, for people to read; nothing if it has none."""
         return ""
+
+    @staticmethod
+    def without_transactions(
+        connection: Connection, tables: Sequence[str]
+    ) -> list[tuple[str, str]]:
+        """Those of these tables that have none, each with the statement that mends it."""
+        return []
 
     @classmethod
     def dangers(cls, connection: Connection) -> list[str]:

@@ -37,6 +37,11 @@ MEANINGS = {
     1048: Kind.SCHEMA,  # ER_BAD_NULL_ERROR: the same
     1364: Kind.SCHEMA,  # ER_NO_DEFAULT_FOR_FIELD: a column that is not ours
     1406: Kind.SCHEMA,  # ER_DATA_TOO_LONG: a column is too short
+    1451: Kind.REFUSED,  # ER_ROW_IS_REFERENCED_2
+    1452: Kind.REFUSED,  # ER_NO_REFERENCED_ROW_2
+    1644: Kind.REFUSED,  # ER_SIGNAL_EXCEPTION
+    3819: Kind.REFUSED,  # ER_CHECK_CONSTRAINT_VIOLATED (MySQL)
+    4025: Kind.REFUSED,  # ER_CONSTRAINT_FAILED (MariaDB)
     1142: Kind.AWAY,  # ER_TABLEACCESS_DENIED_ERROR: somebody is working on the rights
     1143: Kind.AWAY,  # ER_COLUMNACCESS_DENIED_ERROR
     1227: Kind.AWAY,  # ER_SPECIFIC_ACCESS_DENIED_ERROR
@@ -88,6 +93,8 @@ BOUND = HOST_BOUND.replace("FOR", ", max_statement_time = {ms:.3f} FOR")
 # What is read on a node of a Galera cluster is what any of them has committed before: on the
 # others a name was free, or a password wrong, of somebody who had just signed up.
 SYNCED = "wsrep_sync_wait = @@wsrep_sync_wait | 1"
+SQL_MODE = "STRICT_TRANS_TABLES"
+"""What dibs' statements are written for, whatever the server has: Oracle's knows no BEGIN."""
 UNKNOWN_VARIABLE = 1193  # ER_UNKNOWN_SYSTEM_VARIABLE: a server without Galera's code
 FLUSHED = "innodb_flush_log_at_trx_commit"
 
@@ -143,6 +150,8 @@ class MySQL(Dialect):
             " /*!80000 , transaction_isolation = 'READ-COMMITTED' */"
         )
 
+        # First: nobody is asked after the one who connects.
+        _on_connect(engine, f"{statement}, {SYNCED}", statement)
         if engine.dialect.driver == "pymysql":
             connection_class = _sharing_tls()
 
@@ -150,11 +159,10 @@ class MySQL(Dialect):
             def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
                 return connection_class(*args, **kwargs)
 
-        _on_connect(engine, f"{statement}, {SYNCED}", statement)
-
     @classmethod
     def listen_unbounded(cls, engine: Engine) -> None:
-        _on_connect(engine, f"SET SESSION {SYNCED}", "DO 0")
+        statement = "SET SESSION default_storage_engine = InnoDB"
+        _on_connect(engine, f"{statement}, {SYNCED}", statement)
 
     @classmethod
     def dangers(cls, connection: Connection) -> list[str]:
@@ -173,6 +181,20 @@ class MySQL(Dialect):
                 f" Mend it with: SET GLOBAL {FLUSHED} = 1;"
             )
         return said
+
+    @staticmethod
+    def without_transactions(
+        connection: Connection, tables: Sequence[str]
+    ) -> list[tuple[str, str]]:
+        marks = ", ".join(["%s"] * len(tables))
+        rows = connection.exec_driver_sql(
+            "SELECT t.table_name FROM information_schema.tables AS t"
+            " JOIN information_schema.engines AS e ON e.engine = t.engine"
+            f" WHERE t.table_schema = DATABASE() AND t.table_name IN ({marks})"
+            " AND e.transactions <> 'YES' ORDER BY 1",
+            tuple(tables),
+        )
+        return [(row[0], f"ALTER TABLE {row[0]} ENGINE = InnoDB;") for row in rows]
 
     @staticmethod
     def why_away(error: BaseException) -> str:
@@ -290,6 +312,10 @@ class MySQL(Dialect):
 def _on_connect(engine: Engine, statement: str, otherwise: str) -> None:
     """Send a statement on each new connection; the other to servers that know no Galera."""
     statements = [statement, otherwise]
+
+    @event.listens_for(engine, "do_connect")
+    def choose_mode(dialect: object, record: object, args: object, kwargs: dict[str, Any]) -> None:
+        kwargs["sql_mode"] = SQL_MODE  # before SQLAlchemy looks how the server quotes
 
     @event.listens_for(engine, "connect")
     def send(connection: Any, record: object) -> None:

@@ -67,6 +67,10 @@ MEANINGS = {
     "42P10": Kind.SCHEMA,  # invalid_column_reference: there is no such primary key
     "22001": Kind.SCHEMA,  # string_data_right_truncation: a column is too short
     "23502": Kind.SCHEMA,  # not_null_violation: a column that is not ours
+    "23503": Kind.REFUSED,  # foreign_key_violation
+    "23514": Kind.REFUSED,  # check_violation
+    "23P01": Kind.REFUSED,  # exclusion_violation
+    "P0001": Kind.REFUSED,  # raise_exception
     "42703": Kind.SCHEMA,  # undefined_column
     "3D000": Kind.AWAY,  # invalid_catalog_name: the database is being restored
     "08": Kind.AWAY,  # connection_exception
