@@ -202,6 +202,12 @@ def test_what_gives_no_session_is_refused(given: Any) -> None:
         Dibs(given)
 
 
+def test_an_app_is_no_session() -> None:
+    """As other extensions are made; the sentence says how this one is."""
+    with pytest.raises(ConfigError, match=r"takes no app: call init_app\(app\)"):
+        Dibs(Flask("app"))
+
+
 def test_a_function_that_gives_something_else(tmp_path: Path) -> None:
     app, dibs = Flask("odd"), Dibs(lambda: "session")
     dibs.init_app(app)

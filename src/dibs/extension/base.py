@@ -57,6 +57,8 @@ class HostNames:
         unreserved: Iterable[str] = (),
         namespace: str | None = None,
     ) -> None:
+        if isinstance(session, Flask):
+            raise ConfigError("Dibs() takes no app: call init_app(app) of the one that it makes")
         self._session = session_source(session) if session is not None else flask_sqlalchemy_session
         self._namespace = namespace
         self._within: str | None = None
