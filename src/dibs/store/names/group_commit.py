@@ -268,9 +268,10 @@ class GroupCommit(Generic[Wish, Result]):
         """Send these; return those who are to be sent next, if there are any."""
         try:
             self._send(group.members)
-        finally:
-            following = self._follow(group)
-        return following
+        except BaseException:
+            self._hand_over(self._follow(group))
+            raise
+        return self._follow(group)
 
     def _go_along(self, group: Group[Wish, Result] | None) -> None:
         """In a thread that nobody waits for: send these, and all who come meanwhile."""
