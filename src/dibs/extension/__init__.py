@@ -23,7 +23,7 @@ from dibs.extension.mounting import (
 from dibs.registry import refusal
 from dibs.state import APPS, AppState, state_of
 from dibs.store.host.columns import Rules
-from dibs.store.host.guard import add_guard
+from dibs.store.host.guard import add_guard, hear_sessions
 from dibs.store.models import ALL_TABLES, attach
 from dibs.store.names.quarantine import FREE
 
@@ -104,6 +104,7 @@ class Dibs(Changes):
         namespace = self._settle(state, settings)
         self._apps.add(app)
         APPS.add(app)
+        hear_sessions()
         if settings.redis_url and not mounted and state.cache is None:
             state.cache = shared_cache(app, self)
         if mounted:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, event, inspect, select
 from sqlalchemy.orm import Mapper, Session, UOWTransaction, object_session
 from sqlalchemy.pool import Pool
 
-from dibs.errors import ConfigError
+from dibs.errors import ConfigError, TransactionMustRestart
 from dibs.store.host.columns import GUARDS, GuardedColumn, Rules, guarded_column, guards_of
 from dibs.store.host.connection import HostRun
 from dibs.store.host.flush import NameFlush, is_at_work
@@ -28,6 +29,13 @@ IMPORT = "flask dibs adopt import"
 
 log = logging.getLogger(__name__)
 
+HEARD = (
+    *("before_flush", "after_flush", "after_flush_postexec", "persistent_to_deleted"),
+    *("after_commit", "after_transaction_end"),
+)
+"""What dibs hears of every session."""
+
+_hearing: WeakSet[type[Session]] = WeakSet()
 _unheard: list[GuardedColumn] = []
 _listening = threading.Lock()
 _any = False
@@ -62,9 +70,45 @@ def add_guard(attribute: Any, rules: Rules) -> GuardedColumn:
         for one in mapper.columns:
             loaded = getattr(mapper.class_, mapper.get_property_by_column(one).key)
             event.listen(loaded, "set", _keep, active_history=True, propagate=True)
+    for name in ("before_insert", "before_update"):
+        event.listen(mapper, name, _refuse_unheard, propagate=True)
     _unheard.append(guard)
     _any = True
+    hear_sessions()
     return guard
+
+
+def hear_sessions() -> None:
+    """Have every class of sessions that there is by now tell what happens in it.
+
+    SQLAlchemy gives a class its listeners when its first session is made; another thread that
+    makes one at that very moment has a session that nobody hears of (2.1, `update_subclass`).
+    Whoever listens to the class itself, while there is one thread, has that done at once.
+    """
+    for cls in _subclasses(Session):
+        if cls not in _hearing:
+            _hearing.add(cls)
+            for name in HEARD:
+                event.listen(cls, name, _nothing)
+                event.remove(cls, name, _nothing)
+
+
+def _subclasses(cls: type[Session]) -> Iterator[type[Session]]:
+    for one in cls.__subclasses__():
+        yield one
+        yield from _subclasses(one)
+
+
+def _nothing(*_: object) -> None:
+    """It is not there long enough to be told anything."""
+
+
+def _refuse_unheard(mapper: Mapper[Any], connection: Connection, target: object) -> None:
+    """See that names are claimed in this flush: its session may be one that nobody hears of."""
+    del mapper, connection
+    session = object_session(target)
+    if session is not None and FLUSH not in session.info:
+        raise TransactionMustRestart
 
 
 def _keep(target: object, value: object, old: object, initiator: object) -> None:

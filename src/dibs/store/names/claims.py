@@ -107,11 +107,12 @@ def claim_many_at_once(run: Run, claims: Sequence[Claim]) -> list[Outcome | None
     The claims are alone and read by the same rules. None is the outcome where `decide` must look.
     """
     ordered = sorted(claims, key=attrgetter("place"))
-    news = {claim.token: _news(claim, owned(claim, version=1), None) for claim in ordered}
+    rows = {claim.token: owned(claim, version=1) for claim in ordered}
+    news = {claim.token: _news(claim, rows[claim.token], None) for claim in ordered}
     run.note(list(news.values()))  # beforehand: it may be carried out and its reply lost
     won = run.dialect.insert_many(run, ordered, list(news.values()))
     run.noted[:] = [new for token, new in news.items() if token in won]
-    return [Won(owned(one, version=1)) if one.token in won else None for one in claims]
+    return [Won(rows[one.token]) if one.token in won else None for one in claims]
 
 
 def won_before(run: Run, claims: Sequence[Claim]) -> dict[str, Outcome]:
