@@ -32,6 +32,9 @@ from tests.support import sharding  # noqa: E402
 from tests.support.compiled import compile_once  # noqa: E402
 from tests.support.verified import verify_once  # noqa: E402
 
+GARBAGE = (20_000, 20, 50)
+"""It is looked for so seldom: as often as Python does, it takes a twelfth of all processor time."""
+
 os.environ[TESTED] = "1"
 compile_once()
 verify_once()
@@ -56,6 +59,7 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(*GARBAGE)
         gc.enable()
 
 

@@ -25,6 +25,9 @@ PAGES = sorted(
     if "source" not in page.parts
 )
 
+NO_SEARCH = "window.Worker = class extends EventTarget { postMessage() {} terminate() {} }"
+"""Each page reads the whole site anew, to be ready for a search: other tests search."""
+
 
 class Silent(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
@@ -54,6 +57,7 @@ def address() -> Iterator[str]:
 def test_every_page(new_page: NewPage, address: str, width: int, theme: str):
     """Asks no other host, complains of nothing (`Watch` sees to both), and is not too wide."""
     page = new_page(viewport={"width": width, "height": 800}, color_scheme=theme)
+    page.add_init_script(NO_SEARCH)
     if theme == "light":  # the scripts take most of the time; once is enough
         page.route("**/bundle.*.js", lambda route: route.fulfill(content_type="text/javascript"))
     wide = []

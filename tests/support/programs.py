@@ -23,7 +23,7 @@ SLOW = [
     *("dibs.app", "dibs.cli.serve", "dibs.web.front", "dibs.serving.workers"),
     *("dibs.serving.bridge", "dibs.serving.protocol", "uvloop"),
     *("flask_migrate", "flask_sqlalchemy", "psycopg", "pymysql", "redis"),
-    *("pytest", "tests.race.harness"),
+    *("pytest", "tests.race.harness", "tests.support.frozen"),
 ]
 PATIENCE_S = 120.0
 MAIN = "from dibs.cli import main; main()"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dibs.errors import ConfigError
+from dibs.store.database.dialects.sqlite import SQLite
 from tests.backends import SQLITE
 from tests.web.people import Person, newcomer
 from tests.web.site import PASSWORD, Site, problem
@@ -65,8 +66,7 @@ def state_of(site: Site, name: str = "ada") -> dict[str, Any]:
 
 def expires_in(site: Site) -> int | None:
     """Milliseconds by the database's own clock."""
-    clock = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-    (row,) = sql(site, f"SELECT expires_at - {clock} FROM dibs_names WHERE name_key = 'ada'")
+    (row,) = sql(site, f"SELECT expires_at - {SQLite.clock} FROM dibs_names WHERE name_key = 'ada'")
     return None if row[0] is None else int(row[0])
 
 
