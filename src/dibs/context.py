@@ -162,8 +162,15 @@ class Turns(Protocol):
         """
         ...
 
-    def start(self, work: Callable[[], None]) -> None:
-        """Do this in another thread, for which nobody waits."""
+    def start(self, work: Callable[[], None], *, gives_way: bool) -> None:
+        """Do this, for which nobody waits: as a call of its own, or else in another thread."""
+        ...
+
+    def watch(self, file: int, wanted: int, seconds: float) -> int:
+        """Give way until an open file can be read (1) or written (2); say which of `wanted` it is.
+
+        None of them (0) if neither came in so many seconds.
+        """
         ...
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
@@ -189,6 +196,10 @@ _turns: ContextVar[Turns | None] = ContextVar("dibs_turns", default=None)
 def turns() -> Turns | None:
     """By what the current call is served; None where it has a thread of its own to wait in."""
     return _turns.get()
+
+
+class NotByTurns(Exception):
+    """This would block the thread in which calls are served by turns; nothing was done."""
 
 
 def take_turns(turns: Turns | None) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -14,6 +17,8 @@ import uvloop
 from dibs.serving.turns import LoopTurns
 
 T = TypeVar("T")
+TICK_S, STALL_S = 0.01, 0.8
+"""A busy machine may keep a loop waiting; a server that is waited for does it for seconds."""
 
 
 class TurnsPool:
@@ -53,6 +58,23 @@ class TurnsPool:
     def at_once(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """Serve all of these in one turn of the loop, and wait for what they return."""
         return [one.result(60) for one in self._serve(calls)]
+
+    @contextmanager
+    def goes_on(self) -> Iterator[None]:
+        """Meanwhile the loop has a turn for everybody."""
+        ticks, is_over = [time.monotonic()], threading.Event()
+
+        def tick() -> None:
+            ticks.append(time.monotonic())
+            if not is_over.is_set():
+                self._loop.call_later(TICK_S, tick)
+
+        self._loop.call_soon_threadsafe(tick)
+        try:
+            yield
+        finally:
+            is_over.set()
+        assert max(after - before for before, after in pairwise(ticks)) < STALL_S
 
     def _serve(self, calls: Sequence[Callable[[], T]]) -> list[Future[T]]:
         done: list[Future[T]] = [Future() for _ in calls]

@@ -12,10 +12,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
+from sqlalchemy.util.queue import Empty
 
 from dibs.config.extras import installing
-from dibs.context import Budget
+from dibs.context import Budget, NotByTurns, turns
 from dibs.errors import ConfigError
 from dibs.store.database.dialects import DIALECTS, Dialect, dialect_for
 from dibs.store.database.dialects.base import Pooled
@@ -101,6 +102,18 @@ def unbounded_engine(url: str) -> Engine:
     return engine
 
 
+class PatientPool(QueuePool):
+    """A pool in whose line nobody waits who would keep others waiting too."""
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        if turns() is None:
+            return super()._do_get()
+        try:
+            return self._pool.get(block=False)
+        except Empty:
+            raise NotByTurns from None
+
+
 def connect(url: str, *, budget: Budget, pool_size: int, pooled: Pooled = "auto") -> Engine:
     """An engine whose every connection, statement and wait is bounded; see `own_url`.
 
@@ -110,7 +123,7 @@ def connect(url: str, *, budget: Budget, pool_size: int, pooled: Pooled = "auto"
     parsed, dialect = own_url(url)
     engine = create_engine(
         parsed,
-        poolclass=QueuePool,
+        poolclass=PatientPool,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=budget.connect,

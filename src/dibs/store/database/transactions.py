@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from dibs.context import Budget, Deadline, turns
+from dibs.context import Budget, Deadline, NotByTurns, Turns, turns
 from dibs.errors import (
     DibsError,
     OutcomeUnknown,
@@ -348,14 +348,28 @@ class Transactions:
         is_theirs = isinstance(error, (dbapi_error, DBAPIError))
         return self.dialect.classify(error) if is_theirs else Kind.OTHER
 
-    def _persist(self, attempt: Callable[[], T], deadline: Deadline, *, insist: bool = True) -> T:
+    def _persist(
+        self,
+        attempt: Callable[[], T],
+        deadline: Deadline,
+        *,
+        insist: bool = True,
+        failed: Exception | None = None,
+    ) -> T:
+        """Try until it is known how it ended.
+
+        Args:
+            failed: How a first attempt did, after which this goes on.
+        """
         if (others := turns()) is not None:  # for whom this thread is not to wait
-            mine = partial(self._persist, attempt, deadline, insist=insist)
-            return others.elsewhere(mine, deadline=deadline)
+            return self._by_turns(others, attempt, deadline, insist=insist)
         lost, unknown, pause = 0, False, FIRST_PAUSE
         cause: BaseException | None = None
         while lost < MAX_LOST or unknown:
             try:
+                if failed is not None:
+                    before, failed = failed, None
+                    raise before
                 return attempt()
             except (Away, CommitLost) as error:
                 lost, cause = lost + 1, error
@@ -380,6 +394,28 @@ class Transactions:
             pause = min(2 * pause, LONGEST_PAUSE)
         COUNTS.add("outcomes_unknown" if unknown else "unavailable")
         raise (OutcomeUnknown if unknown else StoreUnavailable) from cause
+
+    def _by_turns(
+        self, others: Turns, attempt: Callable[[], T], deadline: Deadline, *, insist: bool
+    ) -> T:
+        """Try once here, where that gives way; all that blocks is done in another thread."""
+        failed: Exception | None = None
+        if self.dialect.gives_way and not self._silence.is_known:
+            try:
+                return attempt()
+            except NotByTurns:
+                pass  # no connection is there, or none that is good
+            except (Away, CommitLost, Restart, StoreUnavailable) as error:
+                if isinstance(error, Restart) and not insist:
+                    raise
+                failed = error
+        go_on = partial(self._persist, attempt, deadline, insist=insist, failed=failed)
+        try:
+            return others.elsewhere(go_on, deadline=deadline)
+        except StoreUnavailable as error:
+            if isinstance(failed, CommitLost) and not isinstance(error, OutcomeUnknown):
+                raise OutcomeUnknown from error  # no thread was free in time
+            raise
 
 
 def delete_some(run: Run, table: str, which: str, params: Params, *, still: str = "1 = 1") -> int:

@@ -68,7 +68,7 @@ class Attempts:
         self._verifying = threading.Lock()
         self._hearing = threading.Lock()
         self._heard = -JUST_NOW
-        enough = transactions.budget.connect
+        enough, gives_way = transactions.budget.connect, transactions.dialect.gives_way
         self._groups: GroupCommit[Claim, Outcome] | None = None
         self._looks: GroupCommit[Look, Mapping[str, NameRow]] | None = None
         if grouped:
@@ -78,8 +78,9 @@ class Attempts:
                 enough=enough,
                 patience=transactions.budget.patience,
                 name=lambda claim: claim.token,
+                gives_way=gives_way,
             )
-            self._looks = GroupCommit(self._looked, self._look, enough=enough)
+            self._looks = GroupCommit(self._looked, self._look, enough=enough, gives_way=gives_way)
 
     def claim(self, claim: Claim, *, deadline: Deadline) -> Outcome:
         """Try to take the name."""
@@ -285,6 +286,9 @@ class Attempts:
             SchemaError: It does not; the message names the command that mends it.
         """
         if self._verified == self.transactions.generation:
+            return
+        if (others := turns()) is not None:
+            others.elsewhere(partial(self.verify_once, deadline), deadline=deadline)
             return
         # One looks for all: it takes some twenty queries, and all come at once after a loss.
         while not self._verifying.acquire(timeout=HEARSAY):

@@ -109,6 +109,7 @@ class GroupCommit(Generic[Wish, Result]):
         enough: Seconds without which nothing is sent any more.
         patience: The same, for one that a lock has kept from going with others.
         name: What two copies of one request have in common: only one of them goes with others.
+        gives_way: Whether what sends them gives way where calls are served by turns.
     """
 
     def __init__(
@@ -119,9 +120,11 @@ class GroupCommit(Generic[Wish, Result]):
         enough: float,
         patience: float = 0.0,
         name: Callable[[Wish], Hashable] = id,
+        gives_way: bool = False,
     ) -> None:
         self._together, self._alone = together, alone
         self._enough, self._patience, self._name = enough, patience, name
+        self._gives_way = gives_way
         self._lock = threading.Lock()
         self._waiting: list[Waiting[Wish, Result]] = []
         self._under_way: set[Group[Wish, Result]] = set()
@@ -244,7 +247,7 @@ class GroupCommit(Generic[Wish, Result]):
         self._send_off(loop)
 
     def _send_off(self, loop: Turns) -> None:
-        """Have threads send those who wait, as far as lanes are free; else look again soon."""
+        """Have those sent who wait, as far as lanes are free; else look again soon."""
         groups = []
         with self._lock:
             late = [one for one in self._waiting if one.turns and one.deadline.remaining() <= 0]
@@ -257,7 +260,7 @@ class GroupCommit(Generic[Wish, Result]):
             one.settle(Failed(StoreUnavailable()))
         wake(late)
         for group in groups:
-            loop.start(partial(self._go_along, group))
+            loop.start(partial(self._go_along, group), gives_way=self._gives_way)
         if left and not self._is_watched:
             self._is_watched = True
             loop.later(max(0.001, min(GAP, *left)), partial(self._watch, loop))
@@ -274,7 +277,7 @@ class GroupCommit(Generic[Wish, Result]):
         return self._follow(group)
 
     def _go_along(self, group: Group[Wish, Result] | None) -> None:
-        """In a thread that nobody waits for: send these, and all who come meanwhile."""
+        """Where nobody waits for it, send these, and all who come meanwhile."""
         while group is not None:
             group = self._lead(group)
 
@@ -290,7 +293,7 @@ class GroupCommit(Generic[Wish, Result]):
             return
         first = group.members[0]
         if first.turns is not None:
-            first.turns.start(partial(self._go_along, group))
+            first.turns.start(partial(self._go_along, group), gives_way=self._gives_way)
         else:
             first.group = group
             first.wake.release()

@@ -90,6 +90,7 @@ class Dialect:
         whole: Whether one name, with its line of the history and its user, is one statement.
         lists: Whether a parameter may be a list: then many names are one statement, whose text
             is the same for any number of them. See `insert_many` and `select_listed`.
+        gives_way: Whether calls that are served by turns give way while they wait for it.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -108,6 +109,7 @@ class Dialect:
     begin: ClassVar[str] = "BEGIN"
     whole: ClassVar[bool] = False
     lists: ClassVar[bool] = False
+    gives_way: ClassVar[bool] = False
     one_writer: ClassVar[bool] = False
     at_once: ClassVar[int] = sys.maxsize
     can_distribute: ClassVar[bool] = False

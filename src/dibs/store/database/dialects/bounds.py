@@ -9,7 +9,7 @@ from collections.abc import Generator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dibs.context import Budget
+from dibs.context import Budget, Turns, turns
 from dibs.store.database.dialects.base import Pooled
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ HOST_BOUND = """
         CASE WHEN CAST(current_setting('lock_timeout') AS interval) BETWEEN '1 ms' AND '1 s'
              THEN current_setting('lock_timeout') ELSE '1s' END, true)
 """
+SILENT = "the server has been silent for too long"
 PUT_BACK = "SELECT set_config('lock_timeout', current_setting('dibs.lock_timeout'), true)"
 
 
@@ -118,13 +119,28 @@ def bounded_connection(silence: float) -> type[psycopg.Connection[Any]]:
 
     The server's own time-outs cannot fire while it is frozen or cut off, and
     neither TCP keep-alives nor tcp_user_timeout notice a stopped process: its
-    kernel goes on acknowledging. So the wait itself is bounded.
+    kernel goes on acknowledging. So the wait itself is bounded. A call that is served by turns
+    gives way while it waits.
     """
     import psycopg
 
     class Bounded(psycopg.Connection[Any]):
         def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-            return super().wait(_until(time.monotonic() + silence, gen), *args, **kwargs)
+            end = time.monotonic() + silence
+            if (others := turns()) is not None:
+                return _by_turns(end, gen, self.fileno(), others)
+            return super().wait(_until(end, gen), *args, **kwargs)
+
+    def _by_turns(end: float, gen: Generator[Any, Any, Any], file: int, others: Turns) -> Any:
+        try:
+            wanted = next(gen)
+            while True:
+                ready = others.watch(file, wanted, end - time.monotonic())
+                if not ready:
+                    raise psycopg.OperationalError(SILENT)
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            return done.value
 
     def _until(end: float, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         try:
@@ -132,7 +148,7 @@ def bounded_connection(silence: float) -> type[psycopg.Connection[Any]]:
             while True:
                 ready = yield wanted
                 if not ready and time.monotonic() > end:
-                    raise psycopg.OperationalError("the server has been silent for too long")
+                    raise psycopg.OperationalError(SILENT)
                 wanted = gen.send(ready)
         except StopIteration as done:
             return done.value

@@ -11,7 +11,7 @@ from sqlalchemy import VARCHAR, event, text
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from dibs.context import Budget
+from dibs.context import Budget, NotByTurns, turns
 from dibs.signals import NameChange
 from dibs.store.database.dialects.base import Dialect, Inserted, Kind, Pooled, telling, without_code
 from dibs.store.database.dialects.bounds import (
@@ -135,7 +135,7 @@ class PostgreSQL(Dialect):
         **dict.fromkeys(("ssl", "ssl_mode", "tls"), "write sslmode=require"),
         "ssl_ca": "write sslmode=verify-full&sslrootcert=FILE",
     }
-    whole = lists = True
+    whole = lists = gives_way = True
     can_distribute = True
     # That of the statement: engines that shard refuse to change rows by what is volatile. A row
     # that was waited for is judged up to `Budget.lock` early, and versions say in which order.
@@ -164,6 +164,8 @@ class PostgreSQL(Dialect):
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: object, record: object, args: Any, kwargs: Any) -> Any:
+            if turns() is not None:
+                raise NotByTurns  # names of hosts are looked up, and certificates read
             connection = connection_class.connect(*args, **kwargs)
             try:
                 limit(connection, limits_of(budget), pooled)
