@@ -153,7 +153,10 @@ class Model:
                 if name.owner == owner and name.state == "owned":
                     self.let_go(key, Quarantine(AN_HOUR_MS))
                 elif name.owner == owner and name.state == "quarantined":
-                    self.names[key] = replace(name, owner=None, version=name.version + 1)
+                    state = "free" if name.free else name.state  # what is over ends here
+                    self.names[key] = replace(
+                        name, state=state, owner=None, version=name.version + 1
+                    )
             for key in gone:
                 self.settle(key, Quarantine(AN_HOUR_MS))
         self.users.discard(owner)
