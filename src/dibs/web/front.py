@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -134,7 +134,7 @@ class Front:
         if query not in QUERIES or b"#" in path or not self._unusual.isdisjoint(headers):
             return False
         path = path.removeprefix(self._prefix)
-        if not HOST.fullmatch(headers.get(b"host", b"")):
+        if not _is_plain_host(headers.get(b"host", b"")):
             return False
         length = headers.get(b"content-length", b"")
         if method == b"GET":
@@ -145,7 +145,7 @@ class Front:
         if method != b"POST" or path not in POSTS or not is_open:
             return False
         is_small = length.isdigit() and len(length) < 9 and int(length) <= MAX_BODY
-        return is_small and JSON.fullmatch(headers.get(b"content-type", b"")) is not None
+        return is_small and _is_json(headers.get(b"content-type", b""))
 
     def plan(self, asked: Asked) -> Callable[[], Reply] | None:
         """What answers a request that `takes` has let in; None if Flask is to. Nothing is done."""
@@ -313,6 +313,16 @@ class Front:
         kind = headers.setdefault("Content-Type", "application/json")
         encoder = self._json if kind == "application/json" else self._problems
         return f"{encoder.encode(body)}\n".encode()
+
+
+@lru_cache(maxsize=256)
+def _is_plain_host(header: bytes) -> bool:
+    return HOST.fullmatch(header) is not None
+
+
+@lru_cache(maxsize=256)
+def _is_json(header: bytes) -> bool:
+    return JSON.fullmatch(header) is not None
 
 
 def _sound(body: dict[str, Any] | Malformed) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Run(ABC):
 
     Attributes:
         noted: What is to be announced if the transaction commits.
-        takes_lists: Whether a parameter may be a list.
+        takes_lists: Whether a parameter may be an `array`.
     """
 
     takes_lists = False

@@ -10,7 +10,7 @@ from typing import NoReturn
 from dibs.context import Budget
 from dibs.errors import RulesReplaced, SchemaError
 from dibs.names import Phase
-from dibs.store.database.rows import Row, key_params, name_row
+from dibs.store.database.rows import Row, array, key_params, name_row
 from dibs.store.database.runs import Run
 from dibs.store.database.transactions import RowVanished, Transactions
 from dibs.store.records import Claim, NameRow
@@ -51,7 +51,7 @@ def read(run: Run, places: set[Place], *, rules: int | None = None) -> dict[Plac
     for namespace, keys in parts(places):
         if run.takes_lists and len(keys) > 1:
             sql = run.dialect.select_listed(ruled=ruled)
-            found = run.rows(sql, {"namespace": namespace, "keys": keys})
+            found = run.rows(sql, {"namespace": namespace, "keys": array(keys)})
         else:
             sql = run.dialect.select_where(run.dialect.among(len(keys)), ruled=ruled)
             found = run.rows(sql, key_params(namespace, keys))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 from flask import Response, request, url_for
@@ -17,7 +16,7 @@ from dibs.web.http.current import deadline, parts, source
 from dibs.web.http.openapi import ACCEPT_LANGUAGE, LANGUAGE, SUGGESTIONS, TEXT, Blueprint, described
 from dibs.web.http.route import Route, says
 from dibs.web.i18n import iso, locale
-from dibs.web.registrations import Sent, helping
+from dibs.web.registrations import Helping, Sent
 
 LOCATION = {"Location": {"description": "The address of the user or team.", "schema": TEXT}}
 ROUTE = Route(admits="anybody", limit="register", credential="chosen", is_api=True)
@@ -82,9 +81,9 @@ blueprint.route("/register", ROUTE, methods=["POST"])(
 )
 
 
-def suggesting(name: str, key: str | None = None) -> AbstractContextManager[None]:
+def suggesting(name: str, key: str | None = None) -> Helping:
     """Say what helps when a name cannot be had: other names, or the key to try again with."""
-    return helping(lambda: other_names(name), key)
+    return Helping(lambda: other_names(name), key)
 
 
 # --- holds ---------------------------------------------------------------------

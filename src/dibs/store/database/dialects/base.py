@@ -88,8 +88,8 @@ class Dialect:
         can_distribute: Whether Citus can spread its tables over several servers.
         at_once: How many rows a transaction of bulk work writes at most, or others wait too long.
         whole: Whether one name, with its line of the history and its user, is one statement.
-        lists: Whether a parameter may be a list: then many names are one statement, whose text
-            is the same for any number of them. See `insert_many` and `select_listed`.
+        lists: Whether a parameter may be an `array`: then many names are one statement, whose
+            text is the same for any number of them. See `insert_many` and `select_listed`.
         gives_way: Whether calls that are served by turns give way while they wait for it.
     """
 

@@ -34,11 +34,13 @@ from dibs.store.database.rows import (
     WHOSE,
     Row,
     Told,
+    array,
     first_claim,
     history_params,
     history_values,
     insert_params,
-    row_params,
+    insert_values,
+    row_values,
 )
 from dibs.store.database.runs import Run
 from dibs.store.records import Claim, NameRow
@@ -332,7 +334,7 @@ class PostgreSQL(Dialect):
         if len(rows) < FEW:
             return super().insert_rows(rows, news)
         lines: list[dict[str, object]] = [
-            {name.removesuffix("_0"): value for name, value in row_params([row]).items()}
+            row_values(row)
             | {"name_key": row.key, "claim_token": row.claim_token, "expires_at": row.expires_in}
             | first_claim(row, news, i)
             for i, row in enumerate(rows)
@@ -422,11 +424,11 @@ class PostgreSQL(Dialect):
     @classmethod
     def insert_many(cls, run: Run, claims: Sequence[Claim], news: Sequence[NameChange]) -> set[str]:
         sql = INSERT_MANY.format(rules=cls.rules, clock=cls.clock)
-        params = insert_params(claims, news, told=False)
-        lists: dict[str, object] = {
-            name: [params[f"{name}_{i}"] for i in range(len(claims))] for name in MANY_PARAMS
+        lines = list(map(insert_values, claims, news))
+        params: dict[str, object] = {
+            name: array([line[name] for line in lines]) for name in MANY_PARAMS
         }
-        rows = run.rows(sql, lists | {"in_force": claims[0].username.in_force})
+        rows = run.rows(sql, params | {"in_force": claims[0].username.in_force})
         return {row[0] for row in rows}
 
     @staticmethod
