@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-clusters check docs bench format release lock clean setup setup-serve services wheel setup-test
+.PHONY: help serve test test-clusters check docs bench format release lock clean setup setup-serve services wheel setup-test ready
 
 ARGS ?=
 export PYTHON
@@ -28,8 +28,13 @@ serve: setup-serve ## run the service; ARGS="--port 8000 --workers 4"
 # Images of containers often forbid Python to keep what it compiled: then each of the
 # hundreds of processes that the tests start would compile all that it imports.
 test: export PYTHONDONTWRITEBYTECODE :=
-test: check services setup-test docs ## check, then test the built wheel; ARGS="-k sqlite -x"
+test: ready ## check, then test the built wheel; ARGS="-k sqlite -x"
 	@exec .venv-test/bin/$(PYTEST) -n 4 $(ARGS)
+
+# The check keeps one processor busy; another one makes the rest meanwhile.
+ready: setup services
+	@$(MAKE) --no-print-directory check & checked=$$!; \
+	$(MAKE) --no-print-directory setup-test docs && wait $$checked
 
 test-clusters: export PYTHONDONTWRITEBYTECODE :=
 test-clusters: setup-test ## then servers of several nodes, and services on all of them
