@@ -179,7 +179,7 @@ def cases(at: Place) -> Iterator[tuple[str, list[Side]]]:
     """Each case with those that take turns; a case is measured before the next one is made."""
     redis = {"redis_url": REDIS.empty(), "strategy": "auto"}
     fresh = [at.way(1), at.way(2), at.way(3), at.dibs(), at.dibs("dibs + Redis", **redis)]
-    yield "new name", [at.hello(), at.bare(), pgbench(), *fresh]
+    yield "new name", [at.hello(), at.bare(), pgbench(bare_table(), INSERT), *fresh]
     taken = [known(replace(side, path=QUIET)) for side in fresh]
     default = replaced(taken[-2], name="dibs, with suggestions", path="/register")
     yield "taken name", [at.hello(), *taken, default]
@@ -254,18 +254,30 @@ def me(side: Side, peer: Peer) -> Side:
 INSERT = "\\set n random(1, 1000000000000000)\nINSERT INTO bare (name) VALUES ('u' || :n);\n"
 
 
-def pgbench() -> Side:
-    """The database alone: one row and one commit, on as many connections."""
-    url = make_url(POSTGRESQL.empty())
-    POSTGRESQL.execute("CREATE TABLE bare (name text PRIMARY KEY)", url.render_as_string(False))
-    POSTGRESQL.execute("GRANT ALL ON bare TO dibs", url.render_as_string(False))
+def bare_table() -> str:
+    """The address of a database with a table of one column."""
+    url = POSTGRESQL.empty()
+    POSTGRESQL.execute("CREATE TABLE bare (name text PRIMARY KEY)", url)
+    POSTGRESQL.execute("GRANT ALL ON bare TO dibs", url)
+    return url
+
+
+def pgbench(
+    address: str,
+    sql: str,
+    name: str = "pgbench, one row a commit",
+    *,
+    connections: int = CONNECTIONS,
+) -> Side:
+    """The database alone: one statement and one commit, on as many connections."""
+    url = make_url(address)
 
     def run(seconds: float) -> Turn:
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-            script.write(INSERT)
+            script.write(sql)
             script.flush()
             command = [program("pgbench", "/usr/lib/postgresql/*/bin/pgbench"), "-n", "-Mprepared"]
-            command += [f"-c{CONNECTIONS}", "-j1", f"-T{seconds:.0f}", "-f", script.name]
+            command += [f"-c{connections}", "-j1", f"-T{seconds:.0f}", "-f", script.name]
             command += ["-h", "127.0.0.1", "-p", str(url.port), "-U", "dibs", str(url.database)]
             before = processor_s(tree(database()))
             ran = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -274,7 +286,7 @@ def pgbench() -> Side:
         latency = float(re.findall(r"latency average = ([\d.]+)", ran.stdout)[0])
         return Turn(rate, 0.0, spent / (rate * seconds) * 1e6, latency, math.nan)
 
-    return Side("pgbench, one row a commit", None, run=run)
+    return Side(name, None, run=run)
 
 
 def database() -> int:

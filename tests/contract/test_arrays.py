@@ -17,9 +17,7 @@ ODD = ["", "NULL", "null", None, " a ", "{", "}", ",", '"', "\\", '\\"', "\n\t",
 
 @pytest.mark.parametrize("backend", [POSTGRESQL], ids=str, indirect=True)
 @given(values=st.lists(st.none() | TEXTS, max_size=8))
-@example(
-    values=["", "NULL", "null", None, " a ", "{", "}", ",", '"', "\\", '\\"', "\n\t", "王", "😀"]
-)
+@example(values=ODD)
 def test_each_text_arrives(store: NameStore, values: list[str | None]) -> None:
     """As it is, beside others that are none; and none at all is an empty list."""
     sql = "SELECT one FROM unnest(CAST(:them AS text[])) AS t (one)"
