@@ -38,7 +38,7 @@ ready: setup services
 
 test-clusters: export PYTHONDONTWRITEBYTECODE :=
 test-clusters: setup-test ## then servers of several nodes, and services on all of them
-	@scripts/install-services postgresql mariadb pgbouncer galera haproxy patroni etcd || test -z "$$CI"
+	@scripts/install-services postgresql mariadb redis faketime pgbouncer galera haproxy patroni etcd || test -z "$$CI"
 	@exec .venv-test/bin/$(PYTEST) tests/clusters $(ARGS)
 
 check: setup ## lint, formatting, types, the direction of imports

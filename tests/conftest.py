@@ -30,6 +30,7 @@ from tests.services import ServiceMissing  # noqa: E402
 from tests.services.tools import TESTED  # noqa: E402
 from tests.support import sharding  # noqa: E402
 from tests.support.compiled import compile_once  # noqa: E402
+from tests.support.programs import processes  # noqa: E402
 from tests.support.verified import verify_once  # noqa: E402
 
 GARBAGE = (20_000, 20, 50)
@@ -104,6 +105,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Togethe
 
 @pytest.fixture(scope="session", autouse=True)
 def close_backends() -> Iterator[None]:
+    processes()  # before there is a second thread
     yield
     for backend in BACKENDS:
         backend.close()

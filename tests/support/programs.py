@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -29,8 +30,13 @@ PATIENCE_S = 120.0
 MAIN = "from dibs.cli import main; main()"
 
 
+@cache
 def processes() -> ForkServerContext:
-    """Forks whose first second is over."""
+    """Forks whose first second is over.
+
+    The first call stands alone: what another thread starts meanwhile with this environment may
+    find it gone (EFAULT), since the C library moves it when it is added to.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(SLOW)
     with pytest.MonkeyPatch.context() as patched:
