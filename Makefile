@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-clusters check docs bench format release lock clean setup setup-serve services wheel setup-test ready
+.PHONY: help serve test test-hosts test-clusters check docs bench format release lock clean setup setup-serve services wheel setup-test setup-hosts ready
 
 ARGS ?=
 export PYTHON
@@ -35,6 +35,11 @@ test: ready ## check, then test the built wheel; ARGS="-k sqlite -x"
 ready: setup services
 	@$(MAKE) --no-print-directory check & checked=$$!; \
 	$(MAKE) --no-print-directory setup-test docs && wait $$checked
+
+test-hosts: export PYTHONDONTWRITEBYTECODE :=
+test-hosts: setup-hosts ## then in apps made of other libraries, at their oldest versions, and alone
+	@scripts/install-services postgresql || test -z "$$CI"
+	@exec .venv-test/bin/$(PYTEST) -n 4 tests/hosts $(ARGS)
 
 test-clusters: export PYTHONDONTWRITEBYTECODE :=
 test-clusters: setup-test ## then servers of several nodes, and services on all of them
@@ -99,6 +104,8 @@ wheel: setup
 
 setup-test: wheel
 	@scripts/sync .venv-test requirements/dev.txt $(WHEELS)/*.whl
+
+setup-hosts: setup-test
 	@# What a host app has at least, and the oldest of it: a test runs in each.
 	@scripts/sync .venv-core requirements/core.txt $(WHEELS)/*.whl
 	@scripts/sync .venv-lowest requirements/lowest.txt $(WHEELS)/*.whl

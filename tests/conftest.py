@@ -65,9 +65,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Clusters are tested by `make test-clusters`, and only when they are named."""
-    named = any("clusters" in one for one in config.args)
-    return True if collection_path.name == "clusters" and not named else None
+    """What has a target of its own in the Makefile is tested only when it is named."""
+    name = collection_path.name
+    named = any(name in one for one in config.args)
+    return True if name in ("clusters", "hosts") and not named else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.watch import Watch, violations_in_both_themes
+from tests.browser.watch import Watch, violations, violations_in_both_themes
 from tests.service import Service
 
 OLD, NEW = "correct horse battery", "another good one"
@@ -42,14 +42,19 @@ def has_password(page: Page, site: str, name: str, password: str) -> None:
     expect(page).to_have_url(f"{site}/account")
 
 
-def made_codes(page: Page, site: str) -> list[str]:
+def broken(page: Page, locale: str) -> list[str]:
+    """Rules of axe; by night only once, since a language has no colours."""
+    return violations_in_both_themes(page) if locale == "en-GB" else violations(page)
+
+
+def made_codes(page: Page, site: str, locale: str) -> list[str]:
     page.goto(f"{site}/account")
     page.locator("section[aria-labelledby=codes] summary").click()
     form = page.locator("form[action$='/account/codes']")
     form.locator("[name=current_password]").fill(OLD)
     form.locator("button").last.click()
     expect(page.locator(".codes li")).to_have_count(10)
-    assert violations_in_both_themes(page) == []
+    assert broken(page, locale) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     return page.locator(".codes code").all_inner_texts()
 
@@ -61,13 +66,13 @@ def test_three_ways_back(new_context: NewContext, service: Service, site, watch:
     page = new_context(locale=locale, **PHONE).new_page()
     enter(page, f"{site}/sign-up", username=name, password=OLD)
     expect(page).to_have_url(f"{site}/account")
-    code = made_codes(page, site)[0]
+    code = made_codes(page, site, locale)[0]
 
     # By one of their own codes, on another device.
     phone = new_context(locale=locale, **PHONE).new_page()
     phone.goto(f"{site}/sign-in")
     phone.locator("a[href*='/forgot-password']").click()
-    assert violations_in_both_themes(phone) == []
+    assert broken(phone, locale) == []
     enter(phone, phone.url, username=name, code="0000-0000-0000-0000", new_password=NEW)
     expect(phone.locator("[name=code]")).to_be_focused()
     enter(phone, f"{site}/forgot-password", username=name, code=code, new_password=NEW)
@@ -84,7 +89,7 @@ def test_three_ways_back(new_context: NewContext, service: Service, site, watch:
     form.locator("xpath=..").locator("summary").click()
     form.locator("button").click()
     link = warden.locator("code.secret").inner_text()
-    assert (violations_in_both_themes(warden), link.startswith(site)) == ([], True)
+    assert (broken(warden, locale), link.startswith(site)) == ([], True)
     lost = new_context(locale=locale, **PHONE).new_page()
     enter(lost, link, new_password=NEW + "!")
     has_password(lost, site, name, NEW + "!")

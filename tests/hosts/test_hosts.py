@@ -56,7 +56,7 @@ def run(host: str, folder: Path, url: str, *program: str) -> str:
     environment = ENVIRONMENTS.get(host, ".venv-hosts")
     python = ROOT / environment / "bin" / "python"
     if not python.exists():
-        missing(ServiceMissing(f"{environment}: `make setup-test` makes it"))
+        missing(ServiceMissing(f"{environment}: `make setup-hosts` makes it"))
     (folder / "app.py").write_text(app_of(host), encoding="utf-8")
     plain = {key: value for key, value in os.environ.items() if not key.startswith("DIBS_")}
     settings = {**SETTINGS, "SQLALCHEMY_DATABASE_URI": url}

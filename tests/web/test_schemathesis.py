@@ -22,7 +22,7 @@ from tests.web.test_authorisation import ROWS, WHO
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES, SEED = {"user": 10, "staff": 5}, 5
+EXAMPLES, SEED = {"user": 4, "staff": 3}, 5
 OF_STAFF = r"^/(users/\{user_id\}|users/by-name|kept-names|events|invitations|teams/\{team_id\})"
 PHASES = ("Examples", "Coverage", "Fuzzing", "Stateful")
 

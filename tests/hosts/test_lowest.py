@@ -15,7 +15,7 @@ MODULES = ["claims", "guard", "flush", "escaped", "signals", "schema", "inputs"]
 
 def test_they_pass_at_the_oldest_versions():
     if not PYTHON.exists():
-        missing(ServiceMissing(".venv-lowest: `make setup-test` makes it"))
+        missing(ServiceMissing(".venv-lowest: `make setup-hosts` makes it"))
     files = [f"tests/extension/test_{name}.py" for name in MODULES]
     options = ["-n", "0", "-q", "-k", "sqlite", "-p", "no:cacheprovider", "-W", "default"]
     ran = subprocess.run(

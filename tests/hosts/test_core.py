@@ -16,7 +16,7 @@ from tests.services import ServiceMissing
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-HOST = Path(__file__).parent / "hosts" / "core.py"
+HOST = Path(__file__).parent / "core.py"
 BROUGHT = "import json; from importlib.metadata import distributions as all_;" + (
     "print(json.dumps({one.name.lower(): [sum(file.locate().stat().st_size for file in one.files"
     " if file.locate().exists()), one.requires or []] for one in all_()}))"
@@ -24,7 +24,7 @@ BROUGHT = "import json; from importlib.metadata import distributions as all_;" +
 
 
 class Environment:
-    """An environment that `make test` has made, with a host app's database.
+    """An environment that `make test-hosts` has made, with a host app's database.
 
     Args:
         name: Of its folder.
@@ -35,7 +35,7 @@ class Environment:
     def __init__(self, name: str, database: Path, **variables: str) -> None:
         self._bin = ROOT / name / "bin"
         if not self._bin.exists():
-            missing(ServiceMissing(f"{name}: `make setup-test` makes it"))
+            missing(ServiceMissing(f"{name}: `make setup-hosts` makes it"))
         self._variables = {
             **{key: value for key, value in os.environ.items() if not key.startswith("DIBS_")},
             "HOST_DATABASE": f"sqlite:///{database}",
