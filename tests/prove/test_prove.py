@@ -450,6 +450,7 @@ def test_accounts_are_counted(terminal, listed, pages):
         (["ftp://127.0.0.1/"], "is no address"),
         (["127.0.0.1:5000/register"], "is no address"),
         (["http://127.0.0.1:99999/"], "is no address"),
+        (["http://[::1/register"], "is no address"),
         (["http://ada:secret@127.0.0.1/"], "Leave user and password out"),
         (["http://127.0.0.1:1/", "--body", "name=ada"], "has a {name} to fill in"),
         (["http://127.0.0.1:1/", "--body", '{"name": {name}}'], "is none"),

@@ -137,6 +137,7 @@ def test_who_tells_may_die_too(service):
             return False
 
     until(answers)
+    until(lambda: len(sockets(service.port, LISTEN)) == 2)
 
 
 def test_labels_are_bounded(service):

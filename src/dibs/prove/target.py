@@ -170,8 +170,8 @@ def find_server(url: str, owned: str = "") -> Server:
     Raises:
         CannotProve: It is somebody else's, there is none, or the address is none.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         scheme, host, port = _place(parts)
     except ValueError as error:
         raise CannotProve(f"{url} is no address: {error}.") from error

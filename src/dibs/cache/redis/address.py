@@ -104,7 +104,7 @@ class Address:
         # Rather too much is hidden than a part of a password that has an @ or a / in it.
         self.shown = re.sub(r"//.*@", "//***@", url, flags=re.DOTALL).partition("?")[0]
         try:
-            self._make = _maker(url, urlsplit(url))
+            self._make = _maker(url, _parts(url))
         except _Unusable as error:
             raise ConfigError(f"DIBS_REDIS_URL cannot be used: {error}; give {FORMS}") from None
         except (OSError, TypeError, ValueError, RedisError):
@@ -145,6 +145,13 @@ class Address:
 
 class _Unusable(ValueError):
     """Says why in words that quote nothing of the address."""
+
+
+def _parts(url: str) -> SplitResult:
+    """The address as `urlsplit` has it, which takes brackets for those of one host."""
+    scheme, slashes, rest = url.partition("://")
+    hosts = re.split("[/?#]", rest, maxsplit=1)[0]
+    return urlsplit(f"{scheme}{slashes}{rest[len(hosts) :]}")._replace(netloc=hosts)
 
 
 def _maker(raw: str, url: SplitResult) -> Callable[[int], Client]:
