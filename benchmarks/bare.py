@@ -29,4 +29,7 @@ class Bare(Hello):
     app = "benchmarks.bare:app"
 
     def _is_healthy(self) -> bool:
-        return self.one(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 201
+        try:
+            return self.one(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 201
+        except OSError:
+            return False
