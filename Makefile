@@ -37,7 +37,7 @@ ready: setup services
 	$(MAKE) --no-print-directory setup-test docs && wait $$checked
 
 test-hosts: export PYTHONDONTWRITEBYTECODE :=
-test-hosts: setup-hosts ## then in apps made of other libraries, at their oldest versions, and alone
+test-hosts: setup-hosts ## then in apps of other libraries, with the oldest versions, and the core alone
 	@scripts/install-services postgresql || test -z "$$CI"
 	@exec .venv-test/bin/$(PYTEST) -n 4 tests/hosts $(ARGS)
 
