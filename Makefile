@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-hosts test-clusters check docs bench format release lock clean setup setup-serve services wheel setup-test setup-hosts ready
+.PHONY: help serve test test-browser test-hosts test-clusters check docs bench format release lock clean setup setup-serve services wheel setup-test setup-hosts ready
 
 ARGS ?=
 export PYTHON
@@ -31,13 +31,22 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: ready ## check, then test the built wheel; ARGS="-k sqlite -x"
 	@exec .venv-test/bin/$(PYTEST) -n 4 $(ARGS)
 
-# The check keeps one processor busy; another one makes the rest meanwhile.
+# The check keeps one processor busy; another one makes the rest meanwhile, and compiles
+# the tests, or each of the processes below would do it for itself.
 ready: setup services
 	@$(MAKE) --no-print-directory check & checked=$$!; \
-	$(MAKE) --no-print-directory setup-test docs && wait $$checked
+	$(MAKE) --no-print-directory setup-test docs && \
+	{ .venv-test/bin/$(PYTEST) --collect-only -q >build/tests.txt || true; } && wait $$checked
+
+test-browser: export PYTHONDONTWRITEBYTECODE :=
+test-browser: setup-test docs ## then pages, component and documentation in Chromium
+	@# Where it cannot be had, the browser with windows does the same, slowly.
+	@scripts/install-services headless >/dev/null 2>&1 || true
+	@scripts/install-services postgresql redis chromium fonts || test -z "$$CI"
+	@exec .venv-test/bin/$(PYTEST) -n 4 tests/browser $(ARGS)
 
 test-hosts: export PYTHONDONTWRITEBYTECODE :=
-test-hosts: setup-hosts ## then in apps of other libraries, with the oldest versions, and the core alone
+test-hosts: setup-hosts ## then in apps of other libraries, with the oldest versions, the core alone, the image
 	@scripts/install-services postgresql || test -z "$$CI"
 	@exec .venv-test/bin/$(PYTEST) -n 4 tests/hosts $(ARGS)
 
@@ -93,9 +102,7 @@ setup: ## only make .venv, with every tool, for working on dibs
 # At a developer's desk a missing server means skipped tests, said aloud by
 # pytest; in CI it is a failure.
 services:
-	@# Where it cannot be had, the browser with windows does the same, slowly.
-	@scripts/install-services headless >/dev/null 2>&1 || true
-	@scripts/install-services postgresql mariadb redis pgbouncer nginx prometheus chromium fonts faketime || \
+	@scripts/install-services postgresql mariadb redis pgbouncer nginx prometheus || \
 	{ test -z "$$CI" && echo "dibs: going on without the servers that are missing" >&2; }
 
 wheel: setup

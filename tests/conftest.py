@@ -68,7 +68,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """What has a target of its own in the Makefile is tested only when it is named."""
     name = collection_path.name
     named = any(name in one for one in config.args)
-    return True if name in ("clusters", "hosts") and not named else None
+    return True if name in ("browser", "clusters", "hosts") and not named else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -81,10 +81,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     files: list[dict[Path, list[pytest.Item]]] = [{}, {}, {}]
     for item in items:
-        waits, computes = (
-            any(map(item.get_closest_marker, marks))
-            for marks in (("race", "fault"), ("browser", "slow"))
-        )
+        waits = item.get_closest_marker("race") or item.get_closest_marker("fault")
+        computes = item.get_closest_marker("slow")
         files[0 if waits else 1 if computes else 2].setdefault(item.path, []).append(item)
     waiting, *others = (list(one.values()) for one in files)
     turns = zip_longest(waiting, [*others[0], *others[1]], fillvalue=())

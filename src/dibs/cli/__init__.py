@@ -6,6 +6,8 @@ imports what it works with where it works: neither Flask nor SQLAlchemy is loade
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 from collections.abc import MutableMapping
 from importlib import import_module
@@ -103,6 +105,12 @@ def group(env_file: str | None) -> None:
 
 
 def main() -> None:
-    """Run a command."""
+    """Run a command.
+
+    What it imports, it needs to the end. To look for garbage in that every 700 objects, and
+    to take it apart as the process ends, was a quarter of a short command's processor time.
+    """
+    gc.set_threshold(50_000)
+    atexit.register(gc.freeze)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     group(prog_name="dibs")
