@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-browser test-hosts test-clusters check docs bench format release lock clean setup setup-serve services wheel setup-test setup-hosts ready
+.PHONY: help serve test test-outside test-hosts test-clusters check docs bench format release lock clean setup setup-serve services wheel setup-test setup-hosts ready
 
 ARGS ?=
 export PYTHON
@@ -38,16 +38,16 @@ ready: setup services
 	$(MAKE) --no-print-directory setup-test docs && \
 	{ .venv-test/bin/$(PYTEST) --collect-only -q >build/tests.txt || true; } && wait $$checked
 
-test-browser: export PYTHONDONTWRITEBYTECODE :=
-test-browser: setup-test docs ## then pages, component and documentation in Chromium
+test-outside: export PYTHONDONTWRITEBYTECODE :=
+test-outside: setup-test docs ## then the service from outside: by Chromium and by schemathesis
 	@# Where it cannot be had, the browser with windows does the same, slowly.
 	@scripts/install-services headless >/dev/null 2>&1 || true
 	@scripts/install-services postgresql redis chromium fonts || test -z "$$CI"
-	@exec .venv-test/bin/$(PYTEST) -n 4 tests/browser $(ARGS)
+	@exec .venv-test/bin/$(PYTEST) -n 4 tests/browser tests/web/test_schemathesis.py $(ARGS)
 
 test-hosts: export PYTHONDONTWRITEBYTECODE :=
 test-hosts: setup-hosts ## then in apps of other libraries, with the oldest versions, the core alone, the image
-	@scripts/install-services postgresql || test -z "$$CI"
+	@scripts/install-services postgresql redis || test -z "$$CI"
 	@exec .venv-test/bin/$(PYTEST) -n 4 tests/hosts $(ARGS)
 
 test-clusters: export PYTHONDONTWRITEBYTECODE :=

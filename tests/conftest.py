@@ -52,6 +52,10 @@ def missing(error: ServiceMissing) -> None:
     pytest.skip(str(error))
 
 
+ELSEWHERE = ("browser", "test_schemathesis.py", "hosts", "clusters")
+"""Folders and files that have a target of their own in the Makefile."""
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """No garbage is looked for among thousands of tests, which stay to the end."""
@@ -65,10 +69,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """What has a target of its own in the Makefile is tested only when it is named."""
+    """What has a target of its own is tested only when it is named."""
     name = collection_path.name
     named = any(name in one for one in config.args)
-    return True if name in ("browser", "clusters", "hosts") and not named else None
+    return True if name in ELSEWHERE and not named else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
