@@ -13,7 +13,7 @@ from tests.checker.runs import ALLOWED, CLIENTS, RUNS
 
 pytestmark = pytest.mark.race
 
-SECONDS = float(os.environ.get("CHECKER_SECONDS", "0.6"))
+SECONDS = float(os.environ.get("CHECKER_SECONDS", "0.4"))
 
 
 def assert_right(verdict: Verdict) -> None:

@@ -62,14 +62,13 @@ def eventually(condition: Callable[[], object], *, timeout_s: float = 15.0) -> b
 
 
 def sessions(server: Server, url: str) -> int:
-    """How many connections the server believes to have to this database."""
-    table, column = (
-        ("pg_stat_activity", "datname")
+    """How many connections the server believes to have to this database, but for our own."""
+    where = (
+        "pg_stat_activity WHERE usename <> 'postgres' AND datname"
         if isinstance(server, PostgresServer)
-        else ("information_schema.processlist", "db")
+        else "information_schema.processlist WHERE db"
     )
-    database = make_url(url).database
-    ((count,),) = server.execute(f"SELECT COUNT(*) FROM {table} WHERE {column} = '{database}'")
+    ((count,),) = server.execute(f"SELECT COUNT(*) FROM {where} = '{make_url(url).database}'")
     return int(count)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -260,7 +261,7 @@ class Server(Daemon):
 
     def empty_tables(self, tables: Iterable[str], database: str) -> None:
         """Deletes all rows of some tables, in this order, over one connection."""
-        with self._connect(database) as connection, connection.cursor() as cursor:
+        with self._lent(database) as connection, connection.cursor() as cursor:
             cursor.execute("BEGIN")
             for table in tables:
                 cursor.execute(f"DELETE FROM {table}")
@@ -269,6 +270,11 @@ class Server(Daemon):
     @abstractmethod
     def _connect(self, database: str) -> Any:
         """Connects as the administrator to a database, named or by its URL; commits by itself."""
+
+    def _lent(self, database: str) -> AbstractContextManager[Any]:
+        """The same, for a moment."""
+        connection: AbstractContextManager[Any] = self._connect(database)
+        return connection
 
     @abstractmethod
     def _create(self, database: str) -> None:

@@ -52,55 +52,58 @@ def insert_params(
     claims: Sequence[Claim], news: Sequence[NameChange], *, told: bool
 ) -> dict[str, object]:
     """The parameters of `Dialect.insert`."""
-    if told:
-        return claim_params(claims)
-    return _numbered(map(insert_values, claims, news))
+    params = claim_params(claims)
+    if not told:
+        for i, (claim, new) in enumerate(zip(claims, news, strict=True)):
+            params[f"actor_{i}"], params[f"request_id_{i}"] = new.actor, new.request_id
+            params[f"registered_{i}"] = registered(claim)
+    return params
 
 
 def claim_params(claims: Sequence[Claim]) -> dict[str, object]:
     """What claims say of their rows."""
-    return _numbered(map(_claim_values, claims))
+    params: dict[str, object] = {}
+    for i, claim in enumerate(claims):
+        params |= _values(claim, claim.username, claim.token, claim.lasts, f"_{i}")
+    return params
 
 
 def row_params(rows: Sequence[NameRow]) -> dict[str, object]:
     """What rows say of themselves, as claims do."""
-    return _numbered(map(row_values, rows))
+    params: dict[str, object] = {}
+    for i, row in enumerate(rows):
+        params |= row_values(row, f"_{i}")
+    return params
 
 
-def _numbered(lines: Iterable[Mapping[str, object]]) -> dict[str, object]:
-    return {f"{name}_{i}": value for i, line in enumerate(lines) for name, value in line.items()}
+def registered(claim: Claim) -> int | None:
+    """What a row says of its first claim: 1 where that made a user who has no row of their own."""
+    return 1 if claim.user is not None and claim.user.password_hash is None else None
 
 
-def insert_values(claim: Claim, new: NameChange) -> dict[str, object]:
-    """What a row is to be that says itself of its first claim."""
-    only_named = claim.user is not None and claim.user.password_hash is None
-    first = {"actor": new.actor, "request_id": new.request_id}
-    return _claim_values(claim) | first | {"registered": 1 if only_named else None}
-
-
-def _claim_values(claim: Claim) -> dict[str, object]:
-    return _values(claim, claim.username, claim.token, claim.lasts)
-
-
-def row_values(row: NameRow) -> dict[str, object]:
-    """What a row says of itself, as a claim does."""
-    return _values(row, row, row.claim_token, None)
+def row_values(row: NameRow, end: str = "") -> dict[str, object]:
+    """What a row says of itself, as a claim does; `end` is that of each name."""
+    return _values(row, row, row.claim_token, None, end)
 
 
 def _values(
-    of: Claim | NameRow, name: Username | NameRow, token: str | None, lasts: int | None
+    of: Claim | NameRow,
+    name: Username | NameRow,
+    token: str | None,
+    lasts: int | None,
+    end: str,
 ) -> dict[str, object]:
     return {
-        "namespace": of.namespace,
-        "key": name.key,
-        "canonical": None if name.canonical == name.key else name.canonical,
-        "display": name.display,
-        "rules_version": name.rules_version,
-        "state": of.state,
-        "owner_kind": of.owner_kind,
-        "owner": of.owner,
-        "token": token,
-        "lasts": lasts,
+        f"namespace{end}": of.namespace,
+        f"key{end}": name.key,
+        f"canonical{end}": None if name.canonical == name.key else name.canonical,
+        f"display{end}": name.display,
+        f"rules_version{end}": name.rules_version,
+        f"state{end}": of.state,
+        f"owner_kind{end}": of.owner_kind,
+        f"owner{end}": of.owner,
+        f"token{end}": token,
+        f"lasts{end}": lasts,
     }
 
 

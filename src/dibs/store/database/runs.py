@@ -141,7 +141,8 @@ class DriverRun(AttemptRun):
 
     def rows(self, sql: str, params: Params) -> list[Row]:
         self._execute(sql, params)
-        return [plain(row) for row in self._cursor.fetchall()]
+        found: list[Row] = self._cursor.fetchall()
+        return [plain(row) for row in found] if self.dialect.texts_are_bytes else found
 
     def change(self, sql: str, params: Params) -> int:
         self._execute(sql, params)

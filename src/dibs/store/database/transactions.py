@@ -208,7 +208,7 @@ class Transactions:
 
     def read(self, work: Callable[[Run], T], *, deadline: Deadline) -> T:
         """Run statements that change nothing, one by one; raises `StoreUnavailable`."""
-        return self._persist(lambda: self._attempt(work, deadline), deadline)
+        return self._persist(partial(self._attempt, work, deadline), deadline)
 
     def write(
         self,

@@ -185,7 +185,7 @@ class Attempts:
         places = {claim.place for claim in claims}
         try:
             rows = self.transactions.read(
-                lambda run: read(run, places, rules=rules), deadline=deadline
+                partial(read, places=places, rules=rules), deadline=deadline
             )
         except RulesReplaced:
             return {}  # the transaction follows them
@@ -307,7 +307,7 @@ class Attempts:
     ) -> Mapping[str, NameRow]:
         """The rows of these keys, by key; a key that was never claimed is left out."""
         if self._looks is None or turns() is None:
-            return self._look((namespace, keys), deadline)
+            return self._read_all([(namespace, keys)], deadline)[0]
         return self._looks.ask((namespace, keys), deadline=deadline)
 
     def _look(self, wish: Look, deadline: Deadline) -> Mapping[str, NameRow]:
@@ -325,7 +325,7 @@ class Attempts:
         """The rows that each is about, by key; one statement for those of a namespace."""
         places = {(namespace, key) for namespace, keys in wishes for key in keys}
         find = resolved if self.parser.phase.step == "moving" else read
-        rows = self.transactions.read(lambda run: find(run, places), deadline=deadline)
+        rows = self.transactions.read(partial(find, places=places), deadline=deadline)
         return [
             {key: row for key in keys if (row := rows.get((namespace, key)))}
             for namespace, keys in wishes

@@ -90,6 +90,7 @@ class Dialect:
         whole: Whether one name, with its line of the history and its user, is one statement.
         lists: Whether a parameter may be an `array`: then many names are one statement, whose
             text is the same for any number of them. See `insert_many` and `select_listed`.
+        texts_are_bytes: Whether a text that is compared by its bytes arrives as those.
         gives_way: Whether calls that are served by turns give way while they wait for it.
     """
 
@@ -109,6 +110,7 @@ class Dialect:
     begin: ClassVar[str] = "BEGIN"
     whole: ClassVar[bool] = False
     lists: ClassVar[bool] = False
+    texts_are_bytes: ClassVar[bool] = False
     gives_way: ClassVar[bool] = False
     one_writer: ClassVar[bool] = False
     at_once: ClassVar[int] = sys.maxsize

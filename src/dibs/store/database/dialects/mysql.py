@@ -109,6 +109,7 @@ class MySQL(Dialect):
     names = ("mysql", "mariadb")
     drivers: ClassVar = dict.fromkeys(("mysql", "mariadb", "mariadb+pymysql"), "mysql+pymysql")
     driver, extra, tools = "pymysql", "mysql", ("mariadb-dump", "mariadb")
+    texts_are_bytes = True
     bytewise = ("varbinary", "binary")
     instead: ClassVar = dict.fromkeys(
         ("ssl", "ssl_mode", "sslmode", "ssl_verify_cert", "ssl_verify_identity", "tls"),

@@ -39,7 +39,7 @@ from dibs.store.database.rows import (
     history_params,
     history_values,
     insert_params,
-    insert_values,
+    registered,
     row_values,
 )
 from dibs.store.database.runs import Run
@@ -424,12 +424,23 @@ class PostgreSQL(Dialect):
     @classmethod
     def insert_many(cls, run: Run, claims: Sequence[Claim], news: Sequence[NameChange]) -> set[str]:
         sql = INSERT_MANY.format(rules=cls.rules, clock=cls.clock)
-        lines = list(map(insert_values, claims, news))
+        names = [claim.username for claim in claims]
         params: dict[str, object] = {
-            name: array([line[name] for line in lines]) for name in MANY_PARAMS
+            "in_force": names[0].in_force,
+            "namespace": array([claim.namespace for claim in claims]),
+            "key": array([name.key for name in names]),
+            "canonical": array([None if n.canonical == n.key else n.canonical for n in names]),
+            "display": array([name.display for name in names]),
+            "state": array([claim.state for claim in claims]),
+            "owner_kind": array([claim.owner_kind for claim in claims]),
+            "owner": array([claim.owner for claim in claims]),
+            "token": array([claim.token for claim in claims]),
+            "actor": array([new.actor for new in news]),
+            "request_id": array([new.request_id for new in news]),
+            "rules_version": array([name.rules_version for name in names]),
+            "registered": array([registered(claim) for claim in claims]),
         }
-        rows = run.rows(sql, params | {"in_force": claims[0].username.in_force})
-        return {row[0] for row in rows}
+        return {row[0] for row in run.rows(sql, params)}
 
     @staticmethod
     def product(engine: Engine) -> str:
