@@ -5,12 +5,14 @@ Every test beside this one sends its requests down both doors as well: see `door
 
 from __future__ import annotations
 
+import gc
+import json
 from typing import Any
 
 import pytest
 
-from dibs.errors import StoreUnavailable
-from dibs.web.front import Front, Reply
+from dibs.errors import DibsError, StoreUnavailable
+from dibs.web.front import Asked, Front, Reply
 from tests.web.site import Site
 
 JSON = "application/json"
@@ -125,6 +127,26 @@ def test_what_goes_wrong_is_said_alike(site, monkeypatch, error, status):
     monkeypatch.setattr(site.parts.store, "claim", fail)
     for request_ in (CHECK, MANY, REGISTER):
         assert ask(site, request_) == (status, True)
+
+
+@pytest.mark.parametrize(("name", "status"), [("ada", 409), ("root", 409), ("a b", 422)])
+def test_a_refusal_leaves_no_garbage(site, name, status):
+    """With its frames, and all that they know, it would wait for somebody to look for it."""
+    ask(site, REGISTER)
+    front, sent = Front(site.app), json.dumps({"username": name}).encode()
+    headers = {b"host": b"localhost", b"content-type": b"application/json"}
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        asked = Asked(b"POST", b"/register", headers, "127.0.0.1", "http", front.begin(), sent)
+        answer = front.plan(asked)
+        assert answer
+        assert answer().status == status
+        gc.collect()
+        assert [one for one in gc.garbage if isinstance(one, DibsError)] == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
 
 
 @pytest.mark.parametrize(

@@ -85,4 +85,5 @@ class Helping:
             raise OutcomeUnknown(idempotency_key=self._key) from error
         if isinstance(error, InvalidName | NameTaken) and (taken := as_taken(error)) is not None:
             taken.suggestions = self._others()
-            raise taken from error
+            if taken is not error:
+                raise taken from error.with_traceback(None)

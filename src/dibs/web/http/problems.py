@@ -152,7 +152,9 @@ def from_error(error: DibsError) -> Response:
 
 
 def told(error: DibsError) -> Answer:
-    """What is answered to who meets this error."""
+    """What is answered to who meets this error, which is over then."""
+    # Else it and its frames may keep each other until garbage is looked for.
+    error.__traceback__ = None
     suspect(error)
     if isinstance(error, InvalidName | NameTaken):
         count_refusal(error)
