@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import dibs
+from tests.conftest import ELSEWHERE
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -170,3 +171,14 @@ def test_a_type_checker_sees_a_name_that_is_none(tmp_path):
     )
     assert 'has no attribute "Typo"' in ran.stdout
     assert ran.stdout.count(": error: ") == 1
+
+
+def test_ci_runs_every_test():
+    """What `make test` passes over has another target; and CI runs all of them, in their order."""
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"^(test[\w-]*):.* ## ", makefile, re.MULTILINE)
+    assert targets[0] == "test"
+    assert re.findall(r"make (test\S*)", (ROOT / ".ci/run").read_text()) == targets
+    named = " ".join(re.findall(r"PYTEST\) .*?(tests/.*) \$\(ARGS\)", makefile)).split()
+    assert sorted(Path(one).name for one in named) == sorted(ELSEWHERE)
+    assert [one for one in named if not (ROOT / one).exists()] == []
