@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dibs.errors import DibsError, StoreUnavailable
+from dibs.errors import DibsError, StoreError, StoreUnavailable
 from dibs.web.front import Asked, Front, Reply
 from tests.web.site import Site
 
@@ -127,6 +127,18 @@ def test_what_goes_wrong_is_said_alike(site, monkeypatch, error, status):
     monkeypatch.setattr(site.parts.store, "claim", fail)
     for request_ in (CHECK, MANY, REGISTER):
         assert ask(site, request_) == (status, True)
+
+
+def test_an_error_without_a_status_is_logged_with_its_place(site, monkeypatch, caplog):
+    """By each door: whoever mends it needs the line."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise StoreError("boom")
+
+    monkeypatch.setattr(site.parts.store, "find", fail)
+    assert ask(site, CHECK) == (500, True)
+    assert "Traceback" in caplog.text
+    assert "in fail" in caplog.text
 
 
 @pytest.mark.parametrize(("name", "status"), [("ada", 409), ("root", 409), ("a b", 422)])

@@ -153,14 +153,20 @@ def from_error(error: DibsError) -> Response:
 
 def told(error: DibsError) -> Answer:
     """What is answered to who meets this error, which is over then."""
-    # Else it and its frames may keep each other until garbage is looked for.
-    error.__traceback__ = None
+    try:
+        return _told(error)
+    finally:
+        # Else it and its frames may keep each other until garbage is looked for.
+        error.__traceback__ = None
+
+
+def _told(error: DibsError) -> Answer:
     suspect(error)
     if isinstance(error, InvalidName | NameTaken):
         count_refusal(error)
     match error:
         case InvalidName(only_reserved=True):
-            return told(NameReserved())
+            return _told(NameReserved())
         case InvalidNameAndPassword():
             return _broken(error, error.by_field)
         case InvalidName() | InvalidPassword():
@@ -171,7 +177,7 @@ def told(error: DibsError) -> Answer:
         case SchemaError():
             # The mending command is for who runs the service, not for its users.
             log.error("%s", error)
-            return told(StoreUnavailable())
+            return _told(StoreUnavailable())
     return _plain(error)
 
 
