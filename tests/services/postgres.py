@@ -85,8 +85,8 @@ class PostgresServer(Server):
         return found
 
     def _let_go(self, name: str) -> None:
-        if name in self._kept:
-            self._kept.pop(name).close()
+        if (connection := self._kept.pop(name, None)) is not None:
+            connection.close()
 
     def _forget_process(self) -> None:
         super()._forget_process()
